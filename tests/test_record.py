@@ -1,0 +1,150 @@
+"""TruckRecord: 22 fields, their rules, JSON both ways."""
+
+import msgspec
+import pytest
+
+from truckstream.errors import InvalidRecordError
+from truckstream.record import FIELDS, REASONS, TruckRecord
+
+SAMPLE = {
+    "truck_id": "TRUCK_001",
+    "timestamp": "2025-01-15 14:30:25",
+    "tire_pressure_fl": 32.5,
+    "tire_pressure_fr": 31.8,
+    "tire_pressure_rl": 33.2,
+    "tire_pressure_rr": 32.1,
+    "engine_temp": 95.7,
+    "oil_pressure": 45.3,
+    "fuel_level": 78.9,
+    "brake_temp": 85.2,
+    "transmission_temp": 82.4,
+    "battery_voltage": 13.8,
+    "coolant_temp": 88.1,
+    "speed": 65.4,
+    "engine_rpm": 2150,
+    "miles_since_maintenance": 12450,
+    "ambient_temp": 22.3,
+    "vibration_level": 0.3,
+    "fuel_consumption_rate": 8.7,
+    "latitude": 27.717234,
+    "longitude": 85.324567,
+    "health_status": "NORMAL",
+}
+
+
+def test_the_sample_is_498_bytes_of_compact_json():
+    assert len(TruckRecord(**SAMPLE).to_json()) == 498
+
+
+def test_json_goes_both_ways_in_the_order_of_the_table():
+    record = TruckRecord.checked(**SAMPLE)
+    assert TruckRecord.from_json(record.to_json()) == record
+    assert list(msgspec.json.decode(record.to_json())) == [field.name for field in FIELDS] == list(SAMPLE)
+
+
+def test_a_whole_number_is_a_number():
+    assert TruckRecord.from_json(msgspec.json.encode(SAMPLE | {"speed": 65})).speed == 65.0
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused", "rule"),
+    [
+        *(
+            (f"tire_pressure_{wheel}", (28.0, 35.0), (27.9, 35.1), ("28.0", "35.0"))
+            for wheel in ("fl", "fr", "rl", "rr")
+        ),
+        ("engine_temp", (70.0, 120.0), (69.9, 120.1), ("70.0", "120.0")),
+        ("speed", (0.0, 120.0), (-0.1, 120.1), ("0.0", "120.0")),
+    ],
+)
+def test_limits_are_inclusive_and_named(name, allowed, refused, rule):
+    for value in allowed:
+        assert getattr(TruckRecord.checked(**SAMPLE | {name: value}), name) == value
+    for value, limit in zip(refused, rule, strict=True):
+        with pytest.raises(InvalidRecordError) as caught:
+            TruckRecord.from_json(msgspec.json.encode(SAMPLE | {name: value}))
+        assert (caught.value.code, caught.value.field, caught.value.value) == ("out_of_range", name, value)
+        assert limit in caught.value.rule
+        assert name in str(caught.value)
+        assert str(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_field_is_required_and_typed(field):
+    """Each field is missed when absent and refused when of another type, by bytes and by mapping alike."""
+    without = {name: value for name, value in SAMPLE.items() if name != field.name}
+    mistyped = SAMPLE | {field.name: ["no sensor reports a list"]}
+    for broken, code in ((without, "missing_field"), (mistyped, "wrong_type")):
+        for read in (lambda fields: TruckRecord.from_json(msgspec.json.encode(fields)), _checked):
+            with pytest.raises(InvalidRecordError) as caught:
+                read(broken)
+            assert (caught.value.code, caught.value.field) == (code, field.name)
+
+
+def _checked(fields):
+    return TruckRecord.checked(**fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "value"),
+    [
+        ({"health_status": "FINE"}, "not_allowed", "FINE"),
+        ({"engine_rpm": 2150.5}, "wrong_type", 2150.5),
+        ({"speed": True}, "wrong_type", True),
+        ({"speed": None}, "wrong_type", None),
+        ({"truck_id": ""}, "out_of_range", ""),
+        ({"truck_id": "T" * 257}, "out_of_range", "T" * 257),
+        ({"tyre_pressure_fl": 30.0}, "unknown_field", 30.0),
+    ],
+    ids=lambda change: next(iter(change)) if isinstance(change, dict) else None,
+)
+def test_an_error_names_field_value_and_rule(change, code, value):
+    with pytest.raises(InvalidRecordError) as caught:
+        TruckRecord.from_json(msgspec.json.encode(SAMPLE | change))
+    assert (caught.value.code, caught.value.field, caught.value.value) == (code, next(iter(change)), value)
+    assert caught.value.rule
+
+
+def test_the_rule_of_a_choice_lists_what_is_allowed():
+    with pytest.raises(InvalidRecordError, match="must be one of NORMAL, WARNING, URGENT"):
+        TruckRecord.checked(**SAMPLE | {"health_status": "FINE"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{} {}",
+        b'{"speed": NaN}',
+        b'{"speed": Infinity}',
+    ],
+)
+def test_bytes_that_are_no_object_are_refused_with_a_reason(data):
+    with pytest.raises(InvalidRecordError) as caught:
+        TruckRecord.from_json(data)
+    assert caught.value.code in REASONS
+
+
+def test_text_that_is_not_utf8_and_a_number_beyond_floats_are_refused():
+    good = TruckRecord(**SAMPLE).to_json()
+    for broken in (
+        good.replace(b"TRUCK", b"\xff\xfe"),
+        good.replace(b"TRUCK", b"\\ud800"),
+        good.replace(b"65.4", b"1e400"),
+    ):
+        with pytest.raises(InvalidRecordError):
+            TruckRecord.from_json(broken)
+
+
+def test_the_table_has_22_rows_and_carries_the_limits():
+    assert len(FIELDS) == 22
+    rows = {field.name: field for field in FIELDS}
+    assert (rows["engine_temp"].minimum, rows["engine_temp"].maximum, rows["engine_temp"].unit) == (70.0, 120.0, "°F")
+    assert rows["health_status"].choices == ("NORMAL", "WARNING", "URGENT")
+    assert {field.kind for field in FIELDS if field.name in {"engine_rpm", "miles_since_maintenance"}} == {int}
