@@ -1,0 +1,46 @@
+"""Telemetry through Amazon Kinesis into S3 at the full speed of the shards, losing nothing.
+
+The public names load when they are first used: importing `truckstream.batcher` in a function's cold start runs this
+file first, and must not pay for the producer.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from truckstream.batcher import Batcher as Batcher
+    from truckstream.batcher import get_optimal_batch_size as get_optimal_batch_size
+    from truckstream.errors import TruckstreamError as TruckstreamError
+    from truckstream.fleet import Fleet as Fleet
+    from truckstream.producer import Ack as Ack
+    from truckstream.producer import Delivery as Delivery
+    from truckstream.producer import Producer as Producer
+    from truckstream.record import TruckRecord as TruckRecord
+
+_HOMES = {
+    "Ack": "producer",
+    "Batcher": "batcher",
+    "Delivery": "producer",
+    "Fleet": "fleet",
+    "Producer": "producer",
+    "TruckRecord": "record",
+    "TruckstreamError": "errors",
+    "get_optimal_batch_size": "batcher",
+}
+
+__all__ = list(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'truckstream' has no attribute {name!r}")
+    value = getattr(import_module(f"truckstream.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

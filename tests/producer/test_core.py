@@ -1,0 +1,374 @@
+"""The producer's core: requests by count, bytes and linger, and what becomes of each record. No event loop."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.producer.support import Service, even_shards, next_request, put, throttled
+from truckstream.errors import (
+    DeliveryError,
+    DeliveryTimeoutError,
+    DeliveryUnknownError,
+    InvalidArgumentError,
+    ProducerClosedError,
+    RecordTooLargeError,
+    ServiceError,
+    StreamNotFoundError,
+)
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES
+
+
+def failure(kind, code="SomeException", message="the service's words"):
+    return RequestFailedError(kind, code, message)
+
+
+# --- Requests -------------------------------------------------------------------------------------
+
+
+def test_a_lone_record_lingers_for_company_then_goes(make_core):
+    core = make_core()
+    put(core, b"a", now=10.0)
+    assert core.requests_due(10.0) == []
+    assert core.next_wakeup(10.0) == pytest.approx(10.1)
+    [request] = core.requests_due(10.1)
+    assert [entry.data for entry in request.entries] == [b"a"]
+    assert core.next_wakeup(10.1) is None
+
+
+def test_records_put_while_one_lingers_go_with_it_in_order(make_core):
+    core = make_core()
+    for index, now in enumerate((0.0, 0.05, 0.09)):
+        put(core, b"%d" % index, now)
+    [request] = core.requests_due(0.1)
+    assert [entry.data for entry in request.entries] == [b"0", b"1", b"2"]
+
+
+def test_500_records_do_not_linger(make_core):
+    core = make_core()
+    for _ in range(499):
+        put(core, b"x", now=0.0)
+    assert core.requests_due(0.0) == []
+    put(core, b"x", now=0.0)
+    [request] = core.requests_due(0.0)
+    assert len(request.entries) == 500
+
+
+def test_a_request_never_carries_more_than_500_records_or_10_mib(make_core):
+    core = make_core(pacing=False)
+    for _ in range(1_001):
+        put(core, b"x", now=0.0)
+    assert [len(request.entries) for request in core.requests_due(0.1)] == [500, 500, 1]
+    for _ in range(25):
+        put(core, bytes(1_000_000), now=1.0)
+    sizes = [sum(entry.size for entry in request.entries) for request in core.requests_due(1.1)]
+    assert max(sizes) <= 10 * 1024 * 1024
+    assert [size // 1_000_000 for size in sizes] == [10, 10, 5]
+
+
+def test_bytes_that_fill_a_request_do_not_linger(make_core):
+    core = make_core(pacing=False, max_batch_bytes=1_000)
+    put(core, bytes(600), now=0.0)
+    assert core.requests_due(0.0) == []
+    put(core, bytes(600), now=0.0)
+    assert [len(request.entries) for request in core.requests_due(0.0)] == [1]
+
+
+def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
+    core = make_core()
+    put(core, b"a", now=0.0)
+    epoch = core.flush()
+    [request] = core.requests_due(0.0)
+    assert not core.is_flushed(epoch)
+    put(core, b"b", now=0.0)
+    assert core.requests_due(0.0) == []
+    core.on_answers(request, Service(even_shards(1)).answer(request), 0.01)
+    assert core.is_flushed(epoch)
+
+
+def test_no_more_requests_are_under_way_than_allowed(make_core):
+    core = make_core(pacing=False, max_in_flight=2)
+    for _ in range(1_500):
+        put(core, b"x", now=0.0)
+    first, second = core.requests_due(0.0)
+    assert core.requests_due(0.0) == []
+    assert core.next_wakeup(0.0) == pytest.approx(120.0)  # only the deadline: an answer must come first
+    core.on_answers(first, Service(even_shards(1)).answer(first), 0.5)
+    assert [len(request.entries) for request in core.requests_due(0.5)] == [500]
+    assert "500 records" in repr(second)
+
+
+# --- Pacing ---------------------------------------------------------------------------------------
+
+
+def test_a_backlog_goes_in_steps_at_the_shards_rate(make_core):
+    """500 records at once from the burst, then 100 every tenth of a second."""
+    core, service = make_core(), Service(even_shards(1))
+    for _ in range(2_000):
+        put(core, b"x", now=0.0)
+    sent, now = [], 0.0
+    while now <= 1.0:
+        for request in core.requests_due(now):
+            sent.append((round(now, 3), len(request.entries)))
+            core.on_answers(request, service.answer(request), now)
+        now = core.next_wakeup(now)
+    assert sent[0] == (0.0, 500)
+    assert sent[1:11] == [(round(0.1 * step, 3), 100) for step in range(1, 11)]
+
+
+def test_a_slow_shard_does_not_hold_up_the_others(make_core):
+    core, service = make_core(shards=2), Service(even_shards(2))
+    for _ in range(3_000):
+        put(core, b"slow", now=0.0, explicit_hash_key="0")
+    for request in core.requests_due(0.0):
+        core.on_answers(request, service.answer(request), 0.0)
+    put(core, b"other", now=0.0, explicit_hash_key=str(2**128 - 1))
+    sent = [entry.data for request in core.requests_due(0.1) for entry in request.entries]
+    assert b"other" in sent
+
+
+def test_a_record_larger_than_half_a_second_of_bytes_still_goes(make_core):
+    core = make_core()
+    core.max_record_bytes = 10 << 20
+    put(core, bytes(9 << 20), now=0.0)
+    put(core, b"behind it", now=0.0)
+    [request] = core.requests_due(0.1)
+    assert len(request.entries) == 1
+    assert core.next_wakeup(0.1) == pytest.approx(0.1 + 8.5, rel=0.05)  # until its debt is paid
+
+
+def test_without_pacing_a_backlog_goes_at_once(make_core):
+    core = make_core(pacing=False)
+    for _ in range(2_000):
+        put(core, b"x", now=0.0)
+    assert [len(request.entries) for request in core.requests_due(0.0)] == [500] * 4
+
+
+# --- Outcomes -------------------------------------------------------------------------------------
+
+
+def test_only_what_failed_is_sent_again(make_core):
+    core, service = make_core(), Service(even_shards(1))
+    entries = [put(core, b"%d" % index, now=0.0) for index in range(3)]
+    [request] = core.requests_due(0.1)
+    core.on_answers(request, [service.store(entries[0]), throttled(), service.store(entries[2])], 0.11)
+    assert [entry.settled for entry in entries] == [True, False, True]
+    wakeup, again = next_request(core, 0.11)
+    assert 0.11 <= wakeup <= 0.21
+    assert again.entries == [entries[1]]
+    core.on_answers(again, service.answer(again), wakeup)
+    assert (entries[1].attempts, entries[1].maybe_duplicate) == (2, False)
+    assert service.stored == [b"0", b"2", b"1"]
+    assert core.stats(wakeup).throttled == 1
+    assert core.used_bytes == 0
+
+
+def test_a_request_without_an_answer_makes_its_records_maybe_duplicates(make_core):
+    core, service = make_core(), Service(even_shards(1))
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.2)
+    _, again = next_request(core, 0.2)
+    core.on_answers(again, service.answer(again), 0.5)
+    assert entry.maybe_duplicate
+    assert core.stats(0.5).maybe_duplicates == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
+)
+def test_a_clean_failure_is_retried_and_leaves_no_doubt(make_core, kind):
+    core, service = make_core(), Service(even_shards(1))
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_failure(request, failure(kind), 0.2)
+    _, again = next_request(core, 0.2)
+    core.on_answers(again, service.answer(again), 0.5)
+    assert (entry.settled, entry.maybe_duplicate, entry.attempts) == (True, False, 2)
+
+
+def test_a_permanent_failure_ends_its_records_with_the_services_words(make_core):
+    core = make_core()
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_failure(request, failure(FailureKind.PERMANENT, "ResourceNotFoundException", "Stream s not found"), 0.2)
+    assert isinstance(entry.error, StreamNotFoundError)
+    assert "Stream s not found" in str(entry.error)
+    assert core.take_settled() == [entry]
+    assert core.used_bytes == 0
+
+
+def test_a_permanent_failure_after_an_ambiguous_one_says_that_it_may_be_stored(make_core):
+    core = make_core()
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.2)
+    _, again = next_request(core, 0.2)
+    core.on_failure(again, failure(FailureKind.PERMANENT), 0.5)
+    assert isinstance(entry.error, DeliveryError)
+    assert entry.error.may_be_stored
+    assert isinstance(entry.error.__cause__, ServiceError)
+
+
+def test_a_refused_request_is_halved_until_only_the_poison_record_fails(make_core):
+    core, service = make_core(), Service(even_shards(1))
+    entries = [put(core, b"poison" if index == 3 else b"good", now=0.0) for index in range(7)]
+    due, requests = core.requests_due(0.1), 0
+    while due:
+        request = due.pop()
+        requests += 1
+        if any(entry.data == b"poison" for entry in request.entries):
+            core.on_failure(request, failure(FailureKind.POISONED, "ValidationException", "1 error detected"), 0.2)
+        else:
+            core.on_answers(request, service.answer(request), 0.2)
+        due += core.requests_due(0.2)
+    assert [entry.error is not None for entry in entries] == [index == 3 for index in range(7)]
+    assert service.stored == [b"good"] * 6
+    assert requests == 7  # 7, then 3 and 4, 1 and 2 … : twice the halvings, not one request a record
+
+
+def test_an_answer_of_the_wrong_length_is_ambiguous(make_core):
+    core = make_core()
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_answers(request, [], 0.2)
+    assert not entry.settled
+    assert entry.maybe_duplicate
+
+
+def test_a_record_is_given_up_at_its_deadline(make_core):
+    core = make_core(delivery_timeout=5.0)
+    entry = put(core, b"a", now=0.0)
+    now = 0.0
+    while not entry.settled:
+        now = core.next_wakeup(now)
+        for request in core.requests_due(now):
+            core.on_failure(request, failure(FailureKind.NOT_SENT), now)
+    assert isinstance(entry.error, DeliveryTimeoutError)
+    assert now == pytest.approx(5.0)
+    assert not entry.error.may_be_stored
+    assert entry.attempts > 5
+    assert core.used_bytes == 0
+
+
+def test_an_answer_after_abort_changes_nothing(make_core):
+    core = make_core()
+    entry = put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.abort()
+    assert isinstance(entry.error, DeliveryUnknownError)
+    core.on_answers(request, Service(even_shards(1)).answer(request), 0.2)
+    assert entry.answer is None
+
+
+def test_abort_resolves_every_record_and_says_which_may_be_stored(make_core):
+    core = make_core(max_in_flight=1, pacing=False)
+    retrying = put(core, b"retrying", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.1)
+    under_way = put(core, b"under way", now=0.1)
+    core.flush()
+    core.requests_due(0.1)
+    queued = put(core, b"queued", now=0.1)
+    core.abort()
+    assert [entry.error.may_be_stored for entry in (retrying, under_way, queued)] == [True, True, False]
+    assert isinstance(queued.error, ProducerClosedError)
+    assert core.used_bytes == 0
+    assert core.stats(0.2).buffered == core.stats(0.2).in_flight == 0
+
+
+# --- Shards ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_from_an_unknown_shard_asks_for_the_map_once(make_core):
+    core, service = make_core(), Service(even_shards(2, first=1))
+    put(core, b"a", now=0.0)
+    [request] = core.requests_due(0.1)
+    core.on_answers(request, service.answer(request), 5.0)
+    assert core.next_wakeup(5.0) == 5.0
+    assert core.shards_wanted(5.0)
+    assert not core.shards_wanted(5.0)
+    core.on_shards(even_shards(2, first=1), 5.1)
+    assert sorted(core.stats(5.1).shards) == ["shardId-000000000001", "shardId-000000000002"]
+    assert core.requests_due(5.1) == []
+    assert core.next_wakeup(5.1) is None
+
+
+def test_the_map_is_asked_for_again_with_growing_pauses_while_it_does_not_help(make_core):
+    core, service = make_core(), Service(even_shards(1, first=9))
+    asked, now = [], 0.0
+    while now < 100.0:
+        put(core, b"a", now)
+        now += 0.2
+        for request in core.requests_due(now):
+            core.on_answers(request, service.answer(request), now)
+        if core.shards_wanted(now):
+            asked.append(now)
+            core.on_shards(even_shards(1), now)
+    assert 5 <= len(asked) <= 9
+    assert max(later - earlier for earlier, later in pairwise(asked)) > 25
+
+
+def test_what_waits_for_a_split_shard_goes_to_its_children(make_core):
+    core = make_core()
+    keys = [f"TRUCK_{index:03}" for index in range(40)]
+    for key in keys:
+        put(core, key.encode(), 0.0, key)
+    [request] = core.requests_due(0.1)
+    core.on_answers(request, [throttled()] * 40, 0.1)
+    for key in keys:
+        put(core, key.encode(), 0.1, key)
+    core.on_shards(even_shards(2, first=1), 0.15)
+    stats = core.stats(0.15)
+    assert (stats.buffered, sorted(stats.shards)) == (80, ["shardId-000000000001", "shardId-000000000002"])
+    service, now = Service(even_shards(2, first=1)), 0.15
+    while core.used_bytes:
+        now = core.next_wakeup(now)
+        for due in core.requests_due(now):
+            core.on_answers(due, service.answer(due), now)
+    assert sorted(service.stored) == sorted([key.encode() for key in keys] * 2)
+    assert not core.shards_wanted(now)
+
+
+def test_without_a_map_records_go_unpaced(make_core):
+    core = make_core()
+    core.on_shards([], 0.0)
+    for _ in range(1_500):
+        put(core, b"x", now=0.0)
+    assert sum(len(request.entries) for request in core.requests_due(0.1)) == 1_500
+
+
+# --- Refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["", "k" * 257, None, b"bytes", "\ud800"])
+def test_a_bad_partition_key_is_refused(make_core, key):
+    with pytest.raises(InvalidArgumentError, match="partition_key is"):
+        put(make_core(), b"a", 0.0, key)
+
+
+def test_a_key_is_counted_in_characters_and_weighs_its_bytes(make_core):
+    assert put(make_core(), b"a", 0.0, "é" * 256).size == 1 + 512
+
+
+@pytest.mark.parametrize("hash_key", ["-1", "01", "", "1.0", str(2**128), "\u0661", 5])
+def test_a_bad_explicit_hash_key_is_refused(make_core, hash_key):
+    with pytest.raises(InvalidArgumentError, match="explicit_hash_key is"):
+        put(make_core(), b"a", 0.0, explicit_hash_key=hash_key)
+
+
+def test_a_record_over_the_streams_limit_names_both_numbers(make_core):
+    core = make_core()
+    put(core, bytes(2**20 - 9), 0.0)
+    with pytest.raises(RecordTooLargeError) as caught:
+        put(core, bytes(2**20 - 8), 0.0)
+    assert (caught.value.size, caught.value.limit) == (2**20 + 1, 2**20)
+
+
+def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
+    core = make_core(buffer_bytes=1_000)
+    with pytest.raises(RecordTooLargeError, match="the buffer's room"):
+        put(core, bytes(1_000 - ENTRY_OVERHEAD_BYTES), 0.0)
+    assert put(core, bytes(1_000 - ENTRY_OVERHEAD_BYTES - 9), 0.0)
+    assert core.free_bytes == 0
+    assert not core.reserve(1)

@@ -1,0 +1,85 @@
+"""Where a key lands: MD5 of the partition key, or an explicit hash key, in one shard's range of hash keys.
+
+Sequence numbers and hash keys are integers of up to 128 bits that the service writes in decimal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from truckstream.errors import InvalidArgumentError
+from truckstream.kinesis.limits import MAX_HASH_KEY, MAX_PARTITION_KEY_CHARACTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_hash_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard and the hash keys it takes, both ends included."""
+
+    shard_id: str
+    starting_hash_key: int
+    ending_hash_key: int
+    #: A closed shard takes no more records: it was split or merged.
+    is_open: bool = True
+
+
+def check_partition_key(partition_key: str) -> bytes:
+    """The key in UTF-8, as the service counts and hashes it.
+
+    Raises:
+        InvalidArgumentError: it is no string of 1 to 256 Unicode characters.
+    """
+    if not isinstance(partition_key, str):
+        raise InvalidArgumentError("partition_key", partition_key, "must be a str")
+    if not 1 <= len(partition_key) <= MAX_PARTITION_KEY_CHARACTERS:
+        rule = f"must have 1 to {MAX_PARTITION_KEY_CHARACTERS} characters, and has {len(partition_key)}"
+        raise InvalidArgumentError("partition_key", partition_key, rule)
+    try:
+        return partition_key.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError("partition_key", partition_key, "must be text that UTF-8 can hold") from error
+
+
+def hash_key_of(partition_key: bytes) -> int:
+    """The 128-bit hash key that the service gives a partition key."""
+    return int.from_bytes(hashlib.md5(partition_key, usedforsecurity=False).digest(), "big")
+
+
+def parse_hash_key(explicit_hash_key: str) -> int:
+    """The integer that an explicit hash key spells in decimal.
+
+    Raises:
+        InvalidArgumentError: it is no decimal of 0 to 2**128 - 1 without sign or leading zeros.
+    """
+    rule = "must be the decimal digits of a number from 0 to 2**128 - 1, as a str"
+    if not isinstance(explicit_hash_key, str) or not (explicit_hash_key.isascii() and explicit_hash_key.isdigit()):
+        raise InvalidArgumentError("explicit_hash_key", explicit_hash_key, rule)
+    leading_zero = explicit_hash_key[0] == "0" and explicit_hash_key != "0"
+    if leading_zero or len(explicit_hash_key) > len(str(MAX_HASH_KEY)) or int(explicit_hash_key) > MAX_HASH_KEY:
+        raise InvalidArgumentError("explicit_hash_key", explicit_hash_key, rule)
+    return int(explicit_hash_key)
+
+
+class ShardMap:
+    """The open shards of a stream by their ranges of hash keys."""
+
+    def __init__(self, shards: Iterable[Shard]) -> None:
+        self.shards = sorted((shard for shard in shards if shard.is_open), key=lambda shard: shard.starting_hash_key)
+        self._starts = [shard.starting_hash_key for shard in self.shards]
+
+    def shard_of(self, hash_key: int) -> Shard | None:
+        """The open shard that takes `hash_key`; None in the gap that a reshard under way can leave."""
+        index = bisect_right(self._starts, hash_key) - 1
+        if index < 0 or hash_key > self.shards[index].ending_hash_key:
+            return None
+        return self.shards[index]
+
+    def __repr__(self) -> str:
+        return f"<ShardMap of {len(self.shards)} open shards>"

@@ -1,0 +1,96 @@
+"""What the caller holds of a record: a Delivery to await, and the Ack that it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from truckstream.producer.entry import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["Ack", "Delivery"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The service stored the record."""
+
+    #: The shard that took it, such as `shardId-000000000000`.
+    shard_id: str
+    #: Its place in the shard: up to 128 bits in decimal. Compare as integers.
+    sequence_number: str
+    #: Requests that carried it.
+    attempts: int
+    #: True if an earlier attempt ended without an answer, so that the stream may hold a second copy.
+    maybe_duplicate: bool
+
+
+class Delivery(Entry):
+    """A record on its way. Await it for its `Ack`; it may be awaited any number of times, or never.
+
+    Awaiting raises what became of the record when it was not acknowledged: `DeliveryTimeoutError`,
+    `DeliveryUnknownError`, `ProducerClosedError`, or a `ServiceError` with the service's own words. Cancelling the
+    wait is safe: the record goes on.
+    """
+
+    __slots__ = ("_awaited", "_waiters")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._awaited = False
+        self._waiters: list[asyncio.Future[None]] | None = None  # no Future until somebody awaits
+
+    def __await__(self) -> Generator[Any, None, Ack]:
+        self._awaited = True
+        if not self.settled:
+            yield from self._wait().__await__()
+        return self.result()
+
+    def done(self) -> bool:
+        """Whether the record has its outcome."""
+        return self.settled
+
+    def result(self) -> Ack:
+        """The Ack of a record that is done.
+
+        Raises:
+            asyncio.InvalidStateError: it is not done yet.
+            TruckstreamError: it was not acknowledged.
+        """
+        if self.error is not None:
+            self._awaited = True
+            raise self.error
+        if self.answer is None:
+            raise asyncio.InvalidStateError("the record has no outcome yet: await its delivery")
+        return Ack(
+            shard_id=self.answer.shard_id or "",
+            sequence_number=self.answer.sequence_number or "",
+            attempts=self.attempts,
+            maybe_duplicate=self.maybe_duplicate,
+        )
+
+    @property
+    def unnoticed_failure(self) -> bool:
+        """Whether it failed and nobody awaited it."""
+        return self.error is not None and not self._awaited
+
+    def wake(self) -> None:
+        """Tell those who await that the outcome is there."""
+        for waiter in self._waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters = None
+
+    async def _wait(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        await waiter
+
+    def __repr__(self) -> str:
+        state = "acknowledged" if self.answer else repr(self.error) if self.error else "under way"
+        return f"<Delivery of {len(self.data)} bytes for {self.partition_key!r}: {state}, {self.attempts} attempts>"

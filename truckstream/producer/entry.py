@@ -1,0 +1,74 @@
+"""One record on its way: what is sent, what it costs, and what became of it.
+
+An entry lives from `put` until it is acknowledged or given up. It is the only object made for a record; the
+delivery that the caller holds is this same object (`truckstream.producer.delivery`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from truckstream.errors import TruckstreamError
+    from truckstream.kinesis.client import RecordAnswer
+    from truckstream.producer.outbox import Outbox
+
+__all__ = ["ENTRY_OVERHEAD_BYTES", "Entry"]
+
+#: What a record costs beside its data and key: this object (about 200 bytes), the data's object header (33), its
+#: places in queues and requests, and the client's copy of the fields while it is under way. Measured with
+#: tracemalloc over 100,000 buffered records of 498 bytes, Python 3.11: 260 bytes a record, and room to spare.
+ENTRY_OVERHEAD_BYTES = 400
+
+
+class Entry:
+    """A record between `put` and its outcome."""
+
+    __slots__ = (
+        "answer",
+        "attempts",
+        "cost",
+        "data",
+        "deadline",
+        "epoch",
+        "error",
+        "explicit_hash_key",
+        "linger_until",
+        "maybe_duplicate",
+        "outbox",
+        "partition_key",
+        "size",
+    )
+
+    def __init__(
+        self,
+        data: bytes,
+        partition_key: str,
+        explicit_hash_key: str | None,
+        *,
+        size: int,
+        outbox: Outbox,
+    ) -> None:
+        self.data = data
+        self.partition_key = partition_key
+        self.explicit_hash_key = explicit_hash_key
+        #: Bytes of data and key, as the service counts them.
+        self.size = size
+        #: Bytes of the buffer's budget, held until the outcome.
+        self.cost = size + ENTRY_OVERHEAD_BYTES
+        self.outbox = outbox
+        # Set by `put`: when it need not wait for company any more, when it is given up, and what flush ends with it.
+        self.linger_until = 0.0
+        self.deadline = 0.0
+        self.epoch = 0
+        #: Requests that carried it.
+        self.attempts = 0
+        #: An attempt ended without telling whether it was stored.
+        self.maybe_duplicate = False
+        # The outcome: at most one of the two is ever set, and only once.
+        self.answer: RecordAnswer | None = None
+        self.error: TruckstreamError | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.answer is not None or self.error is not None

@@ -1,0 +1,127 @@
+"""How fast a shard may be written: a bucket for records and one for bytes, and a rate that learns from throttles.
+
+The service refuses what exceeds a shard's quota, record by record, and a refused record has cost a transmission.
+Sending at just the quota's rate fills the shard without any refusal. The rate falls by a factor when the shard
+throttles all the same (another producer writes to it, or the quota is lower than documented) and then grows back
+steadily, which is what lets several producers converge to fair shares of one shard.
+
+Nothing here waits: a bucket answers how much may go now, and when more may.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from truckstream.kinesis.limits import SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND
+
+__all__ = ["ShardPace", "TokenBucket"]
+
+#: A bucket holds half a second of its rate. The service's holds a second, so the half that is left covers the
+#: difference in delay between two requests; and a loop that is busy for less than half a second loses nothing.
+BURST_SECONDS: Final = 0.5
+
+#: A backlog is sent in steps of this much of the rate, so that a saturated shard takes ten requests of 100 records
+#: a second and not a thousand of one.
+STEP_SECONDS: Final = 0.1
+
+#: One cut for all the throttles of one overload: answers already under way when the rate fell tell nothing new.
+CUT_FACTOR: Final = 0.85
+CUT_COOLDOWN_SECONDS: Final = 0.5
+#: A wake-up on the dot must find its tokens in spite of rounding.
+TOLERANCE: Final = 1e-6
+
+LOWEST_SHARE: Final = 0.05
+RECOVERY_SHARE_PER_SECOND: Final = 0.05
+
+
+class TokenBucket:
+    """Tokens that come in at `rate` a second, up to `capacity`. A large debit may leave a debt."""
+
+    __slots__ = ("_at", "_tokens", "capacity", "rate")
+
+    def __init__(self, rate: float, capacity: float, now: float) -> None:
+        self.rate = rate
+        self.capacity = capacity
+        self._tokens = capacity
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """Tokens that are there now; negative while a debt is paid off."""
+        if now > self._at:
+            self._tokens = min(self.capacity, self._tokens + (now - self._at) * self.rate)
+            self._at = now
+        return self._tokens
+
+    def take(self, amount: float, now: float) -> None:
+        self._tokens = self.level(now) - amount
+
+    def when(self, amount: float, now: float) -> float:
+        """The time when `amount` is there; for more than the capacity, when the bucket is full."""
+        missing = min(amount, self.capacity) - self.level(now)
+        return now if missing <= TOLERANCE else now + missing / self.rate
+
+    def set_rate(self, rate: float, now: float) -> None:
+        self.level(now)
+        self.rate = rate
+
+
+class ShardPace:
+    """The pace of one shard."""
+
+    __slots__ = ("_bytes", "_cut_at", "_records", "_share", "_share_at", "last_allowed")
+
+    def __init__(self, now: float) -> None:
+        self._records = TokenBucket(SHARD_RECORDS_PER_SECOND, SHARD_RECORDS_PER_SECOND * BURST_SECONDS, now)
+        self._bytes = TokenBucket(SHARD_BYTES_PER_SECOND, SHARD_BYTES_PER_SECOND * BURST_SECONDS, now)
+        self._share = 1.0
+        self._share_at = now
+        self._cut_at = -math.inf
+        #: What `records_allowed` last said.
+        self.last_allowed = self.records_allowed(now)
+
+    def rate_at(self, now: float) -> float:
+        """The present rate in records a second."""
+        self._recover(now)
+        return self._records.rate
+
+    def records_allowed(self, now: float) -> int:
+        """How many records may go now, as far as their number is concerned."""
+        self._recover(now)
+        self.last_allowed = max(0, math.floor(self._records.level(now) + TOLERANCE))
+        return self.last_allowed
+
+    def bytes_allowed(self, now: float) -> float:
+        return self._bytes.level(now)
+
+    def fits(self, size: int, bytes_left: float) -> bool:
+        """Whether a record of `size` may go. One larger than the bucket goes when the bucket is full."""
+        return bytes_left + TOLERANCE >= min(size, self._bytes.capacity)
+
+    def take(self, records: int, size: int, now: float) -> None:
+        self._records.take(records, now)
+        self._bytes.take(size, now)
+
+    def when(self, records: int, size: int, first: int, now: float) -> float:
+        """When a worthwhile step of a backlog may go: `records` and `size` bytes, its first record of `first` bytes."""
+        self._recover(now)
+        step = min(records, max(1, math.floor(self._records.rate * STEP_SECONDS)))
+        size_step = max(first, min(size, self._bytes.rate * STEP_SECONDS))
+        return max(self._records.when(step, now), self._bytes.when(size_step, now))
+
+    def on_throttled(self, now: float) -> None:
+        """The shard refused records of one request."""
+        if now - self._cut_at < CUT_COOLDOWN_SECONDS:
+            return
+        self._recover(now)
+        self._cut_at = now
+        self._set_share(max(LOWEST_SHARE, self._share * CUT_FACTOR), now)
+
+    def _recover(self, now: float) -> None:
+        if self._share < 1.0 and now > self._share_at:
+            self._set_share(min(1.0, self._share + (now - self._share_at) * RECOVERY_SHARE_PER_SECOND), now)
+
+    def _set_share(self, share: float, now: float) -> None:
+        self._share, self._share_at = share, now
+        self._records.set_rate(SHARD_RECORDS_PER_SECOND * share, now)
+        self._bytes.set_rate(SHARD_BYTES_PER_SECOND * share, now)

@@ -1,0 +1,478 @@
+"""The producer's only asyncio file: it drives the core, sends its requests and wakes who waits.
+
+Every callback does the same few things, in `_pump`: send what is due, hand out outcomes, give room to those who
+wait for it, and set the one timer to the core's next wake-up. A put does not pump by itself: it asks for one pump
+in this turn of the loop, however many records the turn brings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import warnings
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from truckstream.errors import (
+    BufferFullError,
+    DeliveryErrorGroup,
+    InvalidArgumentError,
+    ProducerClosedError,
+)
+from truckstream.kinesis.client import AiobotocoreClient, StreamClient
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.limits import (
+    MAX_BYTES_PER_REQUEST,
+    MAX_RECORDS_PER_REQUEST,
+    MIB,
+)
+from truckstream.producer.core import ProducerCore, ProducerOptions, Request
+from truckstream.producer.delivery import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from types import TracebackType
+
+    from aiobotocore.session import AioSession
+
+    from truckstream.errors import TruckstreamError
+    from truckstream.producer.stats import ProducerStats
+
+__all__ = ["Producer"]
+
+_logger = logging.getLogger("truckstream.producer")
+
+#: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
+PUTS_PER_TURN = 500
+
+#: Failures that nobody awaited and that are kept to be raised; more are only counted.
+KEPT_FAILURES = 100
+
+
+@dataclass(slots=True, eq=False)
+class _RoomWaiter:
+    cost: int
+    granted: asyncio.Future[None]
+
+
+class Producer:
+    """Puts records into a Kinesis stream at the full speed of its shards.
+
+    ```python
+    async with Producer("truck-sensor-stream", region_name="us-east-1") as producer:
+        delivery = await producer.put(data, partition_key)
+        ack = await delivery
+    ```
+
+    Leaving the context sends what is buffered and waits for every outcome. Failures that nobody awaited are raised
+    there, and by `flush`, as a `DeliveryErrorGroup`.
+
+    Args:
+        stream: the stream's name or ARN; or a `StreamClient` of your own, which is then opened and closed here.
+        region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
+        buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data, its key and
+            400 bytes; `put` waits for room. 64 MiB by default: about 70 seconds of one full shard of 500-byte records.
+        linger: seconds that a record waits for company in its request; 0.1 by default, as in the KPL.
+        delivery_timeout: seconds from put to the latest outcome; 120 by default, as in Kafka's producers.
+        request_timeout: seconds that the service may take for one answer.
+        max_in_flight: requests under way at a time.
+        max_batch_records, max_batch_bytes: the most in one request; by default the service's limits, 500 and 10 MiB.
+        pacing: whether to keep each shard within its quota, instead of sending what the service will refuse.
+
+    Raises:
+        InvalidArgumentError: an option is out of range.
+        ConfigurationError: the stream's name is malformed.
+    """
+
+    def __init__(
+        self,
+        stream: str | StreamClient,
+        *,
+        region_name: str | None = None,
+        endpoint_url: str | None = None,
+        session: AioSession | None = None,
+        buffer_bytes: int = 64 * MIB,
+        linger: float = 0.1,
+        delivery_timeout: float = 120.0,
+        request_timeout: float = 10.0,
+        max_in_flight: int = 10,
+        max_batch_records: int = MAX_RECORDS_PER_REQUEST,
+        max_batch_bytes: int = MAX_BYTES_PER_REQUEST,
+        pacing: bool = True,
+    ) -> None:
+        _check("buffer_bytes", buffer_bytes, 1)
+        _check("linger", linger, 0)
+        _check("delivery_timeout", delivery_timeout, 0.001)
+        _check("request_timeout", request_timeout, 0.001)
+        _check("max_in_flight", max_in_flight, 1)
+        _check("max_batch_records", max_batch_records, 1, MAX_RECORDS_PER_REQUEST)
+        _check("max_batch_bytes", max_batch_bytes, 1, MAX_BYTES_PER_REQUEST)
+        options = ProducerOptions(
+            buffer_bytes=buffer_bytes,
+            linger=linger,
+            delivery_timeout=delivery_timeout,
+            max_in_flight=max_in_flight,
+            max_batch_records=max_batch_records,
+            max_batch_bytes=max_batch_bytes,
+            pacing=pacing,
+        )
+        self._client: StreamClient = (
+            AiobotocoreClient(
+                stream,
+                region_name=region_name,
+                endpoint_url=endpoint_url,
+                session=session,
+                connections=max_in_flight,
+                request_timeout=request_timeout,
+            )
+            if isinstance(stream, str)
+            else stream
+        )
+        self._core = ProducerCore(options, random.Random())
+        self._loop: asyncio.AbstractEventLoop  # set by `open`, once
+        self._opened = False
+        self._closed = False
+        # Who waits, and for what.
+        self._room_waiters: deque[_RoomWaiter] = deque()
+        self._flush_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._failures: list[Delivery] = []
+        self._failures_dropped = 0
+        # What is scheduled: at most one pump in this turn, one timer, and a task for each request.
+        self._pump_wanted = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._puts_this_turn = 0
+
+    # --- Opening and closing ----------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+        if error is None:
+            self._raise_failures()
+        elif failures := self._take_failures():
+            error.add_note(f"truckstream: {failures}")
+
+    async def open(self) -> None:
+        """Connect, and learn the stream's shards and its largest record. `async with` does this.
+
+        Raises:
+            StreamNotFoundError: there is no such stream in this account and region.
+            ServiceError: the service cannot be reached or refuses; the message has its own words.
+        """
+        if self._opened or self._closed:
+            raise ProducerClosedError("a producer can be opened only once: make a new one")
+        self._opened = True
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._client.open()
+            await self._learn_the_stream()
+        except BaseException:
+            self._closed = True
+            await self._client.close()
+            raise
+
+    async def close(self, timeout: float | None = None) -> ProducerStats:  # noqa: ASYNC109 - a bound on draining
+        """Send what is buffered, wait for the outcomes, and disconnect. May be called again.
+
+        Every Delivery is resolved when this returns: acknowledged, failed, or unknown. Records put so far get until
+        their `delivery_timeout`, or `timeout` seconds from now if that is sooner. If the wait is cancelled the rest
+        is given up at once.
+        """
+        if not self._opened or self._closed:
+            self._closed = True
+            return self.stats
+        self._closed = True
+        self._refuse_room()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._drain()
+        except TimeoutError:
+            _logger.warning("closed after %s s with records unresolved: %s", timeout, self.stats)
+        finally:
+            await self._disconnect()
+        return self.stats
+
+    async def _learn_the_stream(self) -> None:
+        shards, limit = await asyncio.gather(
+            self._client.list_shards(), self._client.max_record_bytes(), return_exceptions=True
+        )
+        if isinstance(shards, RequestFailedError):
+            if shards.kind is FailureKind.PERMANENT and "AccessDenied" in shards.code:
+                # Least privilege may leave the listing out. Everything but pacing works without it.
+                _logger.warning("shards cannot be listed, so sends are not paced: %s", shards)
+            else:
+                raise shards.to_service_error() from shards
+        elif isinstance(shards, BaseException):
+            raise shards
+        else:
+            self._core.on_shards(shards, self._loop.time())
+        if isinstance(limit, int):
+            self._core.max_record_bytes = limit
+        elif not isinstance(limit, RequestFailedError):
+            raise limit
+
+    async def _disconnect(self) -> None:
+        """Resolve what is left and give everything back."""
+        for task in self._tasks:
+            task.cancel()
+        self._core.abort()
+        self._hand_out()
+        if self._timer:
+            self._timer.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_opened", False) and not self._closed:
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
+
+    # --- Records ----------------------------------------------------------------------------------
+
+    async def put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
+        """Accept one record; waits only for room in the buffer, first come first served.
+
+        Cancelling the wait is safe: the record was not accepted.
+
+        Args:
+            data: the payload, sent as it is. With the key at most the stream's record size, 1 MiB by default.
+            partition_key: 1 to 256 characters; records with the same key go to the same shard.
+            explicit_hash_key: chooses the shard instead of the partition key: a number up to 2**128 - 1 in decimal.
+
+        Raises:
+            InvalidArgumentError: an argument breaks the service's rules.
+            RecordTooLargeError: the record can never be sent.
+            ProducerClosedError: the producer is not open.
+        """
+        delivery = self._make(data, partition_key, explicit_hash_key)
+        self._puts_this_turn += 1
+        if self._puts_this_turn > PUTS_PER_TURN:
+            await asyncio.sleep(0)
+        if self._room_waiters or not self._core.reserve(delivery.cost):
+            await self._wait_for_room(delivery.cost)
+        self._accept(delivery)
+        return delivery
+
+    def try_put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
+        """Accept one record now or refuse it: `put` without waiting.
+
+        Raises:
+            BufferFullError: there is no room, or others wait for it.
+            InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
+        """
+        delivery = self._make(data, partition_key, explicit_hash_key)
+        if self._room_waiters or not self._core.reserve(delivery.cost):
+            raise BufferFullError(delivery.cost, 0 if self._room_waiters else self._core.free_bytes)
+        self._accept(delivery)
+        return delivery
+
+    async def put_many(self, records: Iterable[tuple[bytes, str]]) -> list[Delivery]:
+        """Put each (data, partition key) of `records`, in their order.
+
+        Raises what `put` raises for the first that is refused; those before it are on their way.
+        """
+        return [await self.put(data, partition_key) for data, partition_key in records]
+
+    async def flush(self) -> None:
+        """Send what was put so far without lingering, and wait until all of it has an outcome.
+
+        Raises:
+            DeliveryErrorGroup: records failed that nobody awaited, since the last flush.
+            ProducerClosedError: the producer is not open.
+        """
+        self._require_open()
+        await self._drain()
+        self._raise_failures()
+
+    def shard_of(self, partition_key: str) -> str | None:
+        """The id of the shard that takes `partition_key`; None when the shards are not known."""
+        return self._core.route(partition_key, None)[0].shard_id
+
+    @property
+    def stats(self) -> ProducerStats:
+        """A snapshot of counters and of what is on its way."""
+        return self._core.stats(self._loop.time() if self._opened else 0.0)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self._opened else "not open"
+        return f"<Producer {state}: {self.stats}>"
+
+    def _make(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
+        self._require_open()
+        if not isinstance(data, bytes):
+            data = _bytes_of(data)
+        outbox, key_size = self._core.route(partition_key, explicit_hash_key)
+        delivery = Delivery(data, partition_key, explicit_hash_key, size=len(data) + key_size, outbox=outbox)
+        self._core.check_size(delivery.size, delivery.cost)
+        return delivery
+
+    def _accept(self, delivery: Delivery) -> None:
+        self._core.put(delivery, self._loop.time())
+        self._want_pump()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ProducerClosedError("the producer is closed")
+        if not self._opened:
+            raise ProducerClosedError("the producer is not open: use it as `async with Producer(...) as producer`")
+
+    # --- Waiting ----------------------------------------------------------------------------------
+
+    async def _wait_for_room(self, cost: int) -> None:
+        waiter = _RoomWaiter(cost, self._loop.create_future())
+        self._room_waiters.append(waiter)
+        try:
+            await waiter.granted
+        except asyncio.CancelledError:
+            if waiter in self._room_waiters:
+                self._room_waiters.remove(waiter)
+            elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
+                self._core.release(cost)  # granted and cancelled in the same turn
+            self._give_room()
+            raise
+        if self._closed:
+            self._core.release(cost)
+            raise ProducerClosedError("the producer was closed while put waited for room")
+
+    def _give_room(self) -> None:
+        while self._room_waiters and self._core.reserve(self._room_waiters[0].cost):
+            waiter = self._room_waiters.popleft()
+            if waiter.granted.done():  # cancelled: its own clean-up has not run yet
+                self._core.release(waiter.cost)
+            else:
+                waiter.granted.set_result(None)
+
+    def _refuse_room(self) -> None:
+        while self._room_waiters:
+            waiter = self._room_waiters.popleft()
+            if not waiter.granted.done():
+                waiter.granted.set_exception(ProducerClosedError("the producer was closed while put waited for room"))
+
+    async def _drain(self) -> None:
+        epoch = self._core.flush()
+        if self._core.is_flushed(epoch):
+            return
+        flushed = self._loop.create_future()
+        self._flush_waiters.append((epoch, flushed))
+        self._want_pump()
+        try:
+            await flushed
+        finally:
+            self._flush_waiters = [waiter for waiter in self._flush_waiters if waiter[1] is not flushed]
+
+    # --- Driving the core -------------------------------------------------------------------------
+
+    def _want_pump(self) -> None:
+        if not self._pump_wanted:
+            self._pump_wanted = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_wanted = False
+        self._puts_this_turn = 0
+        now = self._loop.time()
+        for request in self._core.requests_due(now):
+            self._start(self._send(request))
+        if not self._closed and self._core.shards_wanted(now):
+            self._start(self._refresh_shards())
+        self._hand_out()
+        self._set_timer(now)
+
+    def _set_timer(self, now: float) -> None:
+        at = self._core.next_wakeup(now)
+        if at is None or at >= self._timer_at:
+            return  # an earlier timer sets the next one
+        if self._timer:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        self._pump()
+
+    def _hand_out(self) -> None:
+        settled = self._core.take_settled()
+        if not settled:
+            return
+        for entry in settled:
+            assert isinstance(entry, Delivery)  # noqa: S101 - only deliveries are put
+            entry.wake() if entry.error is None else self._hand_out_failure(entry)
+        self._give_room()
+        for epoch, flushed in self._flush_waiters:
+            if not flushed.done() and self._core.is_flushed(epoch):
+                flushed.set_result(None)
+
+    def _hand_out_failure(self, delivery: Delivery) -> None:
+        delivery.wake()
+        if delivery.unnoticed_failure:
+            if len(self._failures) < KEPT_FAILURES:
+                self._failures.append(delivery)
+            else:
+                self._failures_dropped += 1
+
+    def _raise_failures(self) -> None:
+        if failures := self._take_failures():
+            raise failures
+
+    def _take_failures(self) -> DeliveryErrorGroup | None:
+        unnoticed = [delivery for delivery in self._failures if delivery.unnoticed_failure]
+        total = len(unnoticed) + self._failures_dropped
+        self._failures, self._failures_dropped = [], 0
+        errors: list[TruckstreamError] = [delivery.error for delivery in unnoticed if delivery.error]
+        if not errors:
+            return None
+        group = DeliveryErrorGroup(f"{total:,} records were not delivered and nobody awaited them", errors)
+        group.total = total
+        return group
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, request: Request) -> None:
+        try:
+            answers = await self._client.put_records(request.entries)
+        except RequestFailedError as failure:
+            _logger.info("request of %d records failed: %s", len(request.entries), failure)
+            self._core.on_failure(request, failure, self._loop.time())
+        except Exception as error:
+            # A defect, here or in the client. The records must not vanish with it.
+            _logger.exception("request of %d records failed unexpectedly", len(request.entries))
+            unknown = RequestFailedError(FailureKind.AMBIGUOUS, type(error).__name__, str(error))
+            self._core.on_failure(request, unknown, self._loop.time())
+        else:
+            self._core.on_answers(request, answers, self._loop.time())
+        self._pump()
+
+    async def _refresh_shards(self) -> None:
+        try:
+            shards = await self._client.list_shards()
+        except RequestFailedError as failure:
+            _logger.info("listing the shards failed: %s", failure)
+            self._core.on_shards_failure(self._loop.time())
+        else:
+            self._core.on_shards(shards, self._loop.time())
+        self._pump()
+
+
+def _check(option: str, value: float, low: float, high: float = math.inf) -> None:
+    if not low <= value <= high:
+        rule = f"must be at least {low}" if high == math.inf else f"must be from {low} to {high}"
+        raise InvalidArgumentError(option, value, rule)
+
+
+def _bytes_of(data: object) -> bytes:
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    raise InvalidArgumentError("data", data, "must be bytes: encode text and objects first")
