@@ -51,7 +51,8 @@ THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 #: Routes that are remembered, so that a key is hashed once: a fleet's keys fit, and 64Ki keys take about 10 MB.
 MAX_REMEMBERED_ROUTES: Final = 65_536
 
-#: Between two looks at the stream's shards: the first at once, then doubling while they do not explain the answers.
+#: The least and the most seconds between two looks at the stream's shards: doubling while they do not explain the
+#: answers, so that a stream that is being resharded, or a service that misreports, is not asked all the time.
 MAP_REFRESH_SECONDS: Final = (1.0, 30.0)
 
 
