@@ -1,0 +1,82 @@
+"""Settings come from flags, environment, .env and defaults, in this order, and say what is wrong with them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from truckstream.config import SETTINGS, export_aws_settings, load_settings, read_dotenv
+from truckstream.errors import ConfigurationError
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_flags_win_over_environment_over_dotenv_over_defaults():
+    dotenv = {"STREAM_NAME": "from-dotenv", "BUCKET_NAME": "from-dotenv", "AWS_REGION": "eu-west-1"}
+    environ = {"STREAM_NAME": "from-environ", "BUCKET_NAME": "from-environ"}
+    settings = load_settings({"stream_name": "from-flag"}, environ=environ, dotenv=dotenv)
+    assert (settings.stream_name, settings.bucket_name, settings.region) == ("from-flag", "from-environ", "eu-west-1")
+    nothing = load_settings(environ={}, dotenv={})
+    assert (nothing.stream_name, nothing.bucket_name, nothing.region) == ("truck-sensor-stream", None, None)
+
+
+def test_the_regions_second_variable_counts_and_empty_values_do_not():
+    settings = load_settings(environ={"AWS_REGION": " ", "AWS_DEFAULT_REGION": "us-gov-west-1"}, dotenv={})
+    assert settings.region == "us-gov-west-1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("AWS_REGION", "us-east", "an AWS region such as us-east-1"),
+        ("STREAM_NAME", "my stream", "a stream's name"),
+        ("STREAM_NAME", "s" * 129, "a stream's name"),
+        ("BUCKET_NAME", "My_Bucket", "a bucket's name"),
+        ("BUCKET_NAME", "ab", "a bucket's name"),
+    ],
+)
+def test_a_malformed_value_is_named_with_its_source_and_rule(variable, value, words):
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ={variable: value}, dotenv={})
+    assert f"(from {variable} in the environment)" in str(caught.value)
+    assert repr(value) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_value_says_how_to_set_it():
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ={}, dotenv={}).require_bucket_name()
+    assert str(caught.value) == (
+        "bucket_name is not set. "
+        "Pass --bucket, or set BUCKET_NAME in the environment or in .env (BUCKET_NAME=acme-truck-data)."
+    )
+
+
+def test_a_streams_arn_is_a_streams_name():
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
+    assert load_settings({"stream_name": arn}, environ={}, dotenv={}).stream_name == arn
+
+
+def test_the_example_file_sets_every_setting_to_a_valid_value():
+    example = read_dotenv(ROOT / ".env.example")
+    settings = load_settings(environ={}, dotenv=example)
+    assert all(getattr(settings, row.name) is not None for row in SETTINGS)
+
+
+def test_a_dotenv_file_is_read_and_an_unreadable_one_is_named(tmp_path):
+    file = tmp_path / ".env"
+    assert read_dotenv(file) == {}
+    file.write_text('export STREAM_NAME="quoted"  # with a comment\nEMPTY\n', encoding="utf-8")
+    assert read_dotenv(file) == {"STREAM_NAME": "quoted"}
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match=r"\.env cannot be read"):
+        read_dotenv(file)
+
+
+def test_aws_variables_reach_the_aws_libraries_unless_the_environment_has_them(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    export_aws_settings({"AWS_PROFILE": "theirs", "AWS_SECRET_ACCESS_KEY": "key", "OTHER": "x"})
+    assert (os.environ["AWS_PROFILE"], os.environ["AWS_SECRET_ACCESS_KEY"]) == ("mine", "key")
+    assert "OTHER" not in os.environ
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

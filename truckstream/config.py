@@ -1,0 +1,152 @@
+"""Settings: flags over environment over `.env` over defaults, each checked, each error saying how to set it right.
+
+One table holds the settings; `.env.example` and the README are tested against it. AWS credentials and profiles are
+no business of this file: `export_aws_settings` hands what `.env` says of them to the AWS libraries, as the
+environment would.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from truckstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SETTINGS", "Setting", "Settings", "export_aws_settings", "load_settings", "read_dotenv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: where a value comes from and what it must look like."""
+
+    name: str
+    #: Environment variables, the first that is set wins.
+    variables: tuple[str, ...]
+    flag: str
+    pattern: str
+    rule: str
+    example: str
+    default: str | None = None
+
+    def check(self, value: str, source: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ConfigurationError(self.name, f"is {value!r} (from {source})", f"It must be {self.rule}.")
+        return value
+
+    @property
+    def how_to_set(self) -> str:
+        return f"Pass {self.flag}, or set {self.variables[0]} in the environment or in .env ({self.example})."
+
+
+SETTINGS: Final = (
+    Setting(
+        name="region",
+        variables=("AWS_REGION", "AWS_DEFAULT_REGION"),
+        flag="--region",
+        pattern=r"[a-z]{2}(-[a-z]+)+-\d",
+        rule="an AWS region such as us-east-1",
+        example="AWS_REGION=us-east-1",
+    ),
+    Setting(
+        name="stream_name",
+        variables=("STREAM_NAME",),
+        flag="--stream",
+        pattern=r"[a-zA-Z0-9_.-]{1,128}|arn:[^:]+:kinesis:[^:]+:\d{12}:stream/[a-zA-Z0-9_.-]{1,128}",
+        rule="a stream's name (1 to 128 letters, digits, _ . -) or its ARN",
+        example="STREAM_NAME=truck-sensor-stream",
+        default="truck-sensor-stream",
+    ),
+    Setting(
+        name="bucket_name",
+        variables=("BUCKET_NAME",),
+        flag="--bucket",
+        pattern=r"(?=.{3,63}$)[a-z0-9][a-z0-9.-]*[a-z0-9]",
+        rule="a bucket's name (3 to 63 lower-case letters, digits, . -)",
+        example="BUCKET_NAME=acme-truck-data",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command works with. None where nothing is set and there is no default."""
+
+    #: None leaves the choice to the AWS libraries: their profile's region.
+    region: str | None
+    stream_name: str
+    bucket_name: str | None
+
+    def require_bucket_name(self) -> str:
+        """The bucket's name.
+
+        Raises:
+            ConfigurationError: it is not set; the message says how to.
+        """
+        if self.bucket_name is None:
+            [row] = [row for row in SETTINGS if row.name == "bucket_name"]
+            raise ConfigurationError(row.name, "is not set", row.how_to_set)
+        return self.bucket_name
+
+
+def load_settings(
+    flags: Mapping[str, str | None] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of this run.
+
+    Args:
+        flags: values by setting's name that the user gave on the command line; None where not.
+        environ: the environment, by default the process's own.
+        dotenv: what `.env` says, by default the file in the working directory.
+
+    Raises:
+        ConfigurationError: names the setting, its value and source, and the rule it breaks.
+    """
+    sources = (
+        (environ if environ is not None else os.environ, "the environment"),
+        (dotenv if dotenv is not None else read_dotenv(), ".env"),
+    )
+    values = {row.name: _resolve(row, (flags or {}).get(row.name), sources) for row in SETTINGS}
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _resolve(row: Setting, flag: str | None, sources: tuple[tuple[Mapping[str, str], str], ...]) -> str | None:
+    if flag is not None:
+        return row.check(flag, row.flag)
+    for values, name in sources:
+        for variable in row.variables:
+            if value := values.get(variable, "").strip():
+                return row.check(value, f"{variable} in {name}")
+    return row.default
+
+
+def read_dotenv(path: Path | str = ".env") -> dict[str, str]:
+    """The variables of a `.env` file; none if there is no such file.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    from dotenv import dotenv_values  # noqa: PLC0415 - the command's dependency, not the library's
+
+    file = Path(path)
+    if not file.is_file():
+        return {}
+    try:
+        return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(str(file), f"cannot be read ({error})", "Save it as UTF-8 text.") from error
+
+
+def export_aws_settings(dotenv: Mapping[str, str]) -> None:
+    """Put the AWS_… variables of `.env` into the environment, where it does not set them itself."""
+    for name, value in dotenv.items():
+        if name.startswith("AWS_") and value:
+            os.environ.setdefault(name, value)
