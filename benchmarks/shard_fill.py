@@ -1,0 +1,124 @@
+"""How much of its shards' quota does the producer reach?
+
+One local Kinesis with the service's quotas, in a process of its own; one producer, fed with records of 498 bytes for
+every shard as fast as it takes them. Shown for each number of shards: the share of the quota over the steady part
+(after two seconds), the least full shard, the share of sends that were throttled, and the producer process's CPU a
+record, which includes the feeding.
+
+Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish
+how its own smooths bursts.
+
+    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--json FILE]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+from truckstream.demo.gauge import ShardGauge
+from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
+from truckstream.local import LocalKinesis
+from truckstream.producer import Producer
+
+RECORD = b"x" * 498
+WARM_UP_SECONDS = 2.0
+BACKLOG = 1_000
+
+
+def keys_by_shard(producer):
+    """One partition key for each shard."""
+    keys = {}
+    for number in range(10_000):
+        keys.setdefault(producer.shard_of(f"TRUCK_{number:03}"), f"TRUCK_{number:03}")
+    return keys
+
+
+async def feed(producer, keys):
+    """Keep a backlog for every shard, for ever."""
+    while True:
+        shards = producer.stats.shards
+        for shard_id, key in keys.items():
+            waiting = shards[shard_id].buffered + shards[shard_id].in_flight
+            for _ in range(BACKLOG - waiting):
+                await producer.put(RECORD, key)
+        await asyncio.sleep(0.05)
+
+
+async def sample(producer, gauges):
+    """Watch the acknowledgements, for ever."""
+    while True:
+        now = time.monotonic()
+        for shard_id, shard in producer.stats.shards.items():
+            gauges[shard_id].sample(now, shard.acked)
+        await asyncio.sleep(0.01)
+
+
+async def measure(shards, seconds):
+    """One row of the table."""
+    async with (
+        LocalKinesis(shards=shards, own_process=True) as kinesis,
+        Producer(kinesis.stream_name, endpoint_url=kinesis.endpoint_url, region_name="us-east-1") as producer,
+    ):
+        gauges = {shard_id: ShardGauge() for shard_id in producer.stats.shards}
+        cpu, started = -time.process_time(), time.monotonic()
+        tasks = [asyncio.create_task(feed(producer, keys_by_shard(producer)))]
+        tasks.append(asyncio.create_task(sample(producer, gauges)))
+        await asyncio.sleep(seconds + WARM_UP_SECONDS)
+        ended = time.monotonic()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        stats = await producer.close()
+        cpu += time.process_time()
+    rates = [gauge.steady_rate(started + WARM_UP_SECONDS, ended) for gauge in gauges.values()]
+    return {
+        "shards": shards,
+        "records_per_second": round(sum(rates), 1),
+        "quota_share": round(sum(rates) / shards / SHARD_RECORDS_PER_SECOND, 4),
+        "least_full_shard": round(min(rates) / SHARD_RECORDS_PER_SECOND, 4),
+        "throttled_share": round(stats.throttled / stats.sent, 5),
+        "cpu_us_per_record": round(cpu * 1e6 / stats.acked, 1),
+        "records_per_request": round(stats.sent / stats.requests),
+    }
+
+
+async def main(options):
+    rows = []
+    print("shards  records/s  of quota  least full shard  throttled  CPU µs/record  records/request", flush=True)
+    for shards in options.shards:
+        row = await measure(shards, options.seconds)
+        rows.append(row)
+        print(
+            "{shards:6}  {records_per_second:9,.0f}  {quota_share:8.2%}  {least_full_shard:16.2%}  "
+            "{throttled_share:9.3%}  {cpu_us_per_record:13.1f}  {records_per_request:15}".format(**row),
+            flush=True,
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the steady part, for each row")
+    parser.add_argument("--shards", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8])
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    options = parser.parse_args()
+    os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
+    rows = uvloop.run(main(options))
+    machine = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "aiobotocore": version("aiobotocore"),
+        "truckstream": version("truckstream"),
+    }
+    print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    sys.exit(0)

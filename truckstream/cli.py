@@ -1,0 +1,242 @@
+"""The `truckstream` command: each command is one call of the library, and knows only how to ask and how to tell.
+
+Exit status: 0 when all is well, 1 when records were lost, duplicated or failed, 2 when the command was not
+understood, 130 when it was broken off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from truckstream.errors import ConfigurationError, InvalidArgumentError, TruckstreamError
+
+try:
+    import uvloop
+    from cyclopts import App, Parameter
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+except ModuleNotFoundError as missing:
+    sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
+
+from truckstream import __version__
+from truckstream.config import export_aws_settings, load_settings, read_dotenv
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from truckstream.demo.run import DemoOptions
+    from truckstream.simulate import Progress
+
+app = App(
+    name="truckstream",
+    version=__version__,
+    help="Telemetry through Amazon Kinesis into S3 at the full speed of the shards, losing nothing.",
+    default_parameter=Parameter(negative=()),
+)
+
+_console = Console()
+_problems = Console(stderr=True)
+
+
+@app.command
+def demo(
+    *,
+    seconds: float = 15.0,
+    shards: int = 1,
+    trucks: int = 100,
+    rate: float | None = None,
+    invalid: float = 0.0,
+    out: Path = Path("truckstream-data"),
+    report: Path | None = None,
+    seed: int = 1,
+) -> int:
+    """Run the whole pipeline on this machine and account for each record.
+
+    Trucks report to a producer, which fills a local Kinesis stream with the real quotas; an event source mapping
+    hands the records to the Lambda function, which stores them in objects of 700. Ctrl-C ends it early: what was
+    put is drained and accounted for.
+
+    Args:
+        seconds: How long the trucks report.
+        shards: Shards of the stream, each with 1,000 records/s and 1 MiB/s.
+        trucks: How many trucks report.
+        rate: Records a second in all. By default as many as the shards take.
+        invalid: Share of the records that break a rule, 0 to 1.
+        out: The directory that stands in for the bucket.
+        report: Write the account to this file, as JSON.
+        seed: The same seed gives the same records.
+    """
+    from truckstream.demo.run import DemoOptions  # noqa: PLC0415 - each command loads what it needs
+
+    out = out.expanduser().absolute()
+    options = DemoOptions(seconds=seconds, shards=shards, trucks=trucks, rate=rate, invalid=invalid, out=out, seed=seed)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError("--out", f"cannot be made ({error})", "Name a directory you may write.") from error
+    _forget_aws()
+    return _run(_demo(options, report))
+
+
+async def _demo(options: DemoOptions, report_file: Path | None) -> int:
+    from truckstream.demo.display import Moment, render  # noqa: PLC0415
+    from truckstream.demo.objects import PREFIX  # noqa: PLC0415
+    from truckstream.demo.run import run_demo  # noqa: PLC0415
+
+    with _stop_on_signals() as stop, Live(console=_console, auto_refresh=False, transient=True) as live:
+        if not _console.is_terminal:
+            _console.print(f"Running for {options.seconds:g} s …")
+
+        def show(moment: Moment) -> None:
+            live.update(render(moment), refresh=_console.is_terminal)
+
+        report = await run_demo(options, stop, show)
+    _console.print(report.words(), highlight=False)
+    _console.print(f"They lie in {options.out}. To look at the newest:", highlight=False, soft_wrap=True)
+    _console.print(f"  head -n 1 $(ls -t {options.out}/{PREFIX}/*.json | head -n 1)", highlight=False, soft_wrap=True)
+    if report_file:
+        report.save(report_file)
+    return 0 if report.clean else 1
+
+
+@app.command
+def simulate(
+    *,
+    stream: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    trucks: int = 100,
+    rate: float | None = None,
+    seconds: float | None = None,
+    workers: int = 1,
+    invalid: float = 0.0,
+    seed: int = 1,
+    dry_run: bool = False,
+    count: int = 10,
+) -> int:
+    """Send a fleet's reports to a stream until Ctrl-C, which delivers what was put.
+
+    Args:
+        stream: The stream's name or ARN. [STREAM_NAME]
+        region: The stream's region. [AWS_REGION]
+        endpoint_url: Another endpoint than the region's, such as a local server's.
+        trucks: How many trucks report.
+        rate: Records a second in all. By default as many as the shards take.
+        seconds: How long they report. By default until Ctrl-C.
+        workers: Processes, each with its own trucks.
+        invalid: Share of the records that break a rule, 0 to 1.
+        seed: The same seed gives the same records.
+        dry_run: Print records instead of sending them.
+        count: How many records a dry run prints.
+    """
+    from truckstream.fleet import Fleet  # noqa: PLC0415
+    from truckstream.simulate import worker_options  # noqa: PLC0415
+
+    dotenv = read_dotenv()
+    export_aws_settings(dotenv)
+    settings = load_settings({"stream_name": stream, "region": region}, dotenv=dotenv)
+    fleet = Fleet(trucks=trucks, rate=rate, seed=seed, invalid=invalid)  # checks its arguments here, not in a worker
+    if dry_run:
+        for report in fleet.take(count):
+            sys.stdout.buffer.write(report.data + b"\n")
+        return 0
+    if workers < 1:
+        raise InvalidArgumentError("workers", workers, "must be at least 1")
+    options = worker_options(
+        workers,
+        trucks,
+        rate,
+        stream=settings.stream_name,
+        region=settings.region,
+        endpoint_url=endpoint_url,
+        seconds=seconds,
+        invalid=invalid,
+        seed=seed,
+    )
+    return _run(_simulate(options))
+
+
+async def _simulate(options: list) -> int:  # type: ignore[type-arg]
+    from truckstream.simulate import run_workers  # noqa: PLC0415
+
+    started = time.monotonic()
+    with _stop_on_signals() as stop, Live(console=_console, auto_refresh=False) as live:
+
+        def show(progress: Progress) -> None:
+            live.update(Text(_progress_line(progress, time.monotonic() - started)), refresh=_console.is_terminal)
+
+        total = await run_workers(options, stop, show)
+    for shard_id, acked in total.shards.items():
+        _console.print(f"{shard_id}: {acked:,} acknowledged", highlight=False)
+    for error in total.errors:
+        _problems.print(error, style="red", highlight=False, soft_wrap=True)
+    return 1 if total.errors or total.failed else 0
+
+
+def _progress_line(progress: Progress, elapsed: float) -> str:
+    return (
+        f"{elapsed:.1f} s: {progress.put:,} put, {progress.acked:,} acknowledged "
+        f"({progress.acked / max(elapsed, 0.1):,.0f}/s), {progress.buffered:,} buffered, "
+        f"{progress.throttled:,} throttled, {progress.failed:,} failed"
+    )
+
+
+@contextlib.contextmanager
+def _stop_on_signals():  # type: ignore[no-untyped-def]  # noqa: ANN202 - an iterator of one event
+    """An event that Ctrl-C or SIGTERM sets; a second one breaks off."""
+    loop, stop, task = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    try:
+        return uvloop.run(work)
+    except asyncio.CancelledError:
+        return 130
+
+
+def _forget_aws() -> None:
+    """The demo talks to this machine alone: no profile, proxy or endpoint of the user's has a part in it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+def main() -> None:
+    """The `truckstream` command."""
+    try:
+        status = app(result_action="return_value")
+    except TruckstreamError as error:
+        _problems.print(f"truckstream: {error}", style="red", highlight=False, soft_wrap=True)
+        status = 2 if isinstance(error, (ConfigurationError, InvalidArgumentError)) else 1
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
