@@ -1,0 +1,101 @@
+"""Broken records: every way, refused with the reason that was announced."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+
+from truckstream.errors import InvalidRecordError
+from truckstream.fleet import Fleet
+from truckstream.fleet.broken import WAYS, deal, gaps
+from truckstream.record import FIELDS, REASONS, TruckRecord
+
+START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
+GOOD = [report.data for report in Fleet(7, start=START).take(7)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.breakage.kind}-{way.breakage.field}")
+def test_each_way_is_refused_as_announced(way):
+    random = Random(11)
+    for data in GOOD * 6:
+        with pytest.raises(InvalidRecordError) as caught:
+            TruckRecord.from_json(way.apply(data, random))
+        assert (caught.value.code, caught.value.field) == (way.breakage.code, way.breakage.field)
+
+
+def test_every_rule_of_every_field_is_broken():
+    """Missing and mistyped for all 22, and each limit of the table on its own side."""
+    done = {(way.breakage.kind, way.breakage.field) for way in WAYS}
+    for field in FIELDS:
+        kinds = {"missing", "null", "list", "number_for_text" if field.kind is str else "text_for_number"}
+        bounds = ("too_short", "too_long") if field.kind is str else ("below", "above")
+        kinds |= {kind for kind, limit in zip(bounds, (field.minimum, field.maximum), strict=True) if limit is not None}
+        kinds |= {"fraction"} if field.kind is int else set()
+        kinds |= {"not_allowed"} if field.choices else set()
+        assert {(kind, field.name) for kind in kinds} <= done
+
+
+def test_every_reason_code_occurs():
+    """`schema` is the code for rules that the table does not have."""
+    assert {way.breakage.code for way in WAYS} == set(REASONS) - {"schema"}
+
+
+def test_a_fleet_of_broken_records_deals_every_way_once_a_round():
+    reports = Fleet(5, invalid=1.0, start=START).take(2 * len(WAYS))
+    assert not any(report.valid for report in reports)
+    expected = Counter(way.breakage for way in WAYS)
+    for part in (reports[: len(WAYS)], reports[len(WAYS) :]):
+        assert Counter(report.broken for report in part) == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_valid_ones_are_accepted_and_invalid_ones_refused_with_their_reason(seed):
+    for report in Fleet(50, seed=seed, invalid=0.3, start=START).take(3_000):
+        if report.valid:
+            assert report.record().truck_id == report.truck_id
+            assert (report.broken, report.reason) == (None, None)
+        else:
+            with pytest.raises(InvalidRecordError) as caught:
+                report.record()
+            assert (caught.value.code, caught.value.field) == (report.broken.code, report.broken.field)
+            assert report.reason == caught.value.code
+
+
+def test_the_partition_key_stays_the_true_id():
+    fleet = Fleet(3, invalid=1.0, start=START)
+    assert [report.truck_id for report in fleet.take(6)] == ["TRUCK_001", "TRUCK_002", "TRUCK_003"] * 2
+
+
+def test_the_others_stay_what_they_are_without_broken_ones():
+    sound = Fleet(20, seed=4, start=START).take(2_000)
+    mixed = Fleet(20, seed=4, invalid=0.2, start=START).take(2_000)
+    assert all(a == b for a, b in zip(sound, mixed, strict=True) if b.valid)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
+def test_the_share_is_kept(share):
+    drawn = gaps(share, Random(2))
+    broken = 20_000
+    assert broken / (broken + sum(next(drawn) for _ in range(broken))) == pytest.approx(share, rel=0.04)
+
+
+def test_a_cut_anywhere_is_malformed():
+    """Also in the middle of a word or after a number; only a cut number could be read as another number."""
+    way = next(way for way in WAYS if way.breakage.kind == "truncated")
+
+    class At(Random):
+        def randrange(self, *_):
+            return self.cut
+
+    at = At()
+    for at.cut in range(2, len(GOOD[0])):
+        with pytest.raises(InvalidRecordError) as caught:
+            TruckRecord.from_json(way.apply(GOOD[0], at))
+        assert caught.value.code == "malformed_json"
+
+
+def test_the_deck_is_shuffled_by_its_seed():
+    first, again, other = (deal(Random(seed)) for seed in (1, 1, 2))
+    first, again, other = ([next(cards).breakage for _ in WAYS] for cards in (first, again, other))
+    assert first == again != other

@@ -1,0 +1,54 @@
+"""When records are due: an absolute schedule, so that a late wake-up delays no later record.
+
+The n-th record is due at `start + n / rate`. Nothing here waits: `take` says how many are due now, `when` says when
+to ask again.
+
+A shell that wakes for each single record of 1,000 a second spends more on waking than on records, so `when` names
+the moment at which a burst of BURST_SECONDS is due; its first record is late by that much, its last one on time.
+If the consumer holds the fleet up for longer than CATCH_UP_SECONDS, the rest of the delay is given up: the schedule
+moves, no record is left out, and the burst that follows stays bounded. 1 second, because a shard's own bucket of
+tokens holds one second of its quota: a larger burst would only be throttled.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["BURST_SECONDS", "CATCH_UP_SECONDS", "Pace"]
+
+BURST_SECONDS: Final = 0.005
+CATCH_UP_SECONDS: Final = 1.0
+#: In records: a wake-up on the dot must find its record in spite of rounding.
+TOLERANCE: Final = 1e-6
+
+
+class Pace:
+    """The schedule of `rate` records a second from `now` (monotonic seconds) on."""
+
+    __slots__ = ("_burst", "_catch_up", "_start", "_taken", "given_up", "rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._start = now
+        self._taken = 0
+        self._burst = max(1, math.floor(rate * BURST_SECONDS))
+        self._catch_up = max(1, math.floor(rate * CATCH_UP_SECONDS))
+        #: Seconds by which the schedule was moved because the consumer was slower than the rate.
+        self.given_up = 0.0
+
+    def take(self, now: float) -> int:
+        """How many records are due at `now`. They count as released."""
+        due = math.floor((now - self._start) * self.rate + TOLERANCE) + 1 - self._taken
+        if due > self._catch_up:
+            moved = (due - self._catch_up) / self.rate
+            self._start += moved
+            self.given_up += moved
+            due = self._catch_up
+        due = max(0, due)
+        self._taken += due
+        return due
+
+    def when(self) -> float:
+        """When the next worthwhile burst is due, in the clock of `now`."""
+        return self._start + (self._taken + self._burst - 1) / self.rate
