@@ -1,0 +1,180 @@
+"""The aiobotocore client: answers, failures by kind, and moto as a service that somebody else wrote."""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from truckstream.errors import ConfigurationError
+from truckstream.kinesis.client import AiobotocoreClient
+from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
+from truckstream.producer import Producer
+
+ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
+
+
+class Record:
+    def __init__(self, data, partition_key="TRUCK_001", explicit_hash_key=None):
+        self.data, self.partition_key, self.explicit_hash_key = data, partition_key, explicit_hash_key
+
+
+pytestmark = pytest.mark.usefixtures("fake_credentials")
+
+
+@pytest.fixture
+async def stream(moto_url):
+    """A stream of three shards on moto, as (name, endpoint)."""
+    client = AiobotocoreClient("trucks", region_name="us-east-1", endpoint_url=moto_url)
+    await client.open()
+    await client._client.create_stream(StreamName="trucks", ShardCount=3)
+    yield "trucks", moto_url
+    await client._client.delete_stream(StreamName="trucks")
+    await client.close()
+
+
+async def test_records_are_put_and_their_places_told(stream):
+    client = AiobotocoreClient(stream[0], region_name="us-east-1", endpoint_url=stream[1])
+    await client.open()
+    shards = await client.list_shards()
+    assert [shard.is_open for shard in shards] == [True] * 3
+    assert (shards[0].starting_hash_key, shards[-1].ending_hash_key) == (0, 2**128 - 1)
+    answers = await client.put_records(
+        [Record(b"a"), Record(b"b", explicit_hash_key=str(2**128 - 2))]
+    )  # moto has no shard for the last key
+    assert [answer.error_code for answer in answers] == [None, None]
+    assert answers[1].shard_id == shards[-1].shard_id
+    assert await client.max_record_bytes() == 1 << 20
+    await client.close()
+    await client.close()
+
+
+async def test_an_arn_names_stream_and_region(stream):
+    client = AiobotocoreClient(ARN, endpoint_url=stream[1])
+    await client.open()
+    assert len(await client.list_shards()) == 3
+    await client.close()
+
+
+async def test_the_producer_fills_a_stream_of_another_make(stream):
+    """Moto has no quotas, so pacing is the producer's own; keys must reach the shards that the map predicts."""
+    async with Producer(stream[0], region_name="us-east-1", endpoint_url=stream[1]) as producer:
+        predicted = {f"TRUCK_{number:03}": producer.shard_of(f"TRUCK_{number:03}") for number in range(30)}
+        deliveries = [await producer.put(b"%d" % number, f"TRUCK_{number % 30:03}") for number in range(900)]
+    acks = [delivery.result() for delivery in deliveries]
+    assert [ack.shard_id for ack in acks] == [predicted[delivery.partition_key] for delivery in deliveries]
+    assert producer.stats.acked == 900
+    assert producer.stats.failed == 0
+
+
+async def test_a_poison_record_fails_alone_on_a_service_of_another_make(stream):
+    async with Producer(stream[0], region_name="us-east-1", endpoint_url=stream[1]) as producer:
+        producer._core.max_record_bytes = 10 << 20  # as if the limit could not be learnt, and were larger
+        sizes = [10, 10, (1 << 20) + 1, 10]
+        deliveries = [await producer.put(bytes(size), "TRUCK_001") for size in sizes]
+        outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, False, True, False]
+    assert not outcomes[2].may_be_stored
+
+
+async def test_a_stream_that_is_not_there_is_permanent(moto_url):
+    client = AiobotocoreClient("nowhere", region_name="us-east-1", endpoint_url=moto_url)
+    await client.open()
+    with pytest.raises(RequestFailedError) as caught:
+        await client.put_records([Record(b"a")])
+    assert (caught.value.kind, caught.value.code) == (FailureKind.PERMANENT, "ResourceNotFoundException")
+    await client.close()
+
+
+async def failure_of(behaviour):
+    """What a client makes of a server that treats its connection as `behaviour` does."""
+
+    served = asyncio.Event()
+
+    async def serve(reader, writer):
+        await behaviour(reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        served.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = AiobotocoreClient(
+        "trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}", request_timeout=0.3
+    )
+    await client.open()
+    with pytest.raises(RequestFailedError) as caught:
+        await client.put_records([Record(b"a")])
+    await client.close()
+    await served.wait()
+    server.close()
+    return caught.value
+
+
+async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
+    async def hang_up(reader, _writer):
+        await reader.readuntil(b"\r\n\r\n")
+
+    assert (await failure_of(hang_up)).kind is FailureKind.AMBIGUOUS
+
+
+async def test_an_answer_that_does_not_come_is_ambiguous():
+    async def keep_silent(reader, _writer):
+        await reader.read()
+
+    assert (await failure_of(keep_silent)).kind is FailureKind.AMBIGUOUS
+
+
+async def test_a_server_error_is_ambiguous_and_not_retried_unseen():
+    requests = []
+
+    async def fail(reader, writer):
+        requests.append(await reader.readuntil(b'"PartitionKey":'))
+        body = b'{"__type":"InternalFailure"}'
+        writer.write(b"HTTP/1.1 500 Oops\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body))
+
+    assert (await failure_of(fail)).kind is FailureKind.AMBIGUOUS
+    assert len(requests) == 1
+
+
+async def test_a_server_that_is_not_there_was_not_sent_to():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    client = AiobotocoreClient("trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
+    await client.open()
+    with pytest.raises(RequestFailedError) as caught:
+        await client.list_shards()
+    assert caught.value.kind is FailureKind.NOT_SENT
+    await client.close()
+
+
+@pytest.mark.parametrize("stream", ["", "my stream", "s" * 129, "arn:aws:s3:::bucket"])
+def test_a_malformed_stream_is_refused(stream):
+    with pytest.raises(ConfigurationError, match="no stream's name"):
+        AiobotocoreClient(stream)
+
+
+async def test_a_missing_region_says_how_to_set_it(monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="Pass region_name=, or set"):
+        await AiobotocoreClient("trucks").open()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "kind"),
+    [
+        ("ProvisionedThroughputExceededException", "", 400, FailureKind.THROTTLED),
+        ("InternalFailure", "", 500, FailureKind.AMBIGUOUS),
+        ("SomethingNew", "", 503, FailureKind.AMBIGUOUS),
+        ("SomethingNew", "", 400, FailureKind.PERMANENT),
+        ("ExpiredTokenException", "", 400, FailureKind.CREDENTIALS),
+        ("InvalidSignatureException", "Signature expired: 20250115T…", 400, FailureKind.CLOCK_SKEW),
+        ("InvalidSignatureException", "The request signature we calculated …", 400, FailureKind.PERMANENT),
+        ("ValidationException", "", 400, FailureKind.POISONED),
+    ],
+)
+def test_the_kind_of_an_error(code, message, status, kind):
+    assert kind_of_error(code, message, status) is kind
