@@ -23,22 +23,22 @@ def test_there_is_no_drift_in_an_hour_of_ragged_wake_ups():
     while now < 3600.0:
         taken += pace.take(now)
         now = pace.when() + 0.0007
-    assert taken == pytest.approx(997.0 * 3600.0, abs=997.0 * 0.006)
+    assert taken == pytest.approx(997.0 * 3600.0, abs=997.0 * 0.021)
     assert pace.given_up == 0.0
 
 
-def test_it_asks_to_be_woken_for_a_burst_of_5_ms_or_for_one_record():
+def test_it_asks_to_be_woken_for_a_burst_of_20_ms_or_for_one_record():
     fast, slow = Pace(1000.0, 0.0), Pace(2.0, 0.0)
     fast.take(0.0)
     slow.take(0.0)
-    assert fast.when() == pytest.approx(0.005)
+    assert fast.when() == pytest.approx(0.02)
     assert slow.when() == 0.5
 
 
 def test_a_wake_up_on_the_dot_finds_its_burst():
     pace = Pace(1000.0, 12345.678)
     pace.take(12345.678)
-    assert [pace.take(pace.when()) for _ in range(10_000)] == [5] * 10_000
+    assert [pace.take(pace.when()) for _ in range(10_000)] == [20] * 10_000
 
 
 def test_asking_early_is_harmless():

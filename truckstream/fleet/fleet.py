@@ -69,7 +69,7 @@ class Fleet:
     def __aiter__(self) -> AsyncIterator[Report]:
         """Reports at `rate`: the n-th is due n / rate seconds after the first, whenever the ones before it came.
 
-        They come in bursts of up to 5 ms. A consumer that is slower than the rate gets all reports, one after the
+        They come in bursts of up to 20 ms. A consumer that is slower than the rate gets all reports, one after the
         other; when it is faster again the fleet makes up for one second at most and gives up the rest of the delay
         (`given_up`). Cancelling is safe: the report that was not handed out is the next one.
         """
