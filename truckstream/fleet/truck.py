@@ -113,7 +113,7 @@ class Truck:
         self._cold = [random.uniform(*COLD) for _ in range(4)]
         self._service = random.uniform(*SERVICE_MILES)
         self.miles = random.uniform(0.0, self._service)
-        self._age = random.random() * self.miles / SERVICE_MILES[1]
+        self._wear = random.uniform(0.3, 1.0) / SERVICE_MILES[1]
         self.fuel = random.uniform(45.0, FULL)
         self._refuel = 0.0
         self._parked = False
@@ -124,6 +124,8 @@ class Truck:
         self._pause = self.random.uniform(0.0, LONGEST_STOP) if resting else 0.0
         self.speed = 0.0 if resting else self.route.limit * self._driver
         self.ratio = GEARS[-1][1]
+        #: From 0 after maintenance to 1 for the hardest used truck before the next: battery and bearings.
+        self._age = self.miles * self._wear
         self.load = self.acceleration = self._braking = 0.0
         self.engine = self.coolant = self.transmission = self.brakes = self.tyres = 0.0
         self._plan_gear(self.speed)
@@ -142,9 +144,11 @@ class Truck:
         self.acceleration = (after - before) / step
         self._plan_gear(max(before, after))
         self._feel_load()
+        # What rolling resistance and the engine do not take (0.35 mph a second) goes into the brakes.
         self._braking = max(0.0, -0.35 - self.acceleration) * (before + after) * 0.5 * step
         miles = (before + after) * step / 7200.0
         self.miles += miles
+        self._age = self.miles * self._wear
         self._warm(self._lags)
         self._press()
         self._burn(step)
@@ -235,7 +239,7 @@ class Truck:
             self._maintain()
 
     def _maintain(self) -> None:
-        self.miles = self._age = 0.0
+        self.miles = 0.0
         self._service = self.random.uniform(*SERVICE_MILES)
         self._pause = 2700.0
         self.faults.repair()
