@@ -16,7 +16,7 @@ What the profile says (benchmarks/fleet.py; CPython 3.11 on one core of an EPYC;
   record written over and encoded each time (1.1 and the rounding); f-strings (no faster than bytes and then encoded).
 - A generator keeps a truck's numbers in local variables; `map(next, cycle(...))` takes the trucks in turn without a
   line of Python a record.
-- 10,000 trucks take twice the time a record, because 6 KiB of each are no longer in any cache.
+- 10,000 trucks take twice the time a record, because 5 KiB of each are no longer in any cache.
 """
 
 from __future__ import annotations
