@@ -24,7 +24,7 @@ ALLOWED = {
     "batcher": {"record", "errors"},
     "local": {"errors"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
-    "simulate": {"producer", "fleet", "errors"},
+    "simulate": {"producer", "kinesis", "fleet", "errors"},
     "handler": {"batcher", "record", "errors"},
     "cli": {"demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
     # Names for the reader of a type only: nothing loads before it is used.

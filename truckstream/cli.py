@@ -30,10 +30,10 @@ from truckstream import __version__
 from truckstream.config import export_aws_settings, load_settings, read_dotenv
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from truckstream.demo.run import DemoOptions
-    from truckstream.simulate import Progress
+    from truckstream.simulate import Progress, WorkerOptions
 
 app = App(
     name="truckstream",
@@ -164,16 +164,17 @@ def simulate(
     return _run(_simulate(options))
 
 
-async def _simulate(options: list) -> int:  # type: ignore[type-arg]
+async def _simulate(options: list[WorkerOptions]) -> int:
     from truckstream.simulate import run_workers  # noqa: PLC0415
 
     started = time.monotonic()
-    with _stop_on_signals() as stop, Live(console=_console, auto_refresh=False) as live:
+    with _stop_on_signals() as stop, Live(console=_console, auto_refresh=False, transient=True) as live:
 
         def show(progress: Progress) -> None:
             live.update(Text(_progress_line(progress, time.monotonic() - started)), refresh=_console.is_terminal)
 
         total = await run_workers(options, stop, show)
+    _console.print(_progress_line(total, time.monotonic() - started), highlight=False, soft_wrap=True)
     for shard_id, acked in total.shards.items():
         _console.print(f"{shard_id}: {acked:,} acknowledged", highlight=False)
     for error in total.errors:
@@ -190,7 +191,7 @@ def _progress_line(progress: Progress, elapsed: float) -> str:
 
 
 @contextlib.contextmanager
-def _stop_on_signals():  # type: ignore[no-untyped-def]  # noqa: ANN202 - an iterator of one event
+def _stop_on_signals() -> Iterator[asyncio.Event]:
     """An event that Ctrl-C or SIGTERM sets; a second one breaks off."""
     loop, stop, task = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
 

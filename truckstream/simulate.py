@@ -19,15 +19,19 @@ import msgspec
 
 from truckstream.errors import DeliveryErrorGroup, TruckstreamError
 from truckstream.fleet import Fleet, truck_ids
+from truckstream.kinesis.limits import MIB
 from truckstream.producer import Producer
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 __all__ = ["Progress", "WorkerOptions", "run_workers", "worker_options"]
 
 PROGRESS_SECONDS: Final = 0.5
+
+#: Room for about four seconds of a full shard: never empty, and soon drained when the user says stop.
+BUFFER_BYTES: Final = 4 * MIB
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +121,7 @@ async def _stop_all(processes: list[Process], stop: asyncio.Event) -> None:
             process.send_signal(signal.SIGTERM)
 
 
-async def _progress_of(process: Process):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an async iterator
+async def _progress_of(process: Process) -> AsyncIterator[Progress]:
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     last = Progress()
     async for line in process.stdout:
@@ -146,7 +150,9 @@ async def _work(options: WorkerOptions) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    producer = Producer(options.stream, region_name=options.region, endpoint_url=options.endpoint_url)
+    producer = Producer(
+        options.stream, region_name=options.region, endpoint_url=options.endpoint_url, buffer_bytes=BUFFER_BYTES
+    )
     errors: tuple[str, ...] = ()
     try:
         async with producer:
