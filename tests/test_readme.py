@@ -1,0 +1,62 @@
+"""What the README says is run: its code blocks, its commands' names, its settings."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from truckstream.config import SETTINGS
+from truckstream.local import LocalKinesis
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.search(r"import (\w+)\n\n\nasync", block)[1])
+async def test_a_code_block_runs(block, tmp_path):
+    """As a program of its own, on a machine whose AWS is the local Kinesis."""
+    async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
+        environment = os.environ | {
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_ENDPOINT_URL_KINESIS": kinesis.endpoint_url,
+            "NO_PROXY": "127.0.0.1",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-c", block),
+            env=environment,
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert b"shardId-" in out or b"sensor_data/batch_" in out
+
+
+def test_the_two_commands_stand_at_the_top():
+    commands = README.split("```")[1].split("\n")
+    assert [line for line in commands if line] == [
+        "pip install uv && uv run truckstream demo",
+        "pip install uv && uv run pytest",
+    ]
+
+
+def test_the_settings_table_is_the_codes():
+    for setting in SETTINGS:
+        variables = ", ".join(f"`{variable}`" for variable in setting.variables)
+        assert f"| {setting.name} | {variables} | `{setting.flag}` |" in README
+
+
+def test_every_file_that_the_pages_name_is_there():
+    for page in (ROOT / "README.md", ROOT / "truckstream" / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    table = (ROOT / "truckstream" / "README.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^\| `([\w./]+)`", table, re.MULTILINE):
+        assert (ROOT / "truckstream" / name).exists(), name
