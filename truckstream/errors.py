@@ -16,6 +16,7 @@ from collections.abc import Sequence  # noqa: TC003 - free here, and what a read
 __all__ = [
     "BufferFullError",
     "ConfigurationError",
+    "DeadlineError",
     "DeliveryError",
     "DeliveryErrorGroup",
     "DeliveryTimeoutError",
@@ -25,6 +26,7 @@ __all__ = [
     "ProducerClosedError",
     "RecordTooLargeError",
     "ServiceError",
+    "StoreError",
     "StreamNotFoundError",
     "TruckstreamError",
     "UsageError",
@@ -121,6 +123,23 @@ class ServiceError(TruckstreamError):
 
 class StreamNotFoundError(ServiceError):
     """The stream does not exist in this account and region."""
+
+
+class StoreError(ServiceError):
+    """An object was not stored: the store refused, did not answer, or holds something else under its key.
+
+    It may have been stored all the same when the answer got lost; the same call finds that out and stores it once.
+    """
+
+    may_be_stored = True
+    retryable = True
+
+
+class DeadlineError(TruckstreamError):
+    """Too little time was left to store these records before the caller's deadline; they were not tried, or cut off."""
+
+    may_be_stored = True
+    retryable = True
 
 
 # --- One record's fate --------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""Histories of deliveries, failures and crashes, against an oracle over the store: every record once.
+
+The mapping of these tests never delivers less than it did before from the same place: it tops up, as Lambda does, or
+repeats. `test_nothing_is_lost_however_it_is_cut` drops that.
+"""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.batcher.support import ScriptedStore, Small, number, small
+from tests.virtual_time import run
+from truckstream.batcher import Batcher
+
+#: What may happen to a delivery: to the n-th call that its batcher makes, or nothing.
+faults = st.one_of(
+    st.none(),
+    st.tuples(st.sampled_from(["refuse", "lose", "outage", "crash", "crash and land late"]), st.integers(1, 12)),
+)
+#: How many records are delivered, what happens to them, and how many checkpoints the mapping falls back first.
+deliveries = st.lists(st.tuples(st.integers(1, 25), faults, st.sampled_from([0, 0, 0, 1, 2, 9])), max_size=12)
+
+
+class Shard:
+    """A shard, its mapping's checkpoint, and the batcher that a mapping would call."""
+
+    def __init__(self, valid, size, *, metadata, shrink=False):
+        self.valid = valid
+        self.store = ScriptedStore(metadata=metadata)
+        self.batcher = Batcher(self.store, batch_size=size, schema=Small)
+        self.shrink = shrink
+        self.checkpoints = [0]
+        self.delivered = 0
+
+    async def deliver(self, count, fault):
+        """One delivery from the checkpoint on, in which `fault` happens."""
+        start = self.checkpoints[-1]
+        stop = min(start + count, len(self.valid))
+        if not self.shrink:
+            stop = max(stop, self.delivered)
+        self.delivered = max(stop, self.delivered)
+        records = [small(n, good=self.valid[n]) for n in range(start, stop)]
+        task = asyncio.ensure_future(self.batcher.process(records))
+        self.store.script = self.script(fault, task)
+        await asyncio.wait([task])
+        if task.cancelled():
+            return
+        result = task.result()
+        assert result.received == stop - start == result.stored + result.rejected + result.not_stored
+        failed = result.first_failed
+        reached = stop if failed is None else start + [number(n) for n in range(start, stop)].index(failed)
+        self.checkpoints.append(reached)
+
+    def script(self, fault, task):
+        kind, countdown = fault or ("", -1)
+        landing = self.store.late
+
+        def act(verb, _):
+            nonlocal countdown
+            countdown -= 1
+            if landing and countdown % 2:
+                self.store.land_late()
+            if kind.startswith("crash") and countdown == 0:
+                task.cancel()
+            if (kind == "refuse" and countdown == 0) or (kind == "outage" and countdown <= 0):
+                return OSError("503 SlowDown")
+            return "lost" if kind == "lose" and countdown == 0 and verb == "put" else None
+
+        return act
+
+    async def live(self, history):
+        for count, fault, fall_back in history:
+            self.checkpoints = self.checkpoints[: max(1, len(self.checkpoints) - fall_back)]
+            await self.deliver(count, fault)
+            if not (fault and fault[0] == "crash and land late"):
+                self.store.late.clear()
+        for _ in range(2 * len(self.valid) + 2):
+            if self.checkpoints[-1] < len(self.valid):
+                await self.deliver(25, None)
+        assert self.checkpoints[-1] == len(self.valid)
+
+    def stored(self):
+        return Counter(line["n"] for line in self.store.lines("sensor_data"))
+
+    def rejected(self):
+        return Counter(line["sequence_number"] for line in self.store.lines("rejected"))
+
+
+@pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.booleans() | st.just(True), max_size=60), st.integers(1, 7) | st.just("auto"), deliveries)
+def test_every_record_once_whatever_fails(metadata, valid, size, history):
+    shard = Shard(valid, size, metadata=metadata)
+    run(shard.live(history))
+    assert shard.stored() == Counter(n for n, good in enumerate(valid) if good)
+    assert shard.rejected() == Counter(number(n) for n, good in enumerate(valid) if not good)
+
+
+@pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.booleans() | st.just(True), max_size=60), st.integers(1, 7), deliveries)
+def test_nothing_is_lost_however_it_is_cut(metadata, valid, size, history):
+    shard = Shard(valid, size, metadata=metadata, shrink=True)
+    run(shard.live(history))
+    assert set(shard.stored()) == {n for n, good in enumerate(valid) if good}
+    assert set(shard.rejected()) == {number(n) for n, good in enumerate(valid) if not good}

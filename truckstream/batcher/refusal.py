@@ -1,0 +1,90 @@
+"""A refused record: why, and the line that keeps it in `rejected/`.
+
+The line holds everything that is needed to repair and replay the record: its bytes (as text where they are UTF-8,
+else as base64), where it stood, and which rule it broke. It follows from the record alone, so that writing it again
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from truckstream.batcher.events import Undecodable
+from truckstream.record import REASONS
+
+if TYPE_CHECKING:
+    from truckstream.batcher.events import Delivery
+    from truckstream.errors import InvalidRecordError
+
+__all__ = ["REFUSALS", "Refusal"]
+
+#: Every reason code that a line in `rejected/` may have, and what it says.
+REFUSALS: Final = REASONS | {
+    "not_base64": "the event's data is not base64",
+    "line_break": "the bytes are not JSON and hold a line break, so that they are no line",
+}
+
+#: The longest value that is quoted as it is, in bytes of JSON. The whole record stands in the line anyway.
+_LONGEST_VALUE: Final = 1_000
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """One record that broke a rule."""
+
+    sequence_number: str
+    #: One of `REFUSALS`.
+    code: str
+    #: The field that is wrong; None where the whole record is.
+    field: str | None
+    value: object
+    rule: str
+
+    @classmethod
+    def of(cls, sequence_number: str, error: InvalidRecordError) -> Refusal:
+        whole = isinstance(error.value, (bytes, Undecodable))  # it stands in the line already
+        value = None if whole else _quotable(error.value)
+        return cls(sequence_number, error.code, error.field, value, error.rule)
+
+    def line(self, delivery: Delivery, index: int) -> bytes:
+        """The line of `rejected/` for the delivery's record at `index`, without a line end."""
+        fields = {
+            "reason": self.code,
+            "field": self.field,
+            "value": self.value,
+            "rule": self.rule,
+            "stream": delivery.stream,
+            "shard": delivery.shard,
+            "sequence_number": self.sequence_number,
+            "partition_key": _sound(delivery.partition_keys[index]),
+            "arrival": delivery.arrivals[index],
+        }
+        return _encode(fields | _payload(delivery.payloads[index]))
+
+
+def _payload(data: bytes | Undecodable) -> dict[str, object]:
+    if isinstance(data, Undecodable):
+        return {"data_undecoded": _quotable(data.data, longest=None)}
+    try:
+        return {"data": data.decode()}
+    except UnicodeDecodeError:
+        return {"data_base64": base64.b64encode(data).decode()}
+
+
+def _quotable(value: Any, longest: int | None = _LONGEST_VALUE) -> object:
+    """`value` if JSON can say it, shortly; else its beginning in Python's notation."""
+    try:
+        if longest is None or len(_encode(value)) <= longest:
+            _encode(value)
+            return value
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        pass  # such as half of a surrogate pair, which JSON's escapes can smuggle into a string
+    return repr(value)[:longest]
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

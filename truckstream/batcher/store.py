@@ -1,0 +1,153 @@
+"""Where objects lie: obstore behind two verbs, `create` and `look`, with its errors translated.
+
+- `create` never overwrites. obstore's `mode="create"` is S3's `If-None-Match: *`, and on a directory a hard link of
+  a file written beside it: an object is there as a whole or not at all.
+- obstore tells "it exists" (412) and "another request for this key was under way, and nothing landed" (409) alike,
+  as AlreadyExistsError (apache/arrow-rs-object-store#852). So `create` answers False to both, and only `look` knows.
+- A directory keeps no metadata, and obstore says so with NotImplementedError (0.12). Then we stop offering it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore.store
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from truckstream.errors import ConfigurationError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterator, Mapping
+
+__all__ = ["ObjectStore", "Store", "StoredObject", "open_store"]
+
+CONTENT_TYPE: Final = "application/x-ndjson"
+
+
+class ObjectStore(Protocol):
+    """The two methods that are used of an obstore store."""
+
+    def put_async(self, path: str, file: bytes, *, mode: Any = None, attributes: Any = None) -> Awaitable[Any]: ...
+
+    def get_async(self, path: str, *, options: Any = None) -> Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a look at a key finds."""
+
+    size: int
+    metadata: Mapping[str, str]
+
+
+class Store:
+    """Creates objects and looks at them."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._keeps_metadata = True
+
+    def __repr__(self) -> str:
+        return f"Store({self._store!r})"
+
+    async def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+        """Create the object; False if it exists, or if another attempt to create it got in the way.
+
+        Raises:
+            StoreError: it was not stored, or nobody knows.
+        """
+        with _translated(key):
+            try:
+                await self._put(key, body, metadata)
+            except AlreadyExistsError:
+                return False
+        return True
+
+    async def look(self, key: str) -> StoredObject | None:
+        """The object's size and metadata; None if it is not there."""
+        with _translated(key):
+            try:
+                found = await self._store.get_async(key, options={"head": True})
+            except FileNotFoundError:
+                return None
+            return StoredObject(found.meta["size"], {str(name): value for name, value in found.attributes.items()})
+
+    async def read(self, key: str) -> bytes:
+        """The object's content."""
+        with _translated(key):
+            found = await self._store.get_async(key)
+            return bytes(await found.bytes_async())
+
+    async def _put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        if self._keeps_metadata:
+            try:
+                attributes = {"Content-Type": CONTENT_TYPE, **metadata}
+                await self._store.put_async(key, body, mode="create", attributes=attributes)
+            except NotImplementedError:
+                self._keeps_metadata = False
+            else:
+                return
+        await self._store.put_async(key, body, mode="create")
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    # obstore also raises builtins: FileNotFoundError (no such bucket), OSError, ValueError, NotImplementedError.
+    except (BaseError, OSError, ValueError, RuntimeError) as error:
+        # The first line says what happened; those after it are a dump of the Rust error.
+        raise StoreError(type(error).__name__, f"{key}: {str(error).partition(chr(10))[0]}") from error
+
+
+def open_store(
+    store: str | ObjectStore,
+    *,
+    region_name: str | None = None,
+    endpoint_url: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Store:
+    """The store behind a URL, `s3://bucket[/folder]`, `file:///directory` or `memory:///`; or an obstore store itself.
+
+    Raises:
+        ConfigurationError: the URL names no store, or the store does not take these options.
+    """
+    if not isinstance(store, str):
+        return Store(store)
+    scheme = urlsplit(store).scheme
+    if scheme not in _OPENERS:
+        hint = "Name an S3 bucket (s3://bucket), a directory (file:///data) or memory:///."
+        raise ConfigurationError("store", f"is {store!r}", hint)
+    given = {"region": region_name, "endpoint": endpoint_url, **(options or {})}
+    try:
+        return Store(_OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None}))
+    except (BaseError, OSError, ValueError, TypeError) as error:
+        problem = f"{store!r} cannot be opened: {str(error).partition(chr(10))[0]}"
+        raise ConfigurationError("store", problem, "Check the URL and the options.") from error
+
+
+def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise ValueError("the URL names no bucket")
+    if str(options.get("endpoint", "")).startswith("http://"):
+        options = {"client_options": {"allow_http": True}, **options}
+    return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+
+
+def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"} or not parts.path:
+        raise ValueError("a directory's URL has three slashes and an absolute path")
+    return obstore.store.LocalStore(url2pathname(parts.path), mkdir=True)
+
+
+def _open_memory(_: str, __: dict[str, Any]) -> ObjectStore:
+    return obstore.store.MemoryStore()
+
+
+_OPENERS: Final = {"s3": _open_s3, "file": _open_directory, "memory": _open_memory}

@@ -1,0 +1,109 @@
+"""The lines of one delivery that go to one place, and what an object of some of them says of itself.
+
+A delivery has two strands of equal length: the valid records' lines, and the refused records' lines. At each index
+one of them has a line and the other None. An object holds the lines of a strand between two indices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LAYOUT_VERSION", "Claim", "Strand"]
+
+#: Part of every key and claim: objects of another way of cutting or encoding are never taken for our own.
+LAYOUT_VERSION: Final = "1"
+
+_NAMES: Final = {
+    "stream": "stream",
+    "shard": "shard",
+    "first": "first-sequence-number",
+    "last": "last-sequence-number",
+    "records": "records",
+    "lines": "lines",
+    "digest": "digest",
+    "layout": "layout-version",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an object's metadata says: the records from `first` to `last` of a shard are dealt with here.
+
+    `records` counts all of them, `lines` those that have a line in this object; `digest` is over the sequence
+    numbers of these. Kinesis never changes a record, so numbers stand for contents.
+    """
+
+    stream: str
+    shard: str
+    first: str
+    last: str
+    records: str
+    lines: str
+    digest: str
+    layout: str = LAYOUT_VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        return {name: getattr(self, field) for field, name in _NAMES.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Claim | None:
+        """The claim, or None where the store keeps no metadata or somebody else made the object."""
+        found = {field: metadata.get(name, "") for field, name in _NAMES.items()}
+        return cls(**found) if all(found.values()) and found["last"].isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """One of a delivery's two strands."""
+
+    stream: str
+    shard: str
+    sequences: list[str]
+    arrivals: list[float]
+    lines: list[bytes | None]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def count(self, start: int, stop: int) -> int:
+        """How many lines there are between two indices."""
+        return stop - start - self.lines[start:stop].count(None)
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The lines between two indices, each ended by a line feed; at least one must be there."""
+        return b"\n".join([line for line in self.lines[start:stop] if line is not None]) + b"\n"
+
+    def size(self, start: int, stop: int) -> int:
+        """The bytes of `body`."""
+        return sum([len(line) + 1 for line in self.lines[start:stop] if line is not None])
+
+    def claim(self, start: int, stop: int) -> Claim:
+        pairs = zip(self.sequences[start:stop], self.lines[start:stop], strict=True)
+        numbers = [sequence for sequence, line in pairs if line is not None]
+        return Claim(
+            stream=self.stream,
+            shard=self.shard,
+            first=self.sequences[start],
+            last=self.sequences[stop - 1],
+            records=str(stop - start),
+            lines=str(len(numbers)),
+            digest=blake2b("\n".join(numbers).encode(), digest_size=16).hexdigest(),
+        )
+
+    def next_line(self, start: int) -> int:
+        """The index of the first line from `start` on; the strand's length if there is none."""
+        lines = self.lines
+        return next((index for index in range(start, len(lines)) if lines[index] is not None), len(lines))
+
+    def after_line(self, start: int, number: int) -> int:
+        """The index after the `number`th line from `start` on."""
+        for index in range(start, len(self.lines)):
+            number -= self.lines[index] is not None
+            if number == 0:
+                return index + 1
+        return len(self.lines)
