@@ -1,0 +1,154 @@
+"""Fleet, Producer, local Kinesis, event source mapping, Batcher: together, in one process, with what can go wrong.
+
+The oracle is the same throughout: what the stream acknowledged lies in the objects, each record once.
+"""
+
+import asyncio
+from collections import Counter
+
+import obstore
+import obstore.store
+import pytest
+
+from truckstream import Batcher, Fleet, Producer
+from truckstream.local import EventSourceMapping, LocalKinesis
+
+pytestmark = pytest.mark.usefixtures("fake_credentials")
+
+
+class Function:
+    """The handler as an async callable over a store that may fail."""
+
+    def __init__(self, store, **options):
+        self.batcher = Batcher(store, **options)
+        self.answers = []
+
+    async def __call__(self, event, context):
+        deadline = asyncio.get_running_loop().time() + context.get_remaining_time_in_millis() / 1000
+        result = await self.batcher.process(event["Records"], deadline=deadline)
+        self.answers.append(result.batch_item_failures())
+        return self.answers[-1]
+
+
+class FailingStore:
+    """A memory store whose n-th PUTs fail, before or after the object is there."""
+
+    def __init__(self, before=(), after=()):
+        self.inner = obstore.store.MemoryStore()
+        self._before, self._after = set(before), set(after)
+        self.puts = 0
+
+    async def put_async(self, path, file, **options):
+        self.puts += 1
+        number = self.puts
+        if number in self._before:
+            raise OSError("503 SlowDown")
+        stored = await self.inner.put_async(path, file, **options)
+        if number in self._after:
+            raise OSError("connection reset")
+        return stored
+
+    async def get_async(self, path, **options):
+        return await self.inner.get_async(path, **options)
+
+
+def lines_of(store, prefix):
+    found = []
+    for batch in obstore.list(store, prefix=prefix):
+        for meta in batch:
+            found += bytes(obstore.get(store, meta["path"]).bytes()).splitlines()
+    return found
+
+
+def sizes_of(store):
+    return [
+        bytes(obstore.get(store, meta["path"]).bytes()).count(b"\n")
+        for batch in obstore.list(store, prefix="sensor_data")
+        for meta in batch
+    ]
+
+
+async def send(kinesis, records, **options):
+    """Put (data, key) pairs through a producer; their acks."""
+    async with Producer(
+        kinesis.stream_name, region_name="us-east-1", endpoint_url=kinesis.endpoint_url, **options
+    ) as producer:
+        deliveries = await producer.put_many(records)
+    return [delivery.result() for delivery in deliveries]
+
+
+async def test_every_record_is_stored_once_in_objects_of_700():
+    reports = [(report.data, report.truck_id) for report in Fleet(trucks=50, seed=3).take(5_000)]
+    store = obstore.store.MemoryStore()
+    async with LocalKinesis(shards=1, quotas=False) as kinesis:
+        await send(kinesis, reports, pacing=False)
+        async with EventSourceMapping(kinesis, Function(store)) as mapping:
+            await mapping.drain(timeout=20)
+            assert mapping.stats.records == 5_000
+    assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in reports)
+    assert sorted(sizes_of(store), reverse=True)[:7] == [700] * 7
+
+
+async def test_what_breaks_a_rule_is_set_aside_and_nothing_else():
+    reports = Fleet(trucks=50, seed=4, invalid=0.3).take(2_000)
+    store = obstore.store.MemoryStore()
+    async with LocalKinesis(shards=2, quotas=False) as kinesis:
+        await send(kinesis, [(report.data, report.truck_id) for report in reports], pacing=False)
+        async with EventSourceMapping(kinesis, Function(store)) as mapping:
+            await mapping.drain(timeout=20)
+    valid = Counter(report.data for report in reports if report.valid)
+    assert Counter(lines_of(store, "sensor_data")) == valid
+    assert len(lines_of(store, "rejected")) == 2_000 - valid.total()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_store_that_fails_costs_a_redelivery_and_no_record(seed):
+    """PUTs fail before and after the object is there; the mapping delivers again from a group's edge."""
+    reports = [(report.data, report.truck_id) for report in Fleet(trucks=20, seed=seed).take(3_000)]
+    store = FailingStore(before={2 + seed, 5}, after={3, 6 + seed})
+    function = Function(store, batch_size=200)
+    async with LocalKinesis(shards=1, quotas=False) as kinesis:
+        await send(kinesis, reports, pacing=False)
+        async with EventSourceMapping(kinesis, function, batch_size=1_000) as mapping:
+            await mapping.drain(timeout=40)
+    assert any(answer["batchItemFailures"] for answer in function.answers)
+    assert Counter(lines_of(store.inner, "sensor_data")) == Counter(data for data, _ in reports)
+
+
+async def test_the_producer_keeps_within_the_quota_and_loses_nothing_where_it_does_not():
+    """Without pacing the shard refuses most of 2,500 records at first; all of them arrive, once."""
+    reports = [(b'{"n":%d}' % number, f"TRUCK_{number % 9:03}") for number in range(2_500)]
+    store = obstore.store.MemoryStore()
+    async with LocalKinesis(shards=1) as kinesis:
+        acks = await send(kinesis, reports, pacing=False)
+        stats = await kinesis.stats()
+        async with EventSourceMapping(kinesis, Function(store, schema=None)) as mapping:
+            await mapping.drain(timeout=20)
+    assert stats.shards["shardId-000000000000"].records_throttled > 0
+    assert max(ack.attempts for ack in acks) > 1
+    assert not any(ack.maybe_duplicate for ack in acks)
+    assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in reports)
+
+
+async def test_a_split_in_mid_flight_stores_each_record_once():
+    """The rival that re-sends what an unknown shard took stores one record 154 times here."""
+    first, second = (
+        [(b'{"n":%d}' % number, f"KEY_{number}") for number in range(*part)] for part in ((0, 600), (600, 1_800))
+    )
+    store = obstore.store.MemoryStore()
+    async with LocalKinesis(shards=1, quotas=False) as kinesis:
+        async with Producer(
+            kinesis.stream_name, region_name="us-east-1", endpoint_url=kinesis.endpoint_url, linger=0.01
+        ) as producer:
+            await producer.put_many(first)
+            client = producer._client._client
+            await client.split_shard(
+                StreamName=kinesis.stream_name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
+            )
+            deliveries = await producer.put_many(second)
+            await producer.flush()
+            assert producer.stats.sent == producer.stats.acked == 1_800
+        async with EventSourceMapping(kinesis, Function(store, schema=None)) as mapping:
+            await mapping.drain(timeout=20)
+    assert {delivery.result().shard_id for delivery in deliveries} == {"shardId-000000000001", "shardId-000000000002"}
+    assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in first + second)
