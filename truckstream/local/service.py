@@ -276,7 +276,8 @@ def _size_of(stream: Stream, record: Request, path: str) -> int:
         bound = "greater than or equal to 1" if not key else f"less than or equal to {MAX_KEY}"
         raise validation(key, path.replace("data", "partitionKey"), f"Member must have length {bound}")
     if explicit is not None and (not _HASH_KEY.fullmatch(explicit) or int(explicit) > LAST_HASH_KEY):
-XX
+        limits = "ExplicitHashKey must be in the range: [0, 2^128-1]."
+        raise invalid(f"Invalid ExplicitHashKey. {limits} Specified value was {explicit}")
     if not isinstance(data, str):
         raise validation(data, path, "Member must not be null")
     size = len(data) * 3 // 4 - data.endswith("=") - data.endswith("==")
