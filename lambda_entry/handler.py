@@ -19,6 +19,7 @@ keep: connections, and what waits for them. Calls from several threads (on a lap
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 import msgspec
 
 from truckstream.batcher import Batcher
+from truckstream.batcher.batcher import MAX_BATCH_SIZE
 from truckstream.batcher.keys import Layout
 from truckstream.errors import ConfigurationError, UsageError
 
@@ -53,8 +55,9 @@ class Function:
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         deadline = self._deadline(context)
+        records = _records(event)
         with self._turn:
-            result = self._loop.run_until_complete(self._batcher.process(_records(event), deadline=deadline))
+            result = self._loop.run_until_complete(self._batcher.process(records, deadline=deadline))
         _log(result, getattr(context, "aws_request_id", None))
         return result.batch_item_failures()
 
@@ -81,11 +84,18 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
         UsageError: the event is not one of Kinesis.
     """
     global _function  # noqa: PLW0603 - this is how a function keeps things from call to call
+    _refuse_running_loop()
     with _creation:
         if _function is None:
             _logger.setLevel(logging.INFO)  # Lambda's root logger shows warnings only
             _function = Function(os.environ)
     return _function(event, context)
+
+
+def _refuse_running_loop() -> None:
+    with contextlib.suppress(RuntimeError):  # what asyncio says where no loop runs, as in Lambda
+        asyncio.get_running_loop()
+        raise UsageError("the handler blocks: on a running event loop call it with asyncio.to_thread")
 
 
 def read_batcher(environment: Mapping[str, str]) -> Batcher:
@@ -117,8 +127,9 @@ def _store_url(environment: Mapping[str, str]) -> str:
 def _batch_size(value: str) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
-    if not (value.isascii() and value.isdigit()):
-        raise ConfigurationError("BATCH_SIZE", f"is {value!r}", "Set it to a number of records, such as 700, or auto.")
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_BATCH_SIZE):
+        hint = f"Set it to a number of records up to {MAX_BATCH_SIZE:,}, such as 700, or to auto."
+        raise ConfigurationError("BATCH_SIZE", f"is {value!r}", hint)
     return int(value)
 
 

@@ -110,7 +110,7 @@ class ScriptedStore:
 
     def __init__(self, script=None, *, metadata=True):
         self.objects = {}
-        self.script = script or (lambda verb, key: None)
+        self.script = script or (lambda *_: None)
         self.metadata = metadata
         self.calls = []
         self.late = []

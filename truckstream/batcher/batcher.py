@@ -114,9 +114,9 @@ class Batcher:
         if not records:
             return Result()
         checked = check(read_delivery(records), self._schema)
-        _report_incidents(checked, FULL if self._batch_size == "auto" else self._batch_size)
         size = get_optimal_batch_size(len(checked)) if self._batch_size == "auto" else self._batch_size
         in_order = self._batch_size == "auto" and size < FULL
+        _report_incidents(checked, size)
         clock = asyncio.get_running_loop().time
         call = _Call(
             checked=checked,

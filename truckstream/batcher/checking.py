@@ -3,7 +3,7 @@
 Measured with 4,900 records of 498 bytes in one event, CPU microseconds a record (Python 3.11, 2026-11):
 
     0.64  msgspec's decoder into TruckRecord: the validation itself. Nothing below it can be saved.
-    0.03  one `try` for each record. It is free until something is raised, so no batch decoding is needed.
+    0.05  calling it through `map`, drained by a deque: a loop in Python with a `try` for each record takes 0.25.
     0.04  the questions "any line break? all ASCII?" asked once over the joined bytes instead of for each record.
 
 A valid record keeps its bytes. JSON allows line breaks only between tokens, so a record that has one is written
@@ -13,6 +13,8 @@ whitespace is left where it is.
 
 from __future__ import annotations
 
+from collections import deque
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -56,19 +58,19 @@ def check(delivery: Delivery, schema: Schema) -> Checked:
 
 
 def _validate(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecordError]) -> None:
-    decode = schema.check
-    if decode is None:
+    if schema.check is None:
         return
-    judged = (
-        enumerate(lines)
-        if not errors
-        else [(index, lines[index]) for index in range(len(lines)) if index not in errors]
-    )
-    for index, line in judged:
+    indices = [index for index in range(len(lines)) if index not in errors] if errors else range(len(lines))
+    waiting = iter([lines[index] for index in indices] if errors else lines)
+    results = map(schema.check, waiting)
+    while True:
         try:
-            decode(line)
+            deque(results, maxlen=0)
         except Exception as error:  # noqa: BLE001 - a user's callable may raise anything; the record is at fault
-            errors[index] = schema.explain(error, line)
+            index = indices[len(indices) - length_hint(waiting) - 1]
+            errors[index] = schema.explain(error, lines[index])
+        else:
+            return
 
 
 def _make_lines(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecordError]) -> None:

@@ -17,8 +17,10 @@ that its key is free: that is the knowledge that the spread needs. When the size
 the delivery (`batch_size="auto"` below a full group), redeliveries do not repeat any edge: then the whole delivery is
 a walk (`in_order`).
 
-What this cannot see: a delivery that *begins* inside an object, because an earlier one was shorter and ended there.
-`batcher.commit` asks Lambda for another round where that can still be prevented.
+What this cannot see is a delivery that *begins* inside an object, because one before it was shorter than an earlier
+one had been and ended there. `commit` asks Lambda for another round where that can still be prevented; where it
+cannot, the records from there to the object's end are stored twice, and none is lost. Lambda repeats or tops up, and
+does not shorten, unless it is told to bisect batches: so the mapping must not.
 """
 
 from __future__ import annotations

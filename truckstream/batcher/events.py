@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -20,7 +21,7 @@ import msgspec
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Delivery", "Undecodable", "read_delivery"]
 
@@ -72,26 +73,24 @@ def read_delivery(records: Sequence[Mapping[str, Any]]) -> Delivery:
             nothing: it is one record's own fault.
     """
     read, payloads = _decode(records)
-    shard = read[0].id.partition(":")[0]
-    stream = read[0].stream
-    sequences = [record.kinesis.sequence for record in read]
-    _check_one_shard(read, stream, shard)
-    _check_numbers(sequences, read)
-    order = _order(sequences)
-    return Delivery(
-        stream=stream,
-        shard=shard,
-        sequences=[sequences[index] for index in order],
-        arrivals=[read[index].kinesis.arrival for index in order],
-        partition_keys=[read[index].kinesis.partition_key for index in order],
-        payloads=[payloads[index] for index in order],
+    envelopes = [record.kinesis for record in read]
+    delivery = Delivery(
+        stream=read[0].stream,
+        shard=read[0].id.partition(":")[0],
+        sequences=[envelope.sequence for envelope in envelopes],
+        arrivals=[envelope.arrival for envelope in envelopes],
+        partition_keys=[envelope.partition_key for envelope in envelopes],
+        payloads=payloads,
     )
+    _check_one_shard(read, delivery)
+    _check_numbers(delivery)
+    return delivery if _is_in_order(delivery.sequences) else _put_in_order(delivery)
 
 
 def _decode(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Record], list[bytes | Undecodable]]:
     try:
         read = msgspec.convert(records, list[_Record])
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         # Either one record's data is no base64, or these are no records of Kinesis: take the data out to see which.
         read = _decode_envelopes([_without_data(record) for record in records], records)
         return read, [_decode_data(record["kinesis"].get("data")) for record in records]
@@ -101,11 +100,12 @@ def _decode(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Record], list[b
 def _decode_envelopes(envelopes: list[object], records: Sequence[Any]) -> list[_Record]:
     try:
         return msgspec.convert(envelopes, list[_Record])
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         first = records[0]
-        source = first.get("eventSource", type(first)) if isinstance(first, dict) else type(first)
+        source = first.get("eventSource") if isinstance(first, dict) else type(first).__name__
         problem = str(error).replace("`$", "`records")
-        raise InvalidArgumentError("records", source, f"these are not records of a Kinesis event: {problem}") from None
+        rule = f"these are not the records of a Kinesis event ({problem})"
+        raise InvalidArgumentError("the source of records", source, rule) from None
 
 
 def _without_data(record: object) -> object:
@@ -117,40 +117,47 @@ def _without_data(record: object) -> object:
 def _decode_data(data: object) -> bytes | Undecodable:
     try:
         return msgspec.convert(data, bytes)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return Undecodable(data)
 
 
-def _check_one_shard(read: list[_Record], stream: str, shard: str) -> None:
-    prefix = f"{shard}:"
+def _check_one_shard(read: list[_Record], delivery: Delivery) -> None:
+    stream, shard = delivery.stream, delivery.shard
     if not f"{stream}{shard}".isascii() or not f"{stream}{shard}".isprintable():
         raise InvalidArgumentError("records", f"{stream} {shard}", "the ARN and the shard of a stream are plain ASCII")
-    for record in read:
-        if record.stream != stream or not record.id.startswith(prefix):
-            raise InvalidArgumentError(
-                "records",
-                f"{record.stream} {record.id}",
-                f"one call takes the records of one shard, and the first is of {stream} {shard}",
-            )
+    prefix = f"{shard}:"
+    length = len(prefix)
+    places = {(record.stream, record.id[:length]) for record in read} - {(stream, prefix)}
+    if places:
+        rule = f"one call takes the records of one shard, and the first is of {stream} {shard}"
+        raise InvalidArgumentError("records", min(places), rule)
 
 
-def _check_numbers(sequences: list[str], read: list[_Record]) -> None:
-    digits = "".join(sequences)
-    if not (digits.isascii() and digits.isdigit() and all(sequences)):
+def _check_numbers(delivery: Delivery) -> None:
+    sequences, arrivals = delivery.sequences, delivery.arrivals
+    # As bytes, because bytes.isdigit knows ASCII's digits only, and takes a fifth of the time of str.isdigit.
+    if not ("".join(sequences).encode("utf-8", "replace").isdigit() and all(sequences)):
         wrong = next(each for each in sequences if not (each.isascii() and each.isdigit()))
         raise InvalidArgumentError("sequenceNumber", wrong, "a sequence number is a row of decimal digits")
-    for record in read:
-        if not 0 <= record.kinesis.arrival <= _LAST_SECOND:
-            raise InvalidArgumentError(
-                "approximateArrivalTimestamp", record.kinesis.arrival, "it is in seconds since the epoch"
-            )
+    # The sum finds a NaN, which hides from comparisons.
+    if not (min(arrivals) >= 0 and max(arrivals) <= _LAST_SECOND and isfinite(sum(arrivals))):
+        lost = next(each for each in arrivals if not 0 <= each <= _LAST_SECOND)
+        raise InvalidArgumentError("approximateArrivalTimestamp", lost, "it is in seconds since the epoch")
 
 
-def _order(sequences: list[str]) -> Iterable[int]:
-    """The indices by ascending number: 0, 1, 2… but for the rare delivery that is not in order.
+def _is_in_order(sequences: list[str]) -> bool:
+    """True for all but the rarest deliveries. Strings of one length sort as the numbers do, and much faster."""
+    return len(set(map(len, sequences))) == 1 and sequences == sorted(sequences)
 
-    Strings of one length sort as the numbers do, at a twentieth of the cost of making numbers of them.
-    """
-    width = max(map(len, sequences))
-    padded = [each.zfill(width) for each in sequences]
-    return sorted(range(len(padded)), key=padded.__getitem__)
+
+def _put_in_order(delivery: Delivery) -> Delivery:
+    numbers = [int(each) for each in delivery.sequences]
+    order = sorted(range(len(numbers)), key=numbers.__getitem__)
+    return Delivery(
+        stream=delivery.stream,
+        shard=delivery.shard,
+        sequences=[delivery.sequences[index] for index in order],
+        arrivals=[delivery.arrivals[index] for index in order],
+        partition_keys=[delivery.partition_keys[index] for index in order],
+        payloads=[delivery.payloads[index] for index in order],
+    )

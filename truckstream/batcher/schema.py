@@ -53,8 +53,8 @@ def read_schema(schema: Any) -> Schema:
 def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecordError:
     try:
         return explain(error, data, schema)
-    except RecursionError:  # the message is looked for in a document too deep to be read as a whole
-        return InvalidRecordError("malformed_json", None, data, "must not be nested so deeply")
+    except RecursionError:  # the value is looked for in a document that is too deep to be read as a whole
+        return explain(error, {}, schema)
 
 
 def _explain_foreign(error: Exception, data: bytes) -> InvalidRecordError:

@@ -141,7 +141,7 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
 
 def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:
     parts = urlsplit(url)
-    if parts.netloc not in {"", "localhost"} or not parts.path:
+    if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ValueError("a directory's URL has three slashes and an absolute path")
     return obstore.store.LocalStore(url2pathname(parts.path), mkdir=True)
 

@@ -76,15 +76,18 @@ class Strand:
 
     def body(self, start: int, stop: int) -> bytes:
         """The lines between two indices, each ended by a line feed; at least one must be there."""
-        return b"\n".join([line for line in self.lines[start:stop] if line is not None]) + b"\n"
+        return b"\n".join(self._present(start, stop)) + b"\n"
 
     def size(self, start: int, stop: int) -> int:
         """The bytes of `body`."""
-        return sum([len(line) + 1 for line in self.lines[start:stop] if line is not None])
+        present = self._present(start, stop)
+        return sum(map(len, present)) + len(present)
+
+    def _present(self, start: int, stop: int) -> list[bytes]:
+        return [line for line in self.lines[start:stop] if line is not None]
 
     def claim(self, start: int, stop: int) -> Claim:
-        pairs = zip(self.sequences[start:stop], self.lines[start:stop], strict=True)
-        numbers = [sequence for sequence, line in pairs if line is not None]
+        numbers = self._numbers(start, stop)
         return Claim(
             stream=self.stream,
             shard=self.shard,
@@ -94,6 +97,10 @@ class Strand:
             lines=str(len(numbers)),
             digest=blake2b("\n".join(numbers).encode(), digest_size=16).hexdigest(),
         )
+
+    def _numbers(self, start: int, stop: int) -> list[str]:
+        pairs = zip(self.sequences[start:stop], self.lines[start:stop], strict=True)
+        return [sequence for sequence, line in pairs if line is not None]
 
     def next_line(self, start: int) -> int:
         """The index of the first line from `start` on; the strand's length if there is none."""

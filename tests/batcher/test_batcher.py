@@ -1,0 +1,382 @@
+"""The Batcher over a store that does what its script says."""
+
+import asyncio
+import logging
+import re
+
+import obstore.store
+import pytest
+from obstore.exceptions import AlreadyExistsError, GenericError
+
+from tests.batcher.support import ScriptedStore, Small, number, numbers, record, small, truck, trucks
+from tests.virtual_time import run
+from truckstream.batcher import Batcher, Result
+from truckstream.errors import ConfigurationError, DeadlineError, InvalidArgumentError, StoreError
+
+NAME = re.compile(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8}\.json")
+
+
+def batcher(store, size=10, **options):
+    return Batcher(store, batch_size=size, schema=Small, **options)
+
+
+def account(result):
+    return (result.received, result.stored, result.rejected, result.not_stored)
+
+
+def failing(*fragments):
+    """A script under which puts fail that come n-th, counted from one."""
+    count = 0
+
+    def script(verb, _):
+        nonlocal count
+        count += verb == "put"
+        return GenericError("503 SlowDown\nDebug source: …") if verb == "put" and count in fragments else None
+
+    return script
+
+
+async def test_a_full_event_makes_seven_objects_of_700():
+    store = ScriptedStore()
+    result = await Batcher(store).process(trucks(4_900))
+    assert [receipt.records for receipt in result.objects] == [700] * 7
+    assert all(NAME.fullmatch(receipt.key) for receipt in result.objects)
+    assert account(result) == (4_900, 4_900, 0, 0)
+    assert result.batch_item_failures() == {"batchItemFailures": []}
+    body = b"".join(store.objects[receipt.key][0] for receipt in result.objects)
+    assert body == b"".join(truck(n) + b"\n" for n in range(4_900))
+
+
+async def test_an_object_says_what_it_holds():
+    store = ScriptedStore()
+    result = await batcher(store).process([small(0), small(1, good=False), small(2)])
+    (key,) = [receipt.key for receipt in result.objects]
+    body, metadata = store.objects[key]
+    assert body == b'{"n":0}\n{"n":2}\n'
+    assert metadata == {
+        "Content-Type": "application/x-ndjson",
+        "stream": "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream",
+        "shard": "shardId-000000000000",
+        "first-sequence-number": number(0),
+        "last-sequence-number": number(2),
+        "records": "3",
+        "lines": "2",
+        "digest": metadata["digest"],
+        "layout-version": "1",
+    }
+
+
+async def test_the_same_delivery_twice_is_stored_once():
+    store = ScriptedStore()
+    first = await batcher(store).process(numbers(35))
+    again = await batcher(store).process(numbers(35))
+    assert {receipt.outcome for receipt in first.objects} == {"created"}
+    assert {receipt.outcome for receipt in again.objects} == {"already there"}
+    assert [receipt.key for receipt in again.objects] == [receipt.key for receipt in first.objects]
+    assert account(again) == account(first) == (35, 35, 0, 0)
+    assert len(store.lines("sensor_data")) == 35
+
+
+async def test_a_delivery_topped_up_adopts_and_goes_on():
+    store = ScriptedStore()
+    await batcher(store).process(numbers(15))
+    result = await batcher(store).process(numbers(40))
+    assert [(receipt.records, receipt.outcome) for receipt in result.objects] == [
+        (10, "already there"),
+        (5, "adopted"),
+        (10, "created"),
+        (10, "created"),
+        (5, "created"),
+    ]
+    assert [line["n"] for line in store.lines("sensor_data")].count(14) == 1
+
+
+async def test_two_calls_at_once_store_once():
+    """Such as a call that timed out and lives on, and its successor."""
+    store = ScriptedStore()
+    results = await asyncio.gather(*(batcher(store).process(numbers(45)) for _ in range(5)))
+    assert {account(result) for result in results} == {(45, 45, 0, 0)}
+    assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(45))
+
+
+async def test_a_tail_that_another_call_slips_in_is_adopted_and_filled_up():
+    """That call had a shorter delivery: its tail takes the key of our second group while our third is under way."""
+    other = ScriptedStore()
+    await batcher(other).process(numbers(15))
+    store = ScriptedStore(lambda *_: store.objects.update(other.objects) if len(store.calls) == 2 else None)
+    result = await batcher(store).process(numbers(40))
+    assert [(receipt.records, receipt.outcome) for receipt in result.objects] == [
+        (10, "created"),
+        (5, "adopted"),
+        (5, "created"),
+        (10, "created"),
+        (10, "created"),
+    ]
+    assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(40))
+
+
+async def test_a_failure_is_reported_at_its_groups_first_record_and_stops_no_other():
+    store = ScriptedStore(failing(2))
+    result = await batcher(store).process(numbers(40))
+    assert account(result) == (40, 30, 0, 10)
+    assert result.first_failed == number(10)
+    assert result.batch_item_failures() == {"batchItemFailures": [{"itemIdentifier": number(10)}]}
+    (cause,) = result.causes
+    assert isinstance(cause, StoreError)
+    assert isinstance(cause.__cause__, GenericError)
+    assert "503 SlowDown" in str(cause)
+    assert "Debug" not in str(cause)
+    assert len(store.objects) == 3
+
+
+async def test_a_failure_of_the_first_group_stops_no_other_either():
+    result = await batcher(ScriptedStore(failing(1))).process(numbers(40))
+    assert account(result) == (40, 30, 0, 10)
+    assert result.first_failed == number(0)
+
+
+async def test_the_rest_of_a_delivery_waits_until_all_before_it_is_stored():
+    result = await batcher(ScriptedStore(failing(2))).process(numbers(35))
+    assert account(result) == (35, 20, 0, 15)
+
+
+async def test_a_store_that_is_down_is_reported_from_the_first_record():
+    result = await batcher(ScriptedStore(lambda *_: OSError("no route"))).process(numbers(40))
+    assert account(result) == (40, 0, 0, 40)
+    assert result.first_failed == number(0)
+
+
+async def test_an_answer_that_got_lost_is_found_by_the_redelivery():
+    store = ScriptedStore(lambda verb, _: "lost" if verb == "put" else None)
+    result = await batcher(store).process(numbers(10))
+    assert result.first_failed == number(0)
+    store.script = lambda *_: None
+    assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
+
+
+async def test_a_409_is_no_object():
+    """Obstore reports S3's 409, after which nothing is there, like its 412."""
+    answers = iter([AlreadyExistsError("409"), None, AlreadyExistsError("409"), None])
+    store = ScriptedStore(lambda *_: next(answers, None))
+    result = await batcher(store).process(numbers(10))
+    assert [receipt.outcome for receipt in result.objects] == ["created"]
+    assert [verb for verb, _ in store.calls] == ["put", "look", "put", "look", "put"]
+
+
+async def test_a_409_for_ever_is_a_failure():
+    store = ScriptedStore(lambda verb, _: AlreadyExistsError("409") if verb == "put" else None)
+    result = await batcher(store).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert result.causes[0].code == "Conflict"
+    assert len(store.puts()) == 5
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+async def test_anothers_object_under_our_key_is_a_collision(metadata):
+    store = ScriptedStore(metadata=metadata)
+    (key,) = [receipt.key for receipt in (await batcher(ScriptedStore()).process(numbers(10))).objects]
+    store.objects[key] = (b"something else\n", {})
+    result = await batcher(store).process(numbers(10))
+    (receipt,) = result.objects
+    assert re.fullmatch(r"sensor_data/batch_2025-01-15T14-30-25_[a-z0-9]{16}\.json", receipt.key)
+    assert account(result) == (10, 10, 0, 0)
+    assert store.objects[key][0] == b"something else\n"
+    assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
+
+
+async def test_a_delivery_that_ends_within_an_object_is_asked_for_again_from_its_first_record():
+    """If the delivery passed for complete, the next would begin at 15 and store 15 to 19 again."""
+    store = ScriptedStore()
+    await batcher(store).process(numbers(20))
+    result = await batcher(store).process(numbers(15))
+    assert result.first_failed == number(10)
+    assert account(result) == (15, 10, 0, 5)
+    assert result.causes[0].code == "OpenGroup"
+
+
+async def test_a_delivery_within_one_object_is_complete(caplog):
+    """Another round would bring the same records: going on is worth more than a few duplicates."""
+    store = ScriptedStore()
+    await batcher(store).process(numbers(10))
+    result = await batcher(store).process(numbers(5))
+    assert result.first_failed is None
+    assert [(receipt.records, receipt.outcome) for receipt in result.objects] == [(5, "adopted")]
+    assert "may be stored twice" in caplog.text
+
+
+async def test_refused_records_lie_in_rejected_with_their_reason():
+    store = ScriptedStore()
+    result = await batcher(store).process([*numbers(9), small(9, good=False), *numbers(5, 10)])
+    assert account(result) == (15, 14, 1, 0)
+    assert [(each.code, each.sequence_number) for each in result.refusals] == [("unknown_field", number(9))]
+    (receipt,) = result.rejected_objects
+    assert receipt.key == result.objects[0].key.replace("sensor_data/", "rejected/")
+    (line,) = store.lines("rejected")
+    assert (line["reason"], line["data"]) == ("unknown_field", '{"m":9}')
+
+
+async def test_a_group_is_stored_only_with_its_rejected_object():
+    store = ScriptedStore(lambda verb, key: OSError("503") if verb == "put" and "rejected" in key else None)
+    records = [*numbers(9), small(9, good=False), *numbers(10, 10)]
+    result = await batcher(store).process(records)
+    assert account(result) == (20, 0, 0, 20)
+    assert result.first_failed == number(0)
+    store.script = lambda *_: None
+    result = await batcher(store).process(records)
+    assert account(result) == (20, 19, 1, 0)
+    assert len(store.lines("sensor_data")) == 19
+    assert len(store.lines("rejected")) == 1
+
+
+async def test_a_group_of_refused_records_only_has_no_data_object(caplog):
+    store = ScriptedStore()
+    result = await batcher(store).process([small(n, good=False) for n in range(10)] + numbers(10, 10))
+    assert account(result) == (20, 10, 10, 0)
+    assert [receipt.first_sequence_number for receipt in result.objects] == [number(10)]
+    (message,) = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.ERROR]
+    assert message.startswith("schema incident: 10 of 10 records")
+    again = await batcher(store).process([small(n, good=False) for n in range(10)] + numbers(10, 10))
+    assert {receipt.outcome for receipt in again.rejected_objects} == {"already there"}
+
+
+async def test_a_group_of_refused_records_stays_one_when_valid_ones_follow():
+    """It was stored alone; topped up, it must not become the beginning of a group that the next delivery repeats."""
+    store = ScriptedStore()
+    await batcher(store).process([small(0, good=False)])
+    await batcher(store).process(numbers(20, 1))
+    result = await batcher(store).process([small(0, good=False), *numbers(20, 1)])
+    assert account(result) == (21, 20, 1, 0)
+    assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(1, 21))
+
+
+async def test_auto_takes_the_size_from_the_delivery():
+    store = ScriptedStore()
+    result = await batcher(store, "auto").process(numbers(499))
+    assert [receipt.records for receipt in result.objects] == [200, 200, 99]
+    assert store.most_in_flight == 1
+
+
+async def test_auto_survives_a_redelivery_of_another_size():
+    store = ScriptedStore(failing(2))
+    assert (await batcher(store, "auto").process(numbers(499))).first_failed == number(200)
+    store.script = lambda *_: None
+    await batcher(store, "auto").process(numbers(1_800, 200))
+    assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(2_000))
+
+
+async def test_hive_keys_have_partitions():
+    result = await batcher(ScriptedStore(), layout="hive").process([small(0, good=False), small(1)])
+    start = "year=2025/month=01/day=15/hour=14/batch_2025-01-15T14-30-25_"
+    assert result.objects[0].key.startswith(f"sensor_data/{start}")
+    assert result.rejected_objects[0].key.startswith(f"rejected/{start}")
+
+
+async def test_puts_in_flight_are_bounded_by_count():
+    store = ScriptedStore()
+    await batcher(store, max_in_flight=3).process(numbers(200))
+    assert store.most_in_flight == 3
+
+
+async def test_puts_in_flight_are_bounded_by_bytes():
+    """A group of ten takes 90 bytes: two fit into 200. One that is larger than the bound goes alone."""
+    for bound, most in ((200, 2), (10, 1)):
+        store = ScriptedStore()
+        result = await batcher(store, max_bytes_in_flight=bound).process(numbers(100, 10))
+        assert result.first_failed is None
+        assert store.most_in_flight == most
+
+
+def slow(seconds):
+    return lambda *_: asyncio.sleep(seconds)
+
+
+def test_no_put_begins_that_would_not_be_done_before_the_deadline():
+    """Six groups of a second each, one after the other, and 3.5 seconds."""
+    store = ScriptedStore(slow(1.0))
+
+    async def main():
+        result = await batcher(store, max_in_flight=1).process(numbers(60), deadline=3.5)
+        return result, asyncio.get_running_loop().time()
+
+    result, now = run(main())
+    assert now <= 3.5
+    assert result.first_failed == number(result.stored)
+    assert account(result) == (60, result.stored, 0, 60 - result.stored)
+    assert 10 <= result.stored <= 30
+    assert len(store.puts()) == result.stored / 10
+    assert all(isinstance(cause, DeadlineError) for cause in result.causes)
+
+
+def test_a_put_that_hangs_is_given_up_at_the_deadline():
+    store = ScriptedStore(slow(1e6))
+
+    async def main():
+        result = await batcher(store).process(numbers(60), deadline=20.0)
+        return result, asyncio.get_running_loop().time()
+
+    result, now = run(main())
+    assert now == 20.0
+    assert account(result) == (60, 0, 0, 60)
+    assert result.first_failed == number(0)
+
+
+def test_a_deadline_that_has_passed_stores_nothing():
+    store = ScriptedStore()
+    result = run(batcher(store).process(numbers(60), deadline=0.5))
+    assert account(result) == (60, 0, 0, 60)
+    assert store.calls == []
+
+
+async def test_cancelling_leaves_no_task_behind():
+    store = ScriptedStore(lambda *_: asyncio.get_running_loop().create_future())
+    task = asyncio.create_task(batcher(store).process(numbers(60)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert store.in_flight == 0
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_no_records_are_no_work():
+    assert await batcher(ScriptedStore()).process([]) == Result()
+
+
+async def test_another_stores_records_raise():
+    with pytest.raises(InvalidArgumentError, match="aws:sqs"):
+        await batcher(ScriptedStore()).process([{"eventSource": "aws:sqs", "body": "x"}])
+
+
+async def test_any_obstore_store_will_do():
+    store = obstore.store.MemoryStore()
+    result = await Batcher(store, schema=None).process([record(b"any bytes", 0)])
+    assert bytes(store.get(result.objects[0].key).bytes()) == b"any bytes\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch_size": 0},
+        {"batch_size": 10_001},
+        {"batch_size": "many"},
+        {"layout": "deep"},
+        {"max_in_flight": 0},
+        {"max_bytes_in_flight": 0},
+        {"prefix": "same/", "rejected_prefix": "same"},
+        {"schema": 7},
+    ],
+)
+def test_options_that_break_a_rule_are_refused(options):
+    with pytest.raises(InvalidArgumentError):
+        Batcher("memory:///", **options)
+
+
+@pytest.mark.parametrize("url", ["", "bucket", "gs://bucket", "s3://", "file://relative/path", "file:relative"])
+def test_a_url_that_names_no_store_is_refused(url):
+    with pytest.raises(ConfigurationError, match="store"):
+        Batcher(url)
+
+
+def test_an_option_that_s3_does_not_know_is_refused():
+    with pytest.raises(ConfigurationError, match="wrong_option"):
+        Batcher("s3://bucket", region_name="us-east-1", store_options={"wrong_option": 1})

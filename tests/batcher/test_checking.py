@@ -1,0 +1,149 @@
+"""From payloads to lines, and from broken records to reasons."""
+
+import base64
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.batcher.support import SHARD, number, record, truck
+from truckstream.batcher.checking import check
+from truckstream.batcher.events import read_delivery
+from truckstream.batcher.refusal import REFUSALS
+from truckstream.batcher.schema import read_schema
+from truckstream.errors import InvalidArgumentError, InvalidRecordError
+from truckstream.record import TruckRecord
+
+
+def judge(*payloads, schema=TruckRecord):
+    return check(read_delivery([record(data, n) for n, data in enumerate(payloads)]), read_schema(schema))
+
+
+def refusal(data, schema=TruckRecord):
+    """The refusal of one record and its line in rejected/."""
+    checked = judge(data, schema=schema)
+    assert checked.data.lines == [None]
+    return checked.refusals[0], json.loads(checked.rejected.lines[0])
+
+
+def test_a_valid_record_keeps_its_bytes():
+    """Numbers, order of fields and whitespace within the line stay as the truck wrote them."""
+    data = truck().replace(b'"speed":65.4', b' "speed" : 6.54e1')
+    assert judge(data).data.lines == [data]
+
+
+@pytest.mark.parametrize("around", [b"%s\n", b"\r\n%s", b"\n\n%s\n"])
+def test_line_ends_around_a_record_go(around):
+    assert judge(around % truck()).data.lines == [truck()]
+
+
+def test_a_record_over_several_lines_becomes_one():
+    pretty = msgspec.json.format(truck().replace(b"65.4", b"6.540e1"), indent=2)
+    assert pretty.count(b"\n") == 23
+    assert judge(truck(), pretty).data.lines == [truck(), truck().replace(b"65.4", b"6.540e1")]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "field", "value"),
+    [
+        (b"", "malformed_json", None, None),
+        (b"\x00\xff\xfe", "malformed_json", None, None),
+        (b"\xef\xbb\xbf" + truck(), "malformed_json", None, None),
+        (truck()[:-1], "malformed_json", None, None),
+        (truck() + truck(), "malformed_json", None, None),
+        (truck().replace(b"65.4", b"NaN"), "malformed_json", None, None),
+        (truck().replace(b"65.4", b"Infinity"), "malformed_json", None, None),
+        (truck().replace(b"TRUCK", b"\xff"), "malformed_json", None, None),
+        (truck(speed=130.5), "out_of_range", "speed", 130.5),
+        (truck(speed="fast"), "wrong_type", "speed", "fast"),
+        (truck(engine_rpm=1.5), "wrong_type", "engine_rpm", 1.5),
+        (truck(health_status="FINE"), "not_allowed", "health_status", "FINE"),
+        (truck(sped=1), "unknown_field", "sped", 1),
+        (b"{}", "missing_field", "truck_id", None),
+        (b"[" * 100_000, "wrong_type", None, None),
+        (truck().replace(b"65.4", b"[" * 5_000 + b"]" * 5_000), "wrong_type", "speed", None),
+        (truck(truck_id="x" * 5_000), "out_of_range", "truck_id", None),
+    ],
+)
+def test_whatever_is_wrong_has_a_reason(data, code, field, value):
+    found, line = refusal(data)
+    assert code in {found.code, None}
+    assert found.code in REFUSALS
+    assert found.field in {field, None}
+    if value is not None:
+        assert found.value == value
+    assert line["reason"] == found.code
+    assert (line["shard"], line["sequence_number"], line["partition_key"]) == (SHARD, number(0), "TRUCK_000")
+    kept = line["data"].encode() if "data" in line else base64.b64decode(line["data_base64"])
+    assert kept == data
+    assert len(json.dumps(line)) < 3 * len(data) + 3_000
+
+
+def test_data_that_is_not_base64_is_kept_as_it_came():
+    records = [record(b"", 0, encoded="#\ud800")]
+    checked = check(read_delivery(records), read_schema(TruckRecord))
+    assert checked.refusals[0].code == "not_base64"
+    assert json.loads(checked.rejected.lines[0])["data_undecoded"] == "'#\\ud800'"
+
+
+def test_bad_records_among_good_ones_are_the_only_ones_refused():
+    checked = judge(truck(1), b"x", truck(2), truck(3), b"y", b"z", truck(4))
+    assert checked.data.lines == [truck(1), None, truck(2), truck(3), None, None, truck(4)]
+    assert [refused.sequence_number for refused in checked.refusals.values()] == [number(1), number(4), number(5)]
+
+
+def test_a_field_that_the_schema_skips_must_still_be_utf8():
+    class Loose(msgspec.Struct):
+        n: int
+
+    assert refusal(b'{"n":1,"x":"\xff"}', Loose)[0].code == "malformed_json"
+    assert judge('{"n":1,"x":"é"}'.encode(), schema=Loose).refusals == {}
+
+
+def test_a_callable_refuses_by_raising_anything():
+    def odd(data):
+        if data == b"own":
+            raise InvalidRecordError("out_of_range", "n", 7, "must be small")
+        return 1 / (len(data) % 2)
+
+    checked = judge(b"odd", b"even", b"own", schema=odd)
+    assert checked.data.lines == [b"odd", None, None]
+    assert [(each.code, each.field) for each in checked.refusals.values()] == [("schema", None), ("out_of_range", "n")]
+    assert "ZeroDivisionError" in checked.refusals[1].rule
+
+
+def test_without_a_schema_any_line_is_valid():
+    checked = judge(b"", b"\xff\x00", b'{"a":\n1}', b"two\nlines", schema=None)
+    assert checked.data.lines == [b"", b"\xff\x00", b'{"a":1}', None]
+    assert checked.refusals[3].code == "line_break"
+    assert checked.data.body(0, 4) == b'\n\xff\x00\n{"a":1}\n'
+
+
+@pytest.mark.parametrize("schema", [7, "TruckRecord", object()])
+def test_a_schema_that_is_none_is_refused(schema):
+    with pytest.raises(InvalidArgumentError, match="schema"):
+        read_schema(schema)
+
+
+bytes_like_json = st.one_of(
+    st.binary(max_size=60),
+    st.builds(
+        lambda data, at, cut, new: data[:at] + new + data[at + cut :],
+        st.just(truck()),
+        st.integers(0, 498),
+        st.integers(0, 9),
+        st.binary(max_size=6) | st.sampled_from([b"\n", b"NaN", b"1e999", b'"', b"{", b"null", b"\\ud800"]),
+    ),
+)
+
+
+@given(st.lists(bytes_like_json, min_size=1, max_size=30))
+def test_no_bytes_raise_and_none_get_lost(payloads):
+    checked = judge(*payloads)
+    for index, data in enumerate(payloads):
+        line, refused = checked.data.lines[index], checked.rejected.lines[index]
+        assert (line is None) != (refused is None)
+        assert line is None or (b"\n" not in line and TruckRecord.from_json(line) == TruckRecord.from_json(data))
+        assert refused is None or b"\n" not in refused

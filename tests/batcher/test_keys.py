@@ -1,0 +1,44 @@
+"""Keys: the time of arrival, and eight characters that follow from where the record stands in its stream."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.batcher.support import ARN, ARRIVAL, SHARD, number
+from truckstream.batcher.keys import object_key
+from truckstream.batcher.strand import Strand
+
+
+def strand(n=0, arrival=ARRIVAL, stream=ARN, shard=SHARD):
+    return Strand(stream, shard, [number(n)], [arrival], [b"{}"])
+
+
+def test_a_flat_key_says_when_its_first_record_arrived():
+    """Keys must never change: what is stored already is found under them."""
+    assert object_key("sensor_data", "flat", strand(), 0) == "sensor_data/batch_2025-01-15T14-30-25_u5zsfrve.json"
+
+
+def test_a_hive_key_has_partitions():
+    key = object_key("sensor_data", "hive", strand(), 0)
+    assert key == "sensor_data/year=2025/month=01/day=15/hour=14/batch_2025-01-15T14-30-25_u5zsfrve.json"
+
+
+def test_without_a_prefix_there_is_no_leading_slash():
+    assert object_key("", "flat", strand(), 0).startswith("batch_2025")
+
+
+def test_a_longer_suffix_begins_with_the_shorter():
+    assert re.fullmatch(r".*_u5zsfrve[a-z2-7]{8}\.json", object_key("p", "flat", strand(), 0, length=16))
+
+
+@pytest.mark.parametrize("other", [strand(n=1), strand(stream=ARN + "2"), strand(shard=SHARD + "1")])
+def test_another_place_in_another_stream_is_another_key(other):
+    assert object_key("p", "flat", other, 0) != object_key("p", "flat", strand(), 0)
+
+
+@given(st.integers(0, 10**40), st.floats(0, 253_402_300_799))
+def test_every_key_has_the_promised_shape(n, arrival):
+    key = object_key("sensor_data", "flat", strand(n, arrival), 0)
+    assert re.fullmatch(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8}\.json", key)

@@ -1,0 +1,211 @@
+"""The function: settings, warm calls, deadlines, answers and logs."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lambda_entry import handler
+from tests.batcher.support import number, record, truck, trucks
+from truckstream.errors import ConfigurationError, UsageError
+
+SETTINGS = (
+    *("BUCKET_NAME", "STORE_URL", "PREFIX", "REJECTED_PREFIX", "BATCH_SIZE", "LAYOUT"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+)
+
+
+class Context:
+    """What Lambda hands over with the event."""
+
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def __init__(self, seconds=300.0):
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self):
+        return int(self.seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def cold(monkeypatch):
+    """A new environment of the function: nothing is held, nothing is set."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(handler, "_function", None)
+    yield
+    if handler._function is not None:
+        handler._function.close()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORE_URL", tmp_path.as_uri())
+    return tmp_path
+
+
+def objects(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.json")}
+
+
+def call(records, context=None):
+    return handler.lambda_handler({"Records": records}, context or Context())
+
+
+def test_a_delivery_becomes_objects(folder):
+    assert call([*trucks(1_000), record(b"?", 1_000)]) == {"batchItemFailures": []}
+    counts = sorted((key.split("/")[0], body.count(b"\n")) for key, body in objects(folder).items())
+    assert counts == [("rejected", 1), ("sensor_data", 300), ("sensor_data", 700)]
+
+
+def test_warm_calls_share_store_and_loop(folder):
+    call(trucks(10))
+    held = handler._function
+    loop = held._loop
+    call(trucks(20))
+    call(trucks(10, 20))
+    assert handler._function is held
+    assert held._loop is loop
+    assert not loop.is_closed()
+    assert sorted(body.count(b"\n") for body in objects(folder).values()) == [10, 10, 10]
+
+
+def test_calls_from_several_threads_take_turns(folder):
+    answers = []
+    threads = [threading.Thread(target=lambda at=at: answers.append(call(trucks(700, at * 700)))) for at in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [{"batchItemFailures": []}] * 5
+    assert len(objects(folder)) == 5
+
+
+def test_settings_reach_the_batcher(folder, monkeypatch):
+    monkeypatch.setenv("PREFIX", "lake/trucks/")
+    monkeypatch.setenv("REJECTED_PREFIX", "lake/refused")
+    monkeypatch.setenv("BATCH_SIZE", "auto")
+    monkeypatch.setenv("LAYOUT", "hive")
+    call([*trucks(60), record(b"?", 60)])
+    partition = "year=2025/month=01/day=15/hour=14"
+    assert sorted(str(Path(key).parent) for key in objects(folder)) == [
+        f"lake/refused/{partition}",
+        f"lake/trucks/{partition}",
+        f"lake/trucks/{partition}",
+    ]
+
+
+def test_a_bucket_is_reached_with_the_environments_region_and_endpoint(monkeypatch):
+    made = {}
+    monkeypatch.setattr(handler, "Batcher", lambda store, **options: made.update(options, store=store))
+    environment = {"BUCKET_NAME": "trucks", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    handler.read_batcher(environment)
+    assert (made["store"], made["region_name"], made["endpoint_url"]) == (
+        "s3://trucks",
+        "eu-west-1",
+        "http://127.0.0.1:9",
+    )
+    handler.read_batcher({**environment, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:10", "BATCH_SIZE": "50"})
+    assert (made["endpoint_url"], made["batch_size"]) == ("http://127.0.0.1:10", 50)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "BUCKET_NAME is not set"),
+        ({"BUCKET_NAME": "", "STORE_URL": ""}, "BUCKET_NAME is not set"),
+        ({"STORE_URL": "ftp://x"}, "store is 'ftp://x'"),
+        ({"STORE_URL": "memory:///", "BATCH_SIZE": "lots"}, "BATCH_SIZE is 'lots'"),
+        ({"STORE_URL": "memory:///", "BATCH_SIZE": "0"}, "BATCH_SIZE is '0'"),
+        ({"STORE_URL": "memory:///", "LAYOUT": "deep"}, "LAYOUT is 'deep'"),
+    ],
+)
+def test_a_setting_that_is_missing_or_malformed_says_how_to_set_it(environment, message, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=message):
+        call(trucks(1))
+
+
+def test_a_setting_put_right_is_read_at_the_next_call(monkeypatch):
+    with pytest.raises(ConfigurationError):
+        call(trucks(1))
+    monkeypatch.setenv("STORE_URL", "memory:///")
+    assert call(trucks(1)) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"foo": 1}, None, [], "x", {"Records": None}, {"Records": [{"eventSource": "aws:sqs", "body": ""}]}]
+)
+def test_an_event_of_another_source_is_refused(event, monkeypatch):
+    monkeypatch.setenv("STORE_URL", "memory:///")
+    with pytest.raises(UsageError, match="Kinesis"):
+        handler.lambda_handler(event, Context())
+    assert call(trucks(1)) == {"batchItemFailures": []}
+
+
+def test_a_timeout_that_is_too_near_stores_nothing_and_says_so(folder):
+    assert call(trucks(10), Context(seconds=1.5)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
+    assert objects(folder) == {}
+    assert call(trucks(10), Context(seconds=3.0)) == {"batchItemFailures": []}
+
+
+def test_without_a_context_there_is_no_deadline(monkeypatch):
+    monkeypatch.setenv("STORE_URL", "memory:///")
+    assert handler.lambda_handler({"Records": trucks(1)}, None) == {"batchItemFailures": []}
+
+
+def test_a_store_that_fails_is_answered_with_the_first_record(folder):
+    (folder / "sensor_data").write_text("in the way")
+    assert call(trucks(10)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
+
+
+@pytest.mark.usefixtures("folder")
+def test_each_call_logs_one_line_of_json_without_payloads(caplog):
+    with caplog.at_level(logging.INFO, logger="truckstream.function"):
+        call([*trucks(9), record(truck(9, speed=555.5), 9)])
+    (line,) = [json.loads(entry.getMessage()) for entry in caplog.records if entry.name == "truckstream.function"]
+    assert line == {
+        "message": "delivery stored",
+        "request_id": Context.aws_request_id,
+        "received": 10,
+        "stored": 9,
+        "rejected": 1,
+        "not_stored": 0,
+        "objects": 1,
+        "bytes": 9 * 499,
+        "adopted": 0,
+        "first_failed": None,
+        "causes": [],
+    }
+    assert "555.5" not in caplog.text
+
+
+def test_a_call_within_a_running_loop_leaves_it_alone(folder):
+    """The event source mapping on a laptop calls from a thread; the thread's caller has a loop of its own."""
+
+    async def main():
+        return await asyncio.to_thread(call, trucks(5))
+
+    assert asyncio.run(main()) == {"batchItemFailures": []}
+    assert len(objects(folder)) == 1
+
+
+async def test_a_call_on_a_running_loop_is_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setenv("STORE_URL", "memory:///")
+    with pytest.raises(UsageError, match="to_thread"):
+        call(trucks(1))
+
+
+def test_the_import_loads_no_aws_client():
+    code = "import sys, lambda_entry.handler; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    unwanted = {"aiohttp", "botocore", "boto3", "aiobotocore", "uvloop", "truckstream.producer", "truckstream.local"}
+    assert "truckstream.batcher" in loaded
+    assert not loaded & unwanted
