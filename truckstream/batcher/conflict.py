@@ -20,8 +20,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from truckstream.batcher.strand import LAYOUT_VERSION
-
 if TYPE_CHECKING:
     from truckstream.batcher.strand import Claim, Strand
 
@@ -40,8 +38,6 @@ class Held:
 def judge_claim(strand: Strand, start: int, claim: Claim) -> Held | Literal["read"] | None:
     """The answer from the metadata; "read" if only the content can tell."""
     if (claim.stream, claim.shard, claim.first) != (strand.stream, strand.shard, strand.sequences[start]):
-        return None
-    if claim.layout != LAYOUT_VERSION:
         return None
     if int(claim.last) > int(strand.sequences[-1]):
         return "read"

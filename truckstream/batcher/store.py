@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import obstore.store
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -140,6 +139,8 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
 
 
 def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:
+    from urllib.request import url2pathname  # noqa: PLC0415 - brings an HTTP client, which the function can do without
+
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ValueError("a directory's URL has three slashes and an absolute path")
