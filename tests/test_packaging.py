@@ -1,0 +1,47 @@
+"""The wheel is what users get: it has both packages, and works without the checkout."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The built wheel, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(["uv", "build", "--wheel", "--quiet", "--out-dir", folder, ROOT], check=True)
+    [built] = folder.glob("truckstream-*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_it_has_every_source_file_and_nothing_else(wheel):
+    sources = {path.relative_to(ROOT) for name in ("truckstream", "lambda_entry") for path in (ROOT / name).rglob("*")}
+    wanted = {path for path in sources if path.suffix in {".py", ".typed", ".md", ".yaml"}}
+    found = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
+    assert {path for path in found if not path.parts[0].endswith(".dist-info")} == wanted
+
+
+def test_it_works_without_the_checkout(wheel, tmp_path):
+    code = (
+        "import truckstream, lambda_entry.handler, sys; print(truckstream.__file__); "
+        "from truckstream import Fleet, TruckRecord; print(Fleet(seed=1).take(1)[0].record().truck_id)"
+    )
+    isolated = {"PYTHONPATH": str(wheel), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=isolated, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(wheel / "truckstream" / "__init__.py"), "TRUCK_001"]
+
+
+def test_the_command_and_the_licence_are_declared(wheel):
+    [info] = wheel.glob("*.dist-info")
+    assert "truckstream = truckstream.cli:main" in (info / "entry_points.txt").read_text()
+    assert "License-Expression: MIT" in (info / "METADATA").read_text()
+    assert (info / "licenses" / "LICENSE").exists()
