@@ -194,6 +194,26 @@ async def test_a_delivery_that_ends_within_an_object_is_asked_for_again_from_its
     assert result.causes[0].code == "OpenGroup"
 
 
+async def test_refused_records_alone_can_show_that_a_group_goes_on():
+    """Without metadata, where all that the group holds after this delivery is refused."""
+    store = ScriptedStore(metadata=False)
+    records = [small(n, good=n not in {12, 16, 17, 18, 19}) for n in range(20)]
+    records[15] = small(15, good=False)
+    await batcher(store).process(records)
+    assert (await batcher(store).process(records[:15])).first_failed == number(10)
+
+
+async def test_only_what_exists_is_looked_at():
+    """The function may read its objects; without s3:ListBucket S3 forbids it to ask for those that are not there."""
+    store = ScriptedStore()
+    records = [small(n, good=n % 3 == 1) for n in range(40)]
+    for count in (15, 15, 40):
+        await batcher(store).process(records[:count])
+    looks = [index for index, (verb, _) in enumerate(store.calls) if verb == "look"]
+    assert looks
+    assert all(store.calls[index][1] in store.puts() for index in looks)
+
+
 async def test_a_delivery_within_one_object_is_complete(caplog):
     """Another round would bring the same records: going on is worth more than a few duplicates."""
     store = ScriptedStore()

@@ -1,12 +1,13 @@
-"""Stores one group: the object of its valid records, then the object of its refused ones. Both, or it is not stored.
+"""Stores one group: the object of its valid records and the object of its refused ones. Both, or it is not stored.
 
-- The data object goes first, because its creation settles where the group ends (see `course`). The rejected object
-  is then made for just these records; a redelivery finds the first and completes the second.
-- A group without a valid record has no data object: its rejected object settles it. A later delivery may hold that
-  group's records *and* valid ones after them; it must not make one group of both. So where a group begins with a
-  refused record, we look whether such a group was stored first.
-- Both kinds are created by one routine: try to create; where something exists, look; if it is ours, done; if it is
-  not there after all (S3's 409), try again; if it is somebody else's, take a longer key.
+- The object that holds the group's first record goes first, because its creation settles where the group ends (see
+  `course`): it is the group's claim. Whoever cuts a group from that record on meets the same object first, because a
+  record is valid or refused for everybody. The other object is made for just the claim's records; a redelivery finds
+  the claim and completes the group. A group of refused records only has no data object: its claim is all it has.
+- All are created by one routine: try to create; where something exists, look; if it is ours, done; if it is not there
+  after all (S3's 409), try again; if it is somebody else's, take a longer key. So the function reads only what it has
+  just found to exist: it needs s3:PutObject and s3:GetObject. (Without s3:ListBucket S3 answers 403 for an object that
+  is not there. That happens after a 409 or a failure only, and then the group comes again.)
 - A group that is stored together with records which this delivery does not have is *open*: if this delivery were
   answered as complete, the next would begin inside an object and store the rest of it again. So it counts as not
   stored, and Lambda delivers it again from its first record. Unless it begins the delivery: then another round would
@@ -57,6 +58,8 @@ class Prefixes:
 class _Settled:
     held: Held
     receipt: Receipt
+    #: True if content had to tell where the object's group ends: it may end later.
+    guessed: bool = False
 
 
 class Committer:
@@ -78,68 +81,53 @@ class Committer:
         Raises:
             StoreError: not all of it is stored.
         """
-        start, stop = cut.start, await self._end_of_refused_group(cut)
-        objects: list[Receipt] = []
-        if self._data.count(start, stop):
-            settled = await self._settle(self._data, start, stop)
-            self._check_open(settled, start)
-            objects.append(settled.receipt)
-            stop = settled.held.stop
-        rejected_objects, reached = await self._commit_rejected(start, stop, claims=not objects)
-        if not objects:
-            stop = min(stop, reached)
-        elif objects[0].outcome != "created" and not rejected_objects:
-            reached = await self._reach_of_rejected(start, stop)
-        # Refused records at the group's end may lie in its rejected object though its data object does not show them.
-        stop = max(stop, min(reached, self._data.next_line(stop)))
-        fresh = (objects or rejected_objects)[0].outcome == "created"
-        return Committed(start, stop, fresh, tuple(objects), tuple(rejected_objects))
+        start, stop = cut
+        first, second = self._in_order_of_claim(start)
+        claim = await self._settle(first, start, stop)
+        self._check_open(claim, start)
+        stop = claim.held.stop
+        others, reached = await self._complete(second, start, stop)
+        if claim.guessed and not others:
+            reached = await self._reach(second, start, stop)
+        # Content shows lines only: the group may have gone on with records whose lines are in the other object.
+        stop = max(stop, min(reached, first.next_line(stop)))
+        objects, rejected_objects = ((claim.receipt,), others) if first is self._data else (others, (claim.receipt,))
+        return Committed(start, stop, claim.receipt.outcome == "created", objects, rejected_objects)
 
-    async def _commit_rejected(self, start: int, stop: int, *, claims: bool) -> tuple[list[Receipt], int]:
-        """Store the refused records up to `stop`, and say how far their objects reach.
+    async def _complete(self, strand: Strand, start: int, stop: int) -> tuple[tuple[Receipt, ...], int]:
+        """Store the group's lines of the other strand, and say how far their objects reach.
 
-        They may lie in several objects, because earlier deliveries may have been cut elsewhere. `claims`: there is no
-        data object, so the first of them settles where the group ends.
+        It is one object, but where content alone had to tell where groups end: then there may be several.
         """
         receipts: list[Receipt] = []
         reached = start
-        while reached < stop and self._rejected.count(reached, stop):
-            settled = await self._settle(self._rejected, reached, stop)
+        while reached < stop and strand.count(reached, stop):
+            settled = await self._settle(strand, reached, stop)
+            self._check_open(settled, start)
             receipts.append(settled.receipt)
             reached = settled.held.stop
-            if claims:
-                self._check_open(settled, start)
-                break
-        return receipts, reached
+        return tuple(receipts), reached
 
-    async def _reach_of_rejected(self, start: int, stop: int) -> int:
-        """How far a rejected object goes that has no line before `stop`."""
-        if self._data.next_line(stop) == stop:
+    async def _reach(self, strand: Strand, start: int, stop: int) -> int:
+        """How far the group's object of the other strand goes, if it has one though no line of it is before `stop`."""
+        if strand.next_line(stop) != stop:
             return stop
-        key = self._key(self._rejected, start)
+        key = self._key(strand, start)
         stored = await self._store.look(key)
-        held = stored and await self._judge(self._rejected, start, len(self._rejected), key, stored)
+        held = stored and await self._judge(strand, start, len(strand), key, stored)
         return held.stop if held else stop
 
     async def is_free(self, cut: Cut) -> bool:
         """True if there is no object where the group begins."""
-        keys = [self._key(strand, cut.start) for strand in (self._data, self._rejected)]
+        claim, _ = self._in_order_of_claim(cut.start)
         try:
-            return all([await self._store.look(key) is None for key in keys])
+            return await self._store.look(self._key(claim, cut.start)) is None
         except StoreError:
             return False
 
-    async def _end_of_refused_group(self, cut: Cut) -> int:
-        """The group's end; an earlier one if refused records at its beginning were stored as a group of their own."""
-        start, stop = cut
-        if not self._rejected.count(start, start + 1) or not self._data.count(start, stop):
-            return stop
-        key = self._key(self._rejected, start)
-        stored = await self._store.look(key)
-        if stored is None or await self._store.look(self._key(self._data, start)) is not None:
-            return stop
-        held = await self._judge(self._rejected, start, stop, key, stored)
-        return stop if held is None else min(stop, held.stop, self._data.next_line(start))
+    def _in_order_of_claim(self, start: int) -> tuple[Strand, Strand]:
+        """The strand that has the record at `start`, and the other one."""
+        return (self._data, self._rejected) if self._data.count(start, start + 1) else (self._rejected, self._data)
 
     async def _settle(self, strand: Strand, start: int, stop: int) -> _Settled:
         """Create the object of a strand's lines, or find it stored."""
@@ -166,7 +154,8 @@ class Committer:
                 if held is None:
                     return None
                 outcome: Outcome = "already there" if held == Held(stop) else "adopted"
-                return _Settled(held, _receipt(strand, start, held.stop, key, stored.size, outcome))
+                guessed = Claim.from_metadata(stored.metadata) is None
+                return _Settled(held, _receipt(strand, start, held.stop, key, stored.size, outcome), guessed)
         raise StoreError("Conflict", f"{key}: {ATTEMPTS} attempts to create it met others, and nothing is there")
 
     async def _create(self, key: str, body: bytes, claim: Claim) -> bool:
