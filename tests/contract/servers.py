@@ -1,0 +1,189 @@
+"""Kinesis servers that others wrote, each started once on a free port of 127.0.0.1 and ended by its process id.
+
+Two come from npm. They are installed once, by exact version and with install scripts off, into a cache folder of the
+user's; a lock file keeps parallel runs apart. Where npm or the network is missing, the cases of these servers are
+skipped; with CI=true that is an error, because there a skipped server would pass for a server that agrees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+#: The names under which the cases and the table of differences know the servers.
+TRUCKSTREAM: Final = "truckstream"
+KINESALITE: Final = "kinesalite"
+KINESIS_MOCK: Final = "kinesis-mock"
+MOTO: Final = "moto"
+
+#: How each is called in a text, with the version that the table of differences was written for.
+TITLES: Final = {
+    # TRUCKSTREAM: "truckstream.local",
+    KINESALITE: "kinesalite 3.3.3",
+    KINESIS_MOCK: "kinesis-mock (npm kinesis-local 0.6.2)",
+    MOTO: "moto 5.2",
+}
+
+NPM_PACKAGES: Final = ("kinesalite@3.3.3", "kinesis-local@0.6.2")
+
+#: How long a stream stays CREATING, UPDATING or DELETING: long enough to be seen, short enough to be waited for.
+SETTLE_MS: Final = 150
+
+#: Node has no address to bind to unless told: without this, both npm servers would listen on all interfaces.
+LOOPBACK_ONLY: Final = """
+const net = require('node:net');
+const listen = net.Server.prototype.listen;
+net.Server.prototype.listen = function (first, ...rest) {
+  const port = typeof first === 'object' && first !== null ? first.port : Number(first);
+  return listen.call(this, { port, host: '127.0.0.1' }, ...rest.filter((one) => typeof one === 'function'));
+};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, as a client needs to know it."""
+
+    name: str
+    endpoint_url: str
+    #: Where its output goes, to be shown when it does not start.
+    log: Path
+
+
+class CannotStartError(Exception):
+    """This machine lacks what the server needs."""
+
+
+@contextlib.contextmanager
+def running(name: str, folder: Path) -> Iterator[Server]:
+    """Start the server and end it afterwards. Skips, or fails on CI, if this machine can't run it."""
+    try:
+        command = COMMANDS[name](port := free_port())
+    except CannotStartError as error:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"{TITLES[name]} cannot be started, and CI must not skip it: {error}", pytrace=False)
+        pytest.skip(f"{TITLES[name]} cannot be started: {error}")
+    log = folder / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command.arguments, cwd=command.folder, env=command.environment, stdout=output, stderr=output
+        )
+    try:
+        wait_until_ready(process, port, log)
+        yield Server(name, f"http://127.0.0.1:{port}", log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the server did not start within 30 s; it said:\n{log.read_text(errors='replace')}", pytrace=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+def kinesalite(port: int) -> Command:
+    options = f"createStreamMs: {SETTLE_MS}, deleteStreamMs: {SETTLE_MS}, updateStreamMs: {SETTLE_MS}, shardLimit: 1000"
+    script = f"{LOOPBACK_ONLY} require('kinesalite')({{ {options} }}).listen({port});"
+    return Command([tool("node"), "-e", script], npm_folder(), dict(os.environ))
+
+
+def kinesis_mock(port: int) -> Command:
+    durations = (
+        "CREATE_STREAM",
+        "DELETE_STREAM",
+        "REGISTER_STREAM_CONSUMER",
+        "START_STREAM_ENCRYPTION",
+        "STOP_STREAM_ENCRYPTION",
+        "DEREGISTER_STREAM_CONSUMER",
+        "MERGE_SHARDS",
+        "SPLIT_SHARD",
+        "UPDATE_SHARD_COUNT",
+        "UPDATE_STREAM_MODE",
+    )
+    environment = {
+        **os.environ,
+        **{f"{name}_DURATION": f"{SETTLE_MS}ms" for name in durations},
+        "KINESIS_MOCK_PLAIN_PORT": str(port),
+        "KINESIS_MOCK_TLS_PORT": str(free_port()),
+        "SHARD_LIMIT": "1000",
+        "LOG_LEVEL": "ERROR",
+    }
+    # It reads its certificate, server.json, from the folder that it runs in.
+    folder = npm_folder() / "node_modules" / "kinesis-local"
+    return Command([tool("node"), "-e", f"{LOOPBACK_ONLY} import('./main.js');"], folder, environment)
+
+
+def moto(port: int) -> Command:
+    arguments = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    return Command(arguments, Path.cwd(), dict(os.environ))
+
+
+COMMANDS: Final[Mapping[str, Callable[[int], Command]]] = {
+    KINESALITE: kinesalite,
+    KINESIS_MOCK: kinesis_mock,
+    MOTO: moto,
+}
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise CannotStartError(f"there is no {name} on this machine")
+    return path
+
+
+def npm_folder() -> Path:
+    """The folder in whose node_modules both packages stand, installed on first use."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "truckstream-tests" / "npm"
+    done = folder / f"installed-{'-'.join(NPM_PACKAGES)}".replace("@", "-")
+    npm = tool("npm")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", *NPM_PACKAGES]
+            try:
+                answer = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
+            except subprocess.TimeoutExpired:
+                raise CannotStartError("npm install took more than 50 s") from None
+            if answer.returncode:
+                raise CannotStartError(f"npm install failed: {answer.stderr.strip()[-500:]}")
+            done.touch()
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

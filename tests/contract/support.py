@@ -1,0 +1,187 @@
+"""What the cases share: a client whose every answer is checked against the model, streams that are ready, readers."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import time
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import botocore.config
+import botocore.validate
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Half of the hash keys: where a stream of two shards is cut, and a stream of one is split evenly.
+MIDDLE: Final = str(2**127)
+LAST_HASH_KEY: Final = str(2**128 - 1)
+
+ACCOUNT: Final = "123456789012"
+CREDENTIALS: Final = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+
+#: Nothing is retried and nothing is checked on our side: what a case sends is what the server has to judge.
+CLIENT_OPTIONS: Final[dict[str, Any]] = {
+    "parameter_validation": False,
+    "retries": {"total_max_attempts": 1, "mode": "standard"},
+    "connect_timeout": 5,
+    "read_timeout": 20,
+    "proxies": {},
+    "inject_host_prefix": False,
+}
+
+
+#: Bounds of the model that it shares between requests and answers, and that the reference's own examples break:
+#: `"EnhancedMonitoring": [{"ShardLevelMetrics": []}]` and `"FailedRecordCount": 0`.
+NOT_MEANT_FOR_ANSWERS: Final = (
+    "ShardLevelMetrics, value: 0, valid min length: 1",
+    "FailedRecordCount, value: 0, valid min value: 1",
+)
+
+
+def kinesis_client(endpoint_url: str) -> Any:
+    session = boto3.session.Session(**CREDENTIALS)
+    client = session.client(
+        "kinesis", endpoint_url=endpoint_url, config=botocore.config.Config(**CLIENT_OPTIONS), verify=False
+    )
+    client.meta.events.register("after-call.kinesis", check_answer)
+    return client
+
+
+def check_answer(*, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """An answer that breaks the service's model is a difference, whatever the case asked for."""
+    shape = model.output_shape
+    if http_response.status_code != 200 or shape is None or model.has_event_stream_output:
+        return
+    answer = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+    report = botocore.validate.ParamValidator().validate(answer, shape).generate_report()
+    broken = [line for line in report.splitlines() if not any(part in line for part in NOT_MEANT_FOR_ANSWERS)]
+    assert not broken, f"{model.name}: {broken}"
+    check_strings(answer, shape, model.name)
+
+
+def check_strings(value: Any, shape: Any, path: str) -> None:
+    """What botocore's validator leaves out: enumerations and patterns."""
+    match shape.type_name:
+        case "structure":
+            for name, member in value.items():
+                check_strings(member, shape.members[name], f"{path}.{name}")
+        case "list":
+            for member in value:
+                check_strings(member, shape.member, f"{path}[]")
+        case "string":
+            assert not shape.enum or value in shape.enum, f"{path}: {value!r} is none of {shape.enum}"
+            pattern = shape.metadata.get("pattern")
+            assert not pattern or re.fullmatch(pattern, value), f"{path}: {value!r} does not match {pattern}"
+
+
+@contextlib.contextmanager
+def refused(*codes: str, says: str = "") -> Iterator[None]:
+    """The call inside is answered with one of these errors, and its message has this in it."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    error = caught.value.response["Error"]
+    assert error["Code"] in codes, f"{error['Code']}: {error['Message']}"
+    assert says in error["Message"]
+
+
+class Streams:
+    """Streams of a server, created ahead of need, so that a case rarely waits for its own.
+
+    Each case takes streams that no other case has seen, and they are deleted after it.
+    """
+
+    #: How many stand ready, by number of shards. CreateStream refuses a sixth stream in CREATING.
+    AHEAD: Final = {1: 2, 2: 1}
+
+    def __init__(self, kinesis: Any) -> None:
+        self._kinesis = kinesis
+        self._numbers = itertools.count(1)
+        self._ready: defaultdict[int, deque[str]] = defaultdict(deque)
+        self._taken: list[str] = []
+
+    def __call__(self, shards: int = 1) -> str:
+        """The name of an ACTIVE stream that is the case's own."""
+        self._fill(shards, 1)
+        name = self._ready[shards].popleft()
+        self._taken.append(name)
+        self._fill(shards, self.AHEAD.get(shards, 0))
+        wait_active(self._kinesis, name)
+        return name
+
+    def new_name(self) -> str:
+        """A name that no stream has; what the case creates under it is deleted after the case."""
+        self._taken.append(f"contract-{next(self._numbers)}")
+        return self._taken[-1]
+
+    def _fill(self, shards: int, ahead: int) -> None:
+        while len(self._ready[shards]) < ahead:
+            name = f"contract-{next(self._numbers)}"
+            self._kinesis.create_stream(StreamName=name, ShardCount=shards)
+            self._ready[shards].append(name)
+
+    def delete_taken(self) -> None:
+        while self._taken:
+            with contextlib.suppress(ClientError):
+                self._kinesis.delete_stream(StreamName=self._taken.pop(), EnforceConsumerDeletion=True)
+
+
+def summary(kinesis: Any, name: str) -> dict[str, Any]:
+    return kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+
+
+def arn_of(kinesis: Any, name: str) -> str:
+    return summary(kinesis, name)["StreamARN"]
+
+
+def wait_active(kinesis: Any, name: str) -> None:
+    for _ in range(500):
+        if summary(kinesis, name)["StreamStatus"] == "ACTIVE":
+            return
+        time.sleep(0.02)
+    pytest.fail(f"{name} is not ACTIVE after 10 s")
+
+
+def shards_of(kinesis: Any, name: str) -> list[dict[str, Any]]:
+    return kinesis.list_shards(StreamName=name)["Shards"]
+
+
+def shard_ids(kinesis: Any, name: str) -> list[str]:
+    return [shard["ShardId"] for shard in shards_of(kinesis, name)]
+
+
+def is_open(shard: dict[str, Any]) -> bool:
+    return "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+
+
+def put(kinesis: Any, name: str, data: bytes = b"data", key: str = "key", **options: Any) -> dict[str, Any]:
+    return kinesis.put_record(StreamName=name, Data=data, PartitionKey=key, **options)
+
+
+def iterator(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON", **options: Any) -> str:
+    return kinesis.get_shard_iterator(StreamName=name, ShardId=shard_id, ShardIteratorType=kind, **options)[
+        "ShardIterator"
+    ]
+
+
+def read(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON", **options: Any) -> list[bytes]:
+    """The data that stands behind such an iterator: "it might take multiple calls to get to ... records"."""
+    position: str | None = iterator(kinesis, name, shard_id, kind, **options)
+    found: list[bytes] = []
+    for _ in range(5):
+        answer = kinesis.get_records(ShardIterator=position)
+        found += [record["Data"] for record in answer["Records"]]
+        position = answer.get("NextShardIterator")
+        if position is None or (found and not answer.get("MillisBehindLatest")):
+            break
+    return found
+
+
+def split(kinesis: Any, name: str, shard_id: str, at: str = MIDDLE) -> None:
+    kinesis.split_shard(StreamName=name, ShardToSplit=shard_id, NewStartingHashKey=at)
+    wait_active(kinesis, name)
