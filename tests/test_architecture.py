@@ -31,15 +31,26 @@ ALLOWED = {
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
 
-#: Files that think: time and chance are arguments, and doing is the shell's.
+#: Folders that think, and the few files in them that do: the shells. In all others time and chance are arguments.
+SHELLS = {
+    "truckstream/kinesis": {"client"},
+    "truckstream/producer": {"delivery", "producer"},
+    "truckstream/batcher": {"batcher", "commit", "store", "threads"},
+    "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
+}
 CORES = [
-    "truckstream/record.py",
-    "truckstream/errors.py",
-    *(f"truckstream/kinesis/{name}.py" for name in ("limits", "failures", "shards")),
-    *(f"truckstream/producer/{name}.py" for name in ("core", "entry", "outbox", "pacing", "retry", "stats")),
-    *(f"truckstream/demo/{name}.py" for name in ("gauge", "ledger", "report")),
+    *("truckstream/record.py", "truckstream/errors.py"),
+    *(
+        str(path.relative_to(ROOT))
+        for folder, shells in SHELLS.items()
+        for path in sorted((ROOT / folder).glob("*.py"))
+        if path.stem not in {"__init__", *shells}
+    ),
 ]
-WORLD = {"asyncio", "time", "random", "os", "socket", "threading", "subprocess", "aiohttp", "aiobotocore"}
+WORLD = {
+    *("asyncio", "concurrent", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time"),
+    *("uuid", "aiobotocore", "aiohttp", "obstore"),
+}
 
 
 def part_of(path):

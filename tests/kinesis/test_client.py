@@ -88,7 +88,6 @@ async def test_a_stream_that_is_not_there_is_permanent(moto_url):
 
 async def failure_of(behaviour):
     """What a client makes of a server that treats its connection as `behaviour` does."""
-
     served = asyncio.Event()
 
     async def serve(reader, writer):

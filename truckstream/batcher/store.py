@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import obstore.store
 from obstore.exceptions import AlreadyExistsError, BaseError
 
+from truckstream.batcher.threads import ThreadedStore
 from truckstream.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Store:
     """Creates objects and looks at them."""
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+        # obstore's own stores have blocking calls as well, which are the safer ones.
+        self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
         self._keeps_metadata = True
 
     def __repr__(self) -> str:
