@@ -1,6 +1,27 @@
-"""Kinesis with its real quotas, and an event source mapping, on this machine."""
+"""Kinesis with its real quotas, on this machine, and the event source mapping that feeds a function from it.
 
-from truckstream.local.kinesis import KinesisStats, LocalKinesis, LocalKinesisError, ShardCounts
-from truckstream.local.mapping import EventSourceMapping, MappingStats
+    async with LocalKinesis(shards=2) as kinesis, EventSourceMapping(kinesis, handler) as mapping:
+        ...                          # write to kinesis.endpoint_url with any client
+        await mapping.drain()        # every record that is in the stream has been processed
 
-__all__ = ["EventSourceMapping", "KinesisStats", "LocalKinesis", "LocalKinesisError", "MappingStats", "ShardCounts"]
+Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event source mapping's decisions without one.
+`protocol.py` says what an HTTP request means, `endpoint.py` serves it, `kinesis.py` is the context manager, `child.py`
+and `__main__.py` the process of its own.
+
+It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
+"""
+
+from truckstream.local.child import LocalKinesisError
+from truckstream.local.endpoint import EndpointError
+from truckstream.local.kinesis import LocalKinesis
+from truckstream.local.service.refusal import RefusedError
+from truckstream.local.stats import KinesisStats, ShardStats
+
+__all__ = [
+    "EndpointError",
+    "KinesisStats",
+    "LocalKinesis",
+    "LocalKinesisError",
+    "RefusedError",
+    "ShardStats",
+]

@@ -1,48 +1,93 @@
-"""`python -m truckstream.local`: the endpoint as a process. Its first line is JSON with its `endpoint_url`."""
+"""`python -m truckstream.local`: the local Kinesis as a program.
+
+It prints one line of JSON when it serves (`endpoint_url`, `port`, `stream_name`, `stream_arn`, `region_name`), and
+ends with status 0 on Ctrl-C or SIGTERM. `--while-stdin-is-open` ends it as well when its standard input closes, which
+is how a parent's death reaches it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import signal
 import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
+from truckstream.errors import TruckstreamError
+from truckstream.local.child import Started
 from truckstream.local.kinesis import LocalKinesis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        asyncio.run(_serve(options))
+    except TruckstreamError as error:
+        print(f"truckstream.local: {error}", file=sys.stderr)  # noqa: T201 - this is a program
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m truckstream.local", description="A local Kinesis with its quotas.")
+    parser.add_argument("--stream", default="truck-sensor-stream", help="the stream that is there at the start")
+    parser.add_argument("--shards", type=int, default=1, help="of that stream (default: 1)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=4567, help="0 takes a free one (default: 4567)")
+    parser.add_argument("--no-quota", action="store_true", help="take whatever comes")
+    parser.add_argument("--transition-seconds", type=float, default=0.0, help="how long streams are CREATING, UPDATING")
+    parser.add_argument("--while-stdin-is-open", action="store_true", help="end when the standard input closes")
+    return parser
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with LocalKinesis(
-        options.stream, options.shards, quotas=not options.no_quota, host=options.host, port=options.port
-    ) as kinesis:
-        said = {"endpoint_url": kinesis.endpoint_url, "stream_name": kinesis.stream_name}
-        sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
-        sys.stdout.flush()
-        if options.until_stdin_closes:
-            reader = asyncio.StreamReader()
-            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-            closed = asyncio.create_task(reader.read())
-            await asyncio.wait([closed, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await stop.wait()
+        with suppress(NotImplementedError):  # Windows: asyncio.run ends on Ctrl-C there
+            loop.add_signal_handler(number, stop.set)
+    kinesis = LocalKinesis(
+        stream=options.stream,
+        shards=options.shards,
+        quotas=not options.no_quota,
+        host=options.host,
+        port=options.port,
+        transition_seconds=options.transition_seconds,
+    )
+    async with kinesis:
+        _say_started(kinesis)
+        if options.while_stdin_is_open:
+            await _watch_stdin(loop, stop)
+        await stop.wait()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m truckstream.local", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=4567)
-    parser.add_argument("--stream", default="truck-sensor-stream", help="a stream that is there from the start")
-    parser.add_argument("--shards", type=int, default=1)
-    parser.add_argument("--no-quota", action="store_true", help="take whatever comes")
-    parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
+def _say_started(kinesis: LocalKinesis) -> None:
+    started = Started(
+        endpoint_url=kinesis.endpoint_url,
+        port=urlsplit(kinesis.endpoint_url).port or 0,
+        stream_name=kinesis.stream_name,
+        stream_arn=kinesis.stream_arn,
+        region_name=kinesis.region_name,
+    )
+    sys.stdout.write(msgspec.json.encode(started).decode() + "\n")
+    sys.stdout.flush()
+
+
+async def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    class Watcher(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+            stop.set()
+
+    await loop.connect_read_pipe(Watcher, sys.stdin)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,72 +1,66 @@
-"""LocalKinesis: the endpoint in this process or in one of its own."""
+"""`LocalKinesis`: a Kinesis with its quotas for as long as a context is open."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+import aiohttp
 import msgspec
-from aiohttp import ClientSession, web
 
-from truckstream.errors import TruckstreamError
-from truckstream.local.server import STATS_PATH, make_app, stats_of
-from truckstream.local.service import ACCOUNT, REGION, Service
+from truckstream.errors import InvalidArgumentError, UsageError
+from truckstream.local.child import Child, start_child
+from truckstream.local.endpoint import STATS_PATH, Endpoint
+from truckstream.local.protocol import CONTENT_TYPE
+from truckstream.local.service import Service
+from truckstream.local.service.account import Account
+from truckstream.local.service.refusal import RefusedError
+from truckstream.local.service.shapes import REQUESTS, read_request
+from truckstream.local.stats import KinesisStats, read_stats
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
+    from collections.abc import Callable
+    from types import TracebackType
 
-__all__ = ["KinesisStats", "LocalKinesis", "LocalKinesisError", "ShardCounts"]
+__all__ = ["ACCOUNT_ID", "REGION_NAME", "LocalKinesis"]
 
-START_SECONDS = 20.0
-
-
-class LocalKinesisError(TruckstreamError):
-    """The local Kinesis did not start."""
+ACCOUNT_ID: Final = "000000000000"
+REGION_NAME: Final = "us-east-1"
 
 
-class ShardCounts(msgspec.Struct, frozen=True):
-    """One shard since the start."""
+def wall_clock() -> Callable[[], float]:
+    """Seconds since the epoch that never step back: the system's time at the start, carried on by its monotonic clock.
 
-    records_in: int
-    bytes_in: int
-    #: Sends refused for the quota.
-    records_throttled: int
-    records_out: int
-
-
-class KinesisStats(msgspec.Struct, frozen=True):
-    """The endpoint since its start."""
-
-    requests: int
-    shards: dict[str, ShardCounts]
-
-
-@dataclass(slots=True)
-class _Settings:
-    stream: str
-    shards: int
-    quotas: bool
-    host: str
-    port: int
+    A quota that is counted in wall time would be lifted, or closed for an hour, whenever the machine's clock is set.
+    """
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
 
 
 class LocalKinesis:
-    """A Kinesis endpoint on this machine, with the quotas of the real one.
+    """A local Kinesis Data Streams endpoint with one stream, ACTIVE from the start.
 
-    ```python
-    async with LocalKinesis(shards=4) as kinesis:
-        producer = Producer(kinesis.stream_name, region_name=kinesis.region_name, endpoint_url=kinesis.endpoint_url)
-    ```
+        async with LocalKinesis(shards=2) as kinesis:
+            ...  # point any AWS client at kinesis.endpoint_url; any credentials do
+
+    It speaks the service's JSON protocol, so that clients create more streams in it as they do on AWS. Nothing is
+    kept when the context ends.
 
     Args:
-        stream: the name of the stream that is there from the start.
-        shards: its shards.
-        quotas: whether to enforce each shard's quotas.
-        own_process: run in a process of its own, which ends with this context or when this process dies.
-        host, port: where to listen; by default a free port of the loopback.
+        stream: the stream's name.
+        shards: how many, 1 to 20,000.
+        quotas: whether each shard enforces 1,000 records/s and 1 MiB/s of writes, and 5 calls/s and 2 MiB/s of reads.
+        own_process: serve from a child process, so that its work is not measured with yours. It has a session of its
+            own (Ctrl-C in the terminal does not reach it) and ends when this process does, however that happens.
+        host: the address to listen on; by default only this machine can connect.
+        port: 0 takes a free one.
+        transition_seconds: how long a stream is CREATING, UPDATING or DELETING after such a call. 0, the default,
+            makes every change complete when it is answered.
+        clock: gives the time in seconds since the epoch, for tests that set it; not with `own_process`.
+
+    Raises:
+        InvalidArgumentError: an argument is out of its range.
+        TruckstreamError: on entering: the port is taken, or the child process failed to start; the message says why.
     """
 
     def __init__(
@@ -78,59 +72,114 @@ class LocalKinesis:
         own_process: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
+        transition_seconds: float = 0.0,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        if shards < 1:
+            raise InvalidArgumentError("shards", shards, "must be at least 1")
+        if own_process and clock is not None:
+            raise InvalidArgumentError("clock", clock, "a clock cannot be handed to another process")
+        #: The stream that is there from the start.
         self.stream_name = stream
-        self.region_name = REGION
-        self.stream_arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}"
+        self.stream_arn = f"arn:aws:kinesis:{REGION_NAME}:{ACCOUNT_ID}:stream/{stream}"
+        self.region_name = REGION_NAME
+        self.account_id = ACCOUNT_ID
+        #: Where clients connect; empty until the context is entered.
         self.endpoint_url = ""
-        #: The state, when it runs in this process.
-        self.service = Service(quotas=quotas)
-        self._settings = _Settings(stream, shards, quotas, host, port)
+        self._shards = shards
+        self._quotas = quotas
         self._own_process = own_process
-        self._process: Process | None = None
-        self._runner: web.AppRunner | None = None
+        self._host = host
+        self._port = port
+        self._transition_seconds = transition_seconds
+        self._clock = clock or wall_clock()
+        # One of the two serves: the endpoint in this process, or the child.
+        self._service: Service | None = None
+        self._endpoint: Endpoint | None = None
+        self._child: Child | None = None
+
+    def __repr__(self) -> str:
+        where = self.endpoint_url or "not open"
+        return f"<LocalKinesis {self.stream_name}, {self._shards} shards at the start, {where}>"
 
     async def __aenter__(self) -> Self:
-        await (self._start_process() if self._own_process else self._start_here())
+        if self._own_process:
+            self._child = await start_child(
+                stream=self.stream_name,
+                shards=self._shards,
+                quotas=self._quotas,
+                host=self._host,
+                port=self._port,
+                transition_seconds=self._transition_seconds,
+            )
+            self.endpoint_url = self._child.endpoint_url
+            return self
+        self._service = self._make_service()
+        self._endpoint = Endpoint(self._service, self._clock, self._host, self._port)
+        self.endpoint_url = await self._endpoint.open()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
-            await self._process.wait()
-        if self._runner:
-            await self._runner.cleanup()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._endpoint is not None:
+            await self._endpoint.close()
+        if self._child is not None:
+            await self._child.stop()
+
+    @property
+    def service(self) -> Service:
+        """The service itself, for what runs beside it in this process.
+
+        Raises:
+            UsageError: it is not open, or runs in another process.
+        """
+        if self._service is None:
+            raise UsageError("this LocalKinesis is not open in this process; enter it without own_process=True")
+        return self._service
+
+    def now(self) -> float:
+        """The service's time, in seconds since the epoch."""
+        return self._clock()
 
     async def stats(self) -> KinesisStats:
-        """What the endpoint has done."""
-        if not self._own_process:
-            return msgspec.convert(stats_of(self.service), KinesisStats)
-        async with ClientSession() as session, session.get(self.endpoint_url + STATS_PATH) as answer:
+        """What the stream's shards did so far."""
+        if self._child is None:
+            return read_stats(self.service, self.stream_name, self.now())
+        url = f"{self.endpoint_url}{STATS_PATH}"
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            session.get(url, params={"stream": self.stream_name}) as answer,
+        ):
             return msgspec.json.decode(await answer.read(), type=KinesisStats)
 
-    async def _start_here(self) -> None:
-        settings = self._settings
-        self.service.call("CreateStream", {"StreamName": settings.stream, "ShardCount": settings.shards}, time.time())
-        self._runner = web.AppRunner(make_app(self.service), access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, settings.host, settings.port).start()
-        host, port = self._runner.addresses[0][:2]
-        self.endpoint_url = f"http://{host}:{port}"
+    async def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """Do one operation of the API without a client: `await kinesis.call("SplitShard", StreamName=..., ...)`.
 
-    async def _start_process(self) -> None:
-        settings = self._settings
-        arguments = ["--stream", settings.stream, "--shards", str(settings.shards), "--until-stdin-closes"]
-        arguments += ["--host", settings.host, "--port", str(settings.port)]
-        if not settings.quotas:
-            arguments.append("--no-quota")
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "truckstream.local", *arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C at the terminal is for its parent, which ends it
-        )
-        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
-        line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
-        if not line:
-            raise LocalKinesisError(f"the local Kinesis ended with status {await self._process.wait()}")
-        self.endpoint_url = msgspec.json.decode(line)["endpoint_url"]
+        Blobs go in as bytes. They come back as bytes from this process, and as base64 text from another one.
+
+        Raises:
+            RefusedError: the service's refusal, with its code and message.
+        """
+        if self._child is None:
+            request = read_request(operation, members) if operation in REQUESTS else members
+            return self.service.call(operation, request, self.now()) or {}
+        headers = {"X-Amz-Target": f"Kinesis_20131202.{operation}", "Content-Type": CONTENT_TYPE}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.endpoint_url, data=msgspec.json.encode(members), headers=headers) as answer,
+        ):
+            body = await answer.read()
+        document: dict[str, Any] = msgspec.json.decode(body) if body else {}
+        if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+            raise RefusedError(document.get("__type", str(answer.status)), document.get("message", ""))
+        return document
+
+    def _make_service(self) -> Service:
+        account = Account(ACCOUNT_ID, REGION_NAME, limited=self._quotas, transition_seconds=self._transition_seconds)
+        service = Service(account)
+        now = self._clock()
+        service.call("CreateStream", {"StreamName": self.stream_name, "ShardCount": self._shards}, now)
+        account.named({"StreamName": self.stream_name}, now).transition("ACTIVE", now)
+        service.requests.clear()
+        return service

@@ -1,0 +1,94 @@
+"""The local Kinesis in a process of its own, as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from truckstream.errors import TruckstreamError
+
+__all__ = ["Child", "LocalKinesisError", "Started", "start_child"]
+
+#: Starting takes 0.3 s; a laptop that is busy with everything else gets this long.
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 5.0
+
+
+class LocalKinesisError(TruckstreamError):
+    """The local Kinesis in its own process did not start."""
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The line that `python -m truckstream.local` prints when it serves."""
+
+    endpoint_url: str
+    port: int
+    stream_name: str
+    stream_arn: str
+    region_name: str
+
+
+class Child:
+    """A running child. It ends when its standard input closes: at `stop`, or when this process is gone."""
+
+    def __init__(self, process: asyncio.subprocess.Process, started: Started) -> None:
+        self._process = process
+        self.endpoint_url = started.endpoint_url
+
+    async def stop(self) -> None:
+        """End it; kill it if it has not ended after five seconds."""
+        await _end(self._process)
+
+
+async def start_child(
+    *, stream: str, shards: int, quotas: bool, host: str, port: int, transition_seconds: float
+) -> Child:
+    """Start `python -m truckstream.local` and wait until it serves.
+
+    Raises:
+        LocalKinesisError: it did not; the message carries what it said last.
+    """
+    options = [f"--stream={stream}", f"--shards={shards}", f"--host={host}", f"--port={port}"]
+    options += [f"--transition-seconds={transition_seconds}", "--while-stdin-is-open"]
+    options += [] if quotas else ["--no-quota"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "truckstream.local", *options),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C at the terminal is the parent's business
+    )
+    try:
+        return Child(process, await _read_started(process))
+    except BaseException:
+        await _end(process)
+        raise
+
+
+async def _read_started(process: asyncio.subprocess.Process) -> Started:
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    assert process.stderr is not None  # noqa: S101 - it was started with a pipe
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
+    except TimeoutError:
+        raise LocalKinesisError(f"the local Kinesis did not start within {_START_SECONDS:.0f} s") from None
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(line, type=Started)
+    said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()[-5:]
+    raise LocalKinesisError("the local Kinesis did not start: " + ("\n".join(said) or "it said nothing"))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+    process.stdin.close()
+    try:
+        # communicate() would do the same, but raises when the pipe is closed already.
+        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,0 +1,122 @@
+"""One account in one region: its streams by name, and how a request says which it means."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from truckstream.local.service import limits
+from truckstream.local.service.refusal import invalid, stream_busy, stream_not_found, too_many_shards
+from truckstream.local.service.stream import Mode, Stream
+
+__all__ = ["Account", "Answer", "Request"]
+
+#: What an operation takes and gives: the API's JSON objects, blobs as bytes. None is an answer without a body.
+Request = dict[str, Any]
+Answer = dict[str, Any] | None
+
+_ARN: Final = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]*):(?P<account>\d{12}):stream/(?P<name>[^/]+)")
+
+
+class Account:
+    """All state of the local service.
+
+    Args:
+        account_id: twelve digits.
+        region: its name.
+        limited: whether shards enforce their quotas.
+        transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
+        shard_limit: the account's limit of open shards.
+    """
+
+    def __init__(
+        self,
+        account_id: str,
+        region: str,
+        *,
+        limited: bool = True,
+        transition_seconds: float = 0.0,
+        shard_limit: int = limits.ACCOUNT_SHARDS,
+    ) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.limited = limited
+        self.transition_seconds = transition_seconds
+        self.shard_limit = shard_limit
+        self._streams: dict[str, Stream] = {}
+
+    def streams(self, now: float) -> list[Stream]:
+        """By name, those whose deletion is not complete."""
+        for name in [name for name, stream in self._streams.items() if stream.is_gone(now)]:
+            del self._streams[name]
+        return [self._streams[name] for name in sorted(self._streams)]
+
+    def create(self, name: str, shard_count: int, mode: Mode, now: float) -> Stream:
+        self.make_room(shard_count, now)
+        arn = f"arn:aws:kinesis:{self.region}:{self.account_id}:stream/{name}"
+        stream = Stream(name, arn, shard_count=shard_count, now=now, mode=mode, limited=self.limited)
+        stream.transition("CREATING", now + self.transition_seconds)
+        self._streams[name] = stream
+        return stream
+
+    def open_shard_count(self, now: float) -> int:
+        return sum(len(stream.open_shards) for stream in self.streams(now))
+
+    def make_room(self, more: int, now: float) -> None:
+        """Refuse `more` open shards than the account may have."""
+        current = self.open_shard_count(now)
+        if current + more > self.shard_limit:
+            raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
+
+    def known(self, name: str, now: float) -> Stream | None:
+        """The stream of this name, in whatever state."""
+        stream = self._streams.get(name)
+        if stream is not None and stream.is_gone(now):
+            del self._streams[name]
+            return None
+        return stream
+
+    # --- Which stream a request means -------------------------------------------------------------
+
+    def named(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, in whatever state. Old records are gone from it."""
+        name, account = self._name_in(request)
+        stream = self.known(name, now) if account == self.account_id else None
+        if stream is None:
+            raise stream_not_found(name, account)
+        stream.trim(now)
+        return stream
+
+    def usable(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, if records can be written to and read from it.
+
+        A stream in creation or deletion is "not found" to those operations.
+        """
+        stream = self.named(request, now)
+        if stream.status(now) in {"CREATING", "DELETING"}:
+            raise stream_not_found(stream.name, self.account_id)
+        return stream
+
+    def changeable(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, if it is ACTIVE."""
+        stream = self.named(request, now)
+        if (status := stream.status(now)) != "ACTIVE":
+            raise stream_busy(stream.name, self.account_id, status)
+        return stream
+
+    def changing(self, stream: Stream, now: float) -> None:
+        """`stream` was changed: it is UPDATING for a while."""
+        stream.transition("UPDATING", now + self.transition_seconds)
+
+    def _name_in(self, request: Request) -> tuple[str, str]:
+        name, arn = request.get("StreamName"), request.get("StreamARN")
+        if arn is None:
+            if name is None:
+                raise invalid("Either StreamName or StreamARN must be provided.")
+            return name, self.account_id
+        found = _ARN.fullmatch(arn)
+        if found is None or found["region"] != self.region:
+            raise invalid(f"{arn} is not the ARN of a stream in {self.region}.")
+        if name is not None and name != found["name"]:
+            raise invalid(f"StreamName {name} and StreamARN {arn} name different streams.")
+        return found["name"], found["account"]

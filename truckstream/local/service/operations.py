@@ -1,0 +1,113 @@
+"""The API as one table, and the service that looks into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from truckstream.local.service import listing, read, reshard, settings, shapes, streams, write
+from truckstream.local.service.account import Account, Answer, Request
+from truckstream.local.service.refusal import unknown_operation
+
+if TYPE_CHECKING:
+    from truckstream.local.service.stream import Stream
+
+__all__ = ["OPERATIONS", "Operation", "Service", "ShardStats"]
+
+Operation = Callable[[Account, Request, float], Answer]
+
+#: Every operation that this service has, by its name in X-Amz-Target.
+OPERATIONS: Final[dict[str, Operation]] = {
+    "AddTagsToStream": settings.add_tags_to_stream,
+    "CreateStream": streams.create_stream,
+    "DecreaseStreamRetentionPeriod": settings.decrease_retention,
+    "DeleteStream": streams.delete_stream,
+    "DescribeLimits": streams.describe_limits,
+    "DescribeStream": streams.describe_stream,
+    "DescribeStreamSummary": streams.describe_stream_summary,
+    "GetRecords": read.get_records,
+    "GetShardIterator": read.get_shard_iterator,
+    "IncreaseStreamRetentionPeriod": settings.increase_retention,
+    "ListShards": listing.list_shards,
+    "ListStreams": streams.list_streams,
+    "ListTagsForStream": settings.list_tags_for_stream,
+    "MergeShards": reshard.merge_shards,
+    "PutRecord": write.put_record,
+    "PutRecords": write.put_records,
+    "RemoveTagsFromStream": settings.remove_tags_from_stream,
+    "SplitShard": reshard.split_shard,
+    "StartStreamEncryption": settings.start_encryption,
+    "StopStreamEncryption": settings.stop_encryption,
+    "UpdateShardCount": reshard.update_shard_count,
+}
+
+#: PutRecords looks for itself, because its constraints are checked in the pass that routes its records.
+_VALIDATE_THEMSELVES: Final = frozenset({"PutRecord", "PutRecords"})
+
+
+class ShardStats(msgspec.Struct, frozen=True):
+    """What a shard did since it was made. Bytes are those of data and partition keys."""
+
+    #: Records stored, and their bytes.
+    records_in: int
+    bytes_in: int
+    #: Records refused for the quota; each try counts.
+    records_throttled: int
+    #: Records given to readers.
+    records_out: int
+    #: True while the shard takes records.
+    is_open: bool
+
+
+class Service:
+    """Kinesis for one account.
+
+    `call` is the whole API. It holds no lock and needs none: it never waits.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        #: Requests by operation, refused ones included.
+        self.requests: dict[str, int] = {}
+
+    def call(self, operation: str, request: Request, now: float) -> Answer:
+        """Do one operation.
+
+        Args:
+            operation: its name, such as "PutRecords".
+            request: as `shapes.read_request` gives it.
+            now: seconds since the epoch.
+
+        Raises:
+            RefusedError: the service's refusal.
+        """
+        function = OPERATIONS.get(operation)
+        if function is None:
+            raise unknown_operation()
+        self.requests[operation] = self.requests.get(operation, 0) + 1
+        if operation not in _VALIDATE_THEMSELVES:
+            shapes.validate(operation, request)
+        return function(self.account, request, now)
+
+    def stream(self, name: str, now: float) -> Stream:
+        """The stream of this name.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        return self.account.named({"StreamName": name}, now)
+
+    def shard_stats(self, name: str, now: float) -> dict[str, ShardStats]:
+        """Each shard's counts, by shard ID."""
+        return {
+            shard.shard_id: ShardStats(
+                records_in=shard.counts.records_in,
+                bytes_in=shard.counts.bytes_in,
+                records_throttled=shard.counts.records_throttled,
+                records_out=shard.counts.records_out,
+                is_open=shard.is_open,
+            )
+            for shard in self.stream(name, now).shards.values()
+        }

@@ -1,0 +1,114 @@
+"""GetShardIterator and GetRecords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from truckstream.local.service import limits, sequence
+from truckstream.local.service.iterator import ShardIterator, open_iterator, seal
+from truckstream.local.service.refusal import invalid, rate_exceeded, shard_not_found, stream_not_found
+
+if TYPE_CHECKING:
+    from truckstream.local.service.account import Account, Answer, Request
+    from truckstream.local.service.shard import Record, Shard
+    from truckstream.local.service.stream import Stream
+
+__all__ = ["get_records", "get_shard_iterator"]
+
+
+def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
+    stream = account.usable(request, now)
+    shard = stream.shards.get(request["ShardId"])
+    if shard is None:
+        raise shard_not_found(request["ShardId"], stream.name, account.account_id)
+    place = _starting_place(account, stream, shard, request, now)
+    return {"ShardIterator": seal(ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now))}
+
+
+def _starting_place(account: Account, stream: Stream, shard: Shard, request: Request, now: float) -> int:
+    """Where an iterator of the type that the request names begins."""
+    kind = request["ShardIteratorType"]
+    by_sequence = kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
+    if by_sequence != ("StartingSequenceNumber" in request) or (kind == "AT_TIMESTAMP") != ("Timestamp" in request):
+        raise invalid(
+            "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
+            "(2) AT_TIMESTAMP and Timestamp or (3) TRIM_HORIZON or LATEST and neither."
+        )
+    if by_sequence:
+        place = _place_of(account, stream, shard, request["StartingSequenceNumber"])
+        return place + 1 if kind == "AFTER_SEQUENCE_NUMBER" else place
+    if kind == "AT_TIMESTAMP":
+        if request["Timestamp"] > now:
+            raise invalid(
+                f"The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                f"timestampInMillis: {request['Timestamp'] * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}"
+            )
+        moment: float = request["Timestamp"]
+        return shard.place_at(moment)
+    return shard.next_place if kind == "LATEST" else shard.first_place
+
+
+def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: str) -> int:
+    located = sequence.locate(int(sequence_number))
+    if located is not None and located.shard_index != shard.index:
+        raise invalid(  # [rec], see `refusal`
+            f"Invalid StartingSequenceNumber. It encodes shardId-{located.shard_index:012}, "
+            f"while it was used in a call to a shard with {shard.shard_id}"
+        )
+    if located is None or located.epoch != shard.epoch or located.place > shard.next_place:
+        raise invalid(  # [rec]
+            f"StartingSequenceNumber {sequence_number} used in GetShardIterator on shard {shard.shard_id} "
+            f"in stream {stream.name} under account {account.account_id} is invalid."
+        )
+    return located.place
+
+
+def get_records(account: Account, request: Request, now: float) -> Answer:
+    iterator = open_iterator(request["ShardIterator"], now)
+    stream = account.usable({"StreamName": iterator.stream_name}, now)
+    if stream.created_at != iterator.created_at:
+        raise stream_not_found(stream.name, account.account_id)
+    shard = stream.shards.get(iterator.shard_id)
+    if shard is None:
+        raise shard_not_found(iterator.shard_id, stream.name, account.account_id)
+    if not shard.read_quota.admit(now):
+        raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
+    records = shard.read(iterator.place, request.get("Limit", limits.GET_RECORDS), limits.GET_BYTES)
+    shard.read_quota.charge(sum(record.size for record in records))
+    place = records[-1].place + 1 if records else max(iterator.place, shard.first_place)
+    answer: dict[str, Any] = {
+        "Records": [_tell(stream, record) for record in records],
+        "MillisBehindLatest": _behind(shard, place, now),
+    }
+    if not shard.is_open and place >= shard.next_place:  # "the shard iterator can't return more data"
+        answer["ChildShards"] = _children(stream, shard)
+    else:
+        following = ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now)
+        answer["NextShardIterator"] = seal(following)
+    return answer
+
+
+def _tell(stream: Stream, record: Record) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "SequenceNumber": record.sequence_number,
+        "ApproximateArrivalTimestamp": record.arrival,
+        "Data": record.data,
+        "PartitionKey": record.partition_key,
+    }
+    if stream.is_encrypted(record.arrival):
+        told["EncryptionType"] = "KMS"
+    return told
+
+
+def _behind(shard: Shard, place: int, now: float) -> int:
+    """How far the answer is from the shard's tip: the age of the oldest record that is still to be read."""
+    waiting = shard.arrival_of(place)
+    return 0 if waiting is None else max(1, round((now - waiting) * 1000))
+
+
+def _children(stream: Stream, shard: Shard) -> list[dict[str, Any]]:
+    return [
+        {"ShardId": child.shard_id, "ParentShards": list(child.parents), "HashKeyRange": child.describe_range()}
+        for child in stream.shards.values()
+        if shard.shard_id in child.parents
+    ]

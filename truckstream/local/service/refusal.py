@@ -1,0 +1,84 @@
+"""The service's refusals: an error type, its words, and the HTTP status that carries them.
+
+The constructors below are the only place where a sentence of the service stands, so that one look shows what is
+covered. A sentence marked [rec] was recorded from the service (reports on GitHub, and the tests of kinesalite, which
+were run against AWS); the others follow the pattern of those.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from truckstream.errors import ServiceError
+
+__all__ = ["RefusedError"]
+
+_STATUS: Final = {"InternalFailure": 500, "ServiceUnavailable": 503, "RequestEntityTooLarge": 413}
+
+
+class RefusedError(ServiceError):
+    """The local service refused a request. `code` and `message` are the service's, `status` the HTTP status."""
+
+    @property
+    def status(self) -> int:
+        return _STATUS.get(self.code, 400)
+
+
+def stream_not_found(name: str, account: str) -> RefusedError:
+    return RefusedError("ResourceNotFoundException", f"Stream {name} under account {account} not found.")  # [rec]
+
+
+def shard_not_found(shard_id: str, name: str, account: str) -> RefusedError:
+    text = f"Could not find shard {shard_id} in stream {name} under account {account}."  # [rec]
+    return RefusedError("ResourceNotFoundException", text)
+
+
+def stream_exists(name: str, account: str) -> RefusedError:
+    return RefusedError("ResourceInUseException", f"Stream {name} under account {account} already exists.")  # [rec]
+
+
+def stream_busy(name: str, account: str, state: str) -> RefusedError:
+    text = f"Stream {name} under account {account} not ACTIVE, instead in state {state}"  # [rec]
+    return RefusedError("ResourceInUseException", text)
+
+
+def rate_exceeded_text(shard_id: str, name: str, account: str) -> str:
+    return f"Rate exceeded for shard {shard_id} in stream {name} under account {account}."  # [rec]
+
+
+def rate_exceeded(shard_id: str, name: str, account: str) -> RefusedError:
+    return RefusedError("ProvisionedThroughputExceededException", rate_exceeded_text(shard_id, name, account))
+
+
+def too_many_shards(account: str, region: str, current: int, limit: int, more: int) -> RefusedError:
+    text = (  # [rec]
+        f"This request would exceed the shard limit for the account {account} in {region}. "
+        f"Current shard count for the account: {current}. Limit: {limit}. "
+        f"Number of additional shards that would have resulted from this request: {more}. "
+        "Refer to the AWS Service Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) "
+        "for current limits and how to request higher limits."
+    )
+    return RefusedError("LimitExceededException", text)
+
+
+def limit_exceeded(text: str) -> RefusedError:
+    return RefusedError("LimitExceededException", text)
+
+
+def invalid(text: str) -> RefusedError:
+    return RefusedError("InvalidArgumentException", text)
+
+
+def not_valid(problems: list[str]) -> RefusedError:
+    """Every broken constraint of a request in one sentence, as the service's own front end does."""
+    errors = "error" if len(problems) == 1 else "errors"
+    text = f"{len(problems)} validation {errors} detected: {'; '.join(problems)}"  # [rec]
+    return RefusedError("ValidationException", text)
+
+
+def not_readable(text: str) -> RefusedError:
+    return RefusedError("SerializationException", text)
+
+
+def unknown_operation() -> RefusedError:
+    return RefusedError("UnknownOperationException", "")

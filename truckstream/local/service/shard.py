@@ -1,0 +1,194 @@
+"""One shard: its records in the order in which they came, its numbers, its quotas, its counts.
+
+Records stand in three columns (data, key, arrival), not in an object each: a list of bytes is nothing that the
+garbage collector has to walk, and a million records cost 24 MB beside their data. A record's place is its position
+since the shard was made; its sequence number follows from the place, so that none is kept.
+
+Places count from 1, and 0 is the shard's own StartingSequenceNumber, as in the service, where no record has it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from truckstream.local.service import sequence
+from truckstream.local.service.quota import ReadQuota, WriteQuota
+
+if TYPE_CHECKING:
+    from truckstream.local.service.hashing import HashRange
+
+__all__ = ["Record", "Shard", "ShardCounts"]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A stored record. `arrival` in seconds since the epoch, to the millisecond."""
+
+    place: int
+    sequence_number: str
+    data: bytes
+    partition_key: str
+    arrival: float
+
+    @property
+    def size(self) -> int:
+        """Bytes that count against quotas: data and key."""
+        return len(self.data) + len(self.partition_key.encode())
+
+
+class ShardCounts(msgspec.Struct):
+    """What came and went since the shard was made."""
+
+    records_in: int = 0
+    bytes_in: int = 0
+    records_throttled: int = 0
+    records_out: int = 0
+
+
+class Shard:
+    """A shard of a stream. `epoch` orders it after its parents (see `sequence`)."""
+
+    __slots__ = (
+        "_arrivals",
+        "_data",
+        "_first",
+        "_keys",
+        "_number",
+        "closed_at",
+        "counts",
+        "created_at",
+        "epoch",
+        "hash_range",
+        "index",
+        "parents",
+        "read_quota",
+        "shard_id",
+        "write_quota",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        hash_range: HashRange,
+        *,
+        epoch: int,
+        now: float,
+        parents: tuple[str, ...] = (),
+        limited: bool = True,
+    ) -> None:
+        self.index = index
+        self.shard_id = f"shardId-{index:012}"
+        self.hash_range = hash_range
+        self.parents = parents
+        self.epoch = epoch
+        self.created_at = now
+        self.closed_at: float | None = None
+        self.counts = ShardCounts()
+        self.write_quota = WriteQuota(now, limited=limited)
+        self.read_quota = ReadQuota(now, limited=limited)
+        # The columns, the place of their first row, and the number of the last record.
+        self._data: list[bytes] = []
+        self._keys: list[str] = []
+        self._arrivals: list[float] = []
+        self._first = 1
+        self._number = sequence.number(epoch, index, 0)
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return f"<Shard {self.shard_id} {state}, {len(self._data)} records>"
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def first_place(self) -> int:
+        """The place of the oldest record that is left (of the next one, when none is)."""
+        return self._first
+
+    @property
+    def next_place(self) -> int:
+        """The place that the next record will have."""
+        return self._first + len(self._data)
+
+    # --- Writing ---------------------------------------------------------------------------------
+
+    def append(self, data: bytes, key: str, arrival: float) -> str:
+        """Store a record and return its sequence number. The hot path: the caller counts."""
+        self._data.append(data)
+        self._keys.append(key)
+        self._arrivals.append(arrival)
+        self._number += sequence.STEP
+        return str(self._number)
+
+    def close(self, now: float) -> None:
+        self.closed_at = now
+
+    # --- Reading ---------------------------------------------------------------------------------
+
+    def read(self, place: int, count: int, max_bytes: int) -> list[Record]:
+        """Up to `count` records from `place` on, of up to `max_bytes`; the first is read whatever its size."""
+        start = max(place - self._first, 0)
+        stop = min(start + count, len(self._data))
+        records: list[Record] = []
+        total = 0
+        for row in range(start, stop):
+            record = self._record(row)
+            total += record.size
+            if total > max_bytes and records:
+                break
+            records.append(record)
+        self.counts.records_out += len(records)
+        return records
+
+    def place_at(self, moment: float) -> int:
+        """The place of the first record that arrived at `moment` or later."""
+        return self._first + bisect_left(self._arrivals, moment)
+
+    def arrival_of(self, place: int) -> float | None:
+        """When the record at `place` arrived; None when there is none."""
+        row = place - self._first
+        return self._arrivals[row] if 0 <= row < len(self._arrivals) else None
+
+    def trim(self, horizon: float) -> None:
+        """Forget what arrived before `horizon`."""
+        gone = bisect_left(self._arrivals, horizon)
+        if gone:
+            del self._data[:gone], self._keys[:gone], self._arrivals[:gone]
+            self._first += gone
+
+    def _record(self, row: int) -> Record:
+        place = self._first + row
+        number = sequence.number(self.epoch, self.index, place)
+        return Record(place, str(number), self._data[row], self._keys[row], self._arrivals[row])
+
+    # --- As the service tells it -----------------------------------------------------------------
+
+    @property
+    def starting_sequence_number(self) -> str:
+        return str(sequence.number(self.epoch, self.index, 0))
+
+    @property
+    def ending_sequence_number(self) -> str | None:
+        """A number after the last record's, once the shard is closed."""
+        return None if self.is_open else str(sequence.number(self.epoch, self.index, self.next_place))
+
+    def describe(self) -> dict[str, object]:
+        """The API's `Shard`."""
+        numbers = {"StartingSequenceNumber": self.starting_sequence_number}
+        if (ending := self.ending_sequence_number) is not None:
+            numbers["EndingSequenceNumber"] = ending
+        shard: dict[str, object] = {
+            "ShardId": self.shard_id,
+            "HashKeyRange": self.describe_range(),
+            "SequenceNumberRange": numbers,
+        }
+        # A merge has two parents; which of them is "adjacent" is how the request named them.
+        shard.update(zip(("ParentShardId", "AdjacentParentShardId"), self.parents, strict=False))
+        return shard
+
+    def describe_range(self) -> dict[str, str]:
+        """The API's `HashKeyRange`."""
+        return {"StartingHashKey": str(self.hash_range.start), "EndingHashKey": str(self.hash_range.end)}

@@ -1,0 +1,127 @@
+"""The operations that make, remove, describe and list streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from truckstream.local.service import limits
+from truckstream.local.service.refusal import invalid, limit_exceeded, stream_exists
+from truckstream.local.service.settings import check_tags
+
+if TYPE_CHECKING:
+    from truckstream.local.service.account import Account, Answer, Request
+    from truckstream.local.service.stream import Mode, Stream
+
+__all__ = [
+    "create_stream",
+    "delete_stream",
+    "describe_limits",
+    "describe_stream",
+    "describe_stream_summary",
+    "list_streams",
+]
+
+
+def create_stream(account: Account, request: Request, now: float) -> Answer:
+    name = request["StreamName"]
+    if account.known(name, now) is not None:
+        raise stream_exists(name, account.account_id)
+    mode: Mode = request.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+    shard_count = request.get("ShardCount")
+    if mode == "ON_DEMAND":
+        if shard_count is not None:
+            raise invalid("ShardCount cannot be specified for a stream in ON_DEMAND mode.")
+        if _on_demand_count(account, now) >= limits.ON_DEMAND_STREAMS:
+            raise limit_exceeded(f"The account may have {limits.ON_DEMAND_STREAMS} on-demand streams.")
+        shard_count = limits.ON_DEMAND_SHARDS
+    elif shard_count is None:
+        raise invalid("ShardCount must be specified for a stream in PROVISIONED mode.")
+    tags = request.get("Tags", {})
+    check_tags(name, account.account_id, tags)
+    stream = account.create(name, shard_count, mode, now)
+    stream.tags.update(tags)
+    stream.max_record_bytes = request.get("MaxRecordSizeInKiB", limits.RECORD_KIB) * limits.KIB
+    return None
+
+
+def delete_stream(account: Account, request: Request, now: float) -> Answer:
+    account.named(request, now).transition("DELETING", now + account.transition_seconds)
+    return None
+
+
+def describe_stream(account: Account, request: Request, now: float) -> Answer:
+    stream = account.named(request, now)
+    count = min(request.get("Limit", limits.DESCRIBE_SHARDS), limits.DESCRIBE_SHARDS)
+    after = request.get("ExclusiveStartShardId", "")
+    shards = [shard for shard_id, shard in stream.shards.items() if shard_id > after]
+    description = _description(stream, now) | {
+        "Shards": [shard.describe() for shard in shards[:count]],
+        "HasMoreShards": len(shards) > count,
+    }
+    return {"StreamDescription": description}
+
+
+def describe_stream_summary(account: Account, request: Request, now: float) -> Answer:
+    stream = account.named(request, now)
+    summary = _description(stream, now) | {
+        "OpenShardCount": len(stream.open_shards),
+        "ConsumerCount": 0,
+        "MaxRecordSizeInKiB": stream.max_record_bytes // limits.KIB,
+    }
+    return {"StreamDescriptionSummary": summary}
+
+
+def _description(stream: Stream, now: float) -> dict[str, Any]:
+    """What both descriptions tell."""
+    description: dict[str, Any] = {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "StreamStatus": stream.status(now),
+        "StreamModeDetails": {"StreamMode": stream.mode},
+        "RetentionPeriodHours": stream.retention_hours,
+        "StreamCreationTimestamp": stream.created_at,
+        "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+        "EncryptionType": "NONE" if stream.key_id is None else "KMS",
+    }
+    if stream.key_id is not None:
+        description["KeyId"] = stream.key_id
+    return description
+
+
+def describe_limits(account: Account, request: Request, now: float) -> Answer:  # noqa: ARG001 - it takes no members
+    return {
+        "ShardLimit": account.shard_limit,
+        "OpenShardCount": account.open_shard_count(now),
+        "OnDemandStreamCount": _on_demand_count(account, now),
+        "OnDemandStreamCountLimit": limits.ON_DEMAND_STREAMS,
+    }
+
+
+def _on_demand_count(account: Account, now: float) -> int:
+    return sum(stream.mode == "ON_DEMAND" for stream in account.streams(now))
+
+
+def list_streams(account: Account, request: Request, now: float) -> Answer:
+    # A page's token is the name that it ended with: the list is by name, and a stream may go in between.
+    after: str = request.get("NextToken") or request.get("ExclusiveStartStreamName") or ""
+    count = request.get("Limit", limits.LIST_STREAMS)
+    streams = [stream for stream in account.streams(now) if stream.name > after]
+    page = streams[:count]
+    answer: dict[str, Any] = {
+        "StreamNames": [stream.name for stream in page],
+        "HasMoreStreams": len(streams) > count,
+        "StreamSummaries": [_summary(stream, now) for stream in page],
+    }
+    if len(streams) > count:
+        answer["NextToken"] = page[-1].name
+    return answer
+
+
+def _summary(stream: Stream, now: float) -> dict[str, Any]:
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "StreamStatus": stream.status(now),
+        "StreamModeDetails": {"StreamMode": stream.mode},
+        "StreamCreationTimestamp": stream.created_at,
+    }

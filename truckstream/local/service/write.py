@@ -1,0 +1,139 @@
+"""PutRecord and PutRecords: the hot path.
+
+A request is first judged as a whole (a record that breaks a rule refuses all of them), then each record is taken or
+throttled for itself, in the order of the request: "A single record failure does not stop the processing of subsequent
+records."
+
+The tricks, each with what it saves a record (Python 3.11, 2026-11-23, 500 records of 498 bytes a request):
+
+- A key's shard and length are remembered by the stream: 0.03 µs against 0.9 (MD5, big integers, bisection). A key that
+  is remembered has been validated, so that a known key needs no other look either.
+- Whether a request keeps its constraints is asked in the pass that routes its records; only one that does not is
+  walked by `shapes.validate`, for its words.
+- `Data` comes as bytes (see `truckstream.local.codec`) and is stored as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from truckstream.local.service import limits, shapes
+from truckstream.local.service.refusal import RefusedError, invalid, not_valid, rate_exceeded, rate_exceeded_text
+
+if TYPE_CHECKING:
+    from truckstream.local.service.account import Account, Answer, Request
+    from truckstream.local.service.shard import Shard
+    from truckstream.local.service.stream import Stream
+
+__all__ = ["put_record", "put_records"]
+
+_THROTTLED: Final = "ProvisionedThroughputExceededException"
+_HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
+
+
+def put_records(account: Account, request: Request, now: float) -> Answer:
+    entries = request.get("Records", ())
+    if not 1 <= len(entries) <= limits.PUT_RECORDS:
+        shapes.validate("PutRecords", request)
+    try:
+        stream = account.usable(request, now)
+    except RefusedError:
+        shapes.validate("PutRecords", request)  # a broken constraint is told before an unknown stream
+        raise
+    targets = _targets(stream, request, entries)
+    arrival = stream.arrival(now)
+    for shard in {shard for shard, _ in targets}:
+        shard.write_quota.refill(now)
+    failed = 0
+    answers: list[dict[str, str]] = []
+    for entry, (shard, size) in zip(entries, targets, strict=True):
+        counts = shard.counts
+        if shard.write_quota.take(size):
+            counts.records_in += 1
+            counts.bytes_in += size
+            number = shard.append(entry["Data"], entry["PartitionKey"], arrival)
+            answers.append({"SequenceNumber": number, "ShardId": shard.shard_id})
+        else:
+            counts.records_throttled += 1
+            failed += 1
+            text = rate_exceeded_text(shard.shard_id, stream.name, account.account_id)
+            answers.append({"ErrorCode": _THROTTLED, "ErrorMessage": text})
+    return _with_encryption(stream, {"FailedRecordCount": failed, "Records": answers})
+
+
+def put_record(account: Account, request: Request, now: float) -> Answer:
+    shapes.validate("PutRecord", request)
+    stream = account.usable(request, now)
+    shard, key_size = _route(stream, request)
+    size = len(request["Data"]) + key_size
+    if size > stream.max_record_bytes:
+        raise not_valid([shapes.data_too_long(0, stream.max_record_bytes)])
+    shard.write_quota.refill(now)
+    if not shard.write_quota.take(size):
+        shard.counts.records_throttled += 1
+        raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
+    shard.counts.records_in += 1
+    shard.counts.bytes_in += size
+    number = shard.append(request["Data"], request["PartitionKey"], stream.arrival(now))
+    return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
+
+
+def _with_encryption(stream: Stream, answer: dict[str, Any]) -> Answer:
+    if stream.key_id is not None:
+        answer["EncryptionType"] = "KMS"
+    return answer
+
+
+def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+    """Each record's shard and size, or a refusal of the whole request."""
+    known = stream.known_routes
+    targets: list[tuple[Shard, int]] = []
+    largest = stream.max_record_bytes
+    total = 0
+    for entry in entries:
+        route = None if "ExplicitHashKey" in entry else known.get(entry.get("PartitionKey", ""))
+        if route is None:
+            if not _is_sound(entry):
+                shapes.validate("PutRecords", request)
+            route = _route(stream, entry)
+            known = stream.known_routes
+        elif "Data" not in entry:
+            shapes.validate("PutRecords", request)
+        shard, key_size = route
+        size = len(entry["Data"]) + key_size
+        total += size
+        if size > largest:
+            raise not_valid(_too_long(entries, largest))
+        targets.append((shard, size))
+    if total > limits.PUT_BYTES:
+        raise invalid(f"Records size exceeds {limits.PUT_BYTES // limits.MIB} MB limit")
+    return targets
+
+
+def _is_sound(entry: dict[str, Any]) -> bool:
+    """Whether the entry keeps its constraints: the quick form of what `shapes.validate` puts in words."""
+    return (
+        "Data" in entry
+        and 1 <= len(entry.get("PartitionKey", "")) <= limits.PARTITION_KEY_CHARACTERS
+        and ("ExplicitHashKey" not in entry or _HASH_KEY.fullmatch(entry["ExplicitHashKey"]) is not None)
+    )
+
+
+def _route(stream: Stream, entry: dict[str, Any]) -> tuple[Shard, int]:
+    """The entry's shard, and its key's length in bytes."""
+    key = entry["PartitionKey"]
+    if "ExplicitHashKey" not in entry:
+        return stream.route(key)
+    hash_key = int(entry["ExplicitHashKey"])
+    if hash_key > limits.HASH_KEY_MAX:
+        raise invalid(  # [rec], see `refusal`
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+            f"Specified value was {hash_key}"
+        )
+    return stream.shard_of_hash(hash_key), len(key.encode())
+
+
+def _too_long(entries: list[dict[str, Any]], largest: int) -> list[str]:
+    sizes = [len(entry["Data"]) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
+    return [shapes.data_too_long(number, largest) for number, size in enumerate(sizes, 1) if size > largest]

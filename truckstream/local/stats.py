@@ -1,0 +1,47 @@
+"""What `LocalKinesis.stats` gives: frozen, and the same from this process and from another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from truckstream.local.service.operations import ShardStats
+
+if TYPE_CHECKING:
+    from truckstream.local.service import Service
+
+__all__ = ["KinesisStats", "ShardStats", "read_stats"]
+
+
+class KinesisStats(msgspec.Struct, frozen=True):
+    """The local Kinesis at one moment."""
+
+    #: Requests since the start, refused ones included, in all and by operation.
+    requests: int
+    operations: dict[str, int]
+    #: By shard ID, closed shards included: the stream's, or nothing when there is no such stream.
+    shards: dict[str, ShardStats]
+
+    @property
+    def records_in(self) -> int:
+        """Records stored, over all shards."""
+        return sum(shard.records_in for shard in self.shards.values())
+
+    @property
+    def records_throttled(self) -> int:
+        """Records refused for a quota, over all shards; each try counts."""
+        return sum(shard.records_throttled for shard in self.shards.values())
+
+
+def read_stats(service: Service, stream_name: str, now: float) -> KinesisStats:
+    """The stats of one stream.
+
+    Raises:
+        RefusedError: there is no such stream.
+    """
+    return KinesisStats(
+        requests=sum(service.requests.values()),
+        operations=dict(service.requests),
+        shards=service.shard_stats(stream_name, now),
+    )
