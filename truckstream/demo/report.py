@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Latency", "Report", "ShardReport"]
+
+#: Records of a full group, valid and invalid.
+FULL_GROUP: Final = 700
 
 
 class ShardReport(msgspec.Struct, frozen=True):
@@ -95,7 +98,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def _sizes(sizes: dict[int, int]) -> str:
     if not sizes:
         return ""
-    full = max(sizes)
-    rest = sum(count for size, count in sizes.items() if size != full)
-    tails = f", {rest:,} with fewer" if rest else ""
-    return f": {sizes[full]:,} of {full:,} records{tails}"
+    full, rest = sizes.get(FULL_GROUP, 0), sum(count for size, count in sizes.items() if size != FULL_GROUP)
+    if not full:  # a group counts the invalid records too
+        return f" of up to {max(sizes):,} records"
+    return f": {full:,} of {FULL_GROUP} records, {rest:,} with fewer"

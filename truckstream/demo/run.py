@@ -31,6 +31,9 @@ __all__ = ["DemoOptions", "run_demo"]
 WARM_UP_SECONDS: Final = 2.0
 WARM_UP_SHARE: Final = 0.2
 
+#: The live view's rates look back this far.
+LIVE_SECONDS: Final = 3.0
+
 SAMPLE_SECONDS: Final = 0.02
 SHOW_SECONDS: Final = 0.25
 
@@ -105,11 +108,12 @@ class _Run:
                 self._latency = path.stat().st_mtime - put_at
 
     def _moment(self) -> Moment:
+        now = time.monotonic()
         return Moment(
             phase=self.phase,
-            elapsed=time.monotonic() - self.started,
+            elapsed=now - self.started,
             producer=self.producer.stats,
-            rates={shard_id: gauge.live_rate for shard_id, gauge in self.gauges.items()},
+            rates={shard_id: gauge.rate(now - LIVE_SECONDS, now) for shard_id, gauge in self.gauges.items()},
             processed=self.backend.status.records,
             invocations=self.backend.status.invocations,
             objects=self._objects,
@@ -119,7 +123,7 @@ class _Run:
     def shard_reports(self) -> list[ShardReport]:
         fed = self.fed_until - self.started
         steady_from = self.started + min(WARM_UP_SECONDS, fed * WARM_UP_SHARE)
-        rates = {shard: gauge.steady_rate(steady_from, self.fed_until) for shard, gauge in self.gauges.items()}
+        rates = {shard: gauge.rate(steady_from, self.fed_until) for shard, gauge in self.gauges.items()}
         return [
             ShardReport(shard_id, round(rate, 1), round(rate / SHARD_RECORDS_PER_SECOND, 4))
             for shard_id, rate in sorted(rates.items())
