@@ -14,14 +14,18 @@ It shares no encoder, parser or constant with `truckstream.kinesis`, so that it 
 from truckstream.local.child import LocalKinesisError
 from truckstream.local.endpoint import EndpointError
 from truckstream.local.kinesis import LocalKinesis
+from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.stats import KinesisStats, ShardStats
 
 __all__ = [
     "EndpointError",
+    "EventSourceMapping",
     "KinesisStats",
+    "LambdaContext",
     "LocalKinesis",
     "LocalKinesisError",
+    "MappingStats",
     "RefusedError",
     "ShardStats",
 ]

@@ -1,0 +1,327 @@
+"""`EventSourceMapping`: the shell around the pilots.
+
+One task a shard: poll, ask the pilot, invoke, settle, sleep until the pilot's next time. One task more looks for new
+shards. All decisions are the pilots' and the roster's.
+
+Its reads are not charged to the shards' read quota, although Lambda's are: one poll a second, with what it brings,
+stays below 5 calls and 2 MiB/s except where a backlog is read, and there a laptop should not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from truckstream.errors import UsageError
+from truckstream.local.mapping.discard import Discard, failure_document
+from truckstream.local.mapping.event import EventMaker
+from truckstream.local.mapping.invoker import Function, FunctionError, Invoker
+from truckstream.local.mapping.pilot import ShardPilot
+from truckstream.local.mapping.response import Verdict, failed, judge
+from truckstream.local.mapping.roster import Roster
+from truckstream.local.mapping.settings import (
+    PAYLOAD_BYTES,
+    REPORT_BATCH_ITEM_FAILURES,
+    MappingSettings,
+    StartingPosition,
+)
+from truckstream.local.mapping.stats import MappingStats, add_up
+from truckstream.local.service import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from types import TracebackType
+
+    from truckstream.local.kinesis import LocalKinesis
+    from truckstream.local.service.shard import Record, Shard
+    from truckstream.local.service.stream import Stream
+
+__all__ = ["EventSourceMapping"]
+
+_log: Final = logging.getLogger(__name__)
+
+
+class EventSourceMapping:
+    """Feeds a function from a stream of a `LocalKinesis` in this process, as Lambda's event source mapping does.
+
+        async with EventSourceMapping(kinesis, handler) as mapping:
+            ...                      # records that are put are processed
+            await mapping.drain()    # and these have been
+
+    Leaving the context stops it after the invocations under way; what was not processed stays in the stream.
+
+    Args:
+        kinesis: where the stream is; without `own_process`.
+        handler: `handler(event, context)`. A plain function runs in one thread, always the same; an async one on this
+            loop, for several shards at a time.
+        stream_name: the stream; by default that of `kinesis`.
+        batch_size: most records of an invocation, 1 to 10,000. 498-byte records fill the event's 6 MB at about 5,000.
+        maximum_batching_window_in_seconds: how long a batch waits to be filled, 0 to 300.
+        function_response_types: without ReportBatchItemFailures the function's answer is ignored.
+        starting_position: TRIM_HORIZON begins with the oldest record, LATEST with the next one to come.
+        function_timeout_in_seconds: when an invocation has failed; Lambda's most is 900.
+        maximum_retry_attempts: for a batch that makes no progress; -1 retries until its records expire.
+        maximum_record_age_in_seconds: older records are discarded before an invocation; -1 keeps them all.
+        bisect_batch_on_function_error: halve a batch that failed as a whole.
+        on_failure: is called (and awaited, if it is async) with the service's document of each batch that is discarded.
+        poll_interval_in_seconds: between two reads of a shard; the service reads once a second.
+        retry_base_in_seconds, retry_limit_in_seconds: the pause before the first retry, which doubles up to the limit.
+        function_name: as the context tells it.
+        memory_limit_in_mb: as the context tells it; nothing enforces it.
+        parallelization_factor: only 1 for now.
+
+    Raises:
+        InvalidArgumentError: a setting is out of its range.
+        UsageError: on entering: `kinesis` is not open in this process.
+    """
+
+    def __init__(
+        self,
+        kinesis: LocalKinesis,
+        handler: Callable[[dict[str, Any], Any], Any],
+        *,
+        stream_name: str | None = None,
+        batch_size: int = 4_900,
+        maximum_batching_window_in_seconds: float = 5.0,
+        function_response_types: Iterable[str] = (REPORT_BATCH_ITEM_FAILURES,),
+        starting_position: StartingPosition = "TRIM_HORIZON",
+        function_timeout_in_seconds: float = 300.0,
+        maximum_retry_attempts: int = -1,
+        maximum_record_age_in_seconds: float = -1,
+        bisect_batch_on_function_error: bool = False,
+        on_failure: Callable[[dict[str, Any]], Awaitable[None] | None] | None = None,
+        poll_interval_in_seconds: float = 1.0,
+        retry_base_in_seconds: float = 0.1,
+        retry_limit_in_seconds: float = 60.0,
+        function_name: str = "truckstream",
+        memory_limit_in_mb: int = 512,
+        parallelization_factor: int = 1,
+    ) -> None:
+        self._settings = MappingSettings(
+            batch_size=batch_size,
+            maximum_batching_window_in_seconds=maximum_batching_window_in_seconds,
+            function_response_types=tuple(function_response_types),
+            starting_position=starting_position,
+            function_timeout_in_seconds=function_timeout_in_seconds,
+            maximum_retry_attempts=maximum_retry_attempts,
+            maximum_record_age_in_seconds=maximum_record_age_in_seconds,
+            bisect_batch_on_function_error=bisect_batch_on_function_error,
+            poll_interval_in_seconds=poll_interval_in_seconds,
+            retry_base_in_seconds=retry_base_in_seconds,
+            retry_limit_in_seconds=retry_limit_in_seconds,
+            parallelization_factor=parallelization_factor,
+        )
+        self._kinesis = kinesis
+        self._stream_name = stream_name or kinesis.stream_name
+        self._on_failure = on_failure
+        self._handler = handler
+        self._function = Function(
+            name=function_name,
+            arn=f"arn:aws:lambda:{kinesis.region_name}:{kinesis.account_id}:function:{function_name}",
+            timeout=function_timeout_in_seconds,
+            memory_in_mb=memory_limit_in_mb,
+        )
+        self._invoker: Invoker | None = None
+        self._roster: Roster | None = None
+        self._pilots: dict[str, ShardPilot] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Wakes a task that sleeps: something else than time has changed for it.
+        self._wakes: dict[asyncio.Task[None], asyncio.Event] = {}
+        # Set when a record was settled, or when a task has failed.
+        self._moved = asyncio.Event()
+        self._drains = 0
+        self._is_stopping = False
+        self._crash: BaseException | None = None
+
+    def __repr__(self) -> str:
+        pilots = ", ".join(f"{shard_id} {pilot!r}" for shard_id, pilot in self._pilots.items())
+        return f"<EventSourceMapping of {self._stream_name}: {pilots or 'no shards'}>"
+
+    async def __aenter__(self) -> Self:
+        self._roster = Roster(self._stream().shards.values(), self._settings.starting_position)
+        self._invoker = Invoker(self._handler, self._function)
+        self._start_ready_shards()
+        self._spawn(self._look_for_shards())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_stopping = True
+        self._wake_all()
+        try:
+            while self._tasks:
+                await asyncio.wait(list(self._tasks))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._invoker is not None:
+                self._invoker.close()
+        if error is None:
+            self._raise_crash()
+
+    @property
+    def stats(self) -> MappingStats:
+        """What the mapping did so far, over all shards."""
+        return add_up(self._pilots.values())
+
+    async def drain(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - a deadline with a message
+        """Wait until every record that is in the stream now is processed or discarded.
+
+        Batches are invoked without waiting for polls or windows; pauses between retries are kept.
+
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: the time is over; it says what is left. Nothing is lost by it.
+            UsageError: the mapping is not open.
+        """
+        if self._roster is None or self._is_stopping:
+            raise UsageError("the event source mapping is not open")
+        targets = {shard_id: shard.next_place for shard_id, shard in self._stream().shards.items()}
+        self._drains += 1
+        try:
+            async with asyncio.timeout(timeout):
+                self._start_ready_shards()
+                self._wake_all()
+                while not self._has_reached(targets):
+                    self._moved.clear()
+                    await self._moved.wait()
+                    self._raise_crash()
+        except TimeoutError as error:
+            raise TimeoutError(f"not drained within {timeout} s: {self!r}") from error
+        finally:
+            self._drains -= 1
+
+    def _has_reached(self, targets: dict[str, int]) -> bool:
+        return all(
+            self._is_finished(shard_id) or (shard_id in self._pilots and self._pilots[shard_id].position >= place)
+            for shard_id, place in targets.items()
+        )
+
+    # --- Shards ----------------------------------------------------------------------------------
+
+    def _stream(self) -> Stream:
+        return self._kinesis.service.stream(self._stream_name, self._kinesis.now())
+
+    def _is_finished(self, shard_id: str) -> bool:
+        return self._roster is not None and self._roster.is_finished(shard_id)
+
+    def _start_ready_shards(self) -> None:
+        if self._roster is None or self._is_stopping:
+            return
+        for shard, place in self._roster.start_ready(self._stream().shards.values()):
+            events = EventMaker(
+                shard.shard_id,
+                stream_arn=self._stream().arn,
+                region=self._kinesis.region_name,
+                role_arn=f"arn:aws:iam::{self._kinesis.account_id}:role/{self._function.name}",
+            )
+            pilot = ShardPilot(self._settings, events, place, self._kinesis.now())
+            self._pilots[shard.shard_id] = pilot
+            self._spawn(self._fly(shard, pilot, events))
+
+    async def _look_for_shards(self) -> None:
+        while not self._is_stopping:
+            self._start_ready_shards()
+            await self._sleep(self._settings.poll_interval_in_seconds)
+
+    async def _fly(self, shard: Shard, pilot: ShardPilot, events: EventMaker) -> None:
+        """Process a shard to its end."""
+        while not pilot.is_finished and not self._is_stopping:
+            now = self._kinesis.now()
+            hurry = self._drains > 0
+            if pilot.wants_poll(now, hurry=hurry):
+                self._poll(shard, pilot, now)
+            records = pilot.next_batch(now, hurry=hurry)
+            await self._report_discards(shard, pilot, "")
+            if records is not None:
+                request_id = str(uuid.uuid4())
+                verdict = await self._invoke(records, events, request_id)
+                pilot.settle(verdict, self._kinesis.now())
+                await self._report_discards(shard, pilot, request_id)
+            elif not pilot.is_finished:
+                self._moved.set()
+                await self._sleep(pilot.next_time(now) - now)
+            self._moved.set()
+        if pilot.is_finished and self._roster is not None:
+            self._roster.finish(shard.shard_id)
+            self._start_ready_shards()
+            self._moved.set()
+
+    def _poll(self, shard: Shard, pilot: ShardPilot, now: float) -> None:
+        records = shard.read(pilot.read_from, limits.GET_RECORDS, limits.GET_BYTES)
+        read_to = records[-1].place + 1 if records else max(pilot.read_from, shard.first_place)
+        ended = not shard.is_open and read_to >= shard.next_place
+        pilot.receive(records, now, read_to=read_to, shard_ended=ended)
+
+    async def _invoke(self, records: list[Record], events: EventMaker, request_id: str) -> Verdict:
+        assert self._invoker is not None  # noqa: S101 - the mapping is open
+        if events.frame_bytes() + events.size_of(records[0]) > PAYLOAD_BYTES:
+            _log.warning("record %s does not fit into an event of 6 MB", records[0].sequence_number)
+            return failed()
+        try:
+            answer = await self._invoker.invoke(lambda: events.make(records), request_id)
+        except FunctionError as error:
+            _log.warning("the function failed with %d records", len(records), exc_info=error)
+            return failed()
+        numbers = [record.sequence_number for record in records]
+        return judge(answer, numbers, reports_item_failures=self._settings.reports_item_failures)
+
+    async def _report_discards(self, shard: Shard, pilot: ShardPilot, request_id: str) -> None:
+        discards, pilot.discards = pilot.discards, []
+        for discard in discards:
+            await self._report(shard, discard, request_id)
+
+    async def _report(self, shard: Shard, discard: Discard, request_id: str) -> None:
+        if self._on_failure is None:
+            return
+        document = failure_document(
+            discard,
+            request_id=request_id,
+            function_arn=self._function.arn,
+            shard_id=shard.shard_id,
+            stream_arn=self._stream().arn,
+        )
+        done = self._on_failure(document)
+        if inspect.isawaitable(done):
+            await done
+
+    # --- Tasks -----------------------------------------------------------------------------------
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        self._wakes[task] = asyncio.Event()
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        del self._wakes[task]
+        if not task.cancelled() and task.exception() is not None:
+            self._crash = self._crash or task.exception()
+            self._moved.set()
+
+    def _wake_all(self) -> None:
+        for wake in self._wakes.values():
+            wake.set()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep for so long, or until woken."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this runs in one of our tasks
+        wake = self._wakes[task]
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await wake.wait()
+        except TimeoutError:
+            return
+        wake.clear()
+
+    def _raise_crash(self) -> None:
+        if self._crash is not None:
+            raise self._crash
