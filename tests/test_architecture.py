@@ -36,6 +36,8 @@ SHELLS = {
     "truckstream/kinesis": {"client"},
     "truckstream/producer": {"delivery", "producer"},
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
+    "truckstream/local/service": set(),
+    "truckstream/local/mapping": {"context", "invoker", "mapping"},
     "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
 }
 CORES = [
