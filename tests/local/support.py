@@ -1,0 +1,115 @@
+"""A service with one stream, and pilots, without a loop, a socket or a clock."""
+
+from truckstream.local.mapping.event import EventMaker
+from truckstream.local.mapping.pilot import ShardPilot
+from truckstream.local.mapping.response import Verdict, failed
+from truckstream.local.mapping.settings import MappingSettings
+from truckstream.local.service import Service
+from truckstream.local.service.account import Account
+from truckstream.local.service.shapes import read_request
+
+#: When the tests happen: 2026-11-23 00:00:00 UTC.
+T0 = 1_795_392_000.0
+
+ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+
+SUCCEEDED = Verdict("succeeded")
+FAILED = failed()
+
+
+def progressed(checkpoint):
+    return Verdict("progressed", checkpoint)
+
+
+class Api:
+    """A service with a stream "s": `api(2.0, "PutRecord", ...)` is a call two seconds after the start."""
+
+    def __init__(self, shards=1, *, limited=True, **options):
+        self.service = Service(Account("000000000000", "us-east-1", limited=limited, **options))
+        if shards:
+            self(0.0, "CreateStream", StreamName="s", ShardCount=shards)
+
+    def __call__(self, at, operation, **members):
+        return self.service.call(operation, read_request(operation, members), T0 + at)
+
+    def put(self, at, count=1, *, size=1, key="k", **members):
+        """Put `count` equal records in one request; how many were taken."""
+        entry = {"Data": bytes(size - len(key.encode())) if size > 1 else b"", "PartitionKey": key, **members}
+        return count - self(at, "PutRecords", StreamName="s", Records=[entry] * count)["FailedRecordCount"]
+
+    def stream(self, at=0.0):
+        return self.service.stream("s", T0 + at)
+
+    def shards(self, at=0.0, **members):
+        """The IDs that ListShards gives, as numbers."""
+        answer = self(at, "ListShards", StreamName="s", **members)
+        return [int(shard["ShardId"][-12:]) for shard in answer["Shards"]]
+
+    def iterator(self, at, kind="TRIM_HORIZON", shard=0, **members):
+        answer = self(
+            at, "GetShardIterator", StreamName="s", ShardId=f"shardId-{shard:012}", ShardIteratorType=kind, **members
+        )
+        return answer["ShardIterator"]
+
+    def read(self, at, kind="TRIM_HORIZON", shard=0, limit=10_000, **members):
+        """GetRecords at a new iterator."""
+        return self(at, "GetRecords", ShardIterator=self.iterator(at, kind, shard, **members), Limit=limit)
+
+
+DEFAULTS = {
+    "batch_size": 100,
+    "maximum_batching_window_in_seconds": 5.0,
+    "function_response_types": ("ReportBatchItemFailures",),
+    "starting_position": "TRIM_HORIZON",
+    "function_timeout_in_seconds": 300.0,
+    "maximum_retry_attempts": -1,
+    "maximum_record_age_in_seconds": -1,
+    "bisect_batch_on_function_error": False,
+    "poll_interval_in_seconds": 1.0,
+    "retry_base_in_seconds": 0.5,
+    "retry_limit_in_seconds": 60.0,
+    "parallelization_factor": 1,
+}
+
+EVENTS = EventMaker("shardId-000000000000", stream_arn=ARN, region="us-east-1", role_arn="arn:aws:iam::0:role/r")
+
+
+class Flight:
+    """A pilot over one shard; times are seconds after the start, and records are told by their data."""
+
+    def __init__(self, **settings):
+        self.api = Api(limited=False)
+        self.shard = next(iter(self.api.stream().shards.values()))
+        self.pilot = ShardPilot(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0)
+
+    def put(self, at, *names, size=0):
+        records = [{"Data": name.encode().ljust(size, b" "), "PartitionKey": "k"} for name in names]
+        self.api(at, "PutRecords", StreamName="s", Records=records)
+
+    def poll(self, at, **options):
+        """Poll, if the pilot wants to; whether it did."""
+        if not self.pilot.wants_poll(T0 + at, **options):
+            return False
+        records = self.shard.read(self.pilot.read_from, 10_000, 10 * 2**20)
+        read_to = records[-1].place + 1 if records else self.pilot.read_from
+        ended = not self.shard.is_open and read_to >= self.shard.next_place
+        self.pilot.receive(records, T0 + at, read_to=read_to, shard_ended=ended)
+        return True
+
+    def batch(self, at, **options):
+        """What to invoke now, as names; None for nothing."""
+        records = self.pilot.next_batch(T0 + at, **options)
+        return None if records is None else [record.data.decode().strip() for record in records]
+
+    def settle(self, at, verdict):
+        self.pilot.settle(verdict, T0 + at)
+
+    def next_time(self, at):
+        return round(self.pilot.next_time(T0 + at) - T0, 3)
+
+    @property
+    def discards(self):
+        return [
+            ([record.data.decode().strip() for record in discard.records], discard.condition, discard.invocations)
+            for discard in self.pilot.discards
+        ]

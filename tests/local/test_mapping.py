@@ -1,0 +1,371 @@
+"""The mapping over a local Kinesis: events, handlers, reshards, drains. Windows are long, so that only drains fly."""
+
+import asyncio
+import base64
+import json
+import threading
+import time
+
+import pytest
+
+from truckstream.errors import InvalidArgumentError, UsageError
+from truckstream.local import EventSourceMapping, LocalKinesis
+from truckstream.local.mapping.settings import PAYLOAD_BYTES
+
+
+@pytest.fixture
+async def kinesis():
+    async with LocalKinesis(quotas=False) as local:
+        yield local
+
+
+async def put(kinesis, *names, key="k"):
+    records = [{"Data": name.encode(), "PartitionKey": key} for name in names]
+    answer = await kinesis.call("PutRecords", StreamName=kinesis.stream_name, Records=records)
+    return [record["SequenceNumber"] for record in answer["Records"]]
+
+
+async def split(kinesis, shard_id="shardId-000000000000", at=2**127):
+    await kinesis.call("SplitShard", StreamName=kinesis.stream_name, ShardToSplit=shard_id, NewStartingHashKey=str(at))
+
+
+def names_in(event):
+    return [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
+
+
+class Recorder:
+    """An async handler that keeps what it got."""
+
+    def __init__(self):
+        self.batches = []
+
+    async def __call__(self, event, _context):
+        self.batches.append(names_in(event))
+
+    @property
+    def names(self):
+        return [name for batch in self.batches for name in batch]
+
+
+async def test_the_event_is_the_services(kinesis):
+    """Every member of it, and its size as the payload bound computes it."""
+    events = []
+
+    def handler(event, context):
+        events.append((event, context))
+
+    (number,) = await put(kinesis, "hello", key="TRUCK_é\n")
+    async with EventSourceMapping(kinesis, handler, function_name="f", function_timeout_in_seconds=60) as mapping:
+        await mapping.drain(timeout=5)
+        events_of_shard = mapping._pilots["shardId-000000000000"]._events
+    event, context = events[0]
+    arrival = event["Records"][0]["kinesis"].pop("approximateArrivalTimestamp")
+    assert abs(arrival - time.time()) < 60
+    assert event == {
+        "Records": [
+            {
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": "TRUCK_é\n",
+                    "sequenceNumber": number,
+                    "data": "aGVsbG8=",
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": f"shardId-000000000000:{number}",
+                "eventName": "aws:kinesis:record",
+                "invokeIdentityArn": "arn:aws:iam::000000000000:role/f",
+                "awsRegion": "us-east-1",
+                "eventSourceARN": kinesis.stream_arn,
+            }
+        ]
+    }
+    assert context.function_name == "f"
+    assert context.memory_limit_in_mb == "512"
+    assert context.invoked_function_arn == "arn:aws:lambda:us-east-1:000000000000:function:f"
+    assert 0 < context.get_remaining_time_in_millis() <= 60_000
+    assert len(context.aws_request_id) == 36
+    records = kinesis.service.stream(kinesis.stream_name, kinesis.now()).shards["shardId-000000000000"].read(1, 1, 1)
+    size = events_of_shard.frame_bytes() + sum(map(events_of_shard.size_of, records))
+    made = json.dumps(events_of_shard.make(records), separators=(",", ":"), ensure_ascii=False).encode()
+    assert size == len(made) + 1  # the comma that the last record has not
+
+
+async def test_batches_keep_the_order_of_the_shard_and_their_size(kinesis):
+    handler = Recorder()
+    await put(kinesis, *map(str, range(10)))
+    async with EventSourceMapping(kinesis, handler, batch_size=4) as mapping:
+        await mapping.drain(timeout=5)
+        assert handler.batches == [["0", "1", "2", "3"], ["4", "5", "6", "7"], ["8", "9"]]
+        stats = mapping.stats
+    assert (stats.records, stats.invocations, stats.failures, stats.in_flight) == (10, 3, 0, 0)
+
+
+async def test_without_a_drain_the_window_decides(kinesis):
+    handler = Recorder()
+    options = {"maximum_batching_window_in_seconds": 0.05, "poll_interval_in_seconds": 0.01}
+    async with EventSourceMapping(kinesis, handler, **options):
+        await put(kinesis, "a")
+        while not handler.batches:  # noqa: ASYNC110 - the test's timeout ends it
+            await asyncio.sleep(0.01)
+    assert handler.batches == [["a"]]
+
+
+async def test_latest_begins_with_the_next_record(kinesis):
+    handler = Recorder()
+    await put(kinesis, "before")
+    async with EventSourceMapping(kinesis, handler, starting_position="LATEST") as mapping:
+        await put(kinesis, "after")
+        await split(kinesis)
+        await put(kinesis, "after the split")
+        await mapping.drain(timeout=5)
+    assert handler.names == ["after", "after the split"]
+
+
+async def test_item_failures_bring_the_rest_again_from_the_lowest(kinesis):
+    numbers = await put(kinesis, *"abcdef")
+    seen = []
+
+    async def handler(event, _context):
+        seen.append("".join(names_in(event)))
+        failing = {0: [4, 2], 1: [3]}.get(len(seen) - 1, [])
+        return {"batchItemFailures": [{"itemIdentifier": numbers[place]} for place in failing]}
+
+    async with EventSourceMapping(kinesis, handler, retry_base_in_seconds=0) as mapping:
+        await mapping.drain(timeout=5)
+        stats = mapping.stats
+    assert seen == ["abcdef", "cdef", "def"]
+    assert (stats.records, stats.invocations, stats.failures, stats.retries) == (6, 3, 2, 2)
+
+
+async def test_an_exception_brings_the_whole_batch_again(kinesis):
+    failures = [RuntimeError("no"), SystemExit(1)]
+    seen = []
+
+    def handler(event, _context):
+        seen.append(names_in(event))
+        if failures:
+            raise failures.pop()
+
+    await put(kinesis, "a", "b")
+    async with EventSourceMapping(kinesis, handler, retry_base_in_seconds=0) as mapping:
+        await mapping.drain(timeout=5)
+    assert seen == [["a", "b"]] * 3
+
+
+async def test_what_is_given_up_reaches_the_destination_as_the_services_document(kinesis):
+    documents = []
+
+    async def handler(_event, _context):
+        raise ValueError("poison")
+
+    numbers = await put(kinesis, "a", "b")
+    async with EventSourceMapping(
+        kinesis, handler, maximum_retry_attempts=1, retry_base_in_seconds=0, on_failure=documents.append
+    ) as mapping:
+        await mapping.drain(timeout=5)
+        assert (mapping.stats.discarded, mapping.stats.records) == (2, 0)
+    (document,) = documents
+    info = document["KinesisBatchInfo"]
+    assert len(document["requestContext"].pop("requestId")) == 36
+    assert document["requestContext"] == {
+        "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:truckstream",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 2,
+    }
+    assert document["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    }
+    assert [info["startSequenceNumber"], info["endSequenceNumber"]] == numbers
+    assert (info["shardId"], info["batchSize"], info["streamArn"]) == ("shardId-000000000000", 2, kinesis.stream_arn)
+    assert info["approximateArrivalOfFirstRecord"].endswith("Z")
+
+
+async def test_parents_are_finished_before_their_children_begin(kinesis):
+    """Split, then merge the children: the key's records come in the order in which they were put."""
+    handler = Recorder()
+    await put(kinesis, "parent 1", "parent 2")
+    await split(kinesis)
+    await put(kinesis, "child 1", "child 2")
+    await kinesis.call(
+        "MergeShards",
+        StreamName=kinesis.stream_name,
+        ShardToMerge="shardId-000000000001",
+        AdjacentShardToMerge="shardId-000000000002",
+    )
+    await put(kinesis, "grandchild")
+    async with EventSourceMapping(kinesis, handler, batch_size=1) as mapping:
+        await mapping.drain(timeout=5)
+    assert handler.names == ["parent 1", "parent 2", "child 1", "child 2", "grandchild"]
+
+
+async def test_a_shard_made_later_is_found(kinesis):
+    handler = Recorder()
+    options = {"maximum_batching_window_in_seconds": 0, "poll_interval_in_seconds": 0.01}
+    async with EventSourceMapping(kinesis, handler, **options):
+        await put(kinesis, "a")
+        await split(kinesis)
+        await put(kinesis, "b")
+        while len(handler.names) < 2:  # noqa: ASYNC110 - the test's timeout ends it
+            await asyncio.sleep(0.01)
+    assert handler.names == ["a", "b"]
+
+
+async def test_a_plain_handler_always_runs_in_the_same_thread():
+    """So that it can keep an event loop between calls, for two shards, too."""
+    loop = asyncio.new_event_loop()
+    threads, names = set(), []
+
+    async def work(event):
+        names.extend(names_in(event))
+
+    def handler(event, _context):
+        threads.add(threading.get_ident())
+        return loop.run_until_complete(work(event))
+
+    async with LocalKinesis(shards=2, quotas=False) as kinesis:
+        for number in range(20):
+            await put(kinesis, str(number), key=f"KEY_{number}")
+        async with EventSourceMapping(kinesis, handler, batch_size=3) as mapping:
+            await mapping.drain(timeout=5)
+    loop.close()
+    assert sorted(map(int, names)) == list(range(20))
+    assert len(threads) == 1
+    assert threads != {threading.get_ident()}
+
+
+async def test_an_async_handler_serves_shards_side_by_side():
+    running, most = 0, 0
+
+    async def handler(_event, _context):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+
+    async with LocalKinesis(shards=4, quotas=False) as kinesis:
+        for number in range(40):
+            await put(kinesis, "x", key=f"KEY_{number}")
+        async with EventSourceMapping(kinesis, handler) as mapping:
+            await mapping.drain(timeout=5)
+    assert most == 4
+
+
+@pytest.mark.parametrize("kind", ["async", "thread"])
+async def test_a_function_that_runs_out_of_time_has_failed(kinesis, kind):
+    calls = 0
+    release = threading.Event()
+
+    def in_thread(_event, _context):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            release.wait(0.2)
+
+    async def on_loop(_event, _context):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.sleep(60)
+
+    await put(kinesis, "a")
+    handler = in_thread if kind == "thread" else on_loop
+    async with EventSourceMapping(
+        kinesis, handler, function_timeout_in_seconds=0.05, retry_base_in_seconds=0
+    ) as mapping:
+        await mapping.drain(timeout=5)
+        assert (mapping.stats.failures, mapping.stats.invocations, calls) == (1, 2, 2)
+
+
+async def test_leaving_stops_after_the_invocation_under_way(kinesis):
+    """The first batch ends as it should; the second never begins, and stays in the stream."""
+    started, done = asyncio.Event(), []
+
+    async def handler(event, _context):
+        started.set()
+        await asyncio.sleep(0.05)
+        done.extend(names_in(event))
+
+    await put(kinesis, "a", "b")
+    async with EventSourceMapping(kinesis, handler, batch_size=1) as mapping:
+        await started.wait()
+    assert done == ["a"]
+    assert mapping.stats.records == 1
+    with pytest.raises(UsageError, match="not open"):
+        await mapping.drain()
+
+
+async def test_a_drain_that_takes_too_long_says_what_is_left(kinesis):
+    async def handler(_event, _context):
+        raise ValueError("never")
+
+    await put(kinesis, "a", "b")
+    async with EventSourceMapping(kinesis, handler) as mapping:
+        with pytest.raises(TimeoutError, match=r"not drained within 0.05 s: .*shardId-000000000000 <ShardPilot at 1"):
+            await mapping.drain(timeout=0.05)
+
+
+async def test_a_drain_waits_for_records_that_came_before_it_only(kinesis):
+    """A producer that never stops does not keep it."""
+    handler = Recorder()
+    await put(kinesis, "a")
+    async with EventSourceMapping(kinesis, handler) as mapping:
+
+        async def produce():
+            while True:
+                await put(kinesis, "more")
+                await asyncio.sleep(0)
+
+        producer = asyncio.create_task(produce())
+        await mapping.drain(timeout=5)
+        producer.cancel()
+    assert handler.names[0] == "a"
+
+
+async def test_an_error_of_the_destination_is_raised_where_it_is_seen(kinesis):
+    def on_failure(_document):
+        raise OSError("no such queue")
+
+    async def handler(_event, _context):
+        raise ValueError("poison")
+
+    await put(kinesis, "a")
+    with pytest.raises(OSError, match="no such queue"):
+        async with EventSourceMapping(kinesis, handler, maximum_retry_attempts=0, on_failure=on_failure) as mapping:
+            await mapping.drain(timeout=5)
+
+
+async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
+    handler = Recorder()
+    async with LocalKinesis(quotas=False) as kinesis:
+        await kinesis.call("CreateStream", StreamName="large", ShardCount=1, MaxRecordSizeInKiB=10_240)
+        await kinesis.call("PutRecord", StreamName="large", Data=bytes(PAYLOAD_BYTES), PartitionKey="k")
+        await kinesis.call("PutRecord", StreamName="large", Data=b"small", PartitionKey="k")
+        async with EventSourceMapping(kinesis, handler, stream_name="large", maximum_retry_attempts=0) as mapping:
+            await mapping.drain(timeout=5)
+            assert mapping.stats.discarded == 1
+    assert handler.names == ["small"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_size": 0},
+        {"batch_size": 10_001},
+        {"maximum_batching_window_in_seconds": 301},
+        {"maximum_retry_attempts": -2},
+        {"starting_position": "EARLIEST"},
+        {"function_response_types": ["ReportEverything"]},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(InvalidArgumentError):
+        EventSourceMapping(LocalKinesis(), Recorder(), **settings)
+
+
+def test_parallelization_is_refused_for_now():
+    with pytest.raises(UsageError, match="parallelization_factor"):
+        EventSourceMapping(LocalKinesis(), Recorder(), parallelization_factor=2)
