@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from contextlib import suppress
 from typing import Final
@@ -12,6 +13,8 @@ import msgspec
 from truckstream.errors import TruckstreamError
 
 __all__ = ["Child", "LocalKinesisError", "Started", "start_child"]
+
+_log: Final = logging.getLogger(__name__)
 
 #: Starting takes 0.3 s; a laptop that is busy with everything else gets this long.
 _START_SECONDS: Final = 30.0
@@ -37,11 +40,20 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, started: Started) -> None:
         self._process = process
+        self._relay = asyncio.create_task(_relay(process))
         self.endpoint_url = started.endpoint_url
 
     async def stop(self) -> None:
         """End it; kill it if it has not ended after five seconds."""
         await _end(self._process)
+        await self._relay
+
+
+async def _relay(process: asyncio.subprocess.Process) -> None:
+    """Log what the child says: it is a complaint, and a pipe that nobody reads would stop it in the end."""
+    assert process.stderr is not None  # noqa: S101 - it was started with a pipe
+    async for line in process.stderr:
+        _log.warning("local Kinesis: %s", line.decode(errors="replace").rstrip())
 
 
 async def start_child(
@@ -86,7 +98,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     assert process.stdin is not None  # noqa: S101 - it was started with a pipe
     process.stdin.close()
     try:
-        # communicate() would do the same, but raises when the pipe is closed already.
         await asyncio.wait_for(process.wait(), _STOP_SECONDS)
     except TimeoutError:
         with suppress(ProcessLookupError):

@@ -126,7 +126,9 @@ REQUESTS: Final[dict[str, Shape]] = {
     "DescribeLimits": Shape({}),
     "DescribeStream": _on_stream(Limit=Whole(1, 10_000), ExclusiveStartShardId=_SHARD_ID),
     "DescribeStreamSummary": _on_stream(),
-    "GetRecords": _on_stream("ShardIterator", ShardIterator=Text(1, 512), Limit=Whole(1, limits.GET_RECORDS)),
+    "GetRecords": Shape(
+        {"StreamARN": _ARN, "ShardIterator": Text(1, 512), "Limit": Whole(1, limits.GET_RECORDS)}, ("ShardIterator",)
+    ),
     "GetShardIterator": _on_stream(
         *("ShardId", "ShardIteratorType"),
         ShardId=_SHARD_ID,

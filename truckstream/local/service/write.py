@@ -97,7 +97,6 @@ def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) ->
             if not _is_sound(entry):
                 shapes.validate("PutRecords", request)
             route = _route(stream, entry)
-            known = stream.known_routes
         elif "Data" not in entry:
             shapes.validate("PutRecords", request)
         shard, key_size = route
@@ -135,5 +134,5 @@ def _route(stream: Stream, entry: dict[str, Any]) -> tuple[Shard, int]:
 
 
 def _too_long(entries: list[dict[str, Any]], largest: int) -> list[str]:
-    sizes = [len(entry["Data"]) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
+    sizes = [len(entry.get("Data", b"")) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
     return [shapes.data_too_long(number, largest) for number, size in enumerate(sizes, 1) if size > largest]

@@ -1,0 +1,58 @@
+"""Whatever a function does: each record is settled once, in order, and delivered until it is."""
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from tests.local.support import FAILED, SUCCEEDED, Flight, progressed
+
+#: What an invocation does: all well, a failure, or a failure from a share of the batch on.
+outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    writes=st.lists(st.integers(0, 9), min_size=1, max_size=6),
+    script=st.lists(outcomes, max_size=30),
+    batch_size=st.integers(1, 7),
+    retries=st.integers(-1, 3),
+    bisect=st.booleans(),
+)
+def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, retries, bisect):
+    flight = Flight(batch_size=batch_size, maximum_retry_attempts=retries, bisect_batch_on_function_error=bisect)
+    names, settled, delivered = [], [], set()
+    for second, count in enumerate(writes):
+        new = [f"{second}.{number}" for number in range(count)]
+        if new:
+            flight.put(second, *new)
+        names += new
+    now, script = 10.0, list(script)
+    while flight.pilot.position <= len(names):
+        flight.poll(now)
+        batch = flight.batch(now)
+        if batch is not None:
+            assert 1 <= len(batch) <= batch_size
+            # What is in flight begins where everything before it is settled.
+            assert batch == names[len(settled) : len(settled) + len(batch)]
+            delivered.update(batch)
+            outcome = script.pop(0) if script else "ok"
+            if outcome == "ok":
+                verdict, done = SUCCEEDED, batch
+            elif outcome == "fail" or int(outcome * len(batch)) == 0:
+                verdict, done = FAILED, []
+            else:
+                checkpoint = min(int(outcome * len(batch)), len(batch) - 1)
+                verdict = progressed(checkpoint) if checkpoint else FAILED
+                done = batch[:checkpoint]
+            flight.settle(now, verdict)
+            settled += done
+            for given_up, _, invocations in flight.discards:
+                assert invocations <= retries + 1
+                settled += given_up
+            flight.pilot.discards.clear()
+        now = max(flight.next_time(now), now) + 0.001
+    assert settled == names
+    assert delivered == set(names)
+    counts = flight.pilot.counts
+    assert counts.processed + counts.discarded == len(names)
+    assert flight.pilot.position == len(names) + 1
+    assert retries != -1 or counts.discarded == 0

@@ -1,0 +1,603 @@
+"""The API without a loop: routing, numbers, pages, iterators, refusals. Times are seconds after the stream's start."""
+
+import hashlib
+
+import pytest
+
+from tests.local.support import ARN, T0, Api
+from truckstream.local import RefusedError
+from truckstream.local.service.operations import OPERATIONS
+from truckstream.local.service.shapes import REQUESTS
+
+HASH_MAX = 2**128 - 1
+
+
+def refusal(api, at, operation, **members):
+    with pytest.raises(RefusedError) as caught:
+        api(at, operation, **members)
+    return str(caught.value)
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def test_a_key_lies_on_the_shard_whose_range_holds_its_md5():
+    api = Api(shards=7, limited=False)
+    ranges = [
+        (shard["ShardId"], int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"]))
+        for shard in api(0, "ListShards", StreamName="s")["Shards"]
+    ]
+    for number in range(100):
+        key = f"TRUCK_{number}_é"
+        answer = api(0, "PutRecord", StreamName="s", Data=b"", PartitionKey=key)
+        hashed = int(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest(), 16)
+        assert answer["ShardId"] == next(name for name, start, end in ranges if start <= hashed <= end)
+
+
+@pytest.mark.parametrize(("explicit", "shard"), [(0, 0), (2**127 - 1, 0), (2**127, 1), (HASH_MAX, 1)])
+def test_an_explicit_hash_key_overrides_the_key(explicit, shard):
+    api = Api(shards=2)
+    entry = {"Data": b"", "PartitionKey": "k", "ExplicitHashKey": str(explicit)}
+    assert api(0, "PutRecord", StreamName="s", **entry)["ShardId"][-1] == str(shard)
+    assert api(0, "PutRecords", StreamName="s", Records=[entry])["Records"][0]["ShardId"][-1] == str(shard)
+
+
+def test_sequence_numbers_have_the_services_shape_and_grow():
+    api = Api()
+    numbers = [api(0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k")["SequenceNumber"] for _ in range(3)]
+    (shard,) = api(0, "ListShards", StreamName="s")["Shards"]
+    numbers.insert(0, shard["SequenceNumberRange"]["StartingSequenceNumber"])
+    assert {len(number) for number in numbers} == {56}
+    assert all(number.startswith("49") for number in numbers)
+    assert sorted(numbers, key=int) == numbers
+    assert len(set(numbers)) == 4
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ([], "'records' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+        ([{"Data": b"", "PartitionKey": "k"}] * 501, "'records' failed to satisfy constraint: Member must have length"),
+        ([{"PartitionKey": "k"}], "Value null at 'records.1.member.data' failed"),
+        ([{"Data": b""}], "Value null at 'records.1.member.partitionKey' failed"),
+        (
+            [{"Data": b"", "PartitionKey": ""}],
+            "'records.1.member.partitionKey' failed to satisfy constraint: Member must",
+        ),
+        ([{"Data": b"", "PartitionKey": "k" * 257}], "Member must have length less than or equal to 256"),
+        (
+            [{"Data": b"", "PartitionKey": "k", "ExplicitHashKey": "-1"}],
+            "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38})",
+        ),
+    ],
+)
+def test_a_record_that_breaks_a_constraint_refuses_the_request(records, said):
+    api = Api()
+    text = refusal(api, 0, "PutRecords", StreamName="s", Records=records)
+    assert text.startswith("ValidationException: 1 validation error detected: Value")
+    assert said in text
+    assert api.service.shard_stats("s", T0)["shardId-000000000000"].records_in == 0
+
+
+def test_one_bad_record_among_good_ones_stores_none():
+    api = Api()
+    good, bad = {"Data": b"", "PartitionKey": "k"}, {"Data": b"", "PartitionKey": ""}
+    text = refusal(api, 0, "PutRecords", StreamName="s", Records=[good, good, bad])
+    assert "records.3.member.partitionKey" in text
+    assert api.read(1)["Records"] == []
+
+
+def test_every_broken_constraint_is_named():
+    api = Api()
+    records = [{"Data": b"", "PartitionKey": "k"}, {"PartitionKey": ""}]
+    text = refusal(api, 0, "PutRecords", StreamName="no stream", Records=records)
+    assert text == (
+        "ValidationException: 3 validation errors detected: "
+        "Value 'no stream' at 'streamName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "
+        "Value null at 'records.2.member.data' failed to satisfy constraint: Member must not be null; "
+        "Value '' at 'records.2.member.partitionKey' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1"
+    )
+
+
+def test_keys_of_256_characters_and_records_of_1_mib_with_their_key_are_taken():
+    api = Api()
+    key = "é" * 256
+    assert api.put(0, key=key, size=2**20) == 1
+    entry = {"Data": bytes(2**20), "PartitionKey": "k"}
+    for operation, members, path in (
+        ("PutRecord", entry, "data"),
+        ("PutRecords", {"Records": [entry]}, "records.1.member.data"),
+    ):
+        assert refusal(api, 9, operation, StreamName="s", **members) == (
+            f"ValidationException: 1 validation error detected: Value at '{path}' failed to satisfy constraint: "
+            "Member must have length less than or equal to 1048576"
+        )
+
+
+def test_a_stream_may_take_larger_records_and_no_request_more_than_10_mib():
+    api = Api()
+    api(0, "CreateStream", StreamName="large", ShardCount=1, MaxRecordSizeInKiB=10_240)
+    entry = {"Data": bytes(9 * 2**20), "PartitionKey": "k"}
+    assert api(0, "PutRecords", StreamName="large", Records=[entry])["FailedRecordCount"] == 0
+    text = refusal(api, 0, "PutRecords", StreamName="large", Records=[entry, entry])
+    assert text == "InvalidArgumentException: Records size exceeds 10 MB limit"
+
+
+def test_a_hash_key_over_128_bits_is_refused():
+    assert refusal(Api(), 0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k", ExplicitHashKey=str(2**128)) == (
+        "InvalidArgumentException: Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+        "Specified value was 340282366920938463463374607431768211456"
+    )
+
+
+# --- Quotas ---------------------------------------------------------------------------------------
+
+
+def test_a_shard_takes_1000_records_a_second():
+    api = Api()
+    assert [api.put(0, 500), api.put(0, 500), api.put(0, 500)] == [500, 500, 0]
+    assert api.put(0.25, 500) == 250
+    assert [api.put(10, 500) for _ in range(3)] == [500, 500, 0]
+
+
+def test_a_shard_takes_1_mib_a_second_of_data_and_keys():
+    api = Api()
+    assert api.put(0, 20, size=100_000) == 10  # 1,048,576 bytes
+    assert api.put(0.5, 20, size=100_000) == 5
+    assert api.put(0.5, 1, size=80_000) == 0
+    stats = api.service.shard_stats("s", T0)["shardId-000000000000"]
+    assert (stats.records_in, stats.bytes_in, stats.records_throttled) == (15, 1_500_000, 26)
+
+
+def test_a_throttled_record_is_named_and_smaller_ones_go_on():
+    api = Api()
+    sizes = (600_000, 600_000, 400_000)
+    records = [{"Data": bytes(size), "PartitionKey": "k"} for size in sizes]
+    answer = api(0, "PutRecords", StreamName="s", Records=records)
+    text = "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000."
+    assert [record.get("ErrorMessage") for record in answer["Records"]] == [None, text, None]
+    assert refusal(api, 0, "PutRecord", StreamName="s", Data=bytes(600_000), PartitionKey="k") == (
+        f"ProvisionedThroughputExceededException: {text}"
+    )
+
+
+def test_a_record_over_a_seconds_quota_waits_for_a_full_bucket_and_leaves_a_debt():
+    api = Api(shards=0)
+    api(0, "CreateStream", StreamName="s", ShardCount=1, MaxRecordSizeInKiB=10_240)
+    assert api.put(0, size=3 * 2**20) == 1
+    assert [api.put(at, size=1_000) for at in (0.5, 1.9)] == [0, 0]
+    assert api.put(2.1, size=1_000) == 1
+    assert api.put(2.9, size=3 * 2**20) == 0
+
+
+def test_a_shard_is_read_five_times_a_second():
+    api = Api()
+    iterator = api.iterator(0)
+    for _ in range(5):
+        api(0, "GetRecords", ShardIterator=iterator)
+    assert refusal(api, 0.1, "GetRecords", ShardIterator=iterator).startswith("ProvisionedThroughputExceededException")
+    api(0.2, "GetRecords", ShardIterator=iterator)
+
+
+def test_after_10_mib_a_shard_is_not_read_for_five_seconds():
+    """The API's own words of GetRecords."""
+    api = Api()
+    for second in range(11):
+        api.put(second, size=2**20)
+    answer = api.read(20)
+    assert len(answer["Records"]) == 10
+    for at in (20.1, 24.9):
+        assert refusal(api, at, "GetRecords", ShardIterator=answer["NextShardIterator"]).startswith("Provisioned")
+    assert len(api(25.1, "GetRecords", ShardIterator=answer["NextShardIterator"])["Records"]) == 1
+
+
+def test_without_quotas_nothing_is_throttled():
+    api = Api(limited=False)
+    assert sum(api.put(0, 500, size=20_000) for _ in range(10)) == 5_000
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+
+def test_the_five_kinds_of_iterator():
+    api = Api()
+    numbers = []
+    for second in range(5):
+        answer = api(second, "PutRecord", StreamName="s", Data=b"%d" % second, PartitionKey="k")
+        numbers.append(answer["SequenceNumber"])
+
+    def first(kind, **members):
+        return "".join(record["Data"].decode() for record in api.read(9, kind, **members)["Records"])
+
+    assert first("TRIM_HORIZON") == "01234"
+    assert first("LATEST") == ""
+    assert first("AT_SEQUENCE_NUMBER", StartingSequenceNumber=numbers[2]) == "234"
+    assert first("AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=numbers[2]) == "34"
+    assert first("AT_TIMESTAMP", Timestamp=T0 + 2.5) == "34"
+
+
+def test_a_shards_own_starting_number_begins_at_its_first_record():
+    api = Api()
+    api.put(0, 3)
+    start = api(0, "ListShards", StreamName="s")["Shards"][0]["SequenceNumberRange"]["StartingSequenceNumber"]
+    assert len(api.read(1, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=start)["Records"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "said"),
+    [
+        ("LATEST", {"StartingSequenceNumber": "1"}, "Must either specify"),
+        ("AT_SEQUENCE_NUMBER", {}, "Must either specify"),
+        ("AT_TIMESTAMP", {}, "Must either specify"),
+        ("AT_TIMESTAMP", {"Timestamp": T0 + 99}, "The timestampInMillis parameter cannot be greater than"),
+        (
+            "AT_SEQUENCE_NUMBER",
+            {"StartingSequenceNumber": "123"},
+            "StartingSequenceNumber 123 used in GetShardIterator",
+        ),
+    ],
+)
+def test_iterators_that_make_no_sense_are_refused(kind, members, said):
+    api = Api()
+    text = refusal(
+        api,
+        1,
+        "GetShardIterator",
+        StreamName="s",
+        ShardId="shardId-000000000000",
+        ShardIteratorType=kind,
+        **members,
+    )
+    assert text.startswith(f"InvalidArgumentException: {said}")
+
+
+def test_a_number_of_another_shard_is_refused_by_name():
+    api = Api(shards=2)
+    number = api(0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k", ExplicitHashKey=str(HASH_MAX))
+    text = refusal(
+        api,
+        0,
+        "GetShardIterator",
+        StreamName="s",
+        ShardId="shardId-000000000000",
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=number["SequenceNumber"],
+    )
+    assert "It encodes shardId-000000000001, while it was used in a call to a shard with shardId-000000000000" in text
+
+
+def test_an_iterator_expires_after_five_minutes():
+    api = Api()
+    iterator = api.iterator(0)
+    api(300, "GetRecords", ShardIterator=iterator)
+    text = refusal(api, 301, "GetRecords", ShardIterator=iterator)
+    assert text.startswith(
+        "ExpiredIteratorException: Iterator expired. The iterator was created at time Mon Nov 23 00:00:00 UTC 2026 "
+        "while right now it is Mon Nov 23 00:05:01 UTC 2026"
+    )
+    assert refusal(api, 0, "GetRecords", ShardIterator="x") == "InvalidArgumentException: Invalid ShardIterator."
+
+
+def test_a_reader_follows_its_iterators_to_the_tip():
+    api = Api()
+    api.put(0, 5)
+    first = api.read(10, limit=3)
+    assert (len(first["Records"]), first["MillisBehindLatest"]) == (3, 10_000)
+    second = api(11, "GetRecords", ShardIterator=first["NextShardIterator"])
+    assert (len(second["Records"]), second["MillisBehindLatest"]) == (2, 0)
+    third = api(12, "GetRecords", ShardIterator=second["NextShardIterator"])
+    assert (third["Records"], third["MillisBehindLatest"]) == ([], 0)
+    assert "NextShardIterator" in third
+
+
+def test_a_call_gives_at_most_10000_records():
+    api = Api(limited=False)
+    for _ in range(21):
+        api.put(0, 500)
+    assert len(api.read(1)["Records"]) == 10_000
+    assert refusal(api, 1, "GetRecords", ShardIterator=api.iterator(1), Limit=10_001) == (
+        "ValidationException: 1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: "
+        "Member must have value less than or equal to 10000"
+    )
+
+
+def test_records_expire_with_the_retention_period():
+    api = Api()
+    api.put(0, 3)
+    api.put(3_600, 2)
+    iterator = api.iterator(86_400)
+    assert len(api(86_400, "GetRecords", ShardIterator=iterator)["Records"]) == 5
+    assert len(api(86_402, "GetRecords", ShardIterator=iterator)["Records"]) == 2
+    api(86_403, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=48)
+    assert len(api.read(100_000)["Records"]) == 2
+
+
+# --- Shards ---------------------------------------------------------------------------------------
+
+
+def split(api, at, shard=0, point=2**127):
+    api(at, "SplitShard", StreamName="s", ShardToSplit=f"shardId-{shard:012}", NewStartingHashKey=str(point))
+
+
+def test_a_closed_shard_stays_readable_and_ends_with_its_children():
+    api = Api()
+    api.put(0, 2)
+    split(api, 10)
+    answer = api.read(11)
+    assert len(answer["Records"]) == 2
+    assert "NextShardIterator" not in answer
+    assert answer["ChildShards"] == [
+        {
+            "ShardId": "shardId-000000000001",
+            "ParentShards": ["shardId-000000000000"],
+            "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": str(2**127 - 1)},
+        },
+        {
+            "ShardId": "shardId-000000000002",
+            "ParentShards": ["shardId-000000000000"],
+            "HashKeyRange": {"StartingHashKey": str(2**127), "EndingHashKey": str(HASH_MAX)},
+        },
+    ]
+    parent, low, _ = api(12, "ListShards", StreamName="s")["Shards"]
+    numbers = parent["SequenceNumberRange"]
+    last = answer["Records"][-1]["SequenceNumber"]
+    child_start = low["SequenceNumberRange"]["StartingSequenceNumber"]
+    assert int(last) < int(numbers["EndingSequenceNumber"]) < int(child_start)
+    assert low["ParentShardId"] == "shardId-000000000000"
+    assert "EndingSequenceNumber" not in low["SequenceNumberRange"]
+
+
+def test_a_merge_has_two_parents():
+    api = Api(shards=2)
+    api(
+        1,
+        "MergeShards",
+        StreamName="s",
+        ShardToMerge="shardId-000000000001",
+        AdjacentShardToMerge="shardId-000000000000",
+    )
+    child = api(2, "ListShards", StreamName="s")["Shards"][2]
+    assert (child["ParentShardId"], child["AdjacentParentShardId"]) == ("shardId-000000000001", "shardId-000000000000")
+    assert child["HashKeyRange"] == {"StartingHashKey": "0", "EndingHashKey": str(HASH_MAX)}
+
+
+def test_records_go_to_the_children_from_the_split_on():
+    """Also those under a key whose shard was remembered."""
+    api = Api()
+    assert api(0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k")["ShardId"][-1] == "0"
+    split(api, 1)
+    assert api(1, "PutRecord", StreamName="s", Data=b"", PartitionKey="k")["ShardId"][-1] in "12"
+
+
+def test_the_filters_of_list_shards():
+    """Shard 0 is split at 100 into 1 and 2, and 2 at 200 into 3 and 4."""
+    api = Api()
+    split(api, 100)
+    split(api, 200, shard=2, point=2**127 + 2**126)
+    assert api.shards(300) == [0, 1, 2, 3, 4]
+    assert api.shards(300, ExclusiveStartShardId="shardId-000000000002") == [3, 4]
+
+    def listed(kind, **members):
+        return api.shards(300, ShardFilter={"Type": kind, **members})
+
+    assert listed("AT_LATEST") == [1, 3, 4]
+    assert listed("AT_TRIM_HORIZON") == [0]
+    assert listed("FROM_TRIM_HORIZON") == [0, 1, 2, 3, 4]
+    assert listed("AFTER_SHARD_ID", ShardId="shardId-000000000001") == [2, 3, 4]
+    assert listed("AT_TIMESTAMP", Timestamp=T0 + 150) == [1, 2]
+    assert listed("FROM_TIMESTAMP", Timestamp=T0 + 150) == [1, 2, 3, 4]
+    assert listed("FROM_TIMESTAMP", Timestamp=0) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"Type": "AFTER_SHARD_ID"}, {"Type": "AT_TIMESTAMP"}, {"Type": "AT_LATEST", "ShardId": "x"}],
+)
+def test_a_filter_needs_its_own_member_and_no_other(chosen):
+    text = refusal(Api(), 0, "ListShards", StreamName="s", ShardFilter=chosen)
+    assert text.startswith("InvalidArgumentException: ")
+
+
+def test_a_page_keeps_the_filter_of_the_first():
+    api = Api(shards=3)
+    split(api, 1, shard=1, point=2**127)
+    first = api(2, "ListShards", StreamName="s", MaxResults=2, ShardFilter={"Type": "AT_LATEST"})
+    second = api(3, "ListShards", NextToken=first["NextToken"])
+    assert [shard["ShardId"][-1] for page in (first, second) for shard in page["Shards"]] == ["0", "2", "3", "4"]
+    assert refusal(api, 303, "ListShards", NextToken=first["NextToken"]).startswith("ExpiredNextTokenException")
+
+
+def test_a_closed_shard_disappears_with_its_last_record():
+    api = Api()
+    split(api, 10)
+    assert api.shards(86_409) == [0, 1, 2]
+    assert api.shards(86_411) == [1, 2]
+
+
+@pytest.mark.parametrize("point", [0, 1, HASH_MAX, HASH_MAX + 1])
+def test_a_split_needs_a_point_inside(point):
+    text = refusal(
+        Api(), 0, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(point)
+    )
+    assert text == (
+        f"InvalidArgumentException: NewStartingHashKey {point} used in SplitShard() on shard shardId-000000000000 in "
+        "stream s under account 000000000000 is not both greater than one plus the shard's StartingHashKey 0 and less "
+        "than the shard's EndingHashKey 340282366920938463463374607431768211455."
+    )
+
+
+def test_only_open_neighbours_merge():
+    api = Api(shards=3)
+
+    def merge(one, other):
+        ids = {"ShardToMerge": f"shardId-{one:012}", "AdjacentShardToMerge": f"shardId-{other:012}"}
+        return refusal(api, 1, "MergeShards", StreamName="s", **ids)
+
+    assert "are not an adjacent pair of shards eligible for merging" in merge(0, 2)
+    assert "are not an adjacent pair" in merge(1, 1)
+    assert merge(0, 9) == (
+        "ResourceNotFoundException: Could not find shard shardId-000000000009 in stream s under account 000000000000."
+    )
+    split(api, 1, shard=1, point=2**127)
+    assert "has already been merged or split" in merge(0, 1)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 3), (3, 2), (4, 6), (5, 3), (4, 4)])
+def test_update_shard_count_leaves_shards_of_one_size(before, after):
+    api = Api(shards=before)
+    api(1, "UpdateShardCount", StreamName="s", TargetShardCount=after, ScalingType="UNIFORM_SCALING")
+    shards = api.stream(1).open_shards
+    assert len(shards) == after
+    sizes = [shard.hash_range.end - shard.hash_range.start + 1 for shard in shards]
+    assert sum(sizes) == 2**128
+    assert max(sizes) - min(sizes) < after
+    assert {len(shard.parents) for shard in api.stream(1).shards.values()} <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("target", [1, 9])
+def test_a_stream_scales_by_a_factor_of_two_at_most(target):
+    text = refusal(
+        Api(shards=4), 0, "UpdateShardCount", StreamName="s", TargetShardCount=target, ScalingType="UNIFORM_SCALING"
+    )
+    assert "current open shard count. Current open shard count: 4 Target shard count:" in text
+
+
+def test_a_stream_scales_ten_times_a_day():
+    api = Api(shards=2)
+    members = {"StreamName": "s", "ScalingType": "UNIFORM_SCALING"}
+    for hour in range(10):
+        api(hour * 3_600, "UpdateShardCount", TargetShardCount=2 + hour % 2, **members)
+    assert refusal(api, 86_399, "UpdateShardCount", TargetShardCount=2, **members).startswith("LimitExceededException")
+    api(86_401, "UpdateShardCount", TargetShardCount=2, **members)
+
+
+# --- Streams --------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_creating_updating_and_deleting_for_a_while_if_asked():
+    api = Api(transition_seconds=30)
+
+    def status(at):
+        return api(at, "DescribeStreamSummary", StreamName="s")["StreamDescriptionSummary"]["StreamStatus"]
+
+    assert status(29) == "CREATING"
+    assert refusal(api, 29, "PutRecord", StreamName="s", Data=b"", PartitionKey="k").startswith("ResourceNotFound")
+    assert status(30) == "ACTIVE"
+    split(api, 40)
+    assert status(69) == "UPDATING"
+    assert api.put(69) == 1
+    assert refusal(
+        api, 69, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000001", NewStartingHashKey="9"
+    ) == ("ResourceInUseException: Stream s under account 000000000000 not ACTIVE, instead in state UPDATING")
+    api(80, "DeleteStream", StreamName="s")
+    assert status(109) == "DELETING"
+    assert refusal(api, 110, "DescribeStreamSummary", StreamName="s") == (
+        "ResourceNotFoundException: Stream s under account 000000000000 not found."
+    )
+    assert api(110, "ListStreams")["StreamNames"] == []
+
+
+def test_an_iterator_does_not_outlive_its_stream():
+    api = Api()
+    iterator = api.iterator(0)
+    api(1, "DeleteStream", StreamName="s")
+    api(2, "CreateStream", StreamName="s", ShardCount=1)
+    assert refusal(api, 3, "GetRecords", ShardIterator=iterator).startswith("ResourceNotFoundException")
+
+
+def test_a_stream_is_named_by_name_or_arn_or_both():
+    api = Api()
+    for members in ({"StreamName": "s"}, {"StreamARN": ARN}, {"StreamName": "s", "StreamARN": ARN}):
+        assert api(0, "DescribeStream", **members)["StreamDescription"]["StreamARN"] == ARN
+    assert refusal(api, 0, "DescribeStream").startswith("InvalidArgumentException")
+    assert refusal(api, 0, "DescribeStream", StreamName="t", StreamARN=ARN).startswith("InvalidArgumentException")
+    other = ARN.replace("000000000000", "111111111111")
+    assert refusal(api, 0, "DescribeStream", StreamARN=other) == (
+        "ResourceNotFoundException: Stream s under account 111111111111 not found."
+    )
+
+
+def test_creating_has_its_limits():
+    api = Api(shards=3, shard_limit=4)
+    assert refusal(api, 0, "CreateStream", StreamName="s", ShardCount=1) == (
+        "ResourceInUseException: Stream s under account 000000000000 already exists."
+    )
+    assert refusal(api, 0, "CreateStream", StreamName="t", ShardCount=2).startswith(
+        "LimitExceededException: This request would exceed the shard limit for the account 000000000000 in us-east-1. "
+        "Current shard count for the account: 3. Limit: 4."
+    )
+    assert refusal(api, 0, "CreateStream", StreamName="t").startswith("InvalidArgumentException")
+    split(api, 0, shard=1, point=2**127)
+    assert refusal(
+        api, 0, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey="9"
+    ).startswith("LimitExceededException")
+
+
+def test_an_on_demand_stream_has_four_shards_and_is_not_resharded_by_hand():
+    api = Api(shards=0)
+    api(0, "CreateStream", StreamName="s", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    assert api.shards() == [0, 1, 2, 3]
+    text = refusal(api, 0, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey="9")
+    assert text == "ValidationException: Request is invalid. Stream s under account 000000000000 is in On-Demand mode."
+
+
+@pytest.mark.parametrize(
+    ("operation", "hours", "said"),
+    [
+        ("IncreaseStreamRetentionPeriod", 23, "Minimum allowed retention period is 24 hours. Requested retention"),
+        ("IncreaseStreamRetentionPeriod", 8_761, "Maximum allowed retention period is 8760 hours."),
+        ("IncreaseStreamRetentionPeriod", 24, "Requested retention period (24 hours) for stream s can not be shorter"),
+        ("DecreaseStreamRetentionPeriod", 49, "Requested retention period (49 hours) for stream s can not be longer"),
+    ],
+)
+def test_retention_has_its_limits(operation, hours, said):
+    api = Api()
+    api(0, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=48)
+    text = refusal(api, 1, operation, StreamName="s", RetentionPeriodHours=hours)
+    assert text.startswith(f"InvalidArgumentException: {said}")
+
+
+def test_what_was_written_unencrypted_stays_so():
+    api = Api()
+    api.put(0)
+    api(1, "StartStreamEncryption", StreamName="s", EncryptionType="KMS", KeyId="alias/aws/kinesis")
+    api.put(2)
+    api(3, "StopStreamEncryption", StreamName="s", EncryptionType="KMS", KeyId="alias/aws/kinesis")
+    api.put(4)
+    assert [record.get("EncryptionType") for record in api.read(5)["Records"]] == [None, "KMS", None]
+
+
+def test_tags_have_their_limits_and_pages():
+    api = Api()
+    api(0, "AddTagsToStream", StreamName="s", Tags={f"k{number:02}": "v" for number in range(50)})
+    assert "cannot have more than 50 tags" in refusal(api, 0, "AddTagsToStream", StreamName="s", Tags={"one more": "v"})
+    assert "illegal characters" in refusal(api, 0, "AddTagsToStream", StreamName="s", Tags={"k00": "^"})
+    page = api(0, "ListTagsForStream", StreamName="s", Limit=2, ExclusiveStartTagKey="k10")
+    assert page == {"Tags": [{"Key": "k11", "Value": "v"}, {"Key": "k12", "Value": "v"}], "HasMoreTags": True}
+
+
+# --- The tables -----------------------------------------------------------------------------------
+
+
+def test_every_operation_has_its_requests_shape():
+    assert set(OPERATIONS) == set(REQUESTS)
+
+
+def test_null_members_are_absent_and_unknown_ones_ignored():
+    assert Api()(0, "DescribeStream", StreamName="s", StreamARN=None, Future="x")
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"StreamName": 1}, "NUMBER_VALUE can not be converted to String"),
+        ({"ShardCount": "1"}, "STRING_VALUE can not be converted to Integer"),
+        ({"ShardCount": True}, "BOOLEAN_VALUE can not be converted to Integer"),
+        ({"StreamModeDetails": []}, "LIST_VALUE can not be converted to Structure"),
+        ({"Tags": {"a": 1}}, "NUMBER_VALUE can not be converted to String"),
+    ],
+)
+def test_a_member_of_another_type_cannot_be_read(members, said):
+    assert refusal(Api(), 0, "CreateStream", **members) == f"SerializationException: {said}"
