@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.contract.servers import KINESALITE, KINESIS_MOCK, MOTO, TITLES
+from tests.contract.servers import KINESIS_MOCK, MOTO, TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
