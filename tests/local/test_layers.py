@@ -39,7 +39,6 @@ MODEL = get_session().get_service_model("kinesis")
 #: What the model has and this service does not, with the reason.
 LEFT_OUT = {
     "StreamId": "not implemented by the service either",
-    "DryRun": "to come",
     "WarmThroughputMiBps": "on-demand throughput is not modelled",
     "RecordDistributionStrategy": "on-demand streams distribute by key here",
 }

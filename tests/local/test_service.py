@@ -132,6 +132,21 @@ def test_a_hash_key_over_128_bits_is_refused():
     )
 
 
+def test_a_dry_run_of_what_would_succeed_does_nothing():
+    api = Api()
+    entry = {"Data": b"", "PartitionKey": "k"}
+    iterator = api.iterator(0)
+    for operation, members in (
+        ("PutRecord", {"StreamName": "s", **entry}),
+        ("PutRecords", {"StreamName": "s", "Records": [entry]}),
+        ("GetShardIterator", {"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST"}),
+        ("GetRecords", {"ShardIterator": iterator}),
+    ):
+        assert refusal(api, 0, operation, DryRun=True, **members).startswith("DryRunOperationException")
+    assert api.read(0)["Records"] == []
+    assert refusal(api, 0, "PutRecord", StreamName="t", DryRun=True, **entry).startswith("ResourceNotFoundException")
+
+
 # --- Quotas ---------------------------------------------------------------------------------------
 
 
@@ -533,6 +548,23 @@ def test_creating_has_its_limits():
     assert refusal(
         api, 0, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey="9"
     ).startswith("LimitExceededException")
+
+
+def test_five_streams_are_created_at_a_time():
+    api = Api(shards=0, transition_seconds=10)
+    for number in range(5):
+        api(0, "CreateStream", StreamName=f"s{number}", ShardCount=1)
+    assert refusal(api, 9, "CreateStream", StreamName="s5", ShardCount=1).startswith("LimitExceededException")
+    api(10, "CreateStream", StreamName="s5", ShardCount=1)
+
+
+def test_two_streams_of_one_name_are_told_by_the_second_of_their_creation():
+    api = Api()
+    api(5, "DeleteStream", StreamName="s")
+    api(10.7, "CreateStream", StreamName="s", ShardCount=1)
+    assert api.shards(11, StreamCreationTimestamp=T0 + 10) == [0]
+    text = refusal(api, 11, "ListShards", StreamName="s", StreamCreationTimestamp=T0)
+    assert text.startswith("ResourceNotFoundException")
 
 
 def test_an_on_demand_stream_has_four_shards_and_is_not_resharded_by_hand():

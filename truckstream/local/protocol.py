@@ -84,12 +84,14 @@ class _PutRecords(TypedDict, total=False):
     StreamName: str
     StreamARN: str
     Records: list[_Record]
+    DryRun: bool
 
 
 class _PutRecord(_Record, total=False):
     StreamName: str
     StreamARN: str
     SequenceNumberForOrdering: str
+    DryRun: bool
 
 
 _encode: Final = msgspec.json.Encoder().encode

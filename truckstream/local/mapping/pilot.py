@@ -29,6 +29,7 @@ retries (the service documents that it backs off, and not how).
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,6 +94,8 @@ class ShardPilot:
         self._shard_ended = False
         self._backlog: deque[Record] = deque()
         self._window_from = now
+        # How many of the backlog's first records are known to fit into one event, and the bytes that it has left.
+        self._fit, self._fit_room = 0, PAYLOAD_BYTES - events.frame_bytes()
         # Batches that were cut and are not settled, the oldest first; and whether that one is under way.
         self._batches: deque[Batch] = deque()
         self._is_flying = False
@@ -167,19 +170,23 @@ class ShardPilot:
         return count == self._settings.batch_size or count < len(self._backlog)
 
     def _fitting(self) -> int:
-        """How many records of the backlog go into one event; at least one."""
-        room = PAYLOAD_BYTES - self._events.frame_bytes()
-        count = 0
-        for record in self._backlog:
-            room -= self._events.size_of(record)
-            if (room < 0 and count) or count == self._settings.batch_size:
+        """How many records of the backlog go into one event; at least one.
+
+        The count goes on from where it stood: each record is measured once, however often a window is looked at.
+        """
+        for record in islice(self._backlog, self._fit, self._settings.batch_size):
+            size = self._events.size_of(record)
+            if size > self._fit_room and self._fit:
                 break
-            count += 1
-        return count
+            self._fit += 1
+            self._fit_room -= size
+        return self._fit
 
     def _cut(self, now: float) -> Batch:
+        batch = Batch([self._backlog.popleft() for _ in range(self._fitting())])
         self._window_from = now
-        return Batch([self._backlog.popleft() for _ in range(self._fitting())])
+        self._fit, self._fit_room = 0, PAYLOAD_BYTES - self._events.frame_bytes()
+        return batch
 
     # --- Ends ------------------------------------------------------------------------------------
 

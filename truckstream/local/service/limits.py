@@ -64,6 +64,8 @@ ON_DEMAND_SHARDS: Final = 4
 #: In us-east-1, us-west-2 and eu-west-1; 1,000 or 6,000 elsewhere.
 ACCOUNT_SHARDS: Final = 20_000
 ON_DEMAND_STREAMS: Final = 50
+#: "[No] more than five streams in the CREATING state at any point in time" (API, CreateStream).
+STREAMS_CREATING: Final = 5
 
 # --- Pages (API) ---------------------------------------------------------------------------------
 

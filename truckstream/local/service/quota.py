@@ -42,7 +42,8 @@ class Bucket:
         return self.tokens
 
     def has(self, amount: float) -> bool:
-        return self.tokens >= min(amount, self._rate)
+        """Whether there is room for `amount`, or as much as there ever is."""
+        return self.tokens >= amount or self.tokens >= self._rate
 
     def take(self, amount: float) -> None:
         self.tokens -= amount

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service import limits, sequence
 from truckstream.local.service.iterator import ShardIterator, open_iterator, seal
-from truckstream.local.service.refusal import invalid, rate_exceeded, shard_not_found, stream_not_found
+from truckstream.local.service.refusal import dry_run, invalid, rate_exceeded, shard_not_found, stream_not_found
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -22,6 +22,8 @@ def get_shard_iterator(account: Account, request: Request, now: float) -> Answer
     if shard is None:
         raise shard_not_found(request["ShardId"], stream.name, account.account_id)
     place = _starting_place(account, stream, shard, request, now)
+    if request.get("DryRun"):
+        raise dry_run()
     return {"ShardIterator": seal(ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now))}
 
 
@@ -71,6 +73,8 @@ def get_records(account: Account, request: Request, now: float) -> Answer:
     shard = stream.shards.get(iterator.shard_id)
     if shard is None:
         raise shard_not_found(iterator.shard_id, stream.name, account.account_id)
+    if request.get("DryRun"):
+        raise dry_run()
     if not shard.read_quota.admit(now):
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
     records = shard.read(iterator.place, request.get("Limit", limits.GET_RECORDS), limits.GET_BYTES)

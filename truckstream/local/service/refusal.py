@@ -80,5 +80,9 @@ def not_readable(text: str) -> RefusedError:
     return RefusedError("SerializationException", text)
 
 
+def dry_run() -> RefusedError:
+    return RefusedError("DryRunOperationException", "The request would have succeeded, but DryRun was specified.")
+
+
 def unknown_operation() -> RefusedError:
     return RefusedError("UnknownOperationException", "")

@@ -127,7 +127,13 @@ REQUESTS: Final[dict[str, Shape]] = {
     "DescribeStream": _on_stream(Limit=Whole(1, 10_000), ExclusiveStartShardId=_SHARD_ID),
     "DescribeStreamSummary": _on_stream(),
     "GetRecords": Shape(
-        {"StreamARN": _ARN, "ShardIterator": Text(1, 512), "Limit": Whole(1, limits.GET_RECORDS)}, ("ShardIterator",)
+        {
+            "StreamARN": _ARN,
+            "ShardIterator": Text(1, 512),
+            "Limit": Whole(1, limits.GET_RECORDS),
+            "DryRun": Flag(),
+        },
+        ("ShardIterator",),
     ),
     "GetShardIterator": _on_stream(
         *("ShardId", "ShardIteratorType"),
@@ -135,6 +141,7 @@ REQUESTS: Final[dict[str, Shape]] = {
         ShardIteratorType=Text(choices=_ITERATOR_TYPES),
         StartingSequenceNumber=_SEQUENCE,
         Timestamp=Moment(),
+        DryRun=Flag(),
     ),
     "IncreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=Whole()),
     "ListShards": _on_stream(
@@ -155,8 +162,9 @@ REQUESTS: Final[dict[str, Shape]] = {
         PartitionKey=_KEY,
         ExplicitHashKey=_HASH_KEY,
         SequenceNumberForOrdering=_SEQUENCE,
+        DryRun=Flag(),
     ),
-    "PutRecords": _on_stream("Records", Records=Items(_ENTRY, 1, limits.PUT_RECORDS)),
+    "PutRecords": _on_stream("Records", Records=Items(_ENTRY, 1, limits.PUT_RECORDS), DryRun=Flag()),
     "RemoveTagsFromStream": _on_stream("TagKeys", TagKeys=Items(_TAG_KEY, 1, 50)),
     "SplitShard": _on_stream(
         *("ShardToSplit", "NewStartingHashKey"), ShardToSplit=_SHARD_ID, NewStartingHashKey=_HASH_KEY

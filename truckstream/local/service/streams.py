@@ -36,6 +36,8 @@ def create_stream(account: Account, request: Request, now: float) -> Answer:
         shard_count = limits.ON_DEMAND_SHARDS
     elif shard_count is None:
         raise invalid("ShardCount must be specified for a stream in PROVISIONED mode.")
+    if sum(stream.status(now) == "CREATING" for stream in account.streams(now)) >= limits.STREAMS_CREATING:
+        raise limit_exceeded(f"The account may have {limits.STREAMS_CREATING} streams in the CREATING state at a time.")
     tags = request.get("Tags", {})
     check_tags(name, account.account_id, tags)
     stream = account.create(name, shard_count, mode, now)

@@ -19,7 +19,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.local.service import limits, shapes
-from truckstream.local.service.refusal import RefusedError, invalid, not_valid, rate_exceeded, rate_exceeded_text
+from truckstream.local.service.refusal import (
+    RefusedError,
+    dry_run,
+    invalid,
+    not_valid,
+    rate_exceeded,
+    rate_exceeded_text,
+)
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -42,6 +49,8 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
         shapes.validate("PutRecords", request)  # a broken constraint is told before an unknown stream
         raise
     targets = _targets(stream, request, entries)
+    if request.get("DryRun"):
+        raise dry_run()
     arrival = stream.arrival(now)
     for shard in {shard for shard, _ in targets}:
         shard.write_quota.refill(now)
@@ -69,6 +78,8 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
     size = len(request["Data"]) + key_size
     if size > stream.max_record_bytes:
         raise not_valid([shapes.data_too_long(0, stream.max_record_bytes)])
+    if request.get("DryRun"):
+        raise dry_run()
     shard.write_quota.refill(now)
     if not shard.write_quota.take(size):
         shard.counts.records_throttled += 1
