@@ -99,6 +99,22 @@ async def test_what_cannot_be_answered_is_refused(target, content_type, body, st
     assert json.loads(said).items() >= answer.items()
 
 
+async def test_a_client_that_waits_to_be_asked_for_the_body_is_asked():
+    """As curl does with large bodies."""
+    async with (
+        LocalKinesis() as kinesis,
+        aiohttp.ClientSession() as session,
+        session.post(
+            kinesis.endpoint_url,
+            data=b"{}",
+            headers={"X-Amz-Target": "Kinesis_20131202.ListStreams", "Content-Type": JSON},
+            expect100=True,
+            timeout=aiohttp.ClientTimeout(5),
+        ) as answer,
+    ):
+        assert json.loads(await answer.read())["StreamNames"] == [kinesis.stream_name]
+
+
 async def test_a_body_over_the_limit_is_413():
     async with LocalKinesis() as kinesis:
         status, _, _ = await post(kinesis.endpoint_url, "Kinesis_20131202.PutRecords", b"x" * (16 * 2**20 + 1))

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from truckstream.errors import InvalidArgumentError, UsageError
-from truckstream.local import EventSourceMapping, LocalKinesis
+from truckstream.local import EventSourceMapping, LocalKinesis, RefusedError
 from truckstream.local.mapping.settings import PAYLOAD_BYTES
 
 
@@ -151,6 +151,20 @@ async def test_an_exception_brings_the_whole_batch_again(kinesis):
     async with EventSourceMapping(kinesis, handler, retry_base_in_seconds=0) as mapping:
         await mapping.drain(timeout=5)
     assert seen == [["a", "b"]] * 3
+
+
+async def test_a_function_that_cancels_itself_has_failed(kinesis):
+    handler = Recorder()
+
+    async def cancelling(event, context):
+        await handler(event, context)
+        if len(handler.batches) == 1:
+            raise asyncio.CancelledError
+
+    await put(kinesis, "a")
+    async with EventSourceMapping(kinesis, cancelling, retry_base_in_seconds=0) as mapping:
+        await mapping.drain(timeout=5)
+    assert handler.batches == [["a"], ["a"]]
 
 
 async def test_what_is_given_up_reaches_the_destination_as_the_services_document(kinesis):
@@ -308,6 +322,18 @@ async def test_a_drain_that_takes_too_long_says_what_is_left(kinesis):
             await mapping.drain(timeout=0.05)
 
 
+async def test_a_drain_ends_when_the_mapping_is_closed_meanwhile(kinesis):
+    async def handler(_event, _context):
+        raise ValueError("never")
+
+    await put(kinesis, "a")
+    async with EventSourceMapping(kinesis, handler) as mapping:
+        draining = asyncio.create_task(mapping.drain())
+        await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="closed while it was drained"):
+        await asyncio.wait_for(draining, 5)
+
+
 async def test_a_drain_waits_for_records_that_came_before_it_only(kinesis):
     """A producer that never stops does not keep it."""
     handler = Recorder()
@@ -338,6 +364,13 @@ async def test_an_error_of_the_destination_is_raised_where_it_is_seen(kinesis):
             await mapping.drain(timeout=5)
 
 
+async def test_a_mapping_whose_stream_is_deleted_says_so(kinesis):
+    with pytest.raises(RefusedError, match="Stream truck-sensor-stream under account 000000000000 not found"):
+        async with EventSourceMapping(kinesis, Recorder(), poll_interval_in_seconds=0.01):
+            await kinesis.call("DeleteStream", StreamName=kinesis.stream_name)
+            await asyncio.sleep(0.05)
+
+
 async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
     handler = Recorder()
     async with LocalKinesis(quotas=False) as kinesis:
@@ -364,6 +397,11 @@ async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(InvalidArgumentError):
         EventSourceMapping(LocalKinesis(), Recorder(), **settings)
+
+
+async def test_a_kinesis_of_another_process_has_no_mapping():
+    with pytest.raises(UsageError, match="not open in this process"):
+        await EventSourceMapping(LocalKinesis(own_process=True), Recorder()).__aenter__()
 
 
 def test_parallelization_is_refused_for_now():

@@ -70,10 +70,19 @@ class Invoker:
             self._thread.shutdown(wait=self._overdue is None or self._overdue.done())
 
     async def _call_async(self, make_event: Callable[[], dict[str, Any]], request_id: str) -> Any:
+        # In a task of its own: a function that cancels itself must not cancel the shard's task with it.
+        running = asyncio.ensure_future(self._handler(make_event(), self._context(request_id)))
+        running.add_done_callback(_retrieve)
         try:
-            async with asyncio.timeout(self._function.timeout):
-                return await self._handler(make_event(), self._context(request_id))
-        except Exception as error:
+            done, _ = await asyncio.wait([running], timeout=self._function.timeout)
+        finally:
+            running.cancel()
+        if not done:
+            await asyncio.wait([running])
+            raise self._timed_out(request_id)
+        try:
+            return running.result()
+        except (Exception, asyncio.CancelledError) as error:
             raise FunctionError(f"{request_id}: {error!r}") from error
 
     async def _call_in_thread(
@@ -93,7 +102,10 @@ class Invoker:
             return running.result()
         self._overdue = running
         running.add_done_callback(_retrieve)
-        raise FunctionError(f"{request_id}: Task timed out after {self._function.timeout:.2f} seconds")
+        raise self._timed_out(request_id)
+
+    def _timed_out(self, request_id: str) -> FunctionError:
+        return FunctionError(f"{request_id}: Task timed out after {self._function.timeout:.2f} seconds")
 
     def _context(self, request_id: str) -> LambdaContext:
         return LambdaContext(
@@ -107,6 +119,6 @@ class Invoker:
 
 
 def _retrieve(running: asyncio.Future[Any]) -> None:
-    """Nobody awaits a call that ran out of time; asyncio must not complain of its exception."""
+    """Nobody awaits a call that ran out of time, or was cancelled; asyncio must not complain of its exception."""
     if not running.cancelled():
         running.exception()

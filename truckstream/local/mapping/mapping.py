@@ -151,6 +151,7 @@ class EventSourceMapping:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._is_stopping = True
+        self._moved.set()
         self._wake_all()
         try:
             while self._tasks:
@@ -178,7 +179,7 @@ class EventSourceMapping:
 
         Raises:
             TimeoutError: the time is over; it says what is left. Nothing is lost by it.
-            UsageError: the mapping is not open.
+            UsageError: the mapping is not open, or was closed meanwhile.
         """
         if self._roster is None or self._is_stopping:
             raise UsageError("the event source mapping is not open")
@@ -189,9 +190,11 @@ class EventSourceMapping:
                 self._start_ready_shards()
                 self._wake_all()
                 while not self._has_reached(targets):
+                    self._raise_crash()
+                    if self._is_stopping:
+                        raise UsageError("the event source mapping was closed while it was drained")
                     self._moved.clear()
                     await self._moved.wait()
-                    self._raise_crash()
         except TimeoutError as error:
             raise TimeoutError(f"not drained within {timeout} s: {self!r}") from error
         finally:

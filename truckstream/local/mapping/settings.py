@@ -27,7 +27,7 @@ _RANGES: Final[tuple[tuple[str, float, float, bool], ...]] = (
     ("function_timeout_in_seconds", 0, 900, False),
     ("maximum_retry_attempts", 0, 10_000, True),
     ("maximum_record_age_in_seconds", 0, 604_800, True),  # the service's minimum is 60; a test need not wait so long
-    ("poll_interval_in_seconds", 0, 60, False),
+    ("poll_interval_in_seconds", 0.001, 60, False),
     ("retry_base_in_seconds", 0, 3_600, False),
     ("retry_limit_in_seconds", 0, 3_600, False),
     ("parallelization_factor", 1, 10, False),

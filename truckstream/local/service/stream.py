@@ -7,16 +7,13 @@ which the stream is UPDATING; `transition` shows that state to those who poll fo
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from truckstream.local.service import limits
 from truckstream.local.service.hashing import HashRange, even_ranges, hash_of
 from truckstream.local.service.shard import Shard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["Mode", "Status", "Stream"]
 
@@ -57,10 +54,9 @@ class Stream:
         self._arrival = 0.0
         self._made = 0
         # The open shards by their first hash key, and what was asked of them.
-        self._open: list[Shard] = []
-        self._starts: list[int] = []
+        self._open = [self._make(part, now) for part in even_ranges(shard_count)]
+        self._starts = [shard.hash_range.start for shard in self._open]
         self._routes: dict[str, tuple[Shard, int]] = {}
-        self._open_up([self._make(part, now) for part in even_ranges(shard_count)])
 
     def __repr__(self) -> str:
         return f"<Stream {self.name}: {len(self._open)} open of {len(self.shards)} shards>"
@@ -149,8 +145,7 @@ class Stream:
         """Replace `parent` by two shards, of which the second begins at `new_start`."""
         ranges = HashRange(parent.hash_range.start, new_start - 1), HashRange(new_start, parent.hash_range.end)
         low, high = (self._make(part, now, (parent,)) for part in ranges)
-        self._close((parent,), now)
-        self._open_up((low, high))
+        self._replace([parent], [low, high], now)
         return low, high
 
     def merge(self, parent: Shard, adjacent: Shard, now: float) -> Shard:
@@ -158,8 +153,7 @@ class Stream:
         start = min(parent.hash_range.start, adjacent.hash_range.start)
         end = max(parent.hash_range.end, adjacent.hash_range.end)
         child = self._make(HashRange(start, end), now, (parent, adjacent))
-        self._close((parent, adjacent), now)
-        self._open_up((child,))
+        self._replace(sorted((parent, adjacent), key=lambda shard: shard.hash_range), [child], now)
         return child
 
     def resize(self, count: int, now: float) -> None:
@@ -185,12 +179,15 @@ class Stream:
         self.shards[shard.shard_id] = shard
         return shard
 
-    def _close(self, parents: Iterable[Shard], now: float) -> None:
+    def _replace(self, parents: list[Shard], children: list[Shard], now: float) -> None:
+        """Close neighbours and open as many hash keys in their place, both in the order of the keys.
+
+        One slice, because a resize to thousands of shards does it thousands of times.
+        """
         for parent in parents:
             parent.close(now)
-            self._open.remove(parent)
-
-    def _open_up(self, children: Iterable[Shard]) -> None:
-        self._open = sorted([*self._open, *children], key=lambda shard: shard.hash_range.start)
-        self._starts = [shard.hash_range.start for shard in self._open]
+        first = bisect_left(self._starts, parents[0].hash_range.start)
+        place = slice(first, first + len(parents))
+        self._open[place] = children
+        self._starts[place] = [child.hash_range.start for child in children]
         self._routes = {}

@@ -4,13 +4,17 @@ A request is first judged as a whole (a record that breaks a rule refuses all of
 throttled for itself, in the order of the request: "A single record failure does not stop the processing of subsequent
 records."
 
-The tricks, each with what it saves a record (Python 3.11, 2026-11-23, 500 records of 498 bytes a request):
+Measured on 2026-11-23 (Python 3.11, one core, 500 records of 498 bytes a request): 2.5 µs of CPU a record from body
+to body, and 4.4 with aiohttp and the kernel around it, that is 200,000 records/s. Of the 2.5, decoding takes 0.7,
+routing 0.3, the quota 0.3, a sequence number's digits 0.15, the columns 0.2, encoding 0.05; the rest is the loop. The
+tricks, each with what it saves a record:
 
-- A key's shard and length are remembered by the stream: 0.03 µs against 0.9 (MD5, big integers, bisection). A key that
-  is remembered has been validated, so that a known key needs no other look either.
-- Whether a request keeps its constraints is asked in the pass that routes its records; only one that does not is
-  walked by `shapes.validate`, for its words.
-- `Data` comes as bytes (see `truckstream.local.codec`) and is stored as it is.
+- A key's shard and length are remembered by the stream: 0.03 µs against 2 to 3 (validation, MD5, big integers,
+  bisection). A key that is remembered has been validated, so that a known key needs no other look either.
+- Whether a request keeps its constraints is asked in the pass that routes its records: 0.1 µs. Only a request that
+  does not is walked by `shapes.validate`, for its words: 4 µs.
+- `Data` comes as bytes (see `truckstream.local.protocol`) and is stored as it is: no base64 in Python, which alone
+  would be 1.3 µs.
 """
 
 from __future__ import annotations
