@@ -365,10 +365,11 @@ async def test_an_error_of_the_destination_is_raised_where_it_is_seen(kinesis):
 
 
 async def test_a_mapping_whose_stream_is_deleted_says_so(kinesis):
+    mapping = await EventSourceMapping(kinesis, Recorder(), poll_interval_in_seconds=0.01).__aenter__()
+    await kinesis.call("DeleteStream", StreamName=kinesis.stream_name)
+    await asyncio.sleep(0.05)
     with pytest.raises(RefusedError, match="Stream truck-sensor-stream under account 000000000000 not found"):
-        async with EventSourceMapping(kinesis, Recorder(), poll_interval_in_seconds=0.01):
-            await kinesis.call("DeleteStream", StreamName=kinesis.stream_name)
-            await asyncio.sleep(0.05)
+        await mapping.__aexit__(None, None, None)
 
 
 async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
