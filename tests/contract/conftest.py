@@ -1,6 +1,5 @@
 """Every case runs against every server; what a server is known to do otherwise is expected to fail, strictly."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from botocore.exceptions import ClientError, HTTPClientError, ParamValidationErr
 from botocore.parsers import ResponseParserError
 
 from tests.contract import servers
-from tests.contract.differences import BREAKS_THE_MODEL, TOO_SLOW, reason_of
+from tests.contract.differences import reason_of
 from tests.contract.support import Streams, kinesis_client
 
 HERE = Path(__file__).parent
@@ -35,18 +34,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent != HERE or "server" not in getattr(getattr(item, "callspec", None), "params", {}):
             continue
-        server, case = item.callspec.params["server"], case_of(item)
-        if (slow := TOO_SLOW.get((server, case))) and not os.environ.get("CONTRACT_ALL"):
-            item.add_marker(pytest.mark.skip(reason=f"{slow}; CONTRACT_ALL=1 runs it"))
-        reason = reason_of(server, case)
+        reason = reason_of(item.callspec.params["server"], case_of(item))
         if reason is not None:
             item.add_marker(pytest.mark.xfail(strict=True, raises=SHOWN_BY, reason=reason))
-
-
-def pytest_runtest_makereport(item, call):
-    """After a lost connection or no answer within the timeout, the next case gets a server that is new."""
-    if call.excinfo is not None and isinstance(call.excinfo.value, HTTPClientError) and "server" in item.fixturenames:
-        item.funcargs["server"].end()
 
 
 @pytest.fixture(scope="session", params=list(servers.TITLES))
@@ -62,28 +52,18 @@ def kinesis(server):
             patch.delenv(name, raising=False)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             patch.setenv(name, "/dev/null")
-        client = kinesis_client(server.endpoint_url, known_breaks=BREAKS_THE_MODEL.get(server.name, ()))
+        client = kinesis_client(server.endpoint_url)
     yield client
     client.close()
 
 
 @pytest.fixture(scope="session")
-def all_streams(kinesis):
+def _streams(kinesis):
     return Streams(kinesis)
 
 
-@pytest.fixture(autouse=True)
-def _alive(request):
-    """A server that the last case ended is started again, so that one difference is counted once."""
-    if "server" in request.fixturenames and request.getfixturevalue("server").start():
-        request.getfixturevalue("all_streams").forget()
-
-
 @pytest.fixture
-def stream(all_streams, server):
+def stream(_streams):
     """`stream(shards=1)` is the name of a fresh ACTIVE stream; `stream.new_name()` the name of none."""
-    yield all_streams
-    try:
-        all_streams.delete_taken()
-    except HTTPClientError:
-        server.end()
+    yield _streams
+    _streams.delete_taken()
