@@ -111,6 +111,15 @@ async def test_without_a_drain_the_window_decides(kinesis):
     assert handler.batches == [["a"]]
 
 
+async def test_an_open_shard_is_read_on_after_its_tip_was_reached(kinesis):
+    handler = Recorder()
+    async with EventSourceMapping(kinesis, handler) as mapping:
+        for name in "abc":
+            await put(kinesis, name)
+            await mapping.drain(timeout=5)
+    assert handler.batches == [["a"], ["b"], ["c"]]
+
+
 async def test_latest_begins_with_the_next_record(kinesis):
     handler = Recorder()
     await put(kinesis, "before")

@@ -1,8 +1,10 @@
 """The pilot's decisions, as stories with literal times."""
 
+import msgspec
 import pytest
 
-from tests.local.support import FAILED, SUCCEEDED, Flight, progressed
+from tests.local.support import EVENTS, FAILED, SUCCEEDED, T0, Flight, progressed
+from truckstream.local.mapping.settings import PAYLOAD_BYTES
 
 
 def test_a_full_batch_flies_at_once():
@@ -66,6 +68,18 @@ def test_six_megabytes_end_a_batch():
     flight.settle(0, SUCCEEDED)
     assert flight.batch(0) is None  # 13 wait for their window
     assert len(flight.batch(5)) == 13
+
+
+@pytest.mark.parametrize("size", [40_000, 100_000, 300_000, 1_000_000])
+def test_an_event_is_as_full_as_six_megabytes_allow(size):
+    flight = Flight(batch_size=1_000)
+    for start in range(0, 200, 10):
+        flight.put(0, *map(str, range(start, start + 10)), size=size)
+    flight.poll(0)
+    records = flight.pilot.next_batch(T0)
+    one_more = [*records, records[0]]
+    full, over = (len(msgspec.json.encode(EVENTS.make(each))) for each in (records, one_more))
+    assert full <= PAYLOAD_BYTES < over
 
 
 def test_a_closed_shards_last_records_wait_for_nothing():
