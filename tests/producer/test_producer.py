@@ -246,6 +246,22 @@ async def test_close_with_a_timeout_resolves_every_delivery():
 
 
 @on_virtual_time
+async def test_a_second_close_waits_for_the_first():
+    client = Client()
+    client.latency = 5.0
+    producer = Producer(client)
+    await producer.open()
+    delivery = await producer.put(b"a", KEY)
+    closing = asyncio.create_task(producer.close())
+    await asyncio.sleep(1.0)
+    await producer.close()
+    assert delivery.result()
+    assert client.closed
+    assert (await closing).acked == 1
+    await producer.close()
+
+
+@on_virtual_time
 async def test_cancelling_close_gives_up_the_rest_at_once():
     client = Client()
     client.latency = 1_000.0

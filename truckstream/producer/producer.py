@@ -135,6 +135,7 @@ class Producer:
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
         self._opened = False
         self._closed = False
+        self._disconnected = asyncio.Event()
         # Who waits, and for what.
         self._room_waiters: deque[_RoomWaiter] = deque()
         self._flush_waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -178,18 +179,21 @@ class Producer:
             await self._learn_the_stream()
         except BaseException:
             self._closed = True
-            await self._client.close()
+            await self._disconnect()
             raise
 
     async def close(self, timeout: float | None = None) -> ProducerStats:  # noqa: ASYNC109 - a bound on draining
-        """Send what is buffered, wait for the outcomes, and disconnect. May be called again.
+        """Send what is buffered, wait for the outcomes, and disconnect. Another call waits for the first one's end.
 
         Every Delivery is resolved when this returns: acknowledged, failed, or unknown. Records put so far get until
         their `delivery_timeout`, or `timeout` seconds from now if that is sooner. If the wait is cancelled the rest
         is given up at once.
         """
-        if not self._opened or self._closed:
+        if not self._opened:
             self._closed = True
+            return self.stats
+        if self._closed:
+            await self._disconnected.wait()  # by whoever closes it
             return self.stats
         self._closed = True
         self._refuse_room()
@@ -230,7 +234,10 @@ class Producer:
         if self._timer:
             self._timer.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.close()
+        try:
+            await self._client.close()
+        finally:
+            self._disconnected.set()
 
     def __del__(self) -> None:
         if getattr(self, "_opened", False) and not self._closed:
