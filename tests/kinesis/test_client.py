@@ -8,6 +8,7 @@ import pytest
 
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.client import AiobotocoreClient
+from truckstream.kinesis.encoding import encode_record, encode_tail
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.producer import Producer
 
@@ -16,7 +17,7 @@ ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
 
 class Record:
     def __init__(self, data, partition_key="TRUCK_001", explicit_hash_key=None):
-        self.data, self.partition_key, self.explicit_hash_key = data, partition_key, explicit_hash_key
+        self.piece = encode_record(data, encode_tail(partition_key, explicit_hash_key))
 
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")

@@ -1,6 +1,7 @@
 """A core with literal times, and a service of plain Python that stores what it is given."""
 
 from truckstream.kinesis.client import RecordAnswer
+from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shards import Shard, ShardMap, hash_key_of
 from truckstream.producer.entry import Entry
@@ -43,9 +44,10 @@ def throttled():
 
 def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     """Put one record into a core, as the shell does it."""
-    outbox, key_size = core.route(key, explicit_hash_key)
-    entry = Entry(data, key, explicit_hash_key, size=len(data) + key_size, outbox=outbox)
-    core.check_size(entry.size, entry.cost)
+    outbox, key_size, tail = core.route(key, explicit_hash_key)
+    size = len(data) + key_size
+    core.check_size(size)
+    entry = Entry(encode_record(data, tail), key, explicit_hash_key, size=size, outbox=outbox)
     assert core.reserve(entry.cost)
     core.put(entry, now)
     return entry

@@ -16,7 +16,7 @@ from truckstream.errors import (
     StreamNotFoundError,
 )
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES
+from truckstream.producer.entry import largest_size
 
 
 def failure(kind, code="SomeException", message="the service's words"):
@@ -367,8 +367,8 @@ def test_a_record_over_the_streams_limit_names_both_numbers(make_core):
 
 def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
     core = make_core(buffer_bytes=1_000)
-    with pytest.raises(RecordTooLargeError, match="the buffer's room"):
-        put(core, bytes(1_000 - ENTRY_OVERHEAD_BYTES), 0.0)
-    assert put(core, bytes(1_000 - ENTRY_OVERHEAD_BYTES - 9), 0.0)
+    with pytest.raises(RecordTooLargeError, match="the buffer's room is 450 bytes"):
+        put(core, bytes(largest_size(1_000) - 8), 0.0)
+    assert put(core, bytes(largest_size(1_000) - 9), 0.0)
     assert core.free_bytes == 0
     assert not core.reserve(1)

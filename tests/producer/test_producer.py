@@ -21,7 +21,7 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer import Producer
-from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES
+from truckstream.producer.entry import cost_of
 
 KEY = "TRUCK_001"
 
@@ -115,7 +115,7 @@ async def test_leaving_under_throttling_acknowledges_every_record():
 
 @on_virtual_time
 async def test_put_waits_for_room_first_come_first_served():
-    cost = 1 + len(KEY) + ENTRY_OVERHEAD_BYTES
+    cost = cost_of(1 + len(KEY))
     client = Client()
     async with Producer(client, buffer_bytes=2 * cost, linger=0.0) as producer:
         finished = []
@@ -135,7 +135,7 @@ async def test_put_waits_for_room_first_come_first_served():
 
 @on_virtual_time
 async def test_a_cancelled_put_was_not_accepted_and_gives_its_place_to_the_next():
-    cost = 1 + len(KEY) + ENTRY_OVERHEAD_BYTES
+    cost = cost_of(1 + len(KEY))
     client = Client()
     async with Producer(client, buffer_bytes=cost) as producer:
         await producer.put(b"a", KEY)
@@ -151,7 +151,7 @@ async def test_a_cancelled_put_was_not_accepted_and_gives_its_place_to_the_next(
 
 @on_virtual_time
 async def test_a_put_cancelled_in_the_turn_that_grants_it_room_gives_the_room_back():
-    cost = 1 + len(KEY) + ENTRY_OVERHEAD_BYTES
+    cost = cost_of(1 + len(KEY))
     async with Producer(Client(), buffer_bytes=cost) as producer:
         first = await producer.put(b"a", KEY)
         waiting = asyncio.create_task(producer.put(b"b", KEY))
@@ -164,7 +164,7 @@ async def test_a_put_cancelled_in_the_turn_that_grants_it_room_gives_the_room_ba
 
 @on_virtual_time
 async def test_try_put_refuses_when_full_and_does_not_overtake():
-    cost = 1 + len(KEY) + ENTRY_OVERHEAD_BYTES
+    cost = cost_of(1 + len(KEY))
     async with Producer(Client(), buffer_bytes=2 * cost) as producer:
         producer.try_put(b"a", KEY)
         large = asyncio.create_task(producer.put(b"b" * 300, KEY))
@@ -295,7 +295,7 @@ async def test_cancelling_the_body_drains_before_it_leaves():
 
 @on_virtual_time
 async def test_put_waiting_for_room_is_told_when_the_producer_closes():
-    cost = 1 + len(KEY) + ENTRY_OVERHEAD_BYTES
+    cost = cost_of(1 + len(KEY))
     producer = Producer(Client(), buffer_bytes=cost)
     await producer.open()
     await producer.put(b"a", KEY)

@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from pybase64 import b64decode
 
 from truckstream.errors import ConfigurationError
+from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES, KIB
 from truckstream.kinesis.shards import Shard
@@ -29,9 +31,8 @@ __all__ = ["AiobotocoreClient", "PutRecord", "RecordAnswer", "StreamClient"]
 class PutRecord(Protocol):
     """What a client reads of a record that it sends."""
 
-    data: bytes
-    partition_key: str
-    explicit_hash_key: str | None
+    #: The record as it stands in a body, made by `truckstream.kinesis.encoding.encode_record`.
+    piece: bytes
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
@@ -123,9 +124,10 @@ class AiobotocoreClient:
             raise ConfigurationError("region_name", "is not set", hint) from error
 
     async def put_records(self, records: Sequence[PutRecord]) -> Sequence[RecordAnswer]:
-        answer = await _attempt(
-            self._client.put_records(**self._stream, Records=[_entry(record) for record in records])
-        )
+        body = msgspec.json.decode(encode_body(self._stream, [record.piece for record in records]))
+        for record in body["Records"]:
+            record["Data"] = b64decode(record["Data"])
+        answer = await _attempt(self._client.put_records(**body))
         return [
             RecordAnswer(
                 shard_id=item.get("ShardId"),
@@ -153,13 +155,6 @@ class AiobotocoreClient:
     async def close(self) -> None:
         self._client = None
         await self._resources.aclose()
-
-
-def _entry(record: PutRecord) -> dict[str, object]:
-    entry: dict[str, object] = {"Data": record.data, "PartitionKey": record.partition_key}
-    if record.explicit_hash_key is not None:
-        entry["ExplicitHashKey"] = record.explicit_hash_key
-    return entry
 
 
 def _shard(item: dict[str, Any]) -> Shard:

@@ -18,7 +18,7 @@ import itertools
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.errors import (
     DeliveryError,
@@ -29,9 +29,11 @@ from truckstream.errors import (
     ServiceError,
     TruckstreamError,
 )
+from truckstream.kinesis.encoding import encode_tail
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES, MAX_BYTES_PER_REQUEST, MAX_RECORDS_PER_REQUEST
 from truckstream.kinesis.shards import Shard, ShardMap, check_partition_key, hash_key_of, parse_hash_key
+from truckstream.producer.entry import cost_of, largest_size
 from truckstream.producer.outbox import Outbox
 from truckstream.producer.pacing import ShardPace
 from truckstream.producer.retry import Backoff
@@ -67,6 +69,16 @@ class ProducerOptions:
     pacing: bool = True
     max_batch_records: int = MAX_RECORDS_PER_REQUEST
     max_batch_bytes: int = MAX_BYTES_PER_REQUEST
+
+
+class Route(NamedTuple):
+    """Where a record goes by its keys, and what the keys add to it."""
+
+    outbox: Outbox
+    #: The partition key's bytes, as the service counts them.
+    key_size: int
+    #: The end of the record's piece.
+    tail: bytes
 
 
 class Request:
@@ -131,7 +143,7 @@ class ProducerCore:
         self._in_flight: set[Request] = set()
         # Where keys go.
         self._map = ShardMap(())
-        self._routes: dict[str, tuple[Outbox, int]] = {}
+        self._routes: dict[str, Route] = {}
         self._refresh = _MapRefresh()
         # Flushing: an entry belongs to the epoch in which it was put; a flush ends an epoch.
         self._epoch = 1
@@ -145,34 +157,36 @@ class ProducerCore:
 
     # --- Records come in --------------------------------------------------------------------------
 
-    def route(self, partition_key: str, explicit_hash_key: str | None) -> tuple[Outbox, int]:
-        """The outbox for a key, and the key's bytes as the service counts them.
+    def route(self, partition_key: str, explicit_hash_key: str | None) -> Route:
+        """What the keys of a record say of it.
 
         Raises:
             InvalidArgumentError: one of the keys breaks the service's rules.
         """
         if explicit_hash_key is not None:
-            return self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
+            outbox, size = self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
+            return Route(outbox, size, encode_tail(partition_key, explicit_hash_key))
         route = self._routes.get(partition_key)
         if route is None:
             encoded = check_partition_key(partition_key)
             if len(self._routes) >= MAX_REMEMBERED_ROUTES:
                 self._routes.clear()
-            route = self._routes[partition_key] = (self._outbox_of(hash_key_of(encoded)), len(encoded))
+            route = Route(self._outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
+            self._routes[partition_key] = route
         return route
 
-    def check_size(self, size: int, cost: int) -> None:
+    def check_size(self, size: int) -> None:
         """Refuse a record that can never be sent.
 
         Raises:
-            RecordTooLargeError: `size` is over the stream's limit or a request's, or `cost` over the whole buffer.
+            RecordTooLargeError: `size` is over the stream's limit or a request's, or takes more than the buffer.
         """
         if size > self.max_record_bytes:
             raise RecordTooLargeError(size, self.max_record_bytes, "the stream's limit")
         if size > self.options.max_batch_bytes:
             raise RecordTooLargeError(size, self.options.max_batch_bytes, "the limit of a request")
-        if cost > self.options.buffer_bytes:
-            raise RecordTooLargeError(size, self.options.buffer_bytes - (cost - size), "the buffer's room")
+        if cost_of(size) > self.options.buffer_bytes:
+            raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes), "the buffer's room")
 
     def reserve(self, cost: int) -> bool:
         """Take `cost` bytes of the budget, if they are free."""
@@ -192,7 +206,7 @@ class ProducerCore:
     def put(self, entry: Entry, now: float) -> None:
         """Accept `entry`, whose cost is reserved."""
         if entry.outbox is not self._outboxes.get(entry.outbox.shard_id, self._unrouted):
-            entry.outbox, _ = self.route(entry.partition_key, entry.explicit_hash_key)  # resharded while it waited
+            entry.outbox = self.route(entry.partition_key, entry.explicit_hash_key).outbox  # resharded while it waited
         outbox = entry.outbox
         entry.epoch = self._epoch
         entry.linger_until = now + self.options.linger
@@ -447,7 +461,7 @@ class ProducerCore:
 
     def _route_again(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            entry.outbox, _ = self.route(entry.partition_key, entry.explicit_hash_key)
+            entry.outbox = self.route(entry.partition_key, entry.explicit_hash_key).outbox
             entry.outbox.append(entry)
 
     # --- Flushing and the end ---------------------------------------------------------------------

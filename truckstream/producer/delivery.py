@@ -93,4 +93,4 @@ class Delivery(Entry):
 
     def __repr__(self) -> str:
         state = "acknowledged" if self.answer else repr(self.error) if self.error else "under way"
-        return f"<Delivery of {len(self.data)} bytes for {self.partition_key!r}: {state}, {self.attempts} attempts>"
+        return f"<Delivery of {self.size} bytes for {self.partition_key!r}: {state}, {self.attempts} attempts>"

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from truckstream.kinesis.encoding import decode_data, encoded_size
+
 if TYPE_CHECKING:
     from truckstream.errors import TruckstreamError
     from truckstream.kinesis.client import RecordAnswer
     from truckstream.producer.outbox import Outbox
 
-__all__ = ["ENTRY_OVERHEAD_BYTES", "Entry"]
+__all__ = ["ENTRY_OVERHEAD_BYTES", "Entry", "cost_of", "largest_size"]
 
-#: What a record costs beside its data and key: this object (about 200 bytes), the data's object header (33), its
-#: places in queues and requests, and the client's copy of the fields while it is under way. Measured with
-#: tracemalloc over 100,000 buffered records of 498 bytes, Python 3.11: 260 bytes a record, and room to spare.
+#: What a record costs beside its piece: this object (about 200 bytes), the piece's object header (33), and its
+#: places in queues and requests. Measured with tracemalloc over 100,000 buffered records of 498 bytes, Python 3.11:
+#: 260 bytes a record, and room to spare.
 ENTRY_OVERHEAD_BYTES = 400
+
+
+def cost_of(size: int) -> int:
+    """Bytes of the buffer's budget that a record takes whose data and key have `size` bytes: it is kept encoded."""
+    return encoded_size(size) + ENTRY_OVERHEAD_BYTES
+
+
+def largest_size(cost: int) -> int:
+    """The largest record, data and key together, that takes no more than `cost` bytes."""
+    return max(0, (3 * (cost - ENTRY_OVERHEAD_BYTES) + 2) // 4)
 
 
 class Entry:
@@ -28,7 +40,6 @@ class Entry:
         "answer",
         "attempts",
         "cost",
-        "data",
         "deadline",
         "epoch",
         "error",
@@ -37,25 +48,27 @@ class Entry:
         "maybe_duplicate",
         "outbox",
         "partition_key",
+        "piece",
         "size",
     )
 
     def __init__(
         self,
-        data: bytes,
+        piece: bytes,
         partition_key: str,
         explicit_hash_key: str | None,
         *,
         size: int,
         outbox: Outbox,
     ) -> None:
-        self.data = data
+        #: The record as it stands in a request's body; a retry sends the same.
+        self.piece = piece
         self.partition_key = partition_key
         self.explicit_hash_key = explicit_hash_key
         #: Bytes of data and key, as the service counts them.
         self.size = size
         #: Bytes of the buffer's budget, held until the outcome.
-        self.cost = size + ENTRY_OVERHEAD_BYTES
+        self.cost = cost_of(size)
         self.outbox = outbox
         # Set by `put`: when it need not wait for company any more, when it is given up, and what flush ends with it.
         self.linger_until = 0.0
@@ -68,6 +81,11 @@ class Entry:
         # The outcome: at most one of the two is ever set, and only once.
         self.answer: RecordAnswer | None = None
         self.error: TruckstreamError | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The record's data, decoded again at each call."""
+        return decode_data(self.piece)
 
     @property
     def settled(self) -> bool:
