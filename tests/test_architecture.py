@@ -25,8 +25,9 @@ ALLOWED = {
     "local": {"errors"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulate": {"producer", "kinesis", "fleet", "errors"},
+    "cloud": {"config", "errors", "truckstream"},
     "handler": {"batcher", "record", "errors"},
-    "cli": {"demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
+    "cli": {"cloud", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
     # Names for the reader of a type only: nothing loads before it is used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
@@ -38,6 +39,7 @@ SHELLS = {
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),
     "truckstream/local/mapping": {"context", "invoker", "mapping"},
+    "truckstream/cloud": {"package"},
     "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
 }
 CORES = [

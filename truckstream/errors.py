@@ -23,6 +23,7 @@ __all__ = [
     "DeliveryUnknownError",
     "InvalidArgumentError",
     "InvalidRecordError",
+    "PackageError",
     "ProducerClosedError",
     "RecordTooLargeError",
     "ServiceError",
@@ -83,6 +84,10 @@ class ConfigurationError(UsageError, ValueError):
         self.setting = setting
         self.problem = problem
         self.hint = hint
+
+
+class PackageError(UsageError):
+    """The function's zip cannot be built: a wheel is missing for its platform, or it would be too large."""
 
 
 class RecordTooLargeError(UsageError, ValueError):

@@ -1,0 +1,1 @@
+"""The pipeline on AWS: packaged, deployed, watched, scaled and removed."""

@@ -1,0 +1,139 @@
+"""The function's zip: the same files give the same bytes, whoever builds it and when.
+
+Entries are sorted, have one date, one mode and one way of compression, and nothing that an installer notes about itself
+goes in. What remains is zlib, whose versions may compress differently: so what is deployed is named after `digest`,
+that of the contents, and the same contents keep their name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from truckstream.errors import PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["MAX_ZIP_BYTES", "Archive", "Part", "is_noise", "pack"]
+
+#: Lambda takes 50 MB directly. 15 MB are what the function is held to: it has no other use for more than a stray wheel.
+MAX_ZIP_BYTES: Final = 15_000_000
+
+#: The first moment that a zip can name.
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+#: A regular file that everybody may read: Lambda runs the function as a user of its own.
+_MODE: Final = 0o100644 << 16
+_UNIX: Final = 3
+
+#: What a wheel or its installer brings and no function reads. Licences, METADATA and SBOMs stay: the first must, the
+#: second says the version, the third is what vulnerability scanners look for.
+_NOISE: Final = re.compile(
+    r"""
+    (.*/)?__pycache__/.* | .*\.py[cdo] | .*\.pyi | (.*/)?py\.typed | (bin|Scripts)/.* | \.lock
+    | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|WHEEL|direct_url\.json|top_level\.txt|entry_points\.txt|uv_.*)
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one package brings. `bytes` unpacked, `zipped_bytes` in the zip."""
+
+    name: str
+    version: str | None
+    files: int
+    bytes: int
+    zipped_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A function's zip and what is in it."""
+
+    content: bytes
+    #: SHA-256 of the contents, names included, in hexadecimal: the same whatever zlib made of them.
+    digest: str
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the zip."""
+        return len(self.content)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the zip itself, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def unpacked_size(self) -> int:
+        """Bytes of the contents."""
+        return sum(part.bytes for part in self.parts)
+
+    def facts(self) -> dict[str, object]:
+        """All of it but the bytes, for a program to read."""
+        sizes = {"size": self.size, "unpacked_size": self.unpacked_size}
+        return {**sizes, "digest": self.digest, "sha256": self.sha256, "parts": self.parts}
+
+
+def is_noise(name: str) -> bool:
+    """True for a file that the function does not need."""
+    return _NOISE.fullmatch(name) is not None
+
+
+def pack(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Archive:
+    """Zip `files`, content by path.
+
+    Args:
+        files: what goes in, noise left out.
+        versions: version by package, for the account of parts.
+
+    Raises:
+        PackageError: the zip is larger than the function should be.
+    """
+    content = _zip(files)
+    if len(content) > MAX_ZIP_BYTES:
+        raise PackageError(f"the zip has {len(content):,} bytes; the function's limit is {MAX_ZIP_BYTES:,}")
+    return Archive(content, _digest(files), tuple(_parts(content, versions)))
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.create_system, entry.external_attr = _UNIX, _MODE
+            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+    return buffer.getvalue()
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        whole.update(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def _parts(content: bytes, versions: Mapping[str, str]) -> Iterable[Part]:
+    count, size, zipped = Counter[str](), Counter[str](), Counter[str]()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for entry in archive.infolist():
+            package = _package_of(entry.filename)
+            count[package] += 1
+            size[package] += entry.file_size
+            zipped[package] += entry.compress_size
+    for name in sorted(count):
+        yield Part(name, versions.get(name), count[name], size[name], zipped[name])
+
+
+def _package_of(name: str) -> str:
+    """A package and its dist-info are one part."""
+    top = name.partition("/")[0]
+    return top.partition("-")[0] if top.endswith(".dist-info") else top.removesuffix(".py")
