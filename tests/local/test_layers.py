@@ -39,10 +39,8 @@ MODEL = get_session().get_service_model("kinesis")
 #: What the model has and this service does not, with the reason.
 LEFT_OUT = {
     "StreamId": "not implemented by the service either",
-    "WarmThroughputMiBps": "on-demand throughput is not modelled",
-    "RecordDistributionStrategy": "on-demand streams distribute by key here",
 }
-#: The model no longer requires it, because a stream that distributes by itself needs none. Those here do not.
+#: The model no longer requires it, because a stream that distributes by itself needs none; see `shapes.validate`.
 STRICTER = {"PartitionKey"}
 KINDS = {
     Text: "string",

@@ -6,7 +6,9 @@ import re
 from typing import Any, Final
 
 from truckstream.local.service import limits
-from truckstream.local.service.refusal import invalid, stream_busy, stream_not_found, too_many_shards
+from truckstream.local.service.commitment import Commitment
+from truckstream.local.service.consumers import Consumer, consumer_of_arn
+from truckstream.local.service.refusal import consumer_busy, invalid, stream_busy, stream_not_found, too_many_shards
 from truckstream.local.service.stream import Mode, Stream
 
 __all__ = ["Account", "Answer", "Request"]
@@ -43,6 +45,7 @@ class Account:
         self.limited = limited
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
+        self.commitment = Commitment()
         self._streams: dict[str, Stream] = {}
 
     def streams(self, now: float) -> list[Stream]:
@@ -58,6 +61,10 @@ class Account:
         stream.transition("CREATING", now + self.transition_seconds)
         self._streams[name] = stream
         return stream
+
+    def has_advantage(self, stream: Stream, now: float) -> bool:
+        """Whether `stream` is what the documentation calls "On-demand Advantage"."""
+        return stream.mode == "ON_DEMAND" and self.commitment.is_on(now)
 
     def open_shard_count(self, now: float) -> int:
         return sum(len(stream.open_shards) for stream in self.streams(now))
@@ -107,6 +114,24 @@ class Account:
     def changing(self, stream: Stream, now: float) -> None:
         """`stream` was changed: it is UPDATING for a while."""
         stream.transition("UPDATING", now + self.transition_seconds)
+
+    def resource(self, arn: str, now: float) -> Stream | Consumer:
+        """The stream or the consumer of this ARN, in whatever state."""
+        if "/consumer/" in arn:
+            return consumer_of_arn(self, arn, now)[1]
+        return self.named({"StreamARN": arn}, now)
+
+    def changeable_resource(self, arn: str, now: float) -> Stream | Consumer:
+        """The stream of this ARN, if it is ACTIVE, or the consumer, if it is not on its way out.
+
+        A consumer takes tags while it is CREATING: "Tags will take effect from the CREATING status of the consumer".
+        """
+        resource = self.resource(arn, now)
+        if isinstance(resource, Consumer):
+            if resource.status(now) == "DELETING":
+                raise consumer_busy(arn, "DELETING")
+            return resource
+        return self.changeable({"StreamARN": arn}, now)
 
     def _name_in(self, request: Request) -> tuple[str, str]:
         name, arn = request.get("StreamName"), request.get("StreamARN")

@@ -58,6 +58,16 @@ RESIZES_A_DAY: Final = 10
 RESIZE_SHARDS: Final = 10_000
 #: QUOTAS: a new on-demand stream takes 4 MB/s, which four shards do.
 ON_DEMAND_SHARDS: Final = 4
+#: "By default, you cannot [...] scale to more than 10 GiBps for an on-demand stream" (API, UpdateStreamWarmThroughput).
+WARM_MIB: Final = 10_240
+#: QUOTAS: "For each data stream [...] you can switch between on-demand and provisioned twice within 24 hours."
+MODE_CHANGES_A_DAY: Final = 2
+#: "You can successfully apply a new [...] key 25 times in a rolling 24-hour period", and disable it as often.
+ENCRYPTION_CHANGES_A_DAY: Final = 25
+#: "With On-demand Advantage streams, you can register up to 50 consumers per stream [...]. With On-demand Standard and
+#: Provisioned streams, [...] up to 20" (API, RegisterStreamConsumer). Advantage is an account's billing commitment.
+CONSUMERS: Final = 20
+CONSUMERS_ADVANTAGE: Final = 50
 
 # --- One account (QUOTAS) -------------------------------------------------------------------------
 
@@ -66,6 +76,8 @@ ACCOUNT_SHARDS: Final = 20_000
 ON_DEMAND_STREAMS: Final = 50
 #: "[No] more than five streams in the CREATING state at any point in time" (API, CreateStream).
 STREAMS_CREATING: Final = 5
+#: "[No] more than 5 consumers in a CREATING status at the same time" (API, RegisterStreamConsumer).
+CONSUMERS_CREATING: Final = 5
 
 # --- Pages (API) ---------------------------------------------------------------------------------
 
@@ -75,3 +87,5 @@ LIST_SHARDS: Final = 1_000
 DESCRIBE_SHARDS: Final = 100
 #: ListStreams: "The default value is 100."
 LIST_STREAMS: Final = 100
+#: ListStreamConsumers: "The default value is 100."
+LIST_CONSUMERS: Final = 100

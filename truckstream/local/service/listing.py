@@ -55,8 +55,7 @@ def _start(account: Account, request: Request, now: float) -> tuple[Stream, str,
     if "StreamName" not in request and "StreamARN" not in request:
         raise invalid("Either NextToken or StreamName should be provided.")  # [rec]
     stream = account.named(request, now)
-    # Whole seconds: SDKs cut a timestamp off there when they send it back.
-    if int(request.get("StreamCreationTimestamp", stream.created_at)) != int(stream.created_at):
+    if not stream.was_created_at(request.get("StreamCreationTimestamp")):
         raise stream_not_found(stream.name, account.account_id)
     return stream, request.get("ExclusiveStartShardId", ""), request.get("ShardFilter")
 

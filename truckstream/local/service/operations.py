@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from truckstream.local.service import listing, read, reshard, settings, shapes, streams, write
+from truckstream.local.service import (
+    capacity,
+    commitment,
+    consumers,
+    listing,
+    monitoring,
+    policies,
+    read,
+    reshard,
+    settings,
+    shapes,
+    streams,
+    tags,
+    write,
+)
 from truckstream.local.service.account import Account, Answer, Request
 from truckstream.local.service.refusal import unknown_operation
 
@@ -20,27 +34,45 @@ Operation = Callable[[Account, Request, float], Answer]
 
 #: Every operation that this service has, by its name in X-Amz-Target.
 OPERATIONS: Final[dict[str, Operation]] = {
-    "AddTagsToStream": settings.add_tags_to_stream,
+    "AddTagsToStream": tags.add_tags_to_stream,
     "CreateStream": streams.create_stream,
     "DecreaseStreamRetentionPeriod": settings.decrease_retention,
+    "DeleteResourcePolicy": policies.delete_resource_policy,
     "DeleteStream": streams.delete_stream,
+    "DeregisterStreamConsumer": consumers.deregister_stream_consumer,
+    "DescribeAccountSettings": commitment.describe_account_settings,
     "DescribeLimits": streams.describe_limits,
     "DescribeStream": streams.describe_stream,
+    "DescribeStreamConsumer": consumers.describe_stream_consumer,
     "DescribeStreamSummary": streams.describe_stream_summary,
+    "DisableEnhancedMonitoring": monitoring.disable_enhanced_monitoring,
+    "EnableEnhancedMonitoring": monitoring.enable_enhanced_monitoring,
     "GetRecords": read.get_records,
+    "GetResourcePolicy": policies.get_resource_policy,
     "GetShardIterator": read.get_shard_iterator,
     "IncreaseStreamRetentionPeriod": settings.increase_retention,
     "ListShards": listing.list_shards,
+    "ListStreamConsumers": consumers.list_stream_consumers,
     "ListStreams": streams.list_streams,
-    "ListTagsForStream": settings.list_tags_for_stream,
+    "ListTagsForResource": tags.list_tags_for_resource,
+    "ListTagsForStream": tags.list_tags_for_stream,
     "MergeShards": reshard.merge_shards,
     "PutRecord": write.put_record,
     "PutRecords": write.put_records,
-    "RemoveTagsFromStream": settings.remove_tags_from_stream,
+    "PutResourcePolicy": policies.put_resource_policy,
+    "RegisterStreamConsumer": consumers.register_stream_consumer,
+    "RemoveTagsFromStream": tags.remove_tags_from_stream,
     "SplitShard": reshard.split_shard,
     "StartStreamEncryption": settings.start_encryption,
     "StopStreamEncryption": settings.stop_encryption,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "UpdateAccountSettings": commitment.update_account_settings,
+    "UpdateMaxRecordSize": capacity.update_max_record_size,
     "UpdateShardCount": reshard.update_shard_count,
+    "UpdateStreamMode": capacity.update_stream_mode,
+    "UpdateStreamRecordDistributionStrategy": capacity.update_stream_record_distribution_strategy,
+    "UpdateStreamWarmThroughput": capacity.update_stream_warm_throughput,
 }
 
 #: PutRecords looks for itself, because its constraints are checked in the pass that routes its records.

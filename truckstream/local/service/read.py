@@ -97,8 +97,9 @@ def _tell(stream: Stream, record: Record) -> dict[str, Any]:
         "SequenceNumber": record.sequence_number,
         "ApproximateArrivalTimestamp": record.arrival,
         "Data": record.data,
-        "PartitionKey": record.partition_key,
     }
+    if record.partition_key:  # a stream that distributes by itself needs none
+        told["PartitionKey"] = record.partition_key
     if stream.is_encrypted(record.arrival):
         told["EncryptionType"] = "KMS"
     return told

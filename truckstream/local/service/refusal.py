@@ -42,6 +42,26 @@ def stream_busy(name: str, account: str, state: str) -> RefusedError:
     return RefusedError("ResourceInUseException", text)
 
 
+def stream_has_consumers(name: str, account: str) -> RefusedError:
+    text = (
+        f"Stream {name} under account {account} has registered consumers; set EnforceConsumerDeletion to delete them."
+    )
+    return RefusedError("ResourceInUseException", text)
+
+
+def consumer_not_found(consumer: str, account: str) -> RefusedError:
+    return RefusedError("ResourceNotFoundException", f"Consumer {consumer}, account {account} not found.")
+
+
+def consumer_exists(consumer: str, name: str, account: str) -> RefusedError:
+    text = f"Consumer {consumer} of stream {name} under account {account} already exists."
+    return RefusedError("ResourceInUseException", text)
+
+
+def consumer_busy(arn: str, state: str) -> RefusedError:
+    return RefusedError("ResourceInUseException", f"Consumer {arn} not ACTIVE, instead in state {state}")
+
+
 def rate_exceeded_text(shard_id: str, name: str, account: str) -> str:
     return f"Rate exceeded for shard {shard_id} in stream {name} under account {account}."  # [rec]
 

@@ -1,28 +1,23 @@
-"""The operations that change how a stream is kept: retention, encryption, tags."""
+"""The operations that change how a stream is kept: retention and encryption."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from truckstream.local.service import limits
-from truckstream.local.service.refusal import invalid
+from truckstream.local.service.refusal import invalid, limit_exceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from truckstream.local.service.account import Account, Answer, Request
 
 __all__ = [
-    "add_tags_to_stream",
-    "check_tags",
     "decrease_retention",
     "increase_retention",
-    "list_tags_for_stream",
-    "remove_tags_from_stream",
     "start_encryption",
     "stop_encryption",
 ]
+
+_DAY: Final = 86_400.0
 
 # --- Retention: the four sentences are recorded ones ----------------------------------------------
 
@@ -72,59 +67,23 @@ def _retention_hours(request: Request) -> int:
 
 
 def start_encryption(account: Account, request: Request, now: float) -> Answer:
-    if request["EncryptionType"] != "KMS":
-        raise invalid("The EncryptionType must be KMS.")
-    stream = account.changeable(request, now)
-    stream.encrypt(request["KeyId"], now)
-    account.changing(stream, now)
-    return None
+    return _encrypt(account, request, request["KeyId"], now)
 
 
 def stop_encryption(account: Account, request: Request, now: float) -> Answer:
+    return _encrypt(account, request, None, now)
+
+
+def _encrypt(account: Account, request: Request, key_id: str | None, now: float) -> Answer:
     if request["EncryptionType"] != "KMS":
         raise invalid("The EncryptionType must be KMS.")
     stream = account.changeable(request, now)
-    stream.encrypt(None, now)
+    kind = "StopStreamEncryption" if key_id is None else "StartStreamEncryption"
+    if stream.encryption_changes(now - _DAY, started=key_id is not None) >= limits.ENCRYPTION_CHANGES_A_DAY:
+        raise limit_exceeded(
+            f"{kind} may be called {limits.ENCRYPTION_CHANGES_A_DAY} times in 24 hours for a stream; "
+            f"stream {stream.name} under account {account.account_id} has reached it."
+        )
+    stream.encrypt(key_id, now)
     account.changing(stream, now)
     return None
-
-
-# --- Tags -----------------------------------------------------------------------------------------
-
-_TAG_TEXT: Final = re.compile(r"[\w\s.:/=+\-@%]*")
-
-
-def check_tags(name: str, account_id: str, tags: dict[str, str], existing: Iterable[str] = ()) -> None:
-    """Refuse tags that the service would not add."""
-    if not all(_TAG_TEXT.fullmatch(part) for tag in tags.items() for part in tag):
-        raise invalid(
-            f"Failed to add tags to stream {name} under account {account_id} because some tags contained illegal "
-            "characters. The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@','%'."
-        )
-    if len(set(existing) | set(tags)) > limits.TAGS:
-        raise invalid(
-            f"Failed to add tags to stream {name} under account {account_id} because a given stream cannot have more "
-            f"than {limits.TAGS} tags associated with it."
-        )
-
-
-def add_tags_to_stream(account: Account, request: Request, now: float) -> Answer:
-    stream = account.named(request, now)
-    check_tags(stream.name, account.account_id, request["Tags"], stream.tags)
-    stream.tags.update(request["Tags"])
-    return None
-
-
-def remove_tags_from_stream(account: Account, request: Request, now: float) -> Answer:
-    stream = account.named(request, now)
-    for key in request["TagKeys"]:
-        stream.tags.pop(key, None)
-    return None
-
-
-def list_tags_for_stream(account: Account, request: Request, now: float) -> Answer:
-    tags = account.named(request, now).tags
-    keys = sorted(key for key in tags if key > request.get("ExclusiveStartTagKey", ""))
-    page = keys[: request.get("Limit", limits.TAGS)]
-    listed: list[dict[str, Any]] = [{"Key": key, "Value": tags[key]} for key in page]
-    return {"Tags": listed, "HasMoreTags": len(page) < len(keys)}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from truckstream.local.service import limits
+from truckstream.local.service.monitoring import SHARD_LEVEL_METRICS
 from truckstream.local.service.refusal import not_readable, not_valid
 
 if TYPE_CHECKING:
@@ -83,12 +84,17 @@ Rule = Text | Whole | Blob | Flag | Moment | Items | Pairs | Shape
 
 _NAME: Final = Text(1, 128, r"[a-zA-Z0-9_.-]+")
 _ARN: Final = Text(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+")
+_CONSUMER_ARN: Final = Text(
+    *(1, 2048, r"(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+")
+)
+_RESOURCE_ARN: Final = Text(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel)/\S+")
 _SHARD_ID: Final = Text(1, 128, r"[a-zA-Z0-9_.-]+")
 _HASH_KEY: Final = Text(pattern=r"0|([1-9]\d{0,38})")
 _SEQUENCE: Final = Text(pattern=r"0|([1-9]\d{0,128})")
 _KEY: Final = Text(1, limits.PARTITION_KEY_CHARACTERS)
 _TOKEN: Final = Text(1, 1_048_576)
 _TAG_KEY: Final = Text(1, 128)
+_TAG_KEYS: Final = Items(_TAG_KEY, 1, 50)
 _TAGS: Final = Pairs(_TAG_KEY, Text(0, 256), 1, 200)
 _MODE: Final = Shape({"StreamMode": Text(choices=("PROVISIONED", "ON_DEMAND"))}, ("StreamMode",))
 _FILTER_TYPES: Final = (
@@ -99,13 +105,29 @@ _FILTER: Final = Shape(
     {"Type": Text(choices=_FILTER_TYPES), "ShardId": _SHARD_ID, "Timestamp": Moment()},
     ("Type",),
 )
+_STRATEGY: Final = Text(choices=("AUTO", "USER_PARTITION_KEY"))
+_WARM: Final = Whole(0)
+_METRICS: Final = Items(Text(choices=(*SHARD_LEVEL_METRICS, "ALL")), 1, 7)
 _ENTRY: Final = Shape({"Data": Blob(), "ExplicitHashKey": _HASH_KEY, "PartitionKey": _KEY}, ("Data", "PartitionKey"))
 _ENCRYPTION: Final = {"EncryptionType": Text(choices=("NONE", "KMS")), "KeyId": Text(1, 2048)}
+_MAX_RECORD: Final = Whole(limits.RECORD_KIB, limits.RECORD_KIB_MAX)
 _OF_STREAM: Final[dict[str, Rule]] = {"StreamName": _NAME, "StreamARN": _ARN}
 
 
 def _on_stream(*required: str, **members: Rule) -> Shape:
     return Shape(_OF_STREAM | members, required)
+
+
+def _on_arn(*required: str, **members: Rule) -> Shape:
+    return Shape({"StreamARN": _ARN} | members, required)
+
+
+def _on_consumer() -> Shape:
+    return _on_arn(ConsumerName=_NAME, ConsumerARN=_CONSUMER_ARN)
+
+
+def _on_resource(*required: str, **members: Rule) -> Shape:
+    return Shape({"ResourceARN": _RESOURCE_ARN} | members, ("ResourceARN", *required))
 
 
 #: The shape of each operation's request.
@@ -117,15 +139,23 @@ REQUESTS: Final[dict[str, Shape]] = {
             "ShardCount": Whole(1),
             "StreamModeDetails": _MODE,
             "Tags": _TAGS,
-            "MaxRecordSizeInKiB": Whole(limits.RECORD_KIB, limits.RECORD_KIB_MAX),
+            "MaxRecordSizeInKiB": _MAX_RECORD,
+            "WarmThroughputMiBps": _WARM,
+            "RecordDistributionStrategy": _STRATEGY,
         },
         ("StreamName",),
     ),
     "DecreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=Whole()),
+    "DeleteResourcePolicy": _on_resource(),
     "DeleteStream": _on_stream(EnforceConsumerDeletion=Flag()),
+    "DeregisterStreamConsumer": _on_consumer(),
+    "DescribeAccountSettings": Shape({}),
     "DescribeLimits": Shape({}),
     "DescribeStream": _on_stream(Limit=Whole(1, 10_000), ExclusiveStartShardId=_SHARD_ID),
+    "DescribeStreamConsumer": _on_consumer(),
     "DescribeStreamSummary": _on_stream(),
+    "DisableEnhancedMonitoring": _on_stream("ShardLevelMetrics", ShardLevelMetrics=_METRICS),
+    "EnableEnhancedMonitoring": _on_stream("ShardLevelMetrics", ShardLevelMetrics=_METRICS),
     "GetRecords": Shape(
         {
             "StreamARN": _ARN,
@@ -135,6 +165,7 @@ REQUESTS: Final[dict[str, Shape]] = {
         },
         ("ShardIterator",),
     ),
+    "GetResourcePolicy": _on_resource(),
     "GetShardIterator": _on_stream(
         *("ShardId", "ShardIteratorType"),
         ShardId=_SHARD_ID,
@@ -151,7 +182,11 @@ REQUESTS: Final[dict[str, Shape]] = {
         StreamCreationTimestamp=Moment(),
         ShardFilter=_FILTER,
     ),
+    "ListStreamConsumers": _on_arn(
+        "StreamARN", NextToken=_TOKEN, MaxResults=Whole(1, 10_000), StreamCreationTimestamp=Moment()
+    ),
     "ListStreams": Shape({"Limit": Whole(1, 10_000), "ExclusiveStartStreamName": _NAME, "NextToken": _TOKEN}),
+    "ListTagsForResource": _on_resource(),
     "ListTagsForStream": _on_stream(ExclusiveStartTagKey=_TAG_KEY, Limit=Whole(1, 50)),
     "MergeShards": _on_stream(
         *("ShardToMerge", "AdjacentShardToMerge"), ShardToMerge=_SHARD_ID, AdjacentShardToMerge=_SHARD_ID
@@ -165,14 +200,36 @@ REQUESTS: Final[dict[str, Shape]] = {
         DryRun=Flag(),
     ),
     "PutRecords": _on_stream("Records", Records=Items(_ENTRY, 1, limits.PUT_RECORDS), DryRun=Flag()),
-    "RemoveTagsFromStream": _on_stream("TagKeys", TagKeys=Items(_TAG_KEY, 1, 50)),
+    "PutResourcePolicy": _on_resource("Policy", Policy=Text()),
+    "RegisterStreamConsumer": _on_arn("StreamARN", "ConsumerName", ConsumerName=_NAME, Tags=_TAGS),
+    "RemoveTagsFromStream": _on_stream("TagKeys", TagKeys=_TAG_KEYS),
     "SplitShard": _on_stream(
         *("ShardToSplit", "NewStartingHashKey"), ShardToSplit=_SHARD_ID, NewStartingHashKey=_HASH_KEY
     ),
     "StartStreamEncryption": _on_stream("EncryptionType", "KeyId", **_ENCRYPTION),
     "StopStreamEncryption": _on_stream("EncryptionType", "KeyId", **_ENCRYPTION),
+    "TagResource": _on_resource("Tags", Tags=_TAGS),
+    "UntagResource": _on_resource("TagKeys", TagKeys=_TAG_KEYS),
+    "UpdateAccountSettings": Shape(
+        {"MinimumThroughputBillingCommitment": Shape({"Status": Text(choices=("ENABLED", "DISABLED"))}, ("Status",))},
+        ("MinimumThroughputBillingCommitment",),
+    ),
+    "UpdateMaxRecordSize": _on_arn("MaxRecordSizeInKiB", MaxRecordSizeInKiB=_MAX_RECORD),
     "UpdateShardCount": _on_stream(
         *("TargetShardCount", "ScalingType"), TargetShardCount=Whole(1), ScalingType=Text(choices=("UNIFORM_SCALING",))
+    ),
+    "UpdateStreamMode": _on_arn("StreamARN", "StreamModeDetails", StreamModeDetails=_MODE, WarmThroughputMiBps=_WARM),
+    "UpdateStreamRecordDistributionStrategy": _on_arn(
+        *("StreamARN", "RecordDistributionStrategy"), RecordDistributionStrategy=_STRATEGY
+    ),
+    "UpdateStreamWarmThroughput": _on_stream("WarmThroughputMiBps", WarmThroughputMiBps=_WARM),
+}
+
+#: The writes to a stream whose RecordDistributionStrategy is AUTO: "a partition key is not required".
+_KEYLESS: Final[dict[str, Shape]] = {
+    "PutRecord": Shape(REQUESTS["PutRecord"].members, ("Data",)),
+    "PutRecords": _on_stream(
+        "Records", Records=Items(Shape(_ENTRY.members, ("Data",)), 1, limits.PUT_RECORDS), DryRun=Flag()
     ),
 }
 
@@ -237,13 +294,18 @@ def _read_blob(value: object) -> bytes:
 # --- Second check: does it keep the constraints? --------------------------------------------------
 
 
-def validate(operation: str, request: dict[str, Any]) -> None:
+def validate(operation: str, request: dict[str, Any], *, keyless: bool = False) -> None:
     """Hold a request that could be read to its constraints.
+
+    Args:
+        operation: its name.
+        request: as `read_request` gives it.
+        keyless: for the two writes: the stream distributes its records without keys.
 
     Raises:
         RefusedError: a ValidationException that lists them all.
     """
-    problems = list(_problems(REQUESTS[operation], request, ""))
+    problems = list(_problems((_KEYLESS if keyless else REQUESTS)[operation], request, ""))
     if problems:
         raise not_valid(problems)
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream.local.service import limits
 from truckstream.local.service.hashing import HashRange, even_ranges, hash_of
+from truckstream.local.service.lifecycle import Lifecycle
 from truckstream.local.service.shard import Shard
 
-__all__ = ["Mode", "Status", "Stream"]
+if TYPE_CHECKING:
+    from truckstream.local.service.consumers import Consumer
 
-Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
+__all__ = ["Mode", "Stream"]
+
 Mode = Literal["PROVISIONED", "ON_DEMAND"]
 
 #: Keys whose shard is remembered. A truck fleet has thousands; a stream of random keys starts afresh now and then.
@@ -28,32 +31,42 @@ _HOUR: Final = 3_600.0
 _TRIM_EVERY: Final = 1.0
 
 
-class Stream:
+class Stream(Lifecycle):
     """A stream and all its shards, open and closed."""
 
     def __init__(
         self, name: str, arn: str, *, shard_count: int, now: float, mode: Mode = "PROVISIONED", limited: bool = True
     ) -> None:
+        super().__init__(now)
         self.name = name
         self.arn = arn
         self.mode: Mode = mode
+        #: When the mode was changed, for the limit of two a day.
+        self.mode_changes: deque[float] = deque()
+        #: Whether records are distributed without regard to their keys (RecordDistributionStrategy AUTO).
+        self.spreads_evenly = False
+        #: The warm throughput that was asked for, in MiB a second.
+        self.warm_mib: int | None = None
         self.created_at = now
         self.retention_hours = limits.RETENTION_HOURS
         self.max_record_bytes = limits.RECORD_KIB * limits.KIB
         self.tags: dict[str, str] = {}
+        self.policy: str | None = None
+        self.shard_level_metrics: list[str] = []
         #: When the shard count was last set, for the limit of ten a day.
         self.resizes: deque[float] = deque()
         #: By shard ID, in the order in which they were made.
         self.shards: dict[str, Shard] = {}
 
         self._limited = limited
-        self._transition: tuple[Status, float] = ("ACTIVE", now)
+        self._consumers: dict[str, Consumer] = {}
         # Since when records are encrypted, and with which key (None: not).
         self._encryption: list[tuple[float, str | None]] = [(now, None)]
         self._trimmed_at = now
         self._arrival = 0.0
         self._made = 0
         # The open shards by their first hash key, and what was asked of them.
+        self._turn = 0
         self._open = [self._make(part, now) for part in even_ranges(shard_count)]
         self._starts = [shard.hash_range.start for shard in self._open]
         self._routes: dict[str, tuple[Shard, int]] = {}
@@ -63,18 +76,18 @@ class Stream:
 
     # --- State -----------------------------------------------------------------------------------
 
-    def status(self, now: float) -> Status:
-        state, until = self._transition
-        return state if now < until else "ACTIVE"
+    def known_consumers(self, now: float) -> dict[str, Consumer]:
+        """The registered consumers by name, without those whose deletion is complete. A new one is put into it."""
+        for name in [name for name, consumer in self._consumers.items() if consumer.is_gone(now)]:
+            del self._consumers[name]
+        return self._consumers
 
-    def transition(self, state: Status, until: float) -> None:
-        """Show `state` until the time `until`."""
-        self._transition = (state, until)
+    def was_created_at(self, moment: float | None) -> bool:
+        """Whether a request's StreamCreationTimestamp, if it has one, means this stream.
 
-    def is_gone(self, now: float) -> bool:
-        """Whether its deletion is complete."""
-        state, until = self._transition
-        return state == "DELETING" and now >= until
+        Whole seconds: SDKs cut a timestamp off there when they send it back.
+        """
+        return moment is None or int(moment) == int(self.created_at)
 
     @property
     def open_shards(self) -> list[Shard]:
@@ -114,6 +127,11 @@ class Stream:
     def encrypt(self, key_id: str | None, now: float) -> None:
         self._encryption.append((now, key_id))
 
+    def encryption_changes(self, since: float, *, started: bool) -> int:
+        """How often encryption was started, or stopped, since then."""
+        # The first entry is the stream's creation.
+        return sum(at > since and (key_id is not None) == started for at, key_id in self._encryption[1:])
+
     def is_encrypted(self, arrival: float) -> bool:
         """Whether a record that arrived then was encrypted."""
         found = bisect_right(self._encryption, arrival, key=lambda change: change[0])
@@ -133,6 +151,11 @@ class Stream:
             route = self.shard_of_hash(hash_of(partition_key)), len(partition_key.encode())
             self._routes[partition_key] = route
         return route
+
+    def next_shard(self) -> Shard:
+        """The open shard whose turn it is, for records that go anywhere."""
+        self._turn = (self._turn + 1) % len(self._open)
+        return self._open[self._turn]
 
     @property
     def known_routes(self) -> dict[str, tuple[Shard, int]]:

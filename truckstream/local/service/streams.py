@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service import limits
-from truckstream.local.service.refusal import invalid, limit_exceeded, stream_exists
-from truckstream.local.service.settings import check_tags
+from truckstream.local.service.capacity import check_for_on_demand, warm, warm_throughput
+from truckstream.local.service.refusal import invalid, limit_exceeded, stream_exists, stream_has_consumers
+from truckstream.local.service.tags import check_tags
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -40,14 +41,21 @@ def create_stream(account: Account, request: Request, now: float) -> Answer:
         raise limit_exceeded(f"The account may have {limits.STREAMS_CREATING} streams in the CREATING state at a time.")
     tags = request.get("Tags", {})
     check_tags(name, account.account_id, tags)
+    check_for_on_demand(account, request, mode, now)
     stream = account.create(name, shard_count, mode, now)
     stream.tags.update(tags)
     stream.max_record_bytes = request.get("MaxRecordSizeInKiB", limits.RECORD_KIB) * limits.KIB
+    stream.spreads_evenly = request.get("RecordDistributionStrategy") == "AUTO"
+    if "WarmThroughputMiBps" in request:
+        warm(stream, request["WarmThroughputMiBps"], now)
     return None
 
 
 def delete_stream(account: Account, request: Request, now: float) -> Answer:
-    account.named(request, now).transition("DELETING", now + account.transition_seconds)
+    stream = account.named(request, now)
+    if stream.known_consumers(now) and not request.get("EnforceConsumerDeletion"):
+        raise stream_has_consumers(stream.name, account.account_id)
+    stream.transition("DELETING", now + account.transition_seconds)
     return None
 
 
@@ -67,9 +75,13 @@ def describe_stream_summary(account: Account, request: Request, now: float) -> A
     stream = account.named(request, now)
     summary = _description(stream, now) | {
         "OpenShardCount": len(stream.open_shards),
-        "ConsumerCount": 0,
+        "ConsumerCount": len(stream.known_consumers(now)),
         "MaxRecordSizeInKiB": stream.max_record_bytes // limits.KIB,
     }
+    if stream.mode == "ON_DEMAND":
+        summary["RecordDistributionStrategy"] = "AUTO" if stream.spreads_evenly else "USER_PARTITION_KEY"
+    if account.has_advantage(stream, now):
+        summary["WarmThroughput"] = warm_throughput(stream)
     return {"StreamDescriptionSummary": summary}
 
 
@@ -82,7 +94,7 @@ def _description(stream: Stream, now: float) -> dict[str, Any]:
         "StreamModeDetails": {"StreamMode": stream.mode},
         "RetentionPeriodHours": stream.retention_hours,
         "StreamCreationTimestamp": stream.created_at,
-        "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+        "EnhancedMonitoring": [{"ShardLevelMetrics": stream.shard_level_metrics}],
         "EncryptionType": "NONE" if stream.key_id is None else "KMS",
     }
     if stream.key_id is not None:

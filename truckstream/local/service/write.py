@@ -47,12 +47,8 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
     entries = request.get("Records", ())
     if not 1 <= len(entries) <= limits.PUT_RECORDS:
         shapes.validate("PutRecords", request)
-    try:
-        stream = account.usable(request, now)
-    except RefusedError:
-        shapes.validate("PutRecords", request)  # a broken constraint is told before an unknown stream
-        raise
-    targets = _targets(stream, request, entries)
+    stream = _stream(account, "PutRecords", request, now)
+    targets = _spread(stream, request, entries) if stream.spreads_evenly else _targets(stream, request, entries)
     if request.get("DryRun"):
         raise dry_run()
     arrival = stream.arrival(now)
@@ -76,9 +72,10 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
 
 
 def put_record(account: Account, request: Request, now: float) -> Answer:
-    shapes.validate("PutRecord", request)
-    stream = account.usable(request, now)
-    shard, key_size = _route(stream, request)
+    stream = _stream(account, "PutRecord", request, now)
+    shapes.validate("PutRecord", request, keyless=stream.spreads_evenly)
+    key = request.get("PartitionKey", "")
+    shard, key_size = (stream.next_shard(), len(key.encode())) if stream.spreads_evenly else _route(stream, request)
     size = len(request["Data"]) + key_size
     if size > stream.max_record_bytes:
         raise not_valid([shapes.data_too_long(0, stream.max_record_bytes)])
@@ -90,8 +87,16 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
     shard.counts.records_in += 1
     shard.counts.bytes_in += size
-    number = shard.append(request["Data"], request["PartitionKey"], stream.arrival(now))
+    number = shard.append(request["Data"], key, stream.arrival(now))
     return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
+
+
+def _stream(account: Account, operation: str, request: Request, now: float) -> Stream:
+    try:
+        return account.usable(request, now)
+    except RefusedError:
+        shapes.validate(operation, request)  # a broken constraint is told before an unknown stream
+        raise
 
 
 def _with_encryption(stream: Stream, answer: dict[str, Any]) -> Answer:
@@ -120,9 +125,25 @@ def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) ->
         if size > largest:
             raise not_valid(_too_long(entries, largest))
         targets.append((shard, size))
-    if total > limits.PUT_BYTES:
-        raise invalid(f"Records size exceeds {limits.PUT_BYTES // limits.MIB} MB limit")
+    _check_total(total)
     return targets
+
+
+def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+    """`_targets` of a stream that "ignores any partition key and ExplicitHashKey that a producer provides"."""
+    shapes.validate("PutRecords", request, keyless=True)
+    if too_long := _too_long(entries, stream.max_record_bytes):
+        raise not_valid(too_long)
+    for entry in entries:
+        entry.setdefault("PartitionKey", "")
+    targets = [(stream.next_shard(), len(entry["Data"]) + len(entry["PartitionKey"].encode())) for entry in entries]
+    _check_total(sum(size for _, size in targets))
+    return targets
+
+
+def _check_total(size: int) -> None:
+    if size > limits.PUT_BYTES:
+        raise invalid(f"Records size exceeds {limits.PUT_BYTES // limits.MIB} MB limit")
 
 
 def _is_sound(entry: dict[str, Any]) -> bool:
