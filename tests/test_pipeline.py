@@ -141,9 +141,11 @@ async def test_a_split_in_mid_flight_stores_each_record_once():
             kinesis.stream_name, region_name="us-east-1", endpoint_url=kinesis.endpoint_url, linger=0.01
         ) as producer:
             await producer.put_many(first)
-            client = producer._client._client
-            await client.split_shard(
-                StreamName=kinesis.stream_name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
+            await kinesis.call(
+                "SplitShard",
+                StreamName=kinesis.stream_name,
+                ShardToSplit="shardId-000000000000",
+                NewStartingHashKey=str(2**127),
             )
             deliveries = await producer.put_many(second)
             await producer.flush()

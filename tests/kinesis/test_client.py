@@ -1,13 +1,14 @@
-"""The aiobotocore client: answers, failures by kind, and moto as a service that somebody else wrote."""
+"""The client: answers, failures by kind, and moto as a service that somebody else wrote."""
 
 import asyncio
 import contextlib
 import socket
 
 import pytest
+from aiobotocore.session import get_session
 
 from truckstream.errors import ConfigurationError
-from truckstream.kinesis.client import AiobotocoreClient
+from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.encoding import encode_record, encode_tail
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.producer import Producer
@@ -26,16 +27,14 @@ pytestmark = pytest.mark.usefixtures("fake_credentials")
 @pytest.fixture
 async def stream(moto_url):
     """A stream of three shards on moto, as (name, endpoint)."""
-    client = AiobotocoreClient("trucks", region_name="us-east-1", endpoint_url=moto_url)
-    await client.open()
-    await client._client.create_stream(StreamName="trucks", ShardCount=3)
-    yield "trucks", moto_url
-    await client._client.delete_stream(StreamName="trucks")
-    await client.close()
+    async with get_session().create_client("kinesis", region_name="us-east-1", endpoint_url=moto_url) as client:
+        await client.create_stream(StreamName="trucks", ShardCount=3)
+        yield "trucks", moto_url
+        await client.delete_stream(StreamName="trucks")
 
 
 async def test_records_are_put_and_their_places_told(stream):
-    client = AiobotocoreClient(stream[0], region_name="us-east-1", endpoint_url=stream[1])
+    client = KinesisClient(stream[0], region_name="us-east-1", endpoint_url=stream[1])
     await client.open()
     shards = await client.list_shards()
     assert [shard.is_open for shard in shards] == [True] * 3
@@ -51,7 +50,7 @@ async def test_records_are_put_and_their_places_told(stream):
 
 
 async def test_an_arn_names_stream_and_region(stream):
-    client = AiobotocoreClient(ARN, endpoint_url=stream[1])
+    client = KinesisClient(ARN, endpoint_url=stream[1])
     await client.open()
     assert len(await client.list_shards()) == 3
     await client.close()
@@ -79,7 +78,7 @@ async def test_a_poison_record_fails_alone_on_a_service_of_another_make(stream):
 
 
 async def test_a_stream_that_is_not_there_is_permanent(moto_url):
-    client = AiobotocoreClient("nowhere", region_name="us-east-1", endpoint_url=moto_url)
+    client = KinesisClient("nowhere", region_name="us-east-1", endpoint_url=moto_url)
     await client.open()
     with pytest.raises(RequestFailedError) as caught:
         await client.put_records([Record(b"a")])
@@ -100,7 +99,7 @@ async def failure_of(behaviour):
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = AiobotocoreClient(
+    client = KinesisClient(
         "trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}", request_timeout=0.3
     )
     await client.open()
@@ -142,7 +141,7 @@ async def test_a_server_that_is_not_there_was_not_sent_to():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    client = AiobotocoreClient("trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
+    client = KinesisClient("trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
     await client.open()
     with pytest.raises(RequestFailedError) as caught:
         await client.list_shards()
@@ -153,14 +152,14 @@ async def test_a_server_that_is_not_there_was_not_sent_to():
 @pytest.mark.parametrize("stream", ["", "my stream", "s" * 129, "arn:aws:s3:::bucket"])
 def test_a_malformed_stream_is_refused(stream):
     with pytest.raises(ConfigurationError, match="no stream's name"):
-        AiobotocoreClient(stream)
+        KinesisClient(stream)
 
 
 async def test_a_missing_region_says_how_to_set_it(monkeypatch):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="Pass region_name=, or set"):
-        await AiobotocoreClient("trucks").open()
+        await KinesisClient("trucks").open()
 
 
 @pytest.mark.parametrize(

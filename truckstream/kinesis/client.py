@@ -1,31 +1,37 @@
 """One stream's client: a call is one attempt, and a failed one says what it means.
 
-`StreamClient` is all that a producer needs of the service. `AiobotocoreClient` goes through aiobotocore, so that
-the user's sessions, profiles, roles, endpoints, proxies and certificates work as they do elsewhere. Its retries
-are switched off: a retry hidden in there could store a record twice without anyone knowing.
+`StreamClient` is all that a producer needs of the service, and `KinesisClient` is the one that speaks to it. Nothing
+is retried in here but what is known not to be stored, and only once: a request that was refused for its time or its
+credentials is signed again, with the service's time or with new ones. Any other retry could store a record twice
+without anyone knowing.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+import time
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
-from pybase64 import b64decode
 
 from truckstream.errors import ConfigurationError
+from truckstream.kinesis.answers import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
+from truckstream.kinesis.clock import ServiceClock
 from truckstream.kinesis.encoding import encode_body
-from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
-from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES, KIB
-from truckstream.kinesis.shards import Shard
+from truckstream.kinesis.failures import FailureKind
+from truckstream.kinesis.gateway import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
     from aiobotocore.session import AioSession
 
-__all__ = ["AiobotocoreClient", "PutRecord", "RecordAnswer", "StreamClient"]
+    from truckstream.kinesis.failures import RequestFailedError
+    from truckstream.kinesis.shards import Shard
+    from truckstream.kinesis.signing import Keys
+    from truckstream.kinesis.wire import HttpAnswer
+
+__all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
 
 
 class PutRecord(Protocol):
@@ -33,15 +39,6 @@ class PutRecord(Protocol):
 
     #: The record as it stands in a body, made by `truckstream.kinesis.encoding.encode_record`.
     piece: bytes
-
-
-class RecordAnswer(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
-    """The service's answer for one record of a request: where it was stored, or why it was not."""
-
-    shard_id: str | None = None
-    sequence_number: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
 
 
 class StreamClient(Protocol):
@@ -66,9 +63,14 @@ class StreamClient(Protocol):
 _ARN = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]+):\d{12}:stream/(?P<name>[a-zA-Z0-9_.-]{1,128})")
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
+OK: Final = 200
 
-class AiobotocoreClient:
-    """A `StreamClient` on aiobotocore.
+#: The service does not know the access key, or not any more: other credentials may help where the same do not.
+_UNKNOWN_KEY_CODES: Final = {"UnrecognizedClientException", "InvalidClientTokenId"}
+
+
+class KinesisClient:
+    """A `StreamClient` with its own encoder, signer and parser, on aiobotocore's connections and credentials.
 
     Args:
         stream: the stream's name, or its ARN, which also names the region.
@@ -94,95 +96,62 @@ class AiobotocoreClient:
             hint = "Give the stream's name (1 to 128 letters, digits, _ . -) or its whole ARN."
             raise ConfigurationError("stream", f"is {stream!r}, which is no stream's name", hint)
         self._stream = {"StreamARN": stream} if arn else {"StreamName": stream}
-        self._region_name = region_name or (arn["region"] if arn else None)
-        self._endpoint_url = endpoint_url
-        self._session = session
-        self._connections = connections
-        self._request_timeout = request_timeout
-        self._resources = AsyncExitStack()
-        self._client: Any = None
+        self._clock = ServiceClock()
+        self._gateway = Gateway(
+            region_name=region_name or (arn["region"] if arn else None),
+            endpoint_url=endpoint_url,
+            session=session,
+            connections=connections,
+            request_timeout=request_timeout,
+        )
 
     async def open(self) -> None:
-        from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU, for those who open one
-        from aiobotocore.session import get_session  # noqa: PLC0415
-        from botocore.exceptions import NoRegionError  # noqa: PLC0415
-
-        config = AioConfig(
-            connect_timeout=min(5.0, self._request_timeout),
-            read_timeout=self._request_timeout,
-            max_pool_connections=self._connections,
-            retries={"total_max_attempts": 1},
-            parameter_validation=False,
-        )
-        context = (self._session or get_session()).create_client(
-            "kinesis", region_name=self._region_name, endpoint_url=self._endpoint_url, config=config
-        )
-        try:
-            self._client = await self._resources.enter_async_context(context)
-        except NoRegionError as error:
-            hint = "Pass region_name=, or set AWS_REGION, or give the stream's ARN."
-            raise ConfigurationError("region_name", "is not set", hint) from error
+        await self._gateway.open()
 
     async def put_records(self, records: Sequence[PutRecord]) -> Sequence[RecordAnswer]:
-        body = msgspec.json.decode(encode_body(self._stream, [record.piece for record in records]))
-        for record in body["Records"]:
-            record["Data"] = b64decode(record["Data"])
-        answer = await _attempt(self._client.put_records(**body))
-        return [
-            RecordAnswer(
-                shard_id=item.get("ShardId"),
-                sequence_number=item.get("SequenceNumber"),
-                error_code=item.get("ErrorCode"),
-                error_message=item.get("ErrorMessage"),
-            )
-            for item in answer["Records"]
-        ]
+        body = encode_body(self._stream, [record.piece for record in records])
+        return parse_put_records(await self._call("PutRecords", body), len(records))
 
     async def list_shards(self) -> list[Shard]:
         shards: list[Shard] = []
-        page = await _attempt(self._client.list_shards(**self._stream))
+        asked = self._stream
         while True:
-            shards += [_shard(item) for item in page["Shards"]]
-            if not page.get("NextToken"):
+            page, token = parse_shards(await self._call("ListShards", msgspec.json.encode(asked)))
+            shards += page
+            if not token:
                 return shards
-            page = await _attempt(self._client.list_shards(NextToken=page["NextToken"]))
+            asked = {"NextToken": token}
 
     async def max_record_bytes(self) -> int:
-        answer = await _attempt(self._client.describe_stream_summary(**self._stream))
-        summary = answer["StreamDescriptionSummary"]
-        return int(summary.get("MaxRecordSizeInKiB", DEFAULT_MAX_RECORD_BYTES // KIB)) * KIB
+        return parse_summary(await self._call("DescribeStreamSummary", msgspec.json.encode(self._stream)))
 
     async def close(self) -> None:
-        self._client = None
-        await self._resources.aclose()
+        await self._gateway.close()
 
+    async def _call(self, operation: str, body: bytes) -> bytes:
+        """The body of the service's answer to one request, signed again where that helps."""
+        template = await self._gateway.template(operation, self._stream)
+        keys = await self._gateway.keys()
+        remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
+        while True:
+            signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
+            answer = await self._gateway.send(template, signature, body)
+            if answer.status == OK:
+                return answer.body
+            failure = parse_error(answer.status, answer.headers.get("x-amzn-ErrorType"), answer.body)
+            remedy = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
+            if remedy not in remedies:
+                raise failure
+            remedies.remove(remedy)
+            keys = await self._cured(remedy, failure, answer, keys)
 
-def _shard(item: dict[str, Any]) -> Shard:
-    return Shard(
-        shard_id=item["ShardId"],
-        starting_hash_key=int(item["HashKeyRange"]["StartingHashKey"]),
-        ending_hash_key=int(item["HashKeyRange"]["EndingHashKey"]),
-        is_open="EndingSequenceNumber" not in item["SequenceNumberRange"],
-    )
-
-
-async def _attempt(call: Awaitable[Any]) -> Any:
-    """Await a botocore call and translate what it raises: the only place that knows botocore's exceptions."""
-    import botocore.exceptions as boto  # noqa: PLC0415 - loaded with the client
-
-    try:
-        return await call
-    except boto.ClientError as error:
-        told = error.response.get("Error", {})
-        code, message = str(told.get("Code", "Unknown")), str(told.get("Message", ""))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        raise RequestFailedError(kind_of_error(code, message, status), code, message) from error
-    except (boto.ConnectTimeoutError, boto.EndpointConnectionError, boto.ProxyConnectionError) as error:
-        raise RequestFailedError(FailureKind.NOT_SENT, type(error).__name__, str(error)) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.SSLError) as error:
-        raise RequestFailedError(FailureKind.PERMANENT, type(error).__name__, str(error)) from error
-    except boto.CredentialRetrievalError as error:
-        raise RequestFailedError(FailureKind.CREDENTIALS, type(error).__name__, str(error)) from error
-    except (boto.BotoCoreError, OSError, TimeoutError) as error:
-        # A reset, a read that timed out, an answer cut off: the service may have done its part.
-        raise RequestFailedError(FailureKind.AMBIGUOUS, type(error).__name__, str(error)) from error
+    async def _cured(self, remedy: FailureKind, failure: RequestFailedError, answer: HttpAnswer, keys: Keys) -> Keys:
+        """The credentials to sign with again after `failure`, and the clock set right; raises it if nothing changed."""
+        if remedy is FailureKind.CLOCK_SKEW:
+            if not self._clock.correct(answer.headers.get("Date"), time.time()):
+                raise failure
+            return keys
+        renewed = await self._gateway.renew_keys(keys)
+        if renewed == keys:
+            raise failure
+        return renewed

@@ -53,13 +53,16 @@ _KINDS: Final = {
     "InvalidArgumentException": FailureKind.POISONED,
     "SerializationException": FailureKind.POISONED,
     "RequestEntityTooLarge": FailureKind.POISONED,
+    # An answer without a code, from a proxy or a load balancer: its HTTP status.
+    "408": FailureKind.AMBIGUOUS,
     "413": FailureKind.POISONED,
+    "429": FailureKind.THROTTLED,
 }
 
 
 def kind_of_error(code: str, message: str, status: int) -> FailureKind:
     """The kind of failure that the service's error `code`, with its `message` and HTTP `status`, stands for."""
-    if code == "InvalidSignatureException" and "Signature expired" in message:
+    if code == "InvalidSignatureException" and ("Signature expired" in message or "not yet current" in message):
         return FailureKind.CLOCK_SKEW  # the same code stands for a wrong key, where a retry does not help
     unknown = FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
     return _KINDS.get(code, unknown)

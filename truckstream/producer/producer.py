@@ -22,7 +22,7 @@ from truckstream.errors import (
     InvalidArgumentError,
     ProducerClosedError,
 )
-from truckstream.kinesis.client import AiobotocoreClient, StreamClient
+from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import (
@@ -122,7 +122,7 @@ class Producer:
             pacing=pacing,
         )
         self._client: StreamClient = (
-            AiobotocoreClient(
+            KinesisClient(
                 stream,
                 region_name=region_name,
                 endpoint_url=endpoint_url,

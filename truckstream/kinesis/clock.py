@@ -1,0 +1,32 @@
+"""The service's clock, as far as it is known: ours, until the service refuses a signature for its time."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+__all__ = ["ServiceClock"]
+
+#: A Date header has whole seconds. A correction of less than this would not make a refused signature valid.
+LEAST_SKEW_SECONDS = 2.0
+
+
+class ServiceClock:
+    """Our clock plus what it is known to be off. All times are seconds since the epoch."""
+
+    def __init__(self) -> None:
+        #: Seconds that the service is ahead of us.
+        self.offset = 0.0
+
+    def at(self, now: float) -> float:
+        """The service's time at our `now`."""
+        return now + self.offset
+
+    def correct(self, date: str | None, now: float) -> bool:
+        """Learn from the Date header of an answer that came at `now`; whether that changes anything."""
+        try:
+            offset = parsedate_to_datetime(date or "").timestamp() - now
+        except ValueError:
+            return False
+        changed = abs(offset - self.offset) >= LEAST_SKEW_SECONDS
+        self.offset = offset if changed else self.offset
+        return changed
