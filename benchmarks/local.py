@@ -1,0 +1,346 @@
+"""How many records a second does the local Kinesis take, beside the servers that others wrote?
+
+Each server is a process of its own, started afresh, and this process the one load generator: four connections, each
+with one PutRecords of 500 records of 498 bytes in flight, the requests ready as bytes before the clock starts. Shown:
+records a second of wall time, the server's CPU time a record and what a whole core would make of that, the growth of
+its resident memory a stored record, the share of records that were refused, and the generator's CPU time a record, so
+that it can be seen not to be the bottleneck. Then a stream of 10,000 shards: created, listed, and written to.
+
+Bias: the servers are asked for what they do alike, storing records. Ours is asked to count quotas in a row of its own,
+over 400 shards, so that what is measured is the counting; the others have no quotas to count. None checks the
+signature. Wall time is that of a machine where the generator needs a core as well.
+
+    uv run python benchmarks/local.py [--seconds 5] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.contract import servers  # noqa: E402 - this script is run from its own folder
+
+RECORDS = 500
+RECORD_BYTES = 498
+CONNECTIONS = 4
+WARM_UP_SECONDS = 1.0
+STREAM = "benchmark"
+#: Bodies with other keys each, so that the shards get equal shares.
+BODIES = 8
+CREDENTIALS = (
+    "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/kinesis/aws4_request, "
+    "SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + "0" * 64
+)
+FLOOR = 100_000
+
+
+@dataclass(frozen=True)
+class Case:
+    title: str
+    server: str
+    shards: int = 4
+    options: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("truckstream.local", "truckstream", options=("--no-quota",)),
+    Case("truckstream.local, quotas, 400 shards", "truckstream", shards=400),
+    Case("kinesalite", servers.KINESALITE),
+    Case("kinesis-mock", servers.KINESIS_MOCK),
+    Case("moto", servers.MOTO),
+)
+
+
+def truckstream(port, options):
+    arguments = [sys.executable, "-m", "truckstream.local", f"--port={port}", "--while-stdin-is-open", *options]
+    return servers.Command(arguments, ROOT, dict(os.environ))
+
+
+class Process:
+    """A running server: its port, and what the kernel counts of it."""
+
+    def __init__(self, case, port, process):
+        self.case, self.port, self.process = case, port, process
+
+    def cpu_seconds(self):
+        """Of all its threads and of the children that it has waited for."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[1]) * 1024
+
+
+@contextlib.contextmanager
+def running(case):
+    port = servers.free_port()
+    command = truckstream(port, case.options) if case.server == "truckstream" else servers.COMMANDS[case.server](port)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command.arguments,
+            cwd=command.folder,
+            env=command.environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_ready(process, port)
+            yield Process(case, port, process)
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace")[-2000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+            process.stdin.close()
+
+
+def wait_until_ready(process, port):
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), servers.socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise SystemExit("the server did not start within 30 s")
+
+
+def request(operation, members):
+    """The bytes of one HTTP request."""
+    body = json.dumps(members).encode()
+    headers = (
+        "POST / HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/x-amz-json-1.1",
+        f"X-Amz-Target: Kinesis_20131202.{operation}",
+        "X-Amz-Date: 20260101T000000Z",
+        f"Authorization: {CREDENTIALS}",
+        f"Content-Length: {len(body)}",
+    )
+    return ("\r\n".join(headers) + "\r\n\r\n").encode() + body
+
+
+def put_request(number):
+    data = base64.b64encode(b"x" * RECORD_BYTES).decode()
+    records = [{"Data": data, "PartitionKey": f"TRUCK_{number}_{index:03}"} for index in range(RECORDS)]
+    return request("PutRecords", {"StreamName": STREAM, "Records": records})
+
+
+class Connection:
+    """One connection, opened again when the server closes it after an answer, as moto does."""
+
+    def __init__(self, port):
+        self._port = port
+        self._writer = None
+
+    async def __call__(self, raw):
+        """The body that answers this request."""
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
+        self._writer.write(raw)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        if b"transfer-encoding: chunked" in head:
+            body = await self._chunks()
+        else:
+            body = await self._reader.readexactly(int(re.search(rb"content-length: *(\d+)", head)[1]))
+        if not head.startswith(b"http/1.1 200"):
+            raise SystemExit(f"{head.decode()}{body[:500].decode(errors='replace')}")
+        if b"connection: close" in head:
+            self.close()
+        return body
+
+    async def _chunks(self):
+        parts = []
+        while size := int(await self._reader.readline(), 16):
+            parts.append(await self._reader.readexactly(size))
+            await self._reader.readline()
+        await self._reader.readline()
+        return b"".join(parts)
+
+    def close(self):
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+async def call(connection, operation, **members):
+    body = await connection(request(operation, members))
+    return json.loads(body) if body else None
+
+
+async def create_stream(connection, name, shards):
+    """Create it and wait until it can be written to; the seconds that took."""
+    began = time.perf_counter()
+    await call(connection, "CreateStream", StreamName=name, ShardCount=shards)
+    for _ in range(1000):
+        summary = await call(connection, "DescribeStreamSummary", StreamName=name)
+        if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
+            return time.perf_counter() - began
+        await asyncio.sleep(0.02)
+    raise SystemExit(f"{name} is not ACTIVE after 20 s")
+
+
+async def write(connection, requests, until, counts):
+    """Put one request after the other until that time; what was taken and refused goes into `counts`."""
+    number = 0
+    while time.perf_counter() < until:
+        body = await connection(requests[number % len(requests)])
+        refused = body.count(b'"ErrorCode"') - body.count(b'"ErrorCode":null')
+        counts["taken"] += RECORDS - refused
+        counts["refused"] += refused
+        number += 1
+
+
+async def load(connections, requests, seconds):
+    counts = {"taken": 0, "refused": 0}
+    until = time.perf_counter() + seconds
+    shares = [requests[number::CONNECTIONS] for number in range(CONNECTIONS)]
+    await asyncio.gather(*map(write, connections, shares, [until] * CONNECTIONS, [counts] * CONNECTIONS))
+    return counts
+
+
+def own_cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+async def measure(server, seconds):
+    """One row of the table."""
+    connections = [Connection(server.port) for _ in range(CONNECTIONS)]
+    requests = [put_request(number) for number in range(BODIES)]
+    await create_stream(connections[0], STREAM, server.case.shards)
+    memory = -server.resident_bytes()
+    warm = await load(connections, requests, WARM_UP_SECONDS)
+    began, cpu, own = -time.perf_counter(), -server.cpu_seconds(), -own_cpu_seconds()
+    counts = await load(connections, requests, seconds)
+    wall, cpu, own = began + time.perf_counter(), cpu + server.cpu_seconds(), own + own_cpu_seconds()
+    memory += server.resident_bytes()
+    for connection in connections:
+        connection.close()
+    answered = counts["taken"] + counts["refused"]
+    return {
+        "server": server.case.title,
+        "shards": server.case.shards,
+        "records_per_second": round(answered / wall),
+        "records_per_core_second": round(answered / cpu),
+        "cpu_us_per_record": round(cpu * 1e6 / answered, 2),
+        "memory_bytes_per_record": round(memory / (warm["taken"] + counts["taken"])),
+        "refused_share": round(counts["refused"] / answered, 4),
+        "generator_cpu_us_per_record": round(own * 1e6 / answered, 2),
+    }
+
+
+async def measure_shards(server, shards):
+    """A stream of so many shards: created, listed in pages, and a record put to each."""
+    connection = Connection(server.port)
+    memory = -server.resident_bytes()
+    row = {"shards": shards, "create_seconds": round(await create_stream(connection, STREAM, shards), 3)}
+    memory += server.resident_bytes()
+    began, found, pages, page = time.perf_counter(), 0, 0, {"StreamName": STREAM}
+    while page:
+        answer = await call(connection, "ListShards", **page)
+        found, pages = found + len(answer["Shards"]), pages + 1
+        page = {"NextToken": answer["NextToken"]} if "NextToken" in answer else None
+    row |= {"list_seconds": round(time.perf_counter() - began, 3), "list_pages": pages, "listed": found}
+    each = 2**128 // shards
+    keys = [str(number * each + each // 2) for number in range(shards)]
+    requests = [
+        request(
+            "PutRecords",
+            {
+                "StreamName": STREAM,
+                "Records": [
+                    {"Data": "eA==", "PartitionKey": "k", "ExplicitHashKey": key} for key in keys[at : at + RECORDS]
+                ],
+            },
+        )
+        for at in range(0, shards, RECORDS)
+    ]
+    began, used = time.perf_counter(), set()
+    for each_request in requests:
+        used |= {record["ShardId"] for record in json.loads(await connection(each_request))["Records"]}
+    connection.close()
+    return row | {
+        "put_seconds": round(time.perf_counter() - began, 3),
+        "shards_written": len(used),
+        "memory_bytes_per_shard": round(memory / shards),
+    }
+
+
+def versions():
+    lock = json.loads((servers.npm_folder() / "package-lock.json").read_text())["packages"]
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "truckstream": version("truckstream"),
+        "kinesalite": lock["node_modules/kinesalite"]["version"],
+        "kinesis-local": lock["node_modules/kinesis-local"]["version"],
+        "moto": version("moto"),
+        "aiohttp": version("aiohttp"),
+        "node": node,
+    }
+
+
+def machine():
+    names = re.findall(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {"cpu": names[0] if names else "", "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def show(row, ours):
+    print(
+        "{server:38} {records_per_second:11,} {records_per_core_second:15,} {cpu_us_per_record:13.2f}".format(**row),
+        f"{row['cpu_us_per_record'] / ours['cpu_us_per_record']:8.1f}",
+        "{memory_bytes_per_record:14,} {refused_share:8.2%} {generator_cpu_us_per_record:13.2f}".format(**row),
+        flush=True,
+    )
+
+
+def main(options):
+    rows = []
+    print(f"{'server':38}   records/s  of a whole core  CPU µs/record  to ours  bytes a record  refused  generator µs")
+    for case in CASES:
+        with running(case) as server:
+            rows.append(uvloop.run(measure(server, options.seconds)))
+        show(rows[-1], rows[0])
+    with running(Case("truckstream.local", "truckstream", options=("--no-quota",))) as server:
+        shards = uvloop.run(measure_shards(server, options.shards))
+    print(
+        "{shards:,} shards: created in {create_seconds} s, {listed:,} listed in {list_seconds} s ({list_pages} pages), "
+        "a record put to {shards_written:,} of them in {put_seconds} s; {memory_bytes_per_shard:,} bytes each".format(
+            **shards
+        )
+    )
+    about = machine() | versions()
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    print(f"floor: {FLOOR:,} records/s of one core; reached {rows[0]['records_per_core_second'] / FLOOR:.0%}")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": about, "rows": rows, "shards": shards}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each server (default: %(default)s)")
+    parser.add_argument("--shards", type=int, default=10_000, help="of the large stream (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    main(parser.parse_args())
