@@ -1,0 +1,54 @@
+"""The function's zip for this machine, unpacked once, and the runtime's modules apart from all others."""
+
+import asyncio
+import io
+import platform
+import sys
+import zipfile
+from importlib.metadata import distribution
+
+import pytest
+
+from tests.runtime.support import Bucket, Runtime
+from truckstream.cloud.package import PackageOptions, build_package
+
+#: awslambdaric and what it needs.
+RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
+
+if sys.platform != "linux":
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def task(tmp_path_factory):
+    """The zip for this machine's processor and Python, unpacked as Lambda does in /var/task."""
+    architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
+    python = "{}.{}".format(*sys.version_info)
+    archive = asyncio.run(build_package(PackageOptions(architecture, python)))
+    folder = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
+        opened.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory):
+    """A folder with the runtime alone, so that nothing else of this environment can help the function."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in RUNTIME:
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files if file.parts[0] not in {"..", "__pycache__"}}:
+            (folder / top).symlink_to(found.locate_file(top))
+    return folder
+
+
+@pytest.fixture
+def function(task, modules):
+    """Makes an execution environment of the function with these settings."""
+    return lambda **environment: Runtime(task, modules, environment)
+
+
+@pytest.fixture
+async def bucket():
+    async with Bucket() as made:
+        yield made

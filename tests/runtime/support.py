@@ -1,0 +1,223 @@
+"""Lambda's own runtime around the function's zip: a Runtime API server, and a bucket that can be told to misbehave.
+
+The runtime, awslambdaric, is what AWS runs python3.x functions with. It asks the server for the next event over HTTP
+and posts the answer back. It runs here as it does there: in a process of its own, whose only modules are the zip's,
+the runtime's and the standard library's.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+from aiohttp import web
+
+HANDLER = "lambda_entry.handler.lambda_handler"
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:truckstream"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the runtime posted for an event: a response, or an error with its type and message."""
+
+    response: object = None
+    error: dict | None = None
+
+
+class Runtime:
+    """One execution environment of the function, and the Runtime API that feeds it."""
+
+    def __init__(self, task: Path, modules: Path, environment: dict[str, str]):
+        self.task = task
+        self.modules = modules
+        self.environment = environment
+        self.log = []
+        self.init_error = None
+        self._events = []
+        self._asking = None
+        self._answers = {}
+        self._count = 0
+
+    async def __aenter__(self):
+        api = web.Application(client_max_size=16 * 1024 * 1024)
+        api.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
+        api.router.add_post("/2018-06-01/runtime/invocation/{id}/{kind}", self._answered)
+        api.router.add_post("/2018-06-01/runtime/init/error", self._failed_to_start)
+        self._runner = web.AppRunner(api, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._address = f"127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.kill()
+        await self._runner.cleanup()
+
+    async def start(self):
+        """A cold start: a new process."""
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-S", "-P", "-W", "error", "-m", "awslambdaric", HANDLER),
+            env={
+                "PYTHONPATH": f"{self.task}:{self.modules}",
+                "LAMBDA_TASK_ROOT": str(self.task),
+                "AWS_LAMBDA_RUNTIME_API": self._address,
+                "AWS_LAMBDA_FUNCTION_NAME": "truckstream",
+                "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+                "AWS_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+                **self.environment,
+            },
+            cwd=self.task,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self._reader = asyncio.create_task(self._read_log(self.process.stdout))
+
+    async def kill(self):
+        """What Lambda does to an environment whose invocation timed out."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        self._wake()  # nobody is there to answer: no event may go to this request
+        await self._reader
+
+    def freeze(self):
+        """What Lambda does between invocations."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    async def invoke(self, records, *, seconds=300.0):
+        """Hand over an event of Kinesis records and wait for the answer."""
+        return await asyncio.wait_for(self.submit({"Records": records}, seconds), 45)
+
+    def submit(self, event, seconds=300.0):
+        """Hand over an event; the Future of its answer."""
+        self._count += 1
+        request_id = f"request-{self._count:04}"
+        self._answers[request_id] = asyncio.get_running_loop().create_future()
+        self._events.append((request_id, json.dumps(event).encode(), seconds))
+        self._wake()
+        return self._answers[request_id]
+
+    def _wake(self):
+        if self._asking and not self._asking.done():
+            self._asking.set_result(None)
+
+    def peak_memory(self):
+        """The most memory that the process had, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+    async def _next(self, _):
+        if not self._events:
+            self._asking = asyncio.get_running_loop().create_future()
+            await self._asking
+        if self.process.returncode is not None:
+            return web.Response(status=410)
+        request_id, body, seconds = self._events.pop(0)
+        deadline = int((time.time() + seconds) * 1000)
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": request_id,
+            "Lambda-Runtime-Deadline-Ms": str(deadline),
+            "Lambda-Runtime-Invoked-Function-Arn": ARN,
+            "Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+        }
+        return web.Response(body=body, headers=headers, content_type="application/json")
+
+    async def _answered(self, request):
+        body = json.loads(await request.read())
+        answer = Answer(response=body) if request.match_info["kind"] == "response" else Answer(error=body)
+        self._answers.pop(request.match_info["id"]).set_result(answer)
+        return web.Response(status=202)
+
+    async def _failed_to_start(self, request):
+        self.init_error = json.loads(await request.read())
+        for future in self._answers.values():
+            future.set_result(Answer(error=self.init_error))
+        self._answers.clear()
+        return web.Response(status=202)
+
+    async def _read_log(self, stream):
+        while line := await stream.readline():
+            self.log.append(line.decode(errors="replace").rstrip("\n"))
+
+
+class Bucket:
+    """As much of S3 as the function uses, with conditional creation, held in memory."""
+
+    def __init__(self):
+        self.objects = {}
+        #: Called with each PUT's key; its answer is an HTTP status to refuse with, or None.
+        self.refuse = lambda _key: None
+        #: PUTs wait for it.
+        self.open = asyncio.Event()
+        self.open.set()
+        #: Set by the first PUT that arrives.
+        self.reached = asyncio.Event()
+        self.puts = 0
+        self._transports = set()
+
+    async def __aenter__(self):
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_route("*", "/{bucket}/{key:.+}", self._serve)
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.endpoint_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.open.set()
+        await self._runner.cleanup()
+
+    def hang_up(self):
+        """Close every connection, as S3 does with those that idle."""
+        for transport in self._transports:
+            transport.abort()
+        self._transports.clear()
+
+    async def _serve(self, request):
+        self._transports.add(request.transport)
+        key = request.match_info["key"]
+        if request.method == "PUT":
+            return await self._put(request, key)
+        if key not in self.objects:
+            return _error(404, "NoSuchKey")
+        body, metadata = self.objects[key]
+        headers = {"ETag": _etag(body), "Last-Modified": format_datetime(datetime.now(UTC), usegmt=True), **metadata}
+        return web.Response(body=body, headers=headers)
+
+    async def _put(self, request, key):
+        self.puts += 1
+        body = await request.read()
+        self.reached.set()
+        await self.open.wait()
+        if status := self.refuse(key):
+            return _error(status, "SlowDown" if status == 503 else "AccessDenied")
+        if request.headers.get("If-None-Match") == "*" and key in self.objects:
+            return _error(412, "PreconditionFailed")
+        metadata = {name: value for name, value in request.headers.items() if name.lower().startswith("x-amz-meta-")}
+        self.objects[key] = (body, metadata)
+        return web.Response(headers={"ETag": _etag(body)})
+
+
+def _etag(body):
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def _error(status, code):
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
+    return web.Response(status=status, text=text, content_type="application/xml")

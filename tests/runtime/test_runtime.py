@@ -1,0 +1,177 @@
+"""The function's zip under Lambda's own runtime: full events, bad records, failing stores, deadlines, warm and cold."""
+
+import json
+
+import pytest
+
+from tests.batcher.support import number, record, truck, trucks
+
+DONE = {"batchItemFailures": []}
+
+
+def failed_from(n):
+    return {"batchItemFailures": [{"itemIdentifier": number(n)}]}
+
+
+def lines(folder, prefix="sensor_data"):
+    return [line for path in sorted(folder.glob(f"{prefix}/**/*.json")) for line in path.read_bytes().splitlines()]
+
+
+def lines_in(bucket, prefix="sensor_data/"):
+    return sorted(
+        line for key in bucket.objects if key.startswith(prefix) for line in bucket.objects[key][0].split(b"\n") if line
+    )
+
+
+def reports(count, start=0):
+    """The lines that records start to start + count become."""
+    import base64  # noqa: PLC0415
+
+    return sorted(base64.b64decode(each["kinesis"]["data"]) for each in trucks(count, start))
+
+
+def s3(bucket, **settings):
+    return {"BUCKET_NAME": "trucks", "AWS_ENDPOINT_URL_S3": bucket.endpoint_url, **settings}
+
+
+async def test_a_full_event_becomes_seven_objects_within_the_functions_memory(function, tmp_path):
+    async with function(STORE_URL=tmp_path.as_uri()) as runtime:
+        answer = await runtime.invoke(trucks(4_900))
+        assert answer.response == DONE
+        assert runtime.peak_memory() < 256_000_000
+    assert [path.read_bytes().count(b"\n") for path in tmp_path.glob("sensor_data/*.json")] == [700] * 7
+    assert sorted(lines(tmp_path)) == reports(4_900)
+
+
+async def test_a_full_event_reaches_s3(function, moto_url, fake_credentials):  # noqa: ARG001
+    from aiobotocore.session import get_session  # noqa: PLC0415
+
+    session = get_session().create_client("s3", region_name="us-east-1", endpoint_url=moto_url)
+    async with session as client, function(BUCKET_NAME="runtime", AWS_ENDPOINT_URL_S3=moto_url) as runtime:
+        await client.create_bucket(Bucket="runtime")
+        assert (await runtime.invoke(trucks(4_900))).response == DONE
+        assert (await runtime.invoke(trucks(4_900))).response == DONE  # delivered again
+        listed = await client.list_objects_v2(Bucket="runtime", Prefix="sensor_data/")
+        bodies = [
+            await (await client.get_object(Bucket="runtime", Key=each["Key"]))["Body"].read()
+            for each in listed["Contents"]
+        ]
+    assert sorted(line for body in bodies for line in body.splitlines()) == reports(4_900)
+
+
+async def test_bad_records_are_set_aside_and_stop_nothing(function, tmp_path):
+    bad = [
+        record(b"", 700),
+        record(b"\xff\xfe{", 701),
+        record(b'{"truck_id": NaN}', 702),
+        record(truck(703, speed=999.0), 703),
+        record(b"x", 704, encoded="not base64!"),
+        record(b"[" * 100_000, 705),
+    ]
+    async with function(STORE_URL=tmp_path.as_uri()) as runtime:
+        assert (await runtime.invoke([*trucks(700), *bad])).response == DONE
+    assert len(lines(tmp_path)) == 700
+    refused = [json.loads(line) for line in lines(tmp_path, "rejected")]
+    assert {line["sequence_number"] for line in refused} == {number(n) for n in range(700, 706)}
+    assert all(line["reason"] for line in refused)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_store_that_refuses_all_is_answered_with_the_first_record(function, bucket, status):
+    """S3 says AccessDenied, or SlowDown without end: the function answers, before its time is up."""
+    bucket.refuse = lambda _: status
+    async with function(**s3(bucket)) as runtime:
+        assert (await runtime.invoke(trucks(1_400), seconds=6.0)).response == failed_from(0)
+        assert bucket.puts > 0
+        bucket.refuse = lambda _: None
+        assert (await runtime.invoke(trucks(1_400))).response == DONE
+    assert lines_in(bucket) == reports(1_400)
+
+
+async def test_a_store_that_refuses_one_object_is_answered_with_its_first_record(function, bucket):
+    """Five groups of ten, of which the third object in time is refused: what is stored before it is not asked for."""
+    async with function(**s3(bucket, BATCH_SIZE="10")) as runtime:
+        assert (await runtime.invoke(trucks(50))).response == DONE
+        third = sorted(bucket.objects, key=lambda key: min(bucket.objects[key][0].splitlines()))[2]
+        bucket.objects.clear()
+        bucket.refuse = lambda key: 403 if key == third else None
+        assert (await runtime.invoke(trucks(50))).response == failed_from(20)
+        bucket.refuse = lambda _: None
+        assert (await runtime.invoke(trucks(30, 20))).response == DONE
+    assert lines_in(bucket) == reports(50)
+
+
+async def test_a_deadline_that_is_too_near_begins_nothing(function, bucket):
+    async with function(**s3(bucket)) as runtime:
+        assert (await runtime.invoke(trucks(700), seconds=0.5)).response == failed_from(0)
+        assert bucket.objects == {}
+        assert (await runtime.invoke(trucks(700))).response == DONE
+    assert lines_in(bucket) == reports(700)
+
+
+async def test_a_deadline_that_comes_while_s3_is_silent_is_answered_in_time(function, bucket):
+    """The PUTs hang: the function gives up by itself, and what lands late is found by the redelivery."""
+    bucket.open.clear()
+    async with function(**s3(bucket)) as runtime:
+        assert (await runtime.invoke(trucks(1_400), seconds=4.0)).response == failed_from(0)
+        bucket.open.set()
+        assert (await runtime.invoke(trucks(1_400))).response == DONE
+    assert lines_in(bucket) == reports(1_400)
+
+
+async def test_an_environment_that_is_killed_amid_its_work_stores_each_record_once(function, bucket):
+    """The runtime dies while PUTs are under way, some of which land: a new one gets the same event."""
+    async with function(**s3(bucket)) as runtime:
+        bucket.open.clear()
+        lost = runtime.submit({"Records": trucks(4_900)})
+        await bucket.reached.wait()
+        await runtime.kill()
+        assert not lost.done()
+        bucket.open.set()
+        await runtime.start()
+        assert (await runtime.invoke(trucks(4_900))).response == DONE
+    assert lines_in(bucket) == reports(4_900)
+
+
+async def test_warm_calls_follow_one_another(function, bucket):
+    async with function(**s3(bucket)) as runtime:
+        first = await runtime.invoke(trucks(700))
+        pid = runtime.process.pid
+        second = await runtime.invoke(trucks(700, 700))
+        assert (first.response, second.response, runtime.process.pid) == (DONE, DONE, pid)
+    assert lines_in(bucket) == reports(1_400)
+
+
+async def test_a_warm_call_after_an_idle_gap_does_without_the_connections_of_before(function, bucket):
+    """Lambda froze the environment, and S3 hung up meanwhile."""
+    async with function(**s3(bucket)) as runtime:
+        assert (await runtime.invoke(trucks(2_100))).response == DONE
+        runtime.freeze()
+        bucket.hang_up()
+        runtime.thaw()
+        assert (await runtime.invoke(trucks(2_100, 2_100))).response == DONE
+    assert lines_in(bucket) == reports(4_200)
+
+
+async def test_an_event_of_another_source_is_refused_and_the_next_is_served(function, tmp_path):
+    async with function(STORE_URL=tmp_path.as_uri()) as runtime:
+        refused = await runtime.submit({"Records": [{"eventSource": "aws:sqs", "body": ""}]})
+        assert "Kinesis" in refused.error["errorMessage"]
+        assert (await runtime.invoke(trucks(1))).response == DONE
+
+
+async def test_a_missing_setting_is_named(function):
+    async with function() as runtime:
+        answer = await runtime.invoke(trucks(1))
+    assert answer.error["errorType"].endswith("ConfigurationError")
+    assert "BUCKET_NAME is not set" in answer.error["errorMessage"]
+
+
+async def test_each_call_logs_its_request_and_nothing_of_the_records(function, tmp_path):
+    async with function(STORE_URL=tmp_path.as_uri()) as runtime:
+        await runtime.invoke([*trucks(9), record(truck(9, speed=555.5), 9)])
+        await runtime.invoke(trucks(10, 10))
+    log = "\n".join(runtime.log)
+    assert {"request-0001", "request-0002"} <= {word.strip('",') for word in log.replace(":", " ").split()}
+    assert "555.5" not in log
+    assert "TRUCK_009" not in log
