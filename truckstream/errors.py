@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence  # noqa: TC003 - free here, and what a reader of the signature looks up
 
 __all__ = [
+    "BrokenAggregateError",
     "BufferFullError",
     "ConfigurationError",
     "DeadlineError",
@@ -74,6 +75,20 @@ class InvalidRecordError(UsageError, ValueError):
         self.field = field
         self.value = value
         self.rule = rule
+
+
+class BrokenAggregateError(UsageError, ValueError):
+    """These bytes are no aggregate of the KPL's format, or a broken one.
+
+    `reason` is one of the codes of `truckstream.kpl.REASONS`, `detail` says what stood there. `is_aggregate` is False
+    where the KCL, too, takes the bytes for a plain record: without the magic number, or with another MD5.
+    """
+
+    def __init__(self, reason: str, detail: str, *, is_aggregate: bool = True) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.is_aggregate = is_aggregate
 
 
 class ConfigurationError(UsageError, ValueError):
