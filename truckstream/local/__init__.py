@@ -6,21 +6,25 @@
 
 Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event source mapping's decisions without one.
 `protocol.py` says what an HTTP request means, `endpoint.py` serves it, `kinesis.py` is the context manager, `child.py`
-and `__main__.py` the process of its own.
+and `__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
 
 It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
 """
 
 from truckstream.local.child import LocalKinesisError
 from truckstream.local.endpoint import EndpointError
+from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.kinesis import LocalKinesis
 from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.stats import KinesisStats, ShardStats
+from truckstream.local.stored import StoredRecord
 
 __all__ = [
     "EndpointError",
     "EventSourceMapping",
+    "Fault",
+    "FaultPlan",
     "KinesisStats",
     "LambdaContext",
     "LocalKinesis",
@@ -28,4 +32,5 @@ __all__ = [
     "MappingStats",
     "RefusedError",
     "ShardStats",
+    "StoredRecord",
 ]

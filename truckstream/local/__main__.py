@@ -19,6 +19,7 @@ import msgspec
 
 from truckstream.errors import TruckstreamError
 from truckstream.local.child import Started
+from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.kinesis import LocalKinesis
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=4567, help="0 takes a free one (default: 4567)")
     parser.add_argument("--no-quota", action="store_true", help="take whatever comes")
+    parser.add_argument(
+        "--fault", action="append", default=[], help='such as "throttle:rate=0.3,after=5s", or as JSON; may be repeated'
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
     parser.add_argument("--transition-seconds", type=float, default=0.0, help="how long streams are CREATING, UPDATING")
     parser.add_argument("--while-stdin-is-open", action="store_true", help="end when the standard input closes")
     return parser
@@ -58,6 +63,7 @@ async def _serve(options: argparse.Namespace) -> None:
         stream=options.stream,
         shards=options.shards,
         quotas=not options.no_quota,
+        faults=FaultPlan(*map(Fault.parse, options.fault), seed=options.seed),
         host=options.host,
         port=options.port,
         transition_seconds=options.transition_seconds,

@@ -6,11 +6,14 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from truckstream.errors import TruckstreamError
+
+if TYPE_CHECKING:
+    from truckstream.local.faults.fault import FaultPlan
 
 __all__ = ["Child", "LocalKinesisError", "Started", "start_child"]
 
@@ -57,7 +60,7 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
 
 
 async def start_child(
-    *, stream: str, shards: int, quotas: bool, host: str, port: int, transition_seconds: float
+    *, stream: str, shards: int, quotas: bool, faults: FaultPlan, host: str, port: int, transition_seconds: float
 ) -> Child:
     """Start `python -m truckstream.local` and wait until it serves.
 
@@ -67,6 +70,8 @@ async def start_child(
     options = [f"--stream={stream}", f"--shards={shards}", f"--host={host}", f"--port={port}"]
     options += [f"--transition-seconds={transition_seconds}", "--while-stdin-is-open"]
     options += [] if quotas else ["--no-quota"]
+    options += [f"--seed={faults.seed}"]
+    options += [f"--fault={msgspec.json.encode(fault).decode()}" for fault in faults.faults]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "truckstream.local", *options),
         stdin=asyncio.subprocess.PIPE,

@@ -1,24 +1,33 @@
-"""The HTTP endpoint: aiohttp before `protocol.respond`.
+"""The HTTP endpoint: aiohttp before `protocol.respond`, and the faults between them.
 
 It is aiohttp's low-level server: one handler, no routes and no middleware, because the service has one address. A
 request of 500 records is answered without a pause, so that requests are never interleaved and need no lock.
+
+Paths under `/_truckstream/` are the test's, not the client's: no fault strikes them (see `_CONTROLS`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from typing import TYPE_CHECKING, Final
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
 
-from truckstream.errors import TruckstreamError
-from truckstream.local.protocol import CONTENT_TYPE, respond
+from truckstream.errors import InvalidArgumentError, TruckstreamError
+from truckstream.local.faults import wire
+from truckstream.local.faults.effects import happen, record_striker, refusal_of
+from truckstream.local.faults.fault import Fault
+from truckstream.local.protocol import CONTENT_TYPE, HttpAnswer, operation_of, refuse, respond, stream_name_of
 from truckstream.local.service.refusal import RefusedError
+from truckstream.local.signature import check_age
 from truckstream.local.stats import read_stats
+from truckstream.local.stored import read_stored
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from aiohttp.abc import AbstractStreamWriter
@@ -26,16 +35,20 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_protocol import RequestHandler
 
+    from truckstream.local.faults.injector import FaultInjector, Strike
     from truckstream.local.service import Service
 
-__all__ = ["STATS_PATH", "Endpoint", "EndpointError"]
+__all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Endpoint", "EndpointError"]
 
 #: 10 MiB of records are 14 MB of base64, and 500 records with keys of 256 characters some more.
 _MAX_BODY: Final = 16 * 1024 * 1024
 #: Larger than most requests, so that a body of 350 kB comes in a few pieces.
 _READ_BUFFER: Final = 512 * 1024
 
+CALL_PATH: Final = "/_truckstream/call"
+FAULTS_PATH: Final = "/_truckstream/faults"
 STATS_PATH: Final = "/_truckstream/stats"
+STORED_PATH: Final = "/_truckstream/stored"
 
 
 class EndpointError(TruckstreamError):
@@ -47,13 +60,25 @@ class Endpoint:
 
     Args:
         service: who answers.
+        injector: what goes wrong.
+        stream_name: the stream that faults happen to.
         clock: gives the time, in seconds since the epoch.
         host: the address to listen on.
         port: 0 takes a free one.
     """
 
-    def __init__(self, service: Service, clock: Callable[[], float], host: str, port: int) -> None:
+    def __init__(
+        self,
+        service: Service,
+        injector: FaultInjector,
+        stream_name: str,
+        clock: Callable[[], float],
+        host: str,
+        port: int,
+    ) -> None:
         self._service = service
+        self._injector = injector
+        self._stream_name = stream_name
         self._clock = clock
         self._host = host
         self._port = port
@@ -63,6 +88,7 @@ class Endpoint:
             access_log=None,
             read_bufsize=_READ_BUFFER,
             keepalive_timeout=75,
+            handler_cancellation=True,  # a stalled request ends when its client has gone
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
 
@@ -87,31 +113,134 @@ class Endpoint:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path == STATS_PATH:
-            return self._stats(request)
+        if request.path in _CONTROLS:
+            return await _control(self, request)
         if request.method != "POST" or request.path != "/":
-            return _answer(404, b'{"__type":"UnknownOperationException"}')
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await _continue(request)
+            return _answer(HttpAnswer(404, b'{"__type":"UnknownOperationException"}'))
+        operation = operation_of(request.headers.get("X-Amz-Target", ""))
+        strike = self._injector.on_request(operation, self._clock())
         try:
-            body = await request.read()
+            return await self._serve(request, operation, strike)
         except web.HTTPRequestEntityTooLarge:
-            return _answer(413, b"")
-        answer = respond(
-            self._service,
-            target=request.headers.get("X-Amz-Target", ""),
-            content_type=request.content_type,
-            body=body,
-            now=self._clock(),
-        )
-        return _answer(answer.status, answer.body)
+            return _answer(HttpAnswer(413, b""))
 
-    def _stats(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _serve(self, request: web.BaseRequest, operation: str, strike: Strike) -> web.StreamResponse:
+        """The course of a request: received, carried out, answered. A fault ends it in one of the three."""
+        body = await _receive(request, strike)
+        if body is None:
+            return wire.reset(request)
+        self._let_happen(strike)
+        answer = self._refusal(request, operation, strike, body)
+        if answer is None:
+            if strike.kind == "error-before":
+                return _error(strike)
+            answer = self._respond(request, body)
+        return await _send(request, answer, strike)
+
+    def _let_happen(self, strike: Strike) -> None:
+        for active in strike.events:
+            if happen(active.fault, active.random, self._service.account, self._stream_name, self._clock()):
+                self._injector.count(active)
+
+    def _refusal(self, request: web.BaseRequest, operation: str, strike: Strike, body: bytes) -> HttpAnswer | None:
+        """What keeps the request from being carried out: its signature, or a fault."""
         try:
-            stats = read_stats(self._service, request.query.get("stream", ""), self._clock())
+            if strike.skew:
+                check_age(request.headers.get("X-Amz-Date", ""), time.time() + strike.skew)
         except RefusedError as refusal:
-            return _answer(404, msgspec.json.encode({"__type": refusal.code, "message": refusal.message}))
-        return _answer(200, msgspec.json.encode(stats))
+            return refuse(refusal)
+        refused = refusal_of(strike.kind, operation, self._service.account, stream_name_of(body))
+        return None if refused is None else refuse(refused)
+
+    def _respond(self, request: web.BaseRequest, body: bytes) -> HttpAnswer:
+        account, now = self._service.account, self._clock()
+        if self._injector.strikes_records:
+            account.strike = record_striker(self._injector, account.account_id, now)
+        try:
+            return respond(
+                self._service,
+                target=request.headers.get("X-Amz-Target", ""),
+                content_type=request.content_type,
+                body=body,
+                now=now,
+            )
+        finally:
+            account.strike = None
+
+    # --- What a test asks ------------------------------------------------------------------------
+
+    async def _control_call(self, request: web.BaseRequest) -> web.Response:
+        """An operation without its faults."""
+        target = f"Kinesis_20131202.{request.query.get('operation', '')}"
+        body = await request.read()
+        return _answer(respond(self._service, target=target, content_type=CONTENT_TYPE, body=body, now=self._clock()))
+
+    async def _control_faults(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "POST":
+            document = msgspec.json.decode(await request.read())
+            faults = [Fault.read(one) for one in (document if isinstance(document, list) else [document])]
+            for fault in faults:
+                self._injector.inject(fault, self._clock())
+        elif request.method == "DELETE":
+            self._injector.clear()
+        report = {"seed": self._injector.seed, "faults": self._injector.report(), "hits": self._injector.hits()}
+        return _json(200, report)
+
+    async def _control_stats(self, request: web.BaseRequest) -> web.Response:
+        name = request.query.get("stream", self._stream_name)
+        return _json(200, read_stats(self._service, name, self._clock(), self._injector.hits()))
+
+    async def _control_stored(self, request: web.BaseRequest) -> web.Response:
+        """A page of what is stored, as MessagePack, which carries bytes."""
+        query = request.query
+        name, shard_id = query.get("stream", self._stream_name), query.get("shard", "")
+        page = read_stored(self._service, name, shard_id, int(query.get("place", "0")), self._clock())
+        return web.Response(body=msgspec.msgpack.encode(page), content_type="application/msgpack")
+
+
+_CONTROLS: Final = {
+    CALL_PATH: Endpoint._control_call,  # noqa: SLF001 - its own table
+    FAULTS_PATH: Endpoint._control_faults,  # noqa: SLF001
+    STATS_PATH: Endpoint._control_stats,  # noqa: SLF001
+    STORED_PATH: Endpoint._control_stored,  # noqa: SLF001
+}
+
+
+async def _control(endpoint: Endpoint, request: web.BaseRequest) -> web.Response:
+    try:
+        return await _CONTROLS[request.path](endpoint, request)
+    except RefusedError as refusal:
+        return _json(404, {"__type": refusal.code, "message": refusal.message})
+    except (InvalidArgumentError, msgspec.DecodeError) as error:
+        return _json(400, {"__type": type(error).__name__, "message": str(error)})
+
+
+async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:
+    """The request's body; None when the connection is to be reset."""
+    if strike.kind == "reset-before":
+        return None
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await _continue(request)
+    if strike.kind == "reset-request":
+        await wire.read_half(request)
+        return None
+    body = await request.read()
+    if strike.kind == "stall":
+        await wire.hang()
+    return body
+
+
+async def _send(request: web.BaseRequest, answer: HttpAnswer, strike: Strike) -> web.StreamResponse:
+    if strike.kind == "reset-after":
+        return wire.reset(request)
+    if strike.kind == "stall-after":
+        await wire.hang()
+    if strike.delay:
+        await asyncio.sleep(strike.delay)
+    if strike.kind == "error-after":
+        return _error(strike)
+    response = _answer(answer, strike.skew)
+    return await wire.answer_half(request, response) if strike.kind == "reset-answer" else response
 
 
 async def _continue(request: web.BaseRequest) -> None:
@@ -120,9 +249,24 @@ async def _continue(request: web.BaseRequest) -> None:
     request.writer.output_size = 0  # nothing of the answer has been sent yet
 
 
-def _answer(status: int, body: bytes) -> web.Response:
+def _answer(answer: HttpAnswer, skew: float = 0.0) -> web.Response:
     headers = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
-    return web.Response(status=status, body=body, headers=headers)
+    if skew:
+        headers["Date"] = formatdate(time.time() + skew, usegmt=True)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _error(strike: Strike) -> web.Response:
+    assert strike.ending is not None  # noqa: S101 - its kind was asked for
+    status = strike.ending.status or 500
+    if status in {502, 504}:
+        return wire.proxy_page(status)
+    code = "InternalFailure" if status == 500 else "ServiceUnavailable"  # noqa: PLR2004 - HTTP's
+    return _answer(refuse(RefusedError(code, "")), strike.skew)
+
+
+def _json(status: int, document: Any) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(document), content_type="application/json")
 
 
 def _make_request(

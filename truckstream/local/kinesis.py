@@ -10,16 +10,18 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local.child import Child, start_child
-from truckstream.local.endpoint import STATS_PATH, Endpoint
-from truckstream.local.protocol import CONTENT_TYPE
+from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH, Endpoint
+from truckstream.local.faults.fault import Fault, FaultPlan
+from truckstream.local.faults.injector import FaultInjector
 from truckstream.local.service import Service
 from truckstream.local.service.account import Account
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.service.shapes import REQUESTS, read_request
 from truckstream.local.stats import KinesisStats, read_stats
+from truckstream.local.stored import StoredPage, StoredRecord, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
 __all__ = ["ACCOUNT_ID", "REGION_NAME", "LocalKinesis"]
@@ -50,6 +52,7 @@ class LocalKinesis:
         stream: the stream's name.
         shards: how many, 1 to 20,000.
         quotas: whether each shard enforces 1,000 records/s and 1 MiB/s of writes, and 5 calls/s and 2 MiB/s of reads.
+        faults: what goes wrong, and how often; see `Fault` and `FaultPlan`.
         own_process: serve from a child process, so that its work is not measured with yours. It has a session of its
             own (Ctrl-C in the terminal does not reach it) and ends when this process does, however that happens.
         host: the address to listen on; by default only this machine can connect.
@@ -69,6 +72,7 @@ class LocalKinesis:
         shards: int = 1,
         *,
         quotas: bool = True,
+        faults: FaultPlan | None = None,
         own_process: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -88,6 +92,7 @@ class LocalKinesis:
         self.endpoint_url = ""
         self._shards = shards
         self._quotas = quotas
+        self._faults = faults or FaultPlan()
         self._own_process = own_process
         self._host = host
         self._port = port
@@ -95,6 +100,7 @@ class LocalKinesis:
         self._clock = clock or wall_clock()
         # One of the two serves: the endpoint in this process, or the child.
         self._service: Service | None = None
+        self._injector: FaultInjector | None = None
         self._endpoint: Endpoint | None = None
         self._child: Child | None = None
 
@@ -108,6 +114,7 @@ class LocalKinesis:
                 stream=self.stream_name,
                 shards=self._shards,
                 quotas=self._quotas,
+                faults=self._faults,
                 host=self._host,
                 port=self._port,
                 transition_seconds=self._transition_seconds,
@@ -115,7 +122,8 @@ class LocalKinesis:
             self.endpoint_url = self._child.endpoint_url
             return self
         self._service = self._make_service()
-        self._endpoint = Endpoint(self._service, self._clock, self._host, self._port)
+        self._injector = FaultInjector(self._faults, self._clock())
+        self._endpoint = Endpoint(self._service, self._injector, self.stream_name, self._clock, self._host, self._port)
         self.endpoint_url = await self._endpoint.open()
         return self
 
@@ -143,18 +151,57 @@ class LocalKinesis:
         return self._clock()
 
     async def stats(self) -> KinesisStats:
-        """What the stream's shards did so far."""
-        if self._child is None:
-            return read_stats(self.service, self.stream_name, self.now())
-        url = f"{self.endpoint_url}{STATS_PATH}"
-        async with (
-            aiohttp.ClientSession(raise_for_status=True) as session,
-            session.get(url, params={"stream": self.stream_name}) as answer,
-        ):
-            return msgspec.json.decode(await answer.read(), type=KinesisStats)
+        """What the stream's shards and the faults did so far.
+
+        Raises:
+            RefusedError: the stream is gone.
+        """
+        if self._injector is not None:
+            return read_stats(self.service, self.stream_name, self.now(), self._injector.hits())
+        return msgspec.json.decode(await self._ask("GET", STATS_PATH), type=KinesisStats)
+
+    async def inject(self, *faults: Fault) -> None:
+        """Add faults; their windows (`after`, `until`) count from now."""
+        if self._injector is not None:
+            for fault in faults:
+                self._injector.inject(fault, self.now())
+        else:
+            await self._ask("POST", FAULTS_PATH, msgspec.json.encode(faults))
+
+    async def clear_faults(self) -> None:
+        """Remove all faults, the plan's too. How often they struck stays in `stats`."""
+        if self._injector is not None:
+            self._injector.clear()
+        else:
+            await self._ask("DELETE", FAULTS_PATH)
+
+    async def stored(self, stream: str | None = None) -> AsyncIterator[StoredRecord]:
+        """Every record that is stored, for tests that judge a client: shard by shard, in the order of writing.
+
+        It needs no iterators, meets no quota and no fault, and is not counted as read.
+
+        Args:
+            stream: its name; by default `stream_name`.
+
+        Raises:
+            RefusedError: there is no such stream.
+        """
+        stream = stream or self.stream_name
+        shard_id, place = "", 0
+        while True:
+            if self._child is None:
+                page = read_stored(self.service, stream, shard_id, place, self.now())
+            else:
+                query = {"stream": stream, "shard": shard_id, "place": str(place)}
+                page = msgspec.msgpack.decode(await self._ask("GET", STORED_PATH, query=query), type=StoredPage)
+            for record in page.records:
+                yield record
+            shard_id, place = page.next_shard_id, page.next_place
+            if not shard_id:
+                return
 
     async def call(self, operation: str, **members: Any) -> dict[str, Any]:
-        """Do one operation of the API without a client: `await kinesis.call("SplitShard", StreamName=..., ...)`.
+        """Do one operation of the API: `await kinesis.call("SplitShard", StreamName=..., ...)`. No fault strikes it.
 
         Blobs go in as bytes. They come back as bytes from this process, and as base64 text from another one.
 
@@ -164,16 +211,21 @@ class LocalKinesis:
         if self._child is None:
             request = read_request(operation, members) if operation in REQUESTS else members
             return self.service.call(operation, request, self.now()) or {}
-        headers = {"X-Amz-Target": f"Kinesis_20131202.{operation}", "Content-Type": CONTENT_TYPE}
+        body = await self._ask("POST", CALL_PATH, msgspec.json.encode(members), {"operation": operation})
+        document: dict[str, Any] = msgspec.json.decode(body) if body else {}
+        return document
+
+    async def _ask(self, method: str, path: str, body: bytes = b"", query: dict[str, str] | None = None) -> bytes:
+        """Ask the other process; the body of its answer."""
         async with (
             aiohttp.ClientSession() as session,
-            session.post(self.endpoint_url, data=msgspec.json.encode(members), headers=headers) as answer,
+            session.request(method, f"{self.endpoint_url}{path}", params=query, data=body) as answer,
         ):
-            body = await answer.read()
-        document: dict[str, Any] = msgspec.json.decode(body) if body else {}
+            said = await answer.read()
         if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+            document = msgspec.json.decode(said) if said else {}
             raise RefusedError(document.get("__type", str(answer.status)), document.get("message", ""))
-        return document
+        return said
 
     def _make_service(self) -> Service:
         account = Account(ACCOUNT_ID, REGION_NAME, limited=self._quotas, transition_seconds=self._transition_seconds)

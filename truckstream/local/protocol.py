@@ -10,6 +10,7 @@ which finds the words for what is wrong with it, or accepts what only looks odd 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from truckstream.local.service import Service
     from truckstream.local.service.account import Request
 
-__all__ = ["CONTENT_TYPE", "HttpAnswer", "respond"]
+__all__ = ["CONTENT_TYPE", "HttpAnswer", "operation_of", "refuse", "respond", "stream_name_of"]
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 _CONTENT_TYPES: Final = {CONTENT_TYPE, "application/json"}
@@ -54,10 +55,10 @@ def respond(service: Service, *, target: str, content_type: str, body: bytes, no
         answer = service.call(operation, _decode(operation, body), now)
         return HttpAnswer(200, b"" if answer is None else _encode(answer))
     except RefusedError as refusal:
-        return _refuse(refusal)
+        return refuse(refusal)
     except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's
         _log.exception("a bug of the local Kinesis, answered as InternalFailure")
-        return _refuse(RefusedError("InternalFailure", ""))
+        return refuse(RefusedError("InternalFailure", ""))
 
 
 def _operation(target: str, content_type: str) -> str:
@@ -67,7 +68,21 @@ def _operation(target: str, content_type: str) -> str:
     return operation
 
 
-def _refuse(refusal: RefusedError) -> HttpAnswer:
+def operation_of(target: str) -> str:
+    """The operation that the X-Amz-Target header names, known or not."""
+    return target.removeprefix(_TARGET_PREFIX)
+
+
+def stream_name_of(body: bytes) -> str:
+    """The stream that a body names, for the words of a refusal; "*" where it names none."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        document = msgspec.json.decode(body, type=_StreamOf)
+        return document.get("StreamName") or document.get("StreamARN", "*").rpartition("/")[2]
+    return "*"
+
+
+def refuse(refusal: RefusedError) -> HttpAnswer:
+    """The answer that carries a refusal."""
     document = {"__type": refusal.code}
     if refusal.message:
         document["message"] = refusal.message
@@ -78,6 +93,11 @@ class _Record(TypedDict, total=False):
     Data: bytes
     PartitionKey: str
     ExplicitHashKey: str
+
+
+class _StreamOf(TypedDict, total=False):
+    StreamName: str
+    StreamARN: str
 
 
 class _PutRecords(TypedDict, total=False):

@@ -23,6 +23,9 @@ class KinesisStats(msgspec.Struct, frozen=True):
     #: By shard ID, closed shards included: the stream's, or nothing when there is no such stream.
     shards: dict[str, ShardStats]
 
+    #: How often injected faults have struck, by kind.
+    faults: dict[str, int] = {}
+
     @property
     def records_in(self) -> int:
         """Records stored, over all shards."""
@@ -30,11 +33,11 @@ class KinesisStats(msgspec.Struct, frozen=True):
 
     @property
     def records_throttled(self) -> int:
-        """Records refused for a quota, over all shards; each try counts."""
+        """Records refused for a quota, over all shards; each try counts. Injected throttles are not among them."""
         return sum(shard.records_throttled for shard in self.shards.values())
 
 
-def read_stats(service: Service, stream_name: str, now: float) -> KinesisStats:
+def read_stats(service: Service, stream_name: str, now: float, faults: dict[str, int]) -> KinesisStats:
     """The stats of one stream.
 
     Raises:
@@ -44,4 +47,5 @@ def read_stats(service: Service, stream_name: str, now: float) -> KinesisStats:
         requests=sum(service.requests.values()),
         operations=dict(service.requests),
         shards=service.shard_stats(stream_name, now),
+        faults=faults,
     )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.local.service import limits
 from truckstream.local.service.commitment import Commitment
 from truckstream.local.service.consumers import Consumer, consumer_of_arn
 from truckstream.local.service.refusal import consumer_busy, invalid, stream_busy, stream_not_found, too_many_shards
 from truckstream.local.service.stream import Mode, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from truckstream.local.service.refusal import RecordRefusal
+    from truckstream.local.service.shard import Shard
 
 __all__ = ["Account", "Answer", "Request"]
 
@@ -46,6 +52,8 @@ class Account:
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
         self.commitment = Commitment()
+        #: Asked for each record of a write, and for each read, while faults are on: what strikes it.
+        self.strike: Callable[[str, Stream, Shard], RecordRefusal | None] | None = None
         self._streams: dict[str, Stream] = {}
 
     def streams(self, now: float) -> list[Stream]:

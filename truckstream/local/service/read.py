@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service import limits, sequence
 from truckstream.local.service.iterator import ShardIterator, open_iterator, seal
-from truckstream.local.service.refusal import dry_run, invalid, rate_exceeded, shard_not_found, stream_not_found
+from truckstream.local.service.refusal import (
+    RefusedError,
+    dry_run,
+    invalid,
+    rate_exceeded,
+    shard_not_found,
+    stream_not_found,
+)
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -75,6 +82,8 @@ def get_records(account: Account, request: Request, now: float) -> Answer:
         raise shard_not_found(iterator.shard_id, stream.name, account.account_id)
     if request.get("DryRun"):
         raise dry_run()
+    if account.strike and (struck := account.strike("GetRecords", stream, shard)) is not None:
+        raise RefusedError(struck.code, struck.message)
     if not shard.read_quota.admit(now):
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
     records = shard.read(iterator.place, request.get("Limit", limits.GET_RECORDS), limits.GET_BYTES)

@@ -7,11 +7,11 @@ were run against AWS); the others follow the pattern of those.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from truckstream.errors import ServiceError
 
-__all__ = ["RefusedError"]
+__all__ = ["RecordRefusal", "RefusedError"]
 
 _STATUS: Final = {"InternalFailure": 500, "ServiceUnavailable": 503, "RequestEntityTooLarge": 413}
 
@@ -22,6 +22,14 @@ class RefusedError(ServiceError):
     @property
     def status(self) -> int:
         return _STATUS.get(self.code, 400)
+
+
+class RecordRefusal(NamedTuple):
+    """What a fault makes of one record: an error in place of its number, and whether it is stored all the same."""
+
+    code: str
+    message: str
+    is_stored: bool
 
 
 def stream_not_found(name: str, account: str) -> RefusedError:

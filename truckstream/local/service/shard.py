@@ -130,6 +130,12 @@ class Shard:
 
     def read(self, place: int, count: int, max_bytes: int) -> list[Record]:
         """Up to `count` records from `place` on, of up to `max_bytes`; the first is read whatever its size."""
+        records = self.look(place, count, max_bytes)
+        self.counts.records_out += len(records)
+        return records
+
+    def look(self, place: int, count: int, max_bytes: int) -> list[Record]:
+        """What `read` gives, without counting it as read."""
         start = max(place - self._first, 0)
         stop = min(start + count, len(self._data))
         records: list[Record] = []
@@ -140,7 +146,6 @@ class Shard:
             if total > max_bytes and records:
                 break
             records.append(record)
-        self.counts.records_out += len(records)
         return records
 
     def place_at(self, moment: float) -> int:

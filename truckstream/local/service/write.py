@@ -56,7 +56,14 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
         shard.write_quota.refill(now)
     failed = 0
     answers: list[dict[str, str]] = []
+    strike = account.strike
     for entry, (shard, size) in zip(entries, targets, strict=True):
+        if strike is not None and (struck := strike("PutRecords", stream, shard)) is not None:
+            failed += 1
+            answers.append({"ErrorCode": struck.code, "ErrorMessage": struck.message})
+            if struck.is_stored:
+                _store(shard, entry["Data"], entry["PartitionKey"], size, arrival)
+            continue
         counts = shard.counts
         if shard.write_quota.take(size):
             counts.records_in += 1
@@ -82,13 +89,25 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
     if request.get("DryRun"):
         raise dry_run()
     shard.write_quota.refill(now)
-    if not shard.write_quota.take(size):
+    struck = account.strike and account.strike("PutRecord", stream, shard)
+    if struck is not None and not struck.is_stored:
+        raise RefusedError(struck.code, struck.message)
+    number = _store(shard, request["Data"], key, size, stream.arrival(now))
+    if struck is not None:
+        raise RefusedError(struck.code, struck.message)
+    if number is None:
         shard.counts.records_throttled += 1
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
+    return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
+
+
+def _store(shard: Shard, data: bytes, key: str, size: int, arrival: float) -> str | None:
+    """Store one record, if the quota has room for it; its sequence number."""
+    if not shard.write_quota.take(size):
+        return None
     shard.counts.records_in += 1
     shard.counts.bytes_in += size
-    number = shard.append(request["Data"], key, stream.arrival(now))
-    return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
+    return shard.append(data, key, arrival)
 
 
 def _stream(account: Account, operation: str, request: Request, now: float) -> Stream:

@@ -1,0 +1,114 @@
+"""What a fault that strikes does to the service: the words of its errors, and what happens to a stream."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from truckstream.local.service.refusal import RecordRefusal, RefusedError, rate_exceeded_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from truckstream.local.faults.fault import Fault
+    from truckstream.local.faults.injector import FaultInjector
+    from truckstream.local.service.account import Account
+    from truckstream.local.service.shard import Shard
+    from truckstream.local.service.stream import Stream
+
+__all__ = ["happen", "record_striker", "refusal_of"]
+
+# --- One record -----------------------------------------------------------------------------------
+
+
+def record_striker(
+    injector: FaultInjector, account_id: str, now: float
+) -> Callable[[str, Stream, Shard], RecordRefusal | None]:
+    """What `Account.strike` asks while one request is carried out."""
+
+    def strike(operation: str, stream: Stream, shard: Shard) -> RecordRefusal | None:
+        kind = injector.on_record(operation, shard.shard_id, now)
+        if kind is None:
+            return None
+        if kind == "throttle":
+            text = rate_exceeded_text(shard.shard_id, stream.name, account_id)
+            return RecordRefusal("ProvisionedThroughputExceededException", text, is_stored=False)
+        return RecordRefusal("InternalFailure", "Internal service failure.", kind == "internal-failure-after")
+
+    return strike
+
+
+# --- One request ----------------------------------------------------------------------------------
+
+
+def refusal_of(kind: str, operation: str, account: Account, stream_name: str) -> RefusedError | None:
+    """The error that a request is refused with; None when this kind of fault refuses nothing."""
+    if kind == "access-denied":
+        arn = f"arn:aws:kinesis:{account.region}:{account.account_id}:stream/{stream_name}"
+        return RefusedError(
+            "AccessDeniedException",
+            f"User: arn:aws:iam::{account.account_id}:user/local is not authorized to perform: kinesis:{operation} on "
+            f"resource: {arn} because no identity-based policy allows the kinesis:{operation} action",
+        )
+    if kind == "expired-token":
+        return RefusedError("ExpiredTokenException", "The security token included in the request is expired")
+    if kind == "limit-exceeded":
+        text = f"Rate exceeded for stream {stream_name} under account {account.account_id}."
+        return RefusedError("LimitExceededException", text)
+    return None
+
+
+# --- The stream -----------------------------------------------------------------------------------
+
+
+def happen(fault: Fault, random: Random, account: Account, stream_name: str, now: float) -> bool:
+    """Let it happen to the stream; whether it did, which it cannot while the stream is missing or changes."""
+    stream = account.known(stream_name, now)
+    if stream is None or stream.status(now) != "ACTIVE":
+        return False
+    return _EVENTS[fault.kind](fault, random, account, stream, now)
+
+
+def _split(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:
+    wide = [shard for shard in _chosen(fault, stream) if shard.hash_range.start + 1 < _middle(shard)]
+    if not wide:
+        return False
+    shard = random.choice(wide)
+    stream.split(shard, _middle(shard), now)
+    account.changing(stream, now)
+    return True
+
+
+def _middle(shard: Shard) -> int:
+    return (shard.hash_range.start + shard.hash_range.end + 1) // 2
+
+
+def _merge(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:
+    chosen = _chosen(fault, stream)
+    pairs = [(low, high) for low, high in pairwise(chosen) if low.hash_range.end + 1 == high.hash_range.start]
+    if not pairs:
+        return False
+    stream.merge(*random.choice(pairs), now)
+    account.changing(stream, now)
+    return True
+
+
+def _chosen(fault: Fault, stream: Stream) -> list[Shard]:
+    return [shard for shard in stream.open_shards if not fault.shards or shard.shard_id in fault.shards]
+
+
+def _delete(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:  # noqa: ARG001
+    stream.transition("DELETING", now + account.transition_seconds)
+    return True
+
+
+def _recreate(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:  # noqa: ARG001
+    count = len(stream.open_shards)
+    stream.transition("DELETING", now)
+    account.known(stream.name, now)  # its deletion is complete
+    account.create(stream.name, count, stream.mode, now)
+    return True
+
+
+_EVENTS: Final = {"split": _split, "merge": _merge, "delete": _delete, "recreate": _recreate}
