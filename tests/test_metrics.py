@@ -1,0 +1,17 @@
+"""The table of metrics is sound in itself; template.yaml and the docs are held to it elsewhere."""
+
+from truckstream.metrics import ALARMS, FUNCTION_METRICS, METRICS, NAMESPACE
+
+
+def test_names_are_unique():
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+    assert len({alarm.name for alarm in ALARMS}) == len(ALARMS)
+
+
+def test_each_alarm_looks_at_metrics_of_the_table():
+    assert {name for alarm in ALARMS for name in alarm.metrics} <= {metric.name for metric in METRICS}
+
+
+def test_the_function_writes_its_own_alone():
+    assert {metric.namespace for metric in FUNCTION_METRICS} == {NAMESPACE}
+    assert [metric.name for metric in FUNCTION_METRICS][:3] == ["RecordsReceived", "RecordsStored", "RecordsRejected"]
