@@ -72,7 +72,12 @@ class Server:
             "AWS_ENDPOINT_URL_KINESIS": self.endpoint_url,
         }
 
-    def run(self, *command: str | Path, folder: Path | None = None, **environment: str) -> Answer:
+    @staticmethod
+    def program(name: str) -> Path:
+        """A client's program that stands beside the tests."""
+        return Path(__file__).parent / "programs" / name
+
+    def run(self, *command: object, folder: Path | None = None, **environment: str) -> Answer:
         """Run a program that uses this server, and give what it printed."""
         done = subprocess.run(
             [str(word) for word in command],

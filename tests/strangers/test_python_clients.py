@@ -1,0 +1,95 @@
+"""Python's other producers and consumers, each in an environment and a process of its own."""
+
+from collections import Counter
+
+import boto3
+import pytest
+
+from tests.strangers.installed import or_skipped, python_with
+
+ASYNC_KINESIS = (
+    "async-kinesis==3.0.1",
+    "aiobotocore==3.10.0",
+    "aiohappyeyeballs==2.7.1",
+    "aiohttp==3.14.5",
+    "aioitertools==0.13.0",
+    "aiosignal==1.4.0",
+    "attrs==26.1.0",
+    "botocore==1.43.117",
+    "frozenlist==1.8.0",
+    "idna==3.20",
+    "jmespath==1.1.0",
+    "multidict==7.2.1",
+    "propcache==0.5.4",
+    "python-dateutil==2.9.0.post0",
+    "six==1.17.0",
+    "typing-extensions==4.16.0",
+    "urllib3==2.8.0",
+    "wrapt==2.5.2",
+    "yarl==1.25.1",
+)
+AIOKPL = ("aiokpl==0.2.0", "anyio==4.16.0", "sortedcontainers==2.4.0", *ASYNC_KINESIS[1:])
+
+#: What a record of the KPL's aggregated format begins with.
+KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+
+
+@pytest.fixture(scope="module")
+def kinesis(server):
+    client = boto3.session.Session("testing", "testing", region_name=server.region_name).client(
+        "kinesis", endpoint_url=server.endpoint_url
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def stream(kinesis, server):
+    """The name of a stream of two shards."""
+    name = server.new_name()
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    yield name
+    kinesis.delete_stream(StreamName=name)
+
+
+def stored(kinesis, stream):
+    """Every record of the stream: (shard, sequence number) -> data."""
+    found = {}
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        place = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(**place)["ShardIterator"]
+        for record in kinesis.get_records(ShardIterator=iterator)["Records"]:
+            found[shard["ShardId"], record["SequenceNumber"]] = record["Data"]
+    return found
+
+
+def test_async_kinesis_reads_back_what_it_wrote(server, stream):
+    """Its producer writes 1,500 records to two shards, its consumer iterates over them."""
+    with or_skipped("async-kinesis"):
+        python = python_with(*ASYNC_KINESIS)
+    answer = server.run(python, server.program("async_kinesis_both.py"), stream, server.endpoint_url, 1500)
+    assert answer.json == list(range(1500))
+
+
+def test_aiokpl_is_told_where_each_record_is_stored(server, kinesis, stream):
+    with or_skipped("aiokpl"):
+        python = python_with(*AIOKPL)
+    answer = server.run(python, server.program("aiokpl_producer.py"), stream, server.endpoint_url, 1000, "single")
+    found = stored(kinesis, stream)
+    assert [int(found[shard_id, number]) for shard_id, number in answer.json] == list(range(1000))
+
+
+def test_aiokpl_aggregates_for_the_shard_that_it_predicts(server, kinesis, stream):
+    """It maps keys to shards by ListShards: were a hash range wrong, an aggregate would land on the other shard."""
+    with or_skipped("aiokpl"):
+        python = python_with(*AIOKPL)
+    answer = server.run(python, server.program("aiokpl_producer.py"), stream, server.endpoint_url, 1000, "aggregated")
+    found = stored(kinesis, stream)
+    taken_by = Counter(tuple(place) for place in answer.json)
+    assert taken_by.keys() == found.keys()
+    assert {place for place in taken_by if found[place].startswith(KPL_MAGIC)} == {
+        place for place, records in taken_by.items() if records > 1
+    }
+    assert len({shard_id for shard_id, _ in taken_by}) == 2
+    assert max(taken_by.values()) > 100
