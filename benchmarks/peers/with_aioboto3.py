@@ -1,0 +1,28 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["aioboto3==15.5.0", "aiobotocore==2.25.1", "aiohttp==3.14.5", "uvloop==0.23.0"]
+# ///
+"""aioboto3's client, which is aiobotocore's of the version that it pins, used in the same way."""
+
+from contextlib import asynccontextmanager
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from harness import compete, entries, in_parallel
+
+
+@asynccontextmanager
+async def open_sender(job):
+    config = AioConfig(max_pool_connections=job.connections, parameter_validation=False)
+    async with aioboto3.Session().client("kinesis", endpoint_url=job.endpoint_url, config=config) as client:
+
+        async def send_batch(batch):
+            answer = await client.put_records(StreamName="trucks", Records=entries(batch))
+            assert answer["FailedRecordCount"] == 0
+            assert len(answer["Records"]) == len(batch)
+
+        yield lambda batch: in_parallel(send_batch, batch, job)
+
+
+if __name__ == "__main__":
+    compete(open_sender, ["aioboto3", "aiobotocore"])

@@ -1,0 +1,53 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["async-kinesis==3.0.1", "aiobotocore==3.10.0", "aiohttp==3.14.5", "uvloop==0.23.0"]
+# ///
+"""async-kinesis's Producer: strings as they are, batches of 500 (told 499, for it sends one more), no metrics.
+
+Its throttles cannot be turned off by an option. In its plain form their limits are out of reach, and each record still
+walks through the log of the last second; in the form `unthrottled` they are taken out behind its back, which no user
+would do. It has one request under way at a time; no option changes that.
+"""
+
+from contextlib import asynccontextmanager
+
+from harness import compete
+from kinesis import Producer, StringProcessor
+
+OUT_OF_REACH = 10**12
+
+
+@asynccontextmanager
+async def open_sender(job):
+    sent = 0
+
+    async def count(items):
+        nonlocal sent
+        sent += len(items)
+
+    async with Producer(
+        "trucks",
+        endpoint_url=job.endpoint_url,
+        batch_size=job.batch - 1,
+        max_queue_size=10_000,
+        put_rate_limit_per_shard=OUT_OF_REACH,
+        put_bandwidth_limit_per_shard=OUT_OF_REACH,
+        processor=StringProcessor(),
+        after_flush_fun=count,
+    ) as producer:
+        if job.form == "unthrottled":
+            producer.put_rate_throttle.rate_limit = producer.put_bandwidth_throttle.size_limit = None
+
+        async def send(batch):
+            nonlocal sent
+            sent = 0
+            for data, key in batch:
+                await producer.put(data.decode(), partition_key=key)
+            await producer.flush()
+            assert sent == len(batch)
+
+        yield send
+
+
+if __name__ == "__main__":
+    compete(open_sender, ["async-kinesis", "aiobotocore"])

@@ -1,0 +1,30 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["boto3==1.43.117", "botocore==1.43.117", "urllib3==2.8.0"]
+# ///
+"""boto3's put_records with full batches; the caller makes batches and holds records. One thread a connection."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import boto3
+from botocore.config import Config
+from harness import batches, compete, entries
+
+
+@contextmanager
+def open_sender(job):
+    config = Config(max_pool_connections=job.connections, parameter_validation=False)
+    client = boto3.client("kinesis", endpoint_url=job.endpoint_url, config=config)
+
+    def send_batch(batch):
+        answer = client.put_records(StreamName="trucks", Records=entries(batch))
+        assert answer["FailedRecordCount"] == 0
+        assert len(answer["Records"]) == len(batch)
+
+    with ThreadPoolExecutor(job.connections) as pool:
+        yield lambda batch: list(pool.map(send_batch, batches(batch, job.batch)))
+
+
+if __name__ == "__main__":
+    compete(open_sender, ["boto3", "botocore"])

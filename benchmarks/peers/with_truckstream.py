@@ -1,0 +1,65 @@
+"""The Producer: every record put and acknowledged. Forms: plain, ordered, aggregated; and the client alone.
+
+Pacing is off, because the endpoint has no quota. `client` is `KinesisClient.put_records` with finished batches: what
+aiobotocore's put_records does, and no more.
+"""
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from harness import compete, in_parallel
+
+from truckstream.kinesis.client import KinesisClient
+from truckstream.kinesis.encoding import encode_record, encode_tail
+from truckstream.producer import Producer
+
+OPTIONS = {"plain": {}, "ordered": {"ordered": True}, "aggregated": {"aggregate": True}}
+
+
+@dataclass(slots=True)
+class Record:
+    piece: bytes
+
+
+@asynccontextmanager
+async def open_client(job):
+    client = KinesisClient("trucks", endpoint_url=job.endpoint_url, connections=job.connections)
+    await client.open()
+
+    async def send_batch(batch):
+        answers = await client.put_records([Record(encode_record(data, encode_tail(key))) for data, key in batch])
+        assert len(answers) == len(batch)
+
+    yield lambda batch: in_parallel(send_batch, batch, job)
+    await client.close()
+
+
+@asynccontextmanager
+async def open_producer(job):
+    async with Producer(
+        "trucks",
+        endpoint_url=job.endpoint_url,
+        pacing=False,
+        max_in_flight=job.connections,
+        max_batch_records=job.batch,
+        **OPTIONS[job.form],
+    ) as producer:
+
+        async def send(batch):
+            put, before = producer.put, producer.stats.acked
+            for data, key in batch:
+                await put(data, key)
+            await producer.flush()
+            assert producer.stats.acked - before == len(batch)
+
+        yield send
+
+
+@asynccontextmanager
+async def open_sender(job):
+    async with open_client(job) if job.form == "client" else open_producer(job) as send:
+        yield send
+
+
+if __name__ == "__main__":
+    compete(open_sender, ["truckstream", "aiohttp", "aiobotocore"])
