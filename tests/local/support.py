@@ -1,5 +1,7 @@
 """A service with one stream, and pilots, without a loop, a socket or a clock."""
 
+import math
+
 from truckstream.local.mapping.event import EventMaker
 from truckstream.local.mapping.pilot import ShardPilot
 from truckstream.local.mapping.response import Verdict, failed
@@ -25,7 +27,8 @@ class Api:
     """A service with a stream "s": `api(2.0, "PutRecord", ...)` is a call two seconds after the start."""
 
     def __init__(self, shards=1, *, limited=True, **options):
-        self.service = Service(Account("000000000000", "us-east-1", limited=limited, **options))
+        options.setdefault("quota_scale", 1.0 if limited else math.inf)
+        self.service = Service(Account("000000000000", "us-east-1", **options))
         if shards:
             self(0.0, "CreateStream", StreamName="s", ShardCount=shards)
 

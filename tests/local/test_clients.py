@@ -2,7 +2,7 @@
 
 import pytest
 from aiobotocore.session import get_session
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 from truckstream.local import LocalKinesis
 
@@ -123,3 +123,51 @@ async def test_a_throttled_record_fails_alone(client, kinesis):
     stats = await kinesis.stats()
     assert stats.shards["shardId-000000000000"].records_throttled == stats.records_throttled == 1
     assert stats.records_in == 2
+
+
+# --- Enhanced fan-out -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def consumer_arn(client, kinesis):
+    answer = await client.register_stream_consumer(StreamARN=kinesis.stream_arn, ConsumerName="reader")
+    return answer["Consumer"]["ConsumerARN"]
+
+
+async def subscribe(client, consumer_arn, **position):
+    answer = await client.subscribe_to_shard(
+        ConsumerARN=consumer_arn, ShardId="shardId-000000000000", StartingPosition={"Type": "TRIM_HORIZON"} | position
+    )
+    return answer["EventStream"]
+
+
+async def test_a_consumer_is_pushed_records_until_its_shard_ends(client, kinesis, consumer_arn):
+    """Aiobotocore reads each event as it comes, and the children at the end."""
+    record = {"StreamName": kinesis.stream_name, "PartitionKey": "k", "ExplicitHashKey": "0"}
+    await client.put_record(Data=b"before", **record)
+    data, children = [], []
+    async for event in await subscribe(client, consumer_arn):
+        pushed = event["SubscribeToShardEvent"]
+        data += [item["Data"] for item in pushed["Records"]]
+        if data == [b"before"]:
+            await client.put_record(Data=b"after", **record)
+            await client.split_shard(
+                StreamName=kinesis.stream_name, ShardToSplit="shardId-000000000000", NewStartingHashKey="1000"
+            )
+        children += [child["ShardId"][-1] for child in pushed.get("ChildShards", [])]
+    assert (data, children) == ([b"before", b"after"], ["2", "3"])
+
+
+async def test_a_subscription_that_breaks_off_raises_the_services_error(client, consumer_arn):
+    events = await subscribe(client, consumer_arn)
+    await anext(aiter(events))
+    await client.deregister_stream_consumer(ConsumerARN=consumer_arn)
+    with pytest.raises(EventStreamError, match="ResourceNotFoundException"):
+        await anext(aiter(events))
+
+
+async def test_a_subscriber_that_leaves_is_let_go(client, kinesis, consumer_arn):
+    """Closing the context neither waits for the subscription nor complains."""
+    events = await subscribe(client, consumer_arn)
+    events.close()
+    assert (await kinesis.stats()).operations["SubscribeToShard"] == 1

@@ -11,7 +11,7 @@ from truckstream.local.service.shapes import REQUESTS, Blob, Flag, Items, Moment
 LOCAL = Path(__file__).parents[2] / "truckstream" / "local"
 SHELLS = {"invoker.py", "mapping.py", "__init__.py"}
 CORES = [
-    LOCAL / "protocol.py",
+    *(LOCAL / name for name in ("protocol.py", "codec_json.py", "codec_cbor.py", "eventstream.py", "typed.py")),
     LOCAL / "signature.py",
     LOCAL / "stats.py",
     LOCAL / "stored.py",

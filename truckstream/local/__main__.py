@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=4567, help="0 takes a free one (default: 4567)")
     parser.add_argument("--no-quota", action="store_true", help="take whatever comes")
+    parser.add_argument("--quota-scale", type=float, default=1.0, help="multiplies all quotas (default: 1)")
     parser.add_argument(
         "--fault", action="append", default=[], help='such as "throttle:rate=0.3,after=5s", or as JSON; may be repeated'
     )
@@ -62,7 +63,7 @@ async def _serve(options: argparse.Namespace) -> None:
     kinesis = LocalKinesis(
         stream=options.stream,
         shards=options.shards,
-        quotas=not options.no_quota,
+        quotas=False if options.no_quota else options.quota_scale,
         faults=FaultPlan(*map(Fault.parse, options.fault), seed=options.seed),
         host=options.host,
         port=options.port,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -60,7 +61,14 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
 
 
 async def start_child(
-    *, stream: str, shards: int, quotas: bool, faults: FaultPlan, host: str, port: int, transition_seconds: float
+    *,
+    stream: str,
+    shards: int,
+    quota_scale: float,
+    faults: FaultPlan,
+    host: str,
+    port: int,
+    transition_seconds: float,
 ) -> Child:
     """Start `python -m truckstream.local` and wait until it serves.
 
@@ -69,7 +77,7 @@ async def start_child(
     """
     options = [f"--stream={stream}", f"--shards={shards}", f"--host={host}", f"--port={port}"]
     options += [f"--transition-seconds={transition_seconds}", "--while-stdin-is-open"]
-    options += [] if quotas else ["--no-quota"]
+    options += ["--no-quota"] if math.isinf(quota_scale) else [f"--quota-scale={quota_scale}"]
     options += [f"--seed={faults.seed}"]
     options += [f"--fault={msgspec.json.encode(fault).decode()}" for fault in faults.faults]
     process = await asyncio.create_subprocess_exec(

@@ -22,6 +22,7 @@ from truckstream.local.faults import wire
 from truckstream.local.faults.effects import happen, record_striker, refusal_of
 from truckstream.local.faults.fault import Fault
 from truckstream.local.protocol import CONTENT_TYPE, HttpAnswer, operation_of, refuse, respond, stream_name_of
+from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.signature import check_age
 from truckstream.local.stats import read_stats
@@ -133,9 +134,9 @@ class Endpoint:
         answer = self._refusal(request, operation, strike, body)
         if answer is None:
             if strike.kind == "error-before":
-                return _error(strike)
+                return _error(strike, request.content_type)
             answer = self._respond(request, body)
-        return await _send(request, answer, strike)
+        return await _send(request, answer, strike, self._clock)
 
     def _let_happen(self, strike: Strike) -> None:
         for active in strike.events:
@@ -148,9 +149,12 @@ class Endpoint:
             if strike.skew:
                 check_age(request.headers.get("X-Amz-Date", ""), time.time() + strike.skew)
         except RefusedError as refusal:
-            return refuse(refusal)
-        refused = refusal_of(strike.kind, operation, self._service.account, stream_name_of(body))
-        return None if refused is None else refuse(refused)
+            return refuse(refusal, request.content_type)
+        if not strike.kind:
+            return None
+        name = stream_name_of(body, request.content_type)
+        refused = refusal_of(strike.kind, operation, self._service.account, name)
+        return None if refused is None else refuse(refused, request.content_type)
 
     def _respond(self, request: web.BaseRequest, body: bytes) -> HttpAnswer:
         account, now = self._service.account, self._clock()
@@ -230,7 +234,9 @@ async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:
     return body
 
 
-async def _send(request: web.BaseRequest, answer: HttpAnswer, strike: Strike) -> web.StreamResponse:
+async def _send(
+    request: web.BaseRequest, answer: HttpAnswer, strike: Strike, clock: Callable[[], float]
+) -> web.StreamResponse:
     if strike.kind == "reset-after":
         return wire.reset(request)
     if strike.kind == "stall-after":
@@ -238,7 +244,9 @@ async def _send(request: web.BaseRequest, answer: HttpAnswer, strike: Strike) ->
     if strike.delay:
         await asyncio.sleep(strike.delay)
     if strike.kind == "error-after":
-        return _error(strike)
+        return _error(strike, request.content_type)
+    if answer.events is not None and strike.kind != "reset-answer":
+        return await push(request, answer.events, clock, _headers(answer, strike.skew))
     response = _answer(answer, strike.skew)
     return await wire.answer_half(request, response) if strike.kind == "reset-answer" else response
 
@@ -250,19 +258,23 @@ async def _continue(request: web.BaseRequest) -> None:
 
 
 def _answer(answer: HttpAnswer, skew: float = 0.0) -> web.Response:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer, skew))
+
+
+def _headers(answer: HttpAnswer, skew: float) -> dict[str, str]:
+    headers = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": answer.content_type}
     if skew:
         headers["Date"] = formatdate(time.time() + skew, usegmt=True)
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    return headers
 
 
-def _error(strike: Strike) -> web.Response:
+def _error(strike: Strike, content_type: str) -> web.Response:
     assert strike.ending is not None  # noqa: S101 - its kind was asked for
     status = strike.ending.status or 500
     if status in {502, 504}:
         return wire.proxy_page(status)
     code = "InternalFailure" if status == 500 else "ServiceUnavailable"  # noqa: PLR2004 - HTTP's
-    return _answer(refuse(RefusedError(code, "")), strike.skew)
+    return _answer(refuse(RefusedError(code, ""), content_type), strike.skew)
 
 
 def _json(status: int, document: Any) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -16,7 +17,8 @@ from truckstream.local.faults.injector import FaultInjector
 from truckstream.local.service import Service
 from truckstream.local.service.account import Account
 from truckstream.local.service.refusal import RefusedError
-from truckstream.local.service.shapes import REQUESTS, read_request
+from truckstream.local.service.shapes import REQUESTS, read_request, validate
+from truckstream.local.service.streams import create_stream
 from truckstream.local.stats import KinesisStats, read_stats
 from truckstream.local.stored import StoredPage, StoredRecord, read_stored
 
@@ -51,7 +53,9 @@ class LocalKinesis:
     Args:
         stream: the stream's name.
         shards: how many, 1 to 20,000.
-        quotas: whether each shard enforces 1,000 records/s and 1 MiB/s of writes, and 5 calls/s and 2 MiB/s of reads.
+        quotas: whether each shard enforces 1,000 records/s and 1 MiB/s of writes, and 5 calls/s and 2 MiB/s of reads,
+            and whether each other operation may only be called as often as the service allows. A number multiplies all
+            these rates: with 0.1, everything is ten times slower than the service's.
         faults: what goes wrong, and how often; see `Fault` and `FaultPlan`.
         own_process: serve from a child process, so that its work is not measured with yours. It has a session of its
             own (Ctrl-C in the terminal does not reach it) and ends when this process does, however that happens.
@@ -71,7 +75,7 @@ class LocalKinesis:
         stream: str = "truck-sensor-stream",
         shards: int = 1,
         *,
-        quotas: bool = True,
+        quotas: bool | float = True,
         faults: FaultPlan | None = None,
         own_process: bool = False,
         host: str = "127.0.0.1",
@@ -81,6 +85,8 @@ class LocalKinesis:
     ) -> None:
         if shards < 1:
             raise InvalidArgumentError("shards", shards, "must be at least 1")
+        if quotas is not False and not 0 < quotas < math.inf:
+            raise InvalidArgumentError("quotas", quotas, "must be True, False or a positive number")
         if own_process and clock is not None:
             raise InvalidArgumentError("clock", clock, "a clock cannot be handed to another process")
         #: The stream that is there from the start.
@@ -91,7 +97,7 @@ class LocalKinesis:
         #: Where clients connect; empty until the context is entered.
         self.endpoint_url = ""
         self._shards = shards
-        self._quotas = quotas
+        self._quota_scale = math.inf if quotas is False else float(quotas)
         self._faults = faults or FaultPlan()
         self._own_process = own_process
         self._host = host
@@ -113,7 +119,7 @@ class LocalKinesis:
             self._child = await start_child(
                 stream=self.stream_name,
                 shards=self._shards,
-                quotas=self._quotas,
+                quota_scale=self._quota_scale,
                 faults=self._faults,
                 host=self._host,
                 port=self._port,
@@ -203,6 +209,8 @@ class LocalKinesis:
     async def call(self, operation: str, **members: Any) -> dict[str, Any]:
         """Do one operation of the API: `await kinesis.call("SplitShard", StreamName=..., ...)`. No fault strikes it.
 
+        SubscribeToShard needs a client: its answer is a stream.
+
         Blobs go in as bytes. They come back as bytes from this process, and as base64 text from another one.
 
         Raises:
@@ -228,10 +236,14 @@ class LocalKinesis:
         return said
 
     def _make_service(self) -> Service:
-        account = Account(ACCOUNT_ID, REGION_NAME, limited=self._quotas, transition_seconds=self._transition_seconds)
+        account = Account(
+            ACCOUNT_ID, REGION_NAME, quota_scale=self._quota_scale, transition_seconds=self._transition_seconds
+        )
         service = Service(account)
         now = self._clock()
-        service.call("CreateStream", {"StreamName": self.stream_name, "ShardCount": self._shards}, now)
+        # Not through `service.call`, which counts.
+        request = {"StreamName": self.stream_name, "ShardCount": self._shards}
+        validate("CreateStream", request)
+        create_stream(account, request, now)
         account.named({"StreamName": self.stream_name}, now).transition("ACTIVE", now)
-        service.requests.clear()
         return service

@@ -22,6 +22,11 @@ class KinesisStats(msgspec.Struct, frozen=True):
     operations: dict[str, int]
     #: By shard ID, closed shards included: the stream's, or nothing when there is no such stream.
     shards: dict[str, ShardStats]
+    #: Calls refused because an operation was called too often, by operation.
+    calls_throttled: dict[str, int]
+    #: Calls that there is room for now, by operation and what it counts for ("ListShards my-stream"). Operations that
+    #: were not called yet are not in it.
+    calls_left: dict[str, float]
 
     #: How often injected faults have struck, by kind.
     faults: dict[str, int] = {}
@@ -47,5 +52,7 @@ def read_stats(service: Service, stream_name: str, now: float, faults: dict[str,
         requests=sum(service.requests.values()),
         operations=dict(service.requests),
         shards=service.shard_stats(stream_name, now),
+        calls_throttled=dict(service.account.call_rates.throttled),
+        calls_left=service.account.call_rates.left(now),
         faults=faults,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from truckstream.local.service import limits
 from truckstream.local.service.commitment import Commitment
 from truckstream.local.service.consumers import Consumer, consumer_of_arn
+from truckstream.local.service.rates import CallRates
 from truckstream.local.service.refusal import consumer_busy, invalid, stream_busy, stream_not_found, too_many_shards
 from truckstream.local.service.stream import Mode, Stream
 
@@ -32,7 +33,7 @@ class Account:
     Args:
         account_id: twelve digits.
         region: its name.
-        limited: whether shards enforce their quotas.
+        quota_scale: what the shards' quotas and the rates of calls are multiplied by; infinity enforces none.
         transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
         shard_limit: the account's limit of open shards.
     """
@@ -42,13 +43,14 @@ class Account:
         account_id: str,
         region: str,
         *,
-        limited: bool = True,
+        quota_scale: float = 1.0,
         transition_seconds: float = 0.0,
         shard_limit: int = limits.ACCOUNT_SHARDS,
     ) -> None:
         self.account_id = account_id
         self.region = region
-        self.limited = limited
+        self.quota_scale = quota_scale
+        self.call_rates = CallRates(account_id, quota_scale)
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
         self.commitment = Commitment()
@@ -65,7 +67,7 @@ class Account:
     def create(self, name: str, shard_count: int, mode: Mode, now: float) -> Stream:
         self.make_room(shard_count, now)
         arn = f"arn:aws:kinesis:{self.region}:{self.account_id}:stream/{name}"
-        stream = Stream(name, arn, shard_count=shard_count, now=now, mode=mode, limited=self.limited)
+        stream = Stream(name, arn, shard_count=shard_count, now=now, mode=mode, quota_scale=self.quota_scale)
         stream.transition("CREATING", now + self.transition_seconds)
         self._streams[name] = stream
         return stream

@@ -23,6 +23,7 @@ from truckstream.local.service.tags import check_tags
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
     from truckstream.local.service.stream import Stream
+    from truckstream.local.service.subscribe import Subscription
 
 __all__ = [
     "Consumer",
@@ -48,6 +49,8 @@ class Consumer(Lifecycle):
         self.created_at = now
         self.tags = tags
         self.policy: str | None = None
+        #: The last subscription to each shard, by its ID.
+        self.subscriptions: dict[str, Subscription] = {}
 
     def describe(self, now: float) -> dict[str, Any]:
         """The API's `Consumer`."""

@@ -36,6 +36,18 @@ ITERATOR_SECONDS: Final = 300
 #: "Tokens expire after 300 seconds."
 TOKEN_SECONDS: Final = 300
 
+# --- One subscription (API, SubscribeToShard) -----------------------------------------------------
+
+#: "[...] for up to 5 minutes, after which time you need to call SubscribeToShard again".
+SUBSCRIPTION_SECONDS: Final = 300.0
+#: "If you call SubscribeToShard again with the same ConsumerARN and ShardId within 5 seconds of a successful call,
+#: you'll get a ResourceInUseException. If you call [it] 5 seconds or more after a successful call, the second call
+#: takes over the subscription".
+SUBSCRIPTION_HOLD_SECONDS: Final = 5.0
+#: Not documented: the most that one event carries (a second's worth), and how long an idle shard says nothing.
+PUSH_BYTES: Final = 2 * MIB
+PUSH_IDLE_SECONDS: Final = 5.0
+
 # --- One record ----------------------------------------------------------------------------------
 
 #: A new stream takes records of up to 1 MiB; MaxRecordSizeInKiB raises it to 10 MiB (API, CreateStream).

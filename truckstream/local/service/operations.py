@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -19,10 +20,12 @@ from truckstream.local.service import (
     settings,
     shapes,
     streams,
+    subscribe,
     tags,
     write,
 )
 from truckstream.local.service.account import Account, Answer, Request
+from truckstream.local.service.quota import QuotaLeft
 from truckstream.local.service.refusal import unknown_operation
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "SplitShard": reshard.split_shard,
     "StartStreamEncryption": settings.start_encryption,
     "StopStreamEncryption": settings.stop_encryption,
+    "SubscribeToShard": subscribe.subscribe_to_shard,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "UpdateAccountSettings": commitment.update_account_settings,
@@ -89,8 +93,12 @@ class ShardStats(msgspec.Struct, frozen=True):
     records_throttled: int
     #: Records given to readers.
     records_out: int
+    #: GetRecords calls refused for the quota.
+    reads_throttled: int
     #: True while the shard takes records.
     is_open: bool
+    #: What the quotas have room for: records and bytes to write, calls and bytes to read. None without quotas.
+    quota_left: QuotaLeft | None
 
 
 class Service:
@@ -121,6 +129,7 @@ class Service:
         self.requests[operation] = self.requests.get(operation, 0) + 1
         if operation not in _VALIDATE_THEMSELVES:
             shapes.validate(operation, request)
+            self.account.call_rates.admit(operation, request, now)
         return function(self.account, request, now)
 
     def stream(self, name: str, now: float) -> Stream:
@@ -139,7 +148,9 @@ class Service:
                 bytes_in=shard.counts.bytes_in,
                 records_throttled=shard.counts.records_throttled,
                 records_out=shard.counts.records_out,
+                reads_throttled=shard.counts.reads_throttled,
                 is_open=shard.is_open,
+                quota_left=None if math.isinf(self.account.quota_scale) else shard.quota_left(now),
             )
             for shard in self.stream(name, now).shards.values()
         }

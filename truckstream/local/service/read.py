@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from truckstream.local.service.shard import Record, Shard
     from truckstream.local.service.stream import Stream
 
-__all__ = ["get_records", "get_shard_iterator"]
+__all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "starting_place", "tell"]
 
 
 def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
@@ -28,31 +28,45 @@ def get_shard_iterator(account: Account, request: Request, now: float) -> Answer
     shard = stream.shards.get(request["ShardId"])
     if shard is None:
         raise shard_not_found(request["ShardId"], stream.name, account.account_id)
-    place = _starting_place(account, stream, shard, request, now)
+    kind, number, moment = (request.get(name) for name in ("ShardIteratorType", "StartingSequenceNumber", "Timestamp"))
+    place = starting_place(account, stream, shard, str(kind), number, moment, now)
     if request.get("DryRun"):
         raise dry_run()
     return {"ShardIterator": seal(ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now))}
 
 
-def _starting_place(account: Account, stream: Stream, shard: Shard, request: Request, now: float) -> int:
-    """Where an iterator of the type that the request names begins."""
-    kind = request["ShardIteratorType"]
+def starting_place(
+    account: Account, stream: Stream, shard: Shard, kind: str, number: str | None, moment: float | None, now: float
+) -> int:
+    """Where a read of this type (`ShardIteratorType`) begins.
+
+    Args:
+        account: whose stream it is.
+        stream: the shard's stream.
+        shard: what is read.
+        kind: one of the five types.
+        number: the sequence number, for the two types that begin at one.
+        moment: the timestamp, for AT_TIMESTAMP.
+        now: seconds since the epoch.
+
+    Raises:
+        RefusedError: `number` or `moment` is missing, not asked for, or not valid.
+    """
     by_sequence = kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
-    if by_sequence != ("StartingSequenceNumber" in request) or (kind == "AT_TIMESTAMP") != ("Timestamp" in request):
+    if by_sequence != (number is not None) or (kind == "AT_TIMESTAMP") != (moment is not None):
         raise invalid(
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
             "(2) AT_TIMESTAMP and Timestamp or (3) TRIM_HORIZON or LATEST and neither."
         )
-    if by_sequence:
-        place = _place_of(account, stream, shard, request["StartingSequenceNumber"])
+    if number is not None:
+        place = _place_of(account, stream, shard, number)
         return place + 1 if kind == "AFTER_SEQUENCE_NUMBER" else place
-    if kind == "AT_TIMESTAMP":
-        if request["Timestamp"] > now:
+    if moment is not None:
+        if moment > now:
             raise invalid(
                 f"The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
-                f"timestampInMillis: {request['Timestamp'] * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}"
+                f"timestampInMillis: {moment * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}"
             )
-        moment: float = request["Timestamp"]
         return shard.place_at(moment)
     return shard.next_place if kind == "LATEST" else shard.first_place
 
@@ -85,23 +99,24 @@ def get_records(account: Account, request: Request, now: float) -> Answer:
     if account.strike and (struck := account.strike("GetRecords", stream, shard)) is not None:
         raise RefusedError(struck.code, struck.message)
     if not shard.read_quota.admit(now):
+        shard.counts.reads_throttled += 1
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
     records = shard.read(iterator.place, request.get("Limit", limits.GET_RECORDS), limits.GET_BYTES)
     shard.read_quota.charge(sum(record.size for record in records))
     place = records[-1].place + 1 if records else max(iterator.place, shard.first_place)
     answer: dict[str, Any] = {
-        "Records": [_tell(stream, record) for record in records],
-        "MillisBehindLatest": _behind(shard, place, now),
+        "Records": [tell(stream, record) for record in records],
+        "MillisBehindLatest": millis_behind(shard, place, now),
     }
     if not shard.is_open and place >= shard.next_place:  # "the shard iterator can't return more data"
-        answer["ChildShards"] = _children(stream, shard)
+        answer["ChildShards"] = children(stream, shard)
     else:
         following = ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now)
         answer["NextShardIterator"] = seal(following)
     return answer
 
 
-def _tell(stream: Stream, record: Record) -> dict[str, Any]:
+def tell(stream: Stream, record: Record) -> dict[str, Any]:
     told: dict[str, Any] = {
         "SequenceNumber": record.sequence_number,
         "ApproximateArrivalTimestamp": record.arrival,
@@ -114,13 +129,13 @@ def _tell(stream: Stream, record: Record) -> dict[str, Any]:
     return told
 
 
-def _behind(shard: Shard, place: int, now: float) -> int:
+def millis_behind(shard: Shard, place: int, now: float) -> int:
     """How far the answer is from the shard's tip: the age of the oldest record that is still to be read."""
     waiting = shard.arrival_of(place)
     return 0 if waiting is None else max(1, round((now - waiting) * 1000))
 
 
-def _children(stream: Stream, shard: Shard) -> list[dict[str, Any]]:
+def children(stream: Stream, shard: Shard) -> list[dict[str, Any]]:
     return [
         {"ShardId": child.shard_id, "ParentShards": list(child.parents), "HashKeyRange": child.describe_range()}
         for child in stream.shards.values()

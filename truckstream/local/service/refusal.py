@@ -70,12 +70,23 @@ def consumer_busy(arn: str, state: str) -> RefusedError:
     return RefusedError("ResourceInUseException", f"Consumer {arn} not ACTIVE, instead in state {state}")
 
 
+def subscription_taken(arn: str, shard_id: str) -> RefusedError:
+    text = f"Another active subscription exists for this consumer: {arn} and shard: {shard_id}"
+    return RefusedError("ResourceInUseException", text)
+
+
 def rate_exceeded_text(shard_id: str, name: str, account: str) -> str:
     return f"Rate exceeded for shard {shard_id} in stream {name} under account {account}."  # [rec]
 
 
 def rate_exceeded(shard_id: str, name: str, account: str) -> RefusedError:
     return RefusedError("ProvisionedThroughputExceededException", rate_exceeded_text(shard_id, name, account))
+
+
+def calls_exceeded(name: str, account: str) -> RefusedError:
+    """An operation was called too often, on a stream or (without a name) in the account."""
+    what = f"stream {name} under account {account}" if name else f"account {account}"  # [rec], the first
+    return RefusedError("LimitExceededException", f"Rate exceeded for {what}.")
 
 
 def too_many_shards(account: str, region: str, current: int, limit: int, more: int) -> RefusedError:

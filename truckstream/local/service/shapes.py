@@ -101,6 +101,10 @@ _FILTER_TYPES: Final = (
     *("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"),
 )
 _ITERATOR_TYPES: Final = (*("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),)
+_POSITION: Final = Shape(
+    {"Type": Text(choices=_ITERATOR_TYPES), "SequenceNumber": _SEQUENCE, "Timestamp": Moment()},
+    ("Type",),
+)
 _FILTER: Final = Shape(
     {"Type": Text(choices=_FILTER_TYPES), "ShardId": _SHARD_ID, "Timestamp": Moment()},
     ("Type",),
@@ -208,6 +212,10 @@ REQUESTS: Final[dict[str, Shape]] = {
     ),
     "StartStreamEncryption": _on_stream("EncryptionType", "KeyId", **_ENCRYPTION),
     "StopStreamEncryption": _on_stream("EncryptionType", "KeyId", **_ENCRYPTION),
+    "SubscribeToShard": Shape(
+        {"ConsumerARN": _CONSUMER_ARN, "ShardId": _SHARD_ID, "StartingPosition": _POSITION, "DryRun": Flag()},
+        ("ConsumerARN", "ShardId", "StartingPosition"),
+    ),
     "TagResource": _on_resource("Tags", Tags=_TAGS),
     "UntagResource": _on_resource("TagKeys", TagKeys=_TAG_KEYS),
     "UpdateAccountSettings": Shape(
@@ -247,29 +255,36 @@ _PYTHON_TYPES: Final[dict[type, tuple[tuple[type, ...], str]]] = {
 _JSON_NAMES: Final = {str: "STRING", bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", list: "LIST", dict: "STRUCTURE"}
 
 
-def read_request(operation: str, raw: object) -> dict[str, Any]:
+def read_request(operation: str, raw: object, *, ticks: int = 1) -> dict[str, Any]:
     """The request as the operations take it: members that the shape names, null ones left out, blobs as bytes.
+
+    Args:
+        operation: its name.
+        raw: as its encoding gives it.
+        ticks: the units in a second in which the encoding tells a time.
 
     Raises:
         RefusedError: a SerializationException.
     """
-    request = _read(REQUESTS[operation], raw)
+    request = _read(REQUESTS[operation], raw, ticks)
     assert isinstance(request, dict)  # noqa: S101 - that is what a Shape reads into
     return request
 
 
-def _read(rule: Rule, value: Any) -> Any:
+def _read(rule: Rule, value: Any, ticks: int) -> Any:
     if isinstance(rule, Blob):
         return _read_blob(value)
     _check_type(rule, value)
     match rule:
         case Shape():
             known = {name: member for name, member in value.items() if member is not None and name in rule.members}
-            return {name: _read(rule.members[name], member) for name, member in known.items()}
+            return {name: _read(rule.members[name], member, ticks) for name, member in known.items()}
         case Items():
-            return [_read(rule.member, item) for item in value]
+            return [_read(rule.member, item, ticks) for item in value]
         case Pairs():
-            return {key: _read(rule.value, item) for key, item in value.items()}
+            return {key: _read(rule.value, item, ticks) for key, item in value.items()}
+        case Moment():
+            return value / ticks
     return value
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from truckstream.local.service import sequence
-from truckstream.local.service.quota import ReadQuota, WriteQuota
+from truckstream.local.service.quota import QuotaLeft, ReadQuota, WriteQuota
 
 if TYPE_CHECKING:
     from truckstream.local.service.hashing import HashRange
@@ -45,6 +45,7 @@ class ShardCounts(msgspec.Struct):
     bytes_in: int = 0
     records_throttled: int = 0
     records_out: int = 0
+    reads_throttled: int = 0
 
 
 class Shard:
@@ -76,7 +77,7 @@ class Shard:
         epoch: int,
         now: float,
         parents: tuple[str, ...] = (),
-        limited: bool = True,
+        quota_scale: float = 1.0,
     ) -> None:
         self.index = index
         self.shard_id = f"shardId-{index:012}"
@@ -86,8 +87,8 @@ class Shard:
         self.created_at = now
         self.closed_at: float | None = None
         self.counts = ShardCounts()
-        self.write_quota = WriteQuota(now, limited=limited)
-        self.read_quota = ReadQuota(now, limited=limited)
+        self.write_quota = WriteQuota(now, quota_scale)
+        self.read_quota = ReadQuota(now, quota_scale)
         # The columns, the place of their first row, and the number of the last record.
         self._data: list[bytes] = []
         self._keys: list[str] = []
@@ -112,6 +113,9 @@ class Shard:
     def next_place(self) -> int:
         """The place that the next record will have."""
         return self._first + len(self._data)
+
+    def quota_left(self, now: float) -> QuotaLeft:
+        return QuotaLeft(*self.write_quota.refill(now), *self.read_quota.refill(now))
 
     # --- Writing ---------------------------------------------------------------------------------
 

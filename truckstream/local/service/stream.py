@@ -35,7 +35,7 @@ class Stream(Lifecycle):
     """A stream and all its shards, open and closed."""
 
     def __init__(
-        self, name: str, arn: str, *, shard_count: int, now: float, mode: Mode = "PROVISIONED", limited: bool = True
+        self, name: str, arn: str, *, shard_count: int, now: float, mode: Mode = "PROVISIONED", quota_scale: float = 1.0
     ) -> None:
         super().__init__(now)
         self.name = name
@@ -58,7 +58,7 @@ class Stream(Lifecycle):
         #: By shard ID, in the order in which they were made.
         self.shards: dict[str, Shard] = {}
 
-        self._limited = limited
+        self._quota_scale = quota_scale
         self._consumers: dict[str, Consumer] = {}
         # Since when records are encrypted, and with which key (None: not).
         self._encryption: list[tuple[float, str | None]] = [(now, None)]
@@ -197,7 +197,7 @@ class Stream(Lifecycle):
     def _make(self, hash_range: HashRange, now: float, parents: tuple[Shard, ...] = ()) -> Shard:
         epoch = max([int(now), *(parent.epoch + 1 for parent in parents)])
         ids = tuple(parent.shard_id for parent in parents)
-        shard = Shard(self._made, hash_range, epoch=epoch, now=now, parents=ids, limited=self._limited)
+        shard = Shard(self._made, hash_range, epoch=epoch, now=now, parents=ids, quota_scale=self._quota_scale)
         self._made += 1
         self.shards[shard.shard_id] = shard
         return shard

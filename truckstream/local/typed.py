@@ -1,0 +1,27 @@
+"""The two writes' requests as types, for decoders that check while they decode. The rest goes through `shapes`."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+__all__ = ["PutRecord", "PutRecords"]
+
+
+class _Record(TypedDict, total=False):
+    Data: bytes
+    PartitionKey: str
+    ExplicitHashKey: str
+
+
+class PutRecords(TypedDict, total=False):
+    StreamName: str
+    StreamARN: str
+    Records: list[_Record]
+    DryRun: bool
+
+
+class PutRecord(_Record, total=False):
+    StreamName: str
+    StreamARN: str
+    SequenceNumberForOrdering: str
+    DryRun: bool
