@@ -4,10 +4,12 @@ import asyncio
 import base64
 import inspect
 import json
+from hashlib import md5
 
 import msgspec
 from obstore.exceptions import AlreadyExistsError
 
+from truckstream.kpl import MAGIC, Aggregate
 from truckstream.record import TruckRecord
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
@@ -70,6 +72,20 @@ def record(data, n=0, *, shard=SHARD, arrival=None, encoded=None):
         "awsRegion": "us-east-1",
         "eventSourceARN": ARN,
     }
+
+
+def aggregate(*users):
+    """The data of an aggregate of these; each is data, or data with its keys."""
+    made = Aggregate()
+    for n, user in enumerate(users):
+        data, *keys = user if isinstance(user, tuple) else (user, f"USER_{n:03}")
+        made.add(data, *keys)
+    return made.encode()
+
+
+def sealed(message):
+    """An aggregate with a right MD5, whatever it holds."""
+    return MAGIC + message + md5(message, usedforsecurity=False).digest()
 
 
 def small(n, *, good=True):

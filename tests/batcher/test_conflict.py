@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
 from truckstream.batcher.conflict import Held, judge_claim, judge_content
+from truckstream.batcher.edges import Edges
 from truckstream.batcher.strand import Claim, Strand
 
 
@@ -85,3 +86,35 @@ def test_other_content_is_a_collision():
 def test_equal_lines_are_counted_not_compared():
     same = strand(b"a", b"a", b"a", b"a")
     assert judge_content(same, 0, 4, b"a\na\n") == Held(2)
+
+
+#: A record that came alone, an aggregate of three whose last is refused, and another of two.
+APART = Strand(
+    ARN,
+    SHARD,
+    [number(0), number(1), number(1), number(1), number(2), number(2)],
+    [ARRIVAL] * 6,
+    [b"a", b"b", b"c", None, b"e", b"f"],
+    Edges([0, 1, 4, 6]),
+    [None, 0, 1, 2, 0, 1],
+)
+
+
+def test_a_claim_that_ends_with_an_aggregate_covers_all_of_it():
+    assert judge_claim(APART, 0, APART.claim(0, 4)) == Held(4)
+    assert judge_claim(APART, 1, APART.claim(1, 6)) == Held(6)
+
+
+def test_another_judgement_within_an_aggregate_is_a_collision():
+    """As many lines of the same sequence number, and others of its user records."""
+    other = replace(APART, lines=[b"a", b"b", None, b"d", b"e", b"f"])
+    assert judge_claim(APART, 0, other.claim(0, 4)) is None
+
+
+def test_content_that_ends_with_an_aggregates_last_valid_record_covers_all_of_it():
+    assert judge_content(APART, 0, 6, b"a\nb\nc\n") == Held(4)
+
+
+def test_content_that_ends_inside_an_aggregate_is_anothers():
+    assert judge_content(APART, 0, 6, b"a\nb\n") is None
+    assert judge_content(APART, 0, 4, b"a\nb\nc\ne\n") is None

@@ -1,6 +1,7 @@
 """Which groups may be put now."""
 
 from truckstream.batcher.course import Course, Cut
+from truckstream.batcher.edges import Edges
 
 
 def test_a_first_delivery_walks_one_group_then_spreads_then_ends():
@@ -79,3 +80,18 @@ def test_in_order_there_is_one_group_at_a_time():
     assert course.due() == [Cut(200, 400)]
     course.failed(Cut(200, 400), free=True)
     assert course.due() == []
+
+
+def test_a_group_takes_in_the_rest_of_the_aggregate_that_it_ends_in():
+    course = Course(20, 5, edges=Edges([0, 1, 2, 8, 9, 14, 19, 20]))
+    assert course.due() == [Cut(0, 8)]
+    course.stored(Cut(0, 8), 8, fresh=True)
+    assert course.due() == [Cut(8, 14), Cut(14, 19)]
+    course.stored(Cut(8, 14), 14, fresh=True)
+    course.stored(Cut(14, 19), 19, fresh=True)
+    assert course.due() == [Cut(19, 20)]
+
+
+def test_a_rest_that_is_one_aggregate_may_fill_a_group():
+    course = Course(9, 5, edges=Edges([0, 2, 9]))
+    assert course.due() == [Cut(0, 9)]

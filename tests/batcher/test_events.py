@@ -3,7 +3,7 @@
 import pytest
 
 from tests.batcher.support import ARN, SHARD, number, record
-from truckstream.batcher.events import Undecodable, read_delivery
+from truckstream.batcher.events import Unreadable, read_delivery
 from truckstream.errors import InvalidArgumentError
 
 
@@ -21,13 +21,17 @@ def test_data_that_is_not_base64_is_one_records_fault(data):
     """The others are decoded all the same."""
     records = [record(b"a", 0), record(b"", 1), record(b"c", 2)]
     records[1]["kinesis"]["data"] = data
-    assert read_delivery(records).payloads == [b"a", Undecodable(data), b"c"]
+    assert read_delivery(records).payloads == [
+        b"a",
+        Unreadable("not_base64", data, "the event's data must be base64"),
+        b"c",
+    ]
 
 
 def test_a_record_without_data_is_its_own_fault():
     records = [record(b"a", 0)]
     del records[0]["kinesis"]["data"]
-    assert read_delivery(records).payloads == [Undecodable(None)]
+    assert read_delivery(records).payloads == [Unreadable("not_base64", None, "the event's data must be base64")]
 
 
 def test_sequence_numbers_are_put_into_the_order_of_integers():

@@ -7,14 +7,16 @@ drops both.
 """
 
 import asyncio
+import json
 from collections import Counter
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.batcher.support import ScriptedStore, Small, number, small
+from tests.batcher.support import ScriptedStore, aggregate, number, record
 from tests.virtual_time import run
 from truckstream.batcher import Batcher
 
@@ -25,6 +27,36 @@ faults = st.one_of(
 )
 #: How many records are delivered, what happens to them, and how many checkpoints the mapping falls back first.
 deliveries = st.lists(st.tuples(st.integers(1, 25), faults, st.sampled_from([0, 0, 0, 1, 2, 9])), max_size=12)
+#: Which records are valid: of each Kinesis record's user records, so that lists are aggregates.
+judged = st.booleans() | st.just(True)
+shards = st.lists(judged | st.lists(judged, min_size=1, max_size=9), max_size=60) | st.lists(judged, max_size=60)
+
+
+def data(n, good, subsequence=None):
+    """A user record's: which it is, so that the oracle knows it again."""
+    place = n if subsequence is None else f"{n}.{subsequence}"
+    return b'{"%s":"%s"}' % (b"n" if good else b"m", str(place).encode())
+
+
+class Place(msgspec.Struct, forbid_unknown_fields=True):
+    n: str
+
+
+def event(n, valid):
+    """Record n of the shard: an aggregate if `valid` is a list."""
+    if isinstance(valid, bool):
+        return record(data(n, valid), n)
+    return record(aggregate(*(data(n, good, subsequence) for subsequence, good in enumerate(valid))), n)
+
+
+def places(shard, good):
+    """Where the valid records stand, or the refused ones."""
+    return Counter(
+        str(n) if subsequence is None else f"{n}.{subsequence}"
+        for n, valid in enumerate(shard)
+        for subsequence, each in ([(None, valid)] if isinstance(valid, bool) else enumerate(valid))
+        if each is good
+    )
 
 
 class Shard:
@@ -33,7 +65,7 @@ class Shard:
     def __init__(self, valid, size, *, metadata, anything=False):
         self.valid = valid
         self.store = ScriptedStore(metadata=metadata)
-        self.batcher = Batcher(self.store, batch_size=size, schema=Small)
+        self.batcher = Batcher(self.store, batch_size=size, schema=Place)
         self.anything = anything
         self.falls_back = metadata or anything
         self.checkpoints = [0]
@@ -46,14 +78,15 @@ class Shard:
         if not self.anything:
             stop = max(stop, self.delivered)
         self.delivered = max(stop, self.delivered)
-        records = [small(n, good=self.valid[n]) for n in range(start, stop)]
+        records = [event(n, self.valid[n]) for n in range(start, stop)]
         task = asyncio.ensure_future(self.batcher.process(records))
         self.store.script = self.script(fault, task)
         await asyncio.wait([task])
         if task.cancelled():
             return
         result = task.result()
-        assert result.received == stop - start == result.stored + result.rejected + result.not_stored
+        received = sum(1 if isinstance(each, bool) else len(each) for each in self.valid[start:stop])
+        assert result.received == received == result.stored + result.rejected + result.not_stored
         failed = result.first_failed
         reached = stop if failed is None else start + [number(n) for n in range(start, stop)].index(failed)
         self.checkpoints.append(reached)
@@ -91,27 +124,43 @@ class Shard:
         return Counter(line["n"] for line in self.store.lines("sensor_data"))
 
     def rejected(self):
-        return Counter(line["sequence_number"] for line in self.store.lines("rejected"))
+        lines = self.store.lines("rejected")
+        for line in lines:
+            n, _, subsequence = json.loads(line["data"])["m"].partition(".")
+            assert line["sequence_number"] == number(int(n))
+            assert line.get("subsequence_number") == (int(subsequence) if subsequence else None)
+        return Counter(json.loads(line["data"])["m"] for line in lines)
 
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.booleans() | st.just(True), max_size=60), st.integers(1, 7) | st.just("auto"), deliveries)
+@given(shards, st.integers(1, 7) | st.just("auto"), deliveries)
 def test_every_record_once_whatever_fails(metadata, valid, size, history):
     shard = Shard(valid, size, metadata=metadata)
     run(shard.live(history))
-    assert shard.stored() == Counter(n for n, good in enumerate(valid) if good)
-    assert shard.rejected() == Counter(number(n) for n, good in enumerate(valid) if not good)
+    assert shard.stored() == places(valid, good=True)
+    assert shard.rejected() == places(valid, good=False)
 
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.booleans() | st.just(True), max_size=60), st.integers(1, 7), deliveries)
+@given(shards, st.integers(1, 7), deliveries)
 def test_nothing_is_lost_however_it_is_cut(metadata, valid, size, history):
     shard = Shard(valid, size, metadata=metadata, anything=True)
     run(shard.live(history))
-    assert set(shard.stored()) == {n for n, good in enumerate(valid) if good}
-    assert set(shard.rejected()) == {number(n) for n, good in enumerate(valid) if not good}
+    assert set(shard.stored()) == set(places(valid, good=True))
+    assert set(shard.rejected()) == set(places(valid, good=False))
+
+
+def random_shard(random):
+    share = random.choice([0.0, 0.05, 0.5, 0.9])
+    aggregates = random.choice([0.0, 0.0, 0.2, 1.0])
+    return [
+        [random.random() >= share for _ in range(random.randint(1, 9))]
+        if random.random() < aggregates
+        else random.random() >= share
+        for _ in range(random.randint(1, 60))
+    ]
 
 
 def random_history(random):
@@ -131,10 +180,9 @@ def random_history(random):
 def test_every_record_once_in_a_long_row_of_histories(seed):
     random = Random(seed)
     for _ in range(250):
-        share = random.choice([0.0, 0.05, 0.5, 0.9])
-        valid = [random.random() >= share for _ in range(random.randint(1, 60))]
+        valid = random_shard(random)
         shard = Shard(valid, random.choice([2, 3, 4, 5, 7, "auto"]), metadata=random.random() < 0.5)
         history = random_history(random)
         run(shard.live(history))
-        assert shard.stored() == Counter(n for n, good in enumerate(valid) if good), (shard, history)
-        assert shard.rejected() == Counter(number(n) for n, good in enumerate(valid) if not good), (shard, history)
+        assert shard.stored() == places(valid, good=True), (valid, history)
+        assert shard.rejected() == places(valid, good=False), (valid, history)

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from truckstream.batcher.aggregates import take_apart
 from truckstream.batcher.checking import Checked, check
 from truckstream.batcher.commit import Committer, Prefixes
 from truckstream.batcher.course import Course, Cut
@@ -42,6 +43,8 @@ INCIDENT_SHARE: Final = 0.5
 class Batcher:
     """Stores Kinesis records in objects, each valid record once, however often it is delivered.
 
+    Aggregates of the KPL are taken apart; "record" means a user record below, and one that came alone.
+
     ```python
     batcher = Batcher("s3://bucket", prefix="sensor_data", batch_size=700)
     result = await batcher.process(event["Records"])
@@ -53,8 +56,9 @@ class Batcher:
         prefix: where the objects of valid records lie.
         rejected_prefix: where the objects of refused records lie.
         batch_size: consecutive records of a group, refused ones included, 1 to 10,000; "auto" takes
-            `get_optimal_batch_size` of each delivery. Changing it is safe at any time but between a delivery of which
-            groups failed and its redelivery.
+            `get_optimal_batch_size` of each delivery. An aggregate of the KPL counts as its user records and is never
+            split, so that the group which it fills may hold more. Changing it is safe at any time but between a
+            delivery of which groups failed and its redelivery.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, UTC.
         schema: what a valid record is: a type that msgspec decodes from JSON; a callable that takes the bytes and
             raises; or None, and every record is valid that is one line or JSON.
@@ -113,14 +117,14 @@ class Batcher:
         """
         if not records:
             return Result()
-        checked = check(read_delivery(records), self._schema)
+        checked = check(take_apart(read_delivery(records)), self._schema)
         size = get_optimal_batch_size(len(checked)) if self._batch_size == "auto" else self._batch_size
         in_order = self._batch_size == "auto" and size < FULL
         _report_incidents(checked, size)
         clock = asyncio.get_running_loop().time
         call = _Call(
             checked=checked,
-            course=Course(len(checked), size, in_order=in_order),
+            course=Course(len(checked), size, in_order=in_order, edges=checked.data.edges),
             committer=Committer(self._store, self._prefixes, checked, self._put_time, clock),
             put_time=self._put_time,
             deadline=deadline,

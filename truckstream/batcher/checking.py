@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from truckstream.batcher.events import Undecodable
+from truckstream.batcher.aggregates import explain_suspect
+from truckstream.batcher.events import Unreadable
 from truckstream.batcher.refusal import Refusal
 from truckstream.batcher.strand import Strand
 from truckstream.errors import InvalidRecordError
@@ -49,8 +50,8 @@ def check(delivery: Delivery, schema: Schema) -> Checked:
     errors: dict[int, InvalidRecordError] = {}
     lines: list[bytes | None] = cast("list[bytes | None]", payloads.copy())
     for index, data in enumerate(payloads):
-        if type(data) is Undecodable:
-            errors[index] = InvalidRecordError("not_base64", None, data, "the event's data must be base64")
+        if type(data) is Unreadable:
+            errors[index] = InvalidRecordError(data.code, None, data, data.rule)
             lines[index] = b""
     _validate(lines, schema, errors)
     _make_lines(lines, schema, errors)
@@ -118,7 +119,10 @@ def _sort(delivery: Delivery, lines: list[bytes | None], errors: dict[int, Inval
     refusals = {}
     for index in sorted(errors):
         lines[index] = None
-        refusals[index] = refusal = Refusal.of(delivery.sequences[index], errors[index])
+        refusals[index] = refusal = Refusal.of(
+            delivery, index, explain_suspect(delivery.payloads[index]) or errors[index]
+        )
         rejected[index] = refusal.line(delivery, index)
     shared = (delivery.stream, delivery.shard, delivery.sequences, delivery.arrivals)
-    return Checked(Strand(*shared, lines), Strand(*shared, rejected), refusals)
+    places = (delivery.edges, delivery.subsequences)
+    return Checked(Strand(*shared, lines, *places), Strand(*shared, rejected, *places), refusals)

@@ -90,7 +90,7 @@ class Committer:
         if claim.guessed and not others:
             reached = await self._reach(second, start, stop)
         # Content shows lines only: the group may have gone on with records whose lines are in the other object.
-        stop = max(stop, min(reached, first.next_line(stop)))
+        stop = max(stop, first.edges.at_or_before(min(reached, first.next_line(stop))))
         objects, rejected_objects = ((claim.receipt,), others) if first is self._data else (others, (claim.receipt,))
         return Committed(start, stop, claim.receipt.outcome == "created", objects, rejected_objects)
 

@@ -53,12 +53,15 @@ def judge_content(strand: Strand, start: int, stop: int, content: bytes) -> Held
     if not content.endswith(b"\n"):
         return None
     if ours.startswith(content):
-        return Held(strand.after_line(start, content.count(b"\n")))
+        lines = content.count(b"\n")
+        end = strand.edges.at_or_after(strand.after_line(start, lines))
+        # An object holds whole aggregates. One that ends inside one of ours is another's.
+        return Held(end) if strand.count(start, end) == lines else None
     return Held(len(strand), open=True) if content.startswith(ours) else None
 
 
 def _index_after(strand: Strand, start: int, last: str) -> int | None:
     try:
-        return strand.sequences.index(last, start) + 1
+        return strand.edges.at_or_after(strand.sequences.index(last, start) + 1)
     except ValueError:
         return None

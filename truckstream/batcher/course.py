@@ -17,6 +17,9 @@ that its key is free: that is the knowledge that the spread needs. When the size
 the delivery (`batch_size="auto"` below a full group), redeliveries do not repeat any edge: then the whole delivery is
 a walk (`in_order`).
 
+A group that ends inside an aggregate takes the rest of it in. Where a group ends depends on where it begins alone, so
+this changes nothing of the above.
+
 What this cannot see is a delivery that *begins* inside an object, because one before it was shorter than an earlier
 one had been and ended there. `commit` asks Lambda for another round where that can still be prevented; where it
 cannot, the records from there to the object's end are stored twice, and none is lost. Lambda repeats or tops up, and
@@ -27,11 +30,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from truckstream.batcher.edges import EVERYWHERE, Edges
+
 __all__ = ["Course", "Cut"]
 
 
 class Cut(NamedTuple):
-    """A group: the delivery's records from `start` to `stop`, exclusive."""
+    """A group: the delivery's records from `start` to `stop`, exclusive. Both are edges."""
 
     start: int
     stop: int
@@ -40,9 +45,10 @@ class Cut(NamedTuple):
 class Course:
     """Gives out the cuts of one delivery, each once, as the outcomes of earlier ones allow."""
 
-    def __init__(self, length: int, size: int, *, in_order: bool = False) -> None:
+    def __init__(self, length: int, size: int, *, in_order: bool = False, edges: Edges = EVERYWHERE) -> None:
         self._length = length
         self._size = size
+        self._edges = edges
         self._in_order = in_order
         self._next = 0
         self._walking = True
@@ -83,16 +89,20 @@ class Course:
             self._stopped = True
         self._tail_may_go = False
 
+    def _end(self) -> int:
+        """Where a group that begins at `_next` ends: at the first edge by which it is full."""
+        return self._edges.at_or_after(min(self._next + self._size, self._length))
+
     def _walk(self) -> list[Cut]:
         if self._open or self._next >= self._length:
             return []
-        return [Cut(self._next, min(self._next + self._size, self._length))]
+        return [Cut(self._next, self._end())]
 
     def _spread(self) -> list[Cut]:
         cuts = []
         while self._next + self._size <= self._length:
-            cuts.append(Cut(self._next, self._next + self._size))
-            self._next += self._size
+            cuts.append(Cut(self._next, self._end()))
+            self._next = cuts[-1].stop
         if self._next < self._length and self._tail_may_go and not (cuts or self._open or self._refill):
             cuts.append(Cut(self._next, self._length))
             self._next = self._length

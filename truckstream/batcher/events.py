@@ -12,27 +12,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from truckstream.batcher.edges import EVERYWHERE, Edges
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Delivery", "Undecodable", "read_delivery"]
+__all__ = ["Delivery", "Unreadable", "read_delivery"]
 
 #: The year 9999 in seconds: what a date can say.
 _LAST_SECOND: Final = 253_402_300_799
 
 
-class Undecodable(msgspec.Struct, frozen=True):
-    """What stands in a record's place when its `data` is not base64."""
+class Unreadable(msgspec.Struct, frozen=True):
+    """What stands in a record's place when there are no bytes that a schema could judge."""
 
+    #: "not_base64", and `data` is what the event held; or "broken_aggregate", and `data` is its bytes.
+    code: str
     data: object
+    rule: str
 
 
 class _Kinesis(msgspec.Struct, gc=False):
@@ -59,7 +63,12 @@ class Delivery:
     #: When Kinesis took each record, seconds since the epoch.
     arrivals: list[float]
     partition_keys: list[str]
-    payloads: list[bytes | Undecodable]
+    payloads: list[bytes | Unreadable]
+    edges: Edges = EVERYWHERE
+    #: Where aggregates were taken apart: each record's place in its aggregate, None for one that came alone.
+    subsequences: list[int | None] | None = None
+    #: The explicit hash keys that aggregates gave their records, by index.
+    hash_keys: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -87,7 +96,7 @@ def read_delivery(records: Sequence[Mapping[str, Any]]) -> Delivery:
     return delivery if _is_in_order(delivery.sequences) else _put_in_order(delivery)
 
 
-def _decode(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Record], list[bytes | Undecodable]]:
+def _decode(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Record], list[bytes | Unreadable]]:
     try:
         read = msgspec.convert(records, list[_Record])
     except (msgspec.ValidationError, UnicodeError):
@@ -114,11 +123,11 @@ def _without_data(record: object) -> object:
     return record
 
 
-def _decode_data(data: object) -> bytes | Undecodable:
+def _decode_data(data: object) -> bytes | Unreadable:
     try:
         return msgspec.convert(data, bytes)
     except (msgspec.ValidationError, UnicodeError):
-        return Undecodable(data)
+        return Unreadable("not_base64", data, "the event's data must be base64")
 
 
 def _check_one_shard(read: list[_Record], delivery: Delivery) -> None:

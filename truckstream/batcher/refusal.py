@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from truckstream.batcher.events import Undecodable
+from truckstream.batcher.events import Unreadable
 from truckstream.record import REASONS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = ["REFUSALS", "Refusal"]
 #: Every reason code that a line in `rejected/` may have, and what it says.
 REFUSALS: Final = REASONS | {
     "not_base64": "the event's data is not base64",
+    "broken_aggregate": "the record is an aggregate of the KPL that cannot be taken apart",
     "line_break": "the bytes are not JSON and hold a line break, so that they are no line",
 }
 
@@ -43,12 +44,15 @@ class Refusal(msgspec.Struct, frozen=True):
     field: str | None
     value: object
     rule: str
+    #: Its place in its aggregate; None if it came alone.
+    subsequence_number: int | None = None
 
     @classmethod
-    def of(cls, sequence_number: str, error: InvalidRecordError) -> Refusal:
-        whole = isinstance(error.value, (bytes, Undecodable))  # it stands in the line already
+    def of(cls, delivery: Delivery, index: int, error: InvalidRecordError) -> Refusal:
+        whole = isinstance(error.value, (bytes, Unreadable))  # it stands in the line already
         value = None if whole else _quotable(error.value)
-        return cls(sequence_number, error.code, error.field, value, error.rule)
+        subsequence = delivery.subsequences[index] if delivery.subsequences else None
+        return cls(delivery.sequences[index], error.code, error.field, value, error.rule, subsequence)
 
     def line(self, delivery: Delivery, index: int) -> bytes:
         """The line of `rejected/` for the delivery's record at `index`, without a line end."""
@@ -60,15 +64,27 @@ class Refusal(msgspec.Struct, frozen=True):
             "stream": delivery.stream,
             "shard": delivery.shard,
             "sequence_number": self.sequence_number,
+            **self._place(delivery, index),
             "partition_key": _sound(delivery.partition_keys[index]),
             "arrival": delivery.arrivals[index],
         }
         return _encode(fields | _payload(delivery.payloads[index]))
 
+    def _place(self, delivery: Delivery, index: int) -> dict[str, object]:
+        """What only records of aggregates have."""
+        if self.subsequence_number is None:
+            return {}
+        return {
+            "subsequence_number": self.subsequence_number,
+            "explicit_hash_key": delivery.hash_keys.get(index),
+        }
 
-def _payload(data: bytes | Undecodable) -> dict[str, object]:
-    if isinstance(data, Undecodable):
-        return {"data_undecoded": _quotable(data.data, longest=None)}
+
+def _payload(data: bytes | Unreadable) -> dict[str, object]:
+    if isinstance(data, Unreadable):
+        if not isinstance(data.data, bytes):
+            return {"data_undecoded": _quotable(data.data, longest=None)}
+        data = data.data
     try:
         return {"data": data.decode()}
     except UnicodeDecodeError:

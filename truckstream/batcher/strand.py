@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from truckstream.batcher.edges import EVERYWHERE, Edges
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,7 +37,8 @@ class Claim:
     """What an object's metadata says: the records from `first` to `last` of a shard are dealt with here.
 
     `records` counts all of them, `lines` those that have a line in this object; `digest` is over the sequence
-    numbers of these. Kinesis never changes a record, so numbers stand for contents.
+    numbers of these, and the subsequence numbers of those from aggregates. Kinesis never changes a record, so numbers
+    stand for contents.
     """
 
     stream: str
@@ -66,6 +69,10 @@ class Strand:
     sequences: list[str]
     arrivals: list[float]
     lines: list[bytes | None]
+    #: Where the delivery may be cut.
+    edges: Edges = EVERYWHERE
+    #: Each record's place in its aggregate, if there are aggregates.
+    subsequences: list[int | None] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -100,7 +107,13 @@ class Strand:
 
     def _numbers(self, start: int, stop: int) -> list[str]:
         pairs = zip(self.sequences[start:stop], self.lines[start:stop], strict=True)
-        return [sequence for sequence, line in pairs if line is not None]
+        if self.subsequences is None:
+            return [sequence for sequence, line in pairs if line is not None]
+        return [
+            sequence if subsequence is None else f"{sequence}:{subsequence}"
+            for (sequence, line), subsequence in zip(pairs, self.subsequences[start:stop], strict=True)
+            if line is not None
+        ]
 
     def next_line(self, start: int) -> int:
         """The index of the first line from `start` on; the strand's length if there is none."""

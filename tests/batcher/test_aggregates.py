@@ -1,0 +1,155 @@
+"""Aggregates of the KPL on their way through the Batcher."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.batcher.support import (
+    ScriptedStore,
+    Small,
+    aggregate,
+    number,
+    numbers,
+    record,
+    sealed,
+    small,
+    truck,
+)
+from truckstream.batcher import Batcher
+from truckstream.batcher.aggregates import take_apart
+from truckstream.batcher.events import read_delivery
+from truckstream.kpl import MAGIC
+
+
+def users(start, stop):
+    return record(aggregate(*(b'{"n":%d}' % n for n in range(start, stop))), start)
+
+
+def stored(store):
+    return sorted(line["n"] for line in store.lines("sensor_data"))
+
+
+async def process(records, store=None, *, size=10, schema=Small):
+    store = store or ScriptedStore()
+    return await Batcher(store, batch_size=size, schema=schema).process(records), store
+
+
+def test_a_delivery_without_aggregates_is_left_as_it_is():
+    delivery = read_delivery([record(b"", 0), record(b"\xf3\x89", 1), record(b"", 2, encoded="?")])
+    assert take_apart(delivery) == delivery
+
+
+def test_user_records_keep_the_place_of_their_aggregate_and_their_own_keys():
+    data = aggregate((b"a", "T1"), (b"b", "T2", "77"))
+    delivery = take_apart(read_delivery([record(b"x", 0), record(data, 1), record(b"y", 2)]))
+    assert delivery.payloads == [b"x", b"a", b"b", b"y"]
+    assert delivery.sequences == [number(0), number(1), number(1), number(2)]
+    assert delivery.subsequences == [None, 0, 1, None]
+    assert delivery.partition_keys == ["TRUCK_000", "T1", "T2", "TRUCK_002"]
+    assert delivery.hash_keys == {2: "77"}
+    assert [delivery.edges.at_or_after(index) for index in range(5)] == [0, 1, 3, 3, 4]
+
+
+async def test_user_records_are_counted_and_stored_like_others():
+    result, store = await process([small(0), users(1, 4), small(4), users(5, 7)])
+    assert (result.received, result.stored, result.rejected) == (7, 7, 0)
+    assert stored(store) == list(range(7))
+    ((_, metadata),) = store.objects.values()
+    assert (metadata["records"], metadata["last-sequence-number"]) == ("7", number(5))
+
+
+async def test_an_aggregate_is_never_split():
+    result, store = await process([users(0, 7), users(7, 14), users(14, 21), small(21)])
+    assert [each.records for each in result.objects] == [14, 8]
+    assert stored(store) == list(range(22))
+
+
+async def test_a_failure_is_reported_at_an_aggregates_own_number():
+    store = ScriptedStore(lambda verb, _: OSError("503") if len(store.calls) > 1 and verb == "put" else None)
+    result, _ = await process([users(0, 12), users(12, 24), small(24)], store)
+    assert result.first_failed == number(12)
+    assert stored(store) == list(range(12))
+    store.script = lambda *_: None
+    await process([users(12, 24), small(24)], store)
+    assert stored(store) == list(range(25))
+
+
+async def test_a_bad_user_record_is_refused_alone_and_says_where_it_stood():
+    data = aggregate((b'{"n":1}', "T1"), (b'{"m":2}', "T2", "9"), (b"", "T3"))
+    result, store = await process([record(data, 0)])
+    assert (result.stored, result.rejected) == (1, 2)
+    first, second = store.lines("rejected")
+    assert (first["sequence_number"], first["subsequence_number"]) == (number(0), 1)
+    assert (first["partition_key"], first["explicit_hash_key"], first["data"]) == ("T2", "9", '{"m":2}')
+    assert (second["subsequence_number"], second["explicit_hash_key"]) == (2, None)
+    assert [each.subsequence_number for each in result.refusals] == [1, 2]
+
+
+async def test_a_line_of_a_record_that_came_alone_says_nothing_of_aggregates():
+    _, store = await process([small(0, good=False), users(1, 3)])
+    (line,) = store.lines("rejected")
+    assert "subsequence_number" not in line
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (sealed(b"\x0a\x01k"), "no_records"),
+        (sealed(b"\x0a\x01k\x1a\x05\x08\x01\x1a\x01x"), "index_out_of_range"),
+        (sealed(b"\x0a\x01k\x1a\x09\x08\x00\x1a\x05{}"), "truncated"),
+        (sealed(b"\xff\xff"), "truncated"),
+        (aggregate(b'{"n":1}')[:-1] + b"\0", "wrong_md5"),
+        (aggregate(b'{"n":1}')[:15], "no_magic"),
+    ],
+)
+async def test_a_broken_aggregate_is_refused_whole_with_its_reason(data, reason):
+    result, store = await process([small(0), record(data, 1), users(2, 4)])
+    assert (result.received, result.stored, result.rejected) == (4, 3, 1)
+    (line,) = store.lines("rejected")
+    assert (line["reason"], line["sequence_number"]) == ("broken_aggregate", number(1))
+    assert line["rule"].startswith(f"{reason}: ")
+    assert base64.b64decode(line["data_base64"]) == data
+
+
+async def test_without_a_schema_bytes_that_only_begin_like_an_aggregate_are_a_record():
+    """As the KCL has it. One with a right MD5 that is broken is refused all the same."""
+    lookalike, broken = MAGIC + b"x" * 30, sealed(b"\x0a\x01k")
+    result, store = await process([record(lookalike, 0), record(broken, 1)], schema=None)
+    assert (result.stored, result.rejected) == (1, 1)
+    assert store.objects[result.objects[0].key][0] == lookalike + b"\n"
+
+
+async def test_auto_counts_user_records():
+    result, _ = await process([record(aggregate(*[truck()] * 250), 0), *numbers(250, 1)], size="auto", schema=None)
+    assert [each.records for each in result.objects] == [500]
+
+
+@given(
+    st.lists(
+        st.binary(max_size=30)
+        | st.lists(st.binary(max_size=20), min_size=1, max_size=5).map(lambda each: aggregate(*each))
+        | st.binary(max_size=30).map(sealed)
+        | st.builds(
+            lambda data, at, new: data[:at] + new + data[at:],
+            st.just(aggregate(b'{"n":1}', b"{}")),
+            st.integers(0, 60),
+            st.binary(min_size=1, max_size=3),
+        ),
+        min_size=1,
+        max_size=10,
+    )
+)
+async def test_no_bytes_raise_and_none_get_lost(payloads):
+    result, store = await process([record(data, n) for n, data in enumerate(payloads)])
+    lines = store.lines("rejected")
+    assert result.received == result.stored + result.rejected >= len(payloads)
+    assert result.rejected == len(lines)
+    for n, data in enumerate(payloads):
+        whole = [line for line in lines if line["sequence_number"] == number(n) and "subsequence_number" not in line]
+        for line in whole:
+            kept = base64.b64decode(line["data_base64"]) if "data_base64" in line else line["data"].encode()
+            assert kept == data
+    assert json.dumps(lines)
