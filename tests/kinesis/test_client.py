@@ -1,24 +1,17 @@
-"""The client: answers, failures by kind, and moto as a service that somebody else wrote."""
+"""The client against moto, a service that somebody else wrote; what names a stream; failures by kind."""
 
 import asyncio
-import contextlib
-import socket
 
 import pytest
 from aiobotocore.session import get_session
 
+from tests.kinesis.support import Record
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.client import KinesisClient
-from truckstream.kinesis.encoding import encode_record, encode_tail
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.producer import Producer
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
-
-
-class Record:
-    def __init__(self, data, partition_key="TRUCK_001", explicit_hash_key=None):
-        self.piece = encode_record(data, encode_tail(partition_key, explicit_hash_key))
 
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
@@ -83,69 +76,6 @@ async def test_a_stream_that_is_not_there_is_permanent(moto_url):
     with pytest.raises(RequestFailedError) as caught:
         await client.put_records([Record(b"a")])
     assert (caught.value.kind, caught.value.code) == (FailureKind.PERMANENT, "ResourceNotFoundException")
-    await client.close()
-
-
-async def failure_of(behaviour):
-    """What a client makes of a server that treats its connection as `behaviour` does."""
-    served = asyncio.Event()
-
-    async def serve(reader, writer):
-        await behaviour(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-        served.set()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = KinesisClient(
-        "trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}", request_timeout=0.3
-    )
-    await client.open()
-    with pytest.raises(RequestFailedError) as caught:
-        await client.put_records([Record(b"a")])
-    await client.close()
-    await served.wait()
-    server.close()
-    return caught.value
-
-
-async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
-    async def hang_up(reader, _writer):
-        await reader.readuntil(b"\r\n\r\n")
-
-    assert (await failure_of(hang_up)).kind is FailureKind.AMBIGUOUS
-
-
-async def test_an_answer_that_does_not_come_is_ambiguous():
-    async def keep_silent(reader, _writer):
-        await reader.read()
-
-    assert (await failure_of(keep_silent)).kind is FailureKind.AMBIGUOUS
-
-
-async def test_a_server_error_is_ambiguous_and_not_retried_unseen():
-    requests = []
-
-    async def fail(reader, writer):
-        requests.append(await reader.readuntil(b'"PartitionKey":'))
-        body = b'{"__type":"InternalFailure"}'
-        writer.write(b"HTTP/1.1 500 Oops\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body))
-
-    assert (await failure_of(fail)).kind is FailureKind.AMBIGUOUS
-    assert len(requests) == 1
-
-
-async def test_a_server_that_is_not_there_was_not_sent_to():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    client = KinesisClient("trucks", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
-    await client.open()
-    with pytest.raises(RequestFailedError) as caught:
-        await client.list_shards()
-    assert caught.value.kind is FailureKind.NOT_SENT
     await client.close()
 
 

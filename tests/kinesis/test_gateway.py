@@ -1,0 +1,372 @@
+"""Address, identity, proxies and certificates are those of aiobotocore, in every way to set them."""
+
+import asyncio
+import datetime as dt
+import json
+import ssl
+import sys
+
+import pytest
+import trustme
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.session import AioSession, get_session
+from botocore import UNSIGNED
+
+from tests.kinesis.servers import answer, proxying, refused, serving
+from tests.kinesis.support import RECORDS, client_of
+from truckstream.errors import ConfigurationError
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.gateway import Gateway
+
+pytestmark = pytest.mark.usefixtures("fake_credentials", "bare_environment")
+
+NAME = {"StreamName": "trucks"}
+ARN = {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"}
+
+
+async def url_of(operation="PutRecords", stream=NAME, *, session=None, endpoint_url=None, region_name="us-east-1"):
+    gateway = Gateway(
+        region_name=region_name, endpoint_url=endpoint_url, session=session, connections=1, request_timeout=1.0
+    )
+    await gateway.open()
+    try:
+        return (await gateway.template(operation, stream)).url
+    finally:
+        await gateway.close()
+
+
+@pytest.fixture
+def bare_environment(monkeypatch):
+    """None of the settings that these tests make."""
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def config_file(tmp_path, monkeypatch):
+    """Writes the user's ~/.aws/config."""
+
+    def write(text):
+        (tmp_path / "config").write_text(text)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    return write
+
+
+# --- Endpoints ------------------------------------------------------------------------------------
+
+
+async def test_the_regions_own_endpoint():
+    assert await url_of() == "https://kinesis.us-east-1.amazonaws.com/"
+    assert await url_of(region_name="cn-north-1") == "https://kinesis.cn-north-1.amazonaws.com.cn/"
+
+
+async def test_a_stream_named_by_its_arn_has_endpoints_of_its_account():
+    assert await url_of("PutRecords", ARN) == "https://123456789012.data-kinesis.us-east-1.amazonaws.com/"
+    assert await url_of("ListShards", ARN) == "https://123456789012.control-kinesis.us-east-1.amazonaws.com/"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "url"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "true", "https://kinesis-fips.us-east-1.amazonaws.com/"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true", "https://kinesis.us-east-1.api.aws/"),
+        ("AWS_ENDPOINT_URL", "http://all.example:4566", "http://all.example:4566/"),
+        ("AWS_ENDPOINT_URL_KINESIS", "https://vpce.example/prefix", "https://vpce.example/prefix"),
+    ],
+)
+async def test_an_endpoint_by_the_environment(monkeypatch, name, value, url):
+    monkeypatch.setenv(name, value)
+    assert await url_of() == url
+
+
+async def test_an_endpoint_by_a_profile(monkeypatch, config_file):
+    config_file(
+        "[profile fleet]\nregion = eu-west-1\nservices = mine\n[services mine]\nkinesis =\n"
+        "  endpoint_url = http://mine.example\n[profile plain]\nregion = eu-west-1\n"
+    )
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    urls = []
+    for profile in ("fleet", "plain"):
+        session = AioSession(profile=profile)
+        session.set_credentials("GIVEN", "s")
+        urls.append(await url_of(session=session, region_name=None))
+    assert urls == ["http://mine.example/", "https://kinesis.eu-west-1.amazonaws.com/"]
+
+
+async def test_an_endpoint_given_here_comes_before_all(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS", "http://other.example")
+    assert await url_of(endpoint_url="http://127.0.0.1:4567") == "http://127.0.0.1:4567/"
+
+
+# --- Identity -------------------------------------------------------------------------------------
+
+
+async def test_a_request_has_the_headers_of_aiobotocores_own(monkeypatch):
+    """All that is not of one request only, and the signature covers them."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    session = get_session()
+    session.user_agent_extra = "fleet/1.0"
+    async with serving() as server:
+        async with session.create_client("kinesis", region_name="us-east-1", endpoint_url=server.url) as theirs:
+            await theirs.put_records(StreamName="trucks", Records=[{"Data": b"a", "PartitionKey": "k"}])
+        async with client_of(server.url, session=session) as ours:
+            await ours.put_records(RECORDS)
+    expected, got = (received.headers for received in server.received)
+    of_one = {"content-length", "amz-sdk-invocation-id", "amz-sdk-request", "x-amz-date", "authorization", "user-agent"}
+    assert {name: got.get(name) for name in expected if name not in of_one} == {
+        name: value for name, value in expected.items() if name not in of_one
+    }
+    assert "fleet/1.0" in got["user-agent"]
+    assert got["user-agent"].split(" m/")[0] == expected["user-agent"].split(" m/")[0]
+    assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target" in got["authorization"]
+
+
+async def access_keys(server, session=None, requests=1):
+    async with client_of(server.url, session=session) as client:
+        for _ in range(requests):
+            await client.put_records(RECORDS)
+    return [received.access_key for received in server.received]
+
+
+async def test_credentials_of_the_environment():
+    async with serving() as server:
+        assert await access_keys(server) == ["testing"]
+
+
+async def test_credentials_of_a_profile(tmp_path, monkeypatch):
+    (tmp_path / "credentials").write_text("[fleet]\naws_access_key_id = FLEET\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    async with serving() as server:
+        assert await access_keys(server, AioSession(profile="fleet")) == ["FLEET"]
+
+
+async def test_credentials_of_a_process(config_file):
+    """The way of single sign-on helpers."""
+    told = json.dumps({"Version": 1, "AccessKeyId": "PROCESS", "SecretAccessKey": "s"})
+    script = f"print('''{told}''')".replace('"', r"\"")
+    config_file(f'[profile fleet]\ncredential_process = {sys.executable} -c "{script}"\n')
+    async with serving() as server:
+        assert await access_keys(server, AioSession(profile="fleet")) == ["PROCESS"]
+
+
+async def test_credentials_of_the_container(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    told = {"AccessKeyId": "CONTAINER", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
+    async with serving(answer(body=told)) as metadata, serving() as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", metadata.url + "/role")
+        assert await access_keys(server) == ["CONTAINER"]
+    assert server.received[0].headers["x-amz-security-token"] == "t"
+
+
+async def test_no_credentials_is_permanent(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    async with client_of("http://127.0.0.1:1") as client:
+        with pytest.raises(RequestFailedError, match="Unable to locate credentials") as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.PERMANENT
+
+
+async def test_a_session_without_signatures():
+    session = get_session()
+    session.set_default_client_config(AioConfig(signature_version=UNSIGNED))
+    async with serving() as server, client_of(server.url, session=session) as client:
+        await client.put_records(RECORDS)
+    assert "authorization" not in server.received[0].headers
+
+
+async def test_a_signature_of_another_kind_is_refused():
+    session = get_session()
+    session.set_default_client_config(AioConfig(signature_version="v2"))
+    async with client_of("http://127.0.0.1:1", session=session) as client:
+        with pytest.raises((ConfigurationError, RequestFailedError)):
+            await client.put_records(RECORDS)
+
+
+# --- Credentials that end -------------------------------------------------------------------------
+
+
+def session_with(provide, seconds):
+    """A session whose role's credentials last `seconds`, and then `provide` gives others."""
+
+    async def refresh():
+        name, lasting = provide()
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lasting)
+        return {"access_key": name, "secret_key": "s", "token": "t", "expiry_time": until.isoformat()}
+
+    session = get_session()
+    session._credentials = AioRefreshableCredentials(
+        "FIRST", "s", "t", dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds), refresh, method="assume-role"
+    )
+    return session
+
+
+async def test_credentials_that_are_about_to_end_are_refreshed_before_they_sign():
+    async with serving() as server:
+        assert await access_keys(server, session_with(lambda: ("SECOND", 3600), seconds=60)) == ["SECOND"]
+
+
+async def test_expired_credentials_are_refreshed_and_the_request_signed_again():
+    """Also when they should have lasted, and for requests that were under way together: one refresh."""
+    names = iter(["SECOND", "THIRD"])
+    session = session_with(lambda: (next(names), 3600), seconds=3600)
+
+    def expired(received):
+        assert received.access_key == "FIRST"
+        return refused("ExpiredTokenException", "The security token included in the request is expired")
+
+    async with serving(expired, expired) as server, client_of(server.url, session=session) as client:
+        answers = await asyncio.gather(client.put_records(RECORDS), client.put_records(RECORDS))
+        await client.put_records(RECORDS)
+    assert [len(one) for one in answers] == [2, 2]
+    assert sorted(received.access_key for received in server.received) == ["FIRST"] * 2 + ["SECOND"] * 3
+
+
+async def test_a_credentials_file_is_read_again_when_its_keys_have_expired(tmp_path, monkeypatch):
+    path = tmp_path / "credentials"
+    path.write_text("[fleet]\naws_access_key_id = OLD\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+
+    def expired(_received):
+        path.write_text("[fleet]\naws_access_key_id = NEW\naws_secret_access_key = s\n")
+        return refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+    async with serving(expired) as server:
+        assert await access_keys(server, AioSession(profile="fleet"), requests=2) == ["OLD", "NEW", "NEW"]
+
+
+async def test_credentials_that_the_user_sets_again_are_used():
+    session = get_session()
+    session.set_credentials("ONE", "s")
+    async with serving() as server, client_of(server.url, session=session) as client:
+        await client.put_records(RECORDS)
+        session.set_credentials("TWO", "s")
+        await client.put_records(RECORDS)
+    assert [received.access_key for received in server.received] == ["ONE", "TWO"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("ExpiredTokenException", FailureKind.CREDENTIALS), ("UnrecognizedClientException", FailureKind.PERMANENT)],
+)
+async def test_expired_credentials_without_others_are_told_as_such(code, kind):
+    session = get_session()
+    session.set_credentials("GIVEN", "s", "t")
+    async with serving(refused(code)) as server, client_of(server.url, session=session) as client:
+        with pytest.raises(RequestFailedError) as caught:
+            await client.put_records(RECORDS)
+    assert (caught.value.kind, len(server.received)) == (kind, 1)
+
+
+async def test_a_refresh_that_fails_is_a_matter_of_credentials():
+    def fail():
+        raise OSError("no route to the metadata service")
+
+    async with serving() as server, client_of(server.url, session=session_with(fail, seconds=1)) as client:
+        with pytest.raises(RequestFailedError, match="no route to the metadata") as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.CREDENTIALS
+
+
+# --- Proxies and certificates ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("kinesis.test", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_file(authority, tmp_path):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return str(tmp_path / "ca.pem")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(tls):
+    async with serving(tls=tls) as server, client_of(server.url) as client:
+        with pytest.raises(RequestFailedError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.PERMANENT
+    assert server.received == []
+
+
+async def test_a_certificate_for_another_host_is_refused(authority, ca_file, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("other.test").configure_cert(context)
+    async with serving(tls=context) as server, client_of(server.url) as client:
+        with pytest.raises(RequestFailedError, match=r"certificate is not valid for|IP address mismatch") as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.PERMANENT
+
+
+async def test_an_authority_of_ones_own_by_the_environment(tls, ca_file, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
+    async with serving(tls=tls) as server, client_of(server.url) as client:
+        assert len(await client.put_records(RECORDS)) == 2
+
+
+async def test_an_authority_of_ones_own_by_a_profile(tls, ca_file, config_file):
+    config_file(f"[profile fleet]\nca_bundle = {ca_file}\n")
+    session = AioSession(profile="fleet")
+    session.set_credentials("GIVEN", "s")
+    async with serving(tls=tls) as server, client_of(server.url, session=session) as client:
+        assert len(await client.put_records(RECORDS)) == 2
+
+
+async def test_a_proxy_for_https_tunnels(tls, ca_file, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
+    async with serving(tls=tls) as server, proxying(server.port) as (proxy, asked):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("://", "://user:word@"))
+        async with client_of("https://kinesis.test") as client:
+            assert len(await client.put_records(RECORDS)) == 2
+    assert asked[0][0] == "CONNECT kinesis.test:443 HTTP/1.1"
+    assert "Proxy-Authorization: Basic dXNlcjp3b3Jk" in asked[0]
+    assert server.received[0].headers["host"] == "kinesis.test"
+    assert "proxy-authorization" not in server.received[0].headers
+
+
+async def test_a_proxy_for_http_forwards(monkeypatch):
+    async with serving() as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        async with client_of("http://kinesis.test:8000") as client:
+            assert len(await client.put_records(RECORDS)) == 2
+    assert server.received[0].target == "http://kinesis.test:8000/"
+
+
+async def test_a_proxy_of_the_sessions_configuration():
+    session = get_session()
+    async with serving() as server:
+        session.set_default_client_config(AioConfig(proxies={"http": server.url}))
+        async with client_of("http://kinesis.test:8000", session=session) as client:
+            assert len(await client.put_records(RECORDS)) == 2
+    assert server.received[0].target == "http://kinesis.test:8000/"
+
+
+async def test_hosts_without_a_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with serving() as server, client_of(server.url) as client:
+        assert len(await client.put_records(RECORDS)) == 2
+
+
+@pytest.mark.parametrize(("status", "kind"), [(407, FailureKind.PERMANENT), (503, FailureKind.NOT_SENT)])
+async def test_a_proxy_that_refuses(monkeypatch, status, kind):
+    async with serving(answer(status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with client_of("https://kinesis.test") as client:
+            with pytest.raises(RequestFailedError) as caught:
+                await client.put_records(RECORDS)
+    assert caught.value.kind is kind

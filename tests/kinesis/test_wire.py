@@ -1,0 +1,256 @@
+"""Failures on the wire, and what they mean for the records: not sent, perhaps stored, refused."""
+
+import asyncio
+import email.utils
+import json
+import socket
+import threading
+import time
+
+import pytest
+import uvloop
+
+from tests.kinesis.servers import HANG_UP, STORED, answer, refused, serving, stored
+from tests.kinesis.support import RECORDS, client_of
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+
+pytestmark = pytest.mark.usefixtures("fake_credentials")
+
+
+async def failure_of(*script, **options):
+    """What a client makes of a server that answers so, and how many requests that took."""
+    async with serving(*script) as server, client_of(server.url, request_timeout=0.3, **options) as client:
+        with pytest.raises(RequestFailedError) as caught:
+            await client.put_records(RECORDS)
+    return caught.value.kind, caught.value.code, len(server.received)
+
+
+# --- Perhaps stored -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (HANG_UP, "ServerDisconnectedError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "SocketTimeoutError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "SocketTimeoutError"),
+        (b"\x00\x01\x02 what\r\n\r\n", "ClientResponseError"),
+        (answer(body=b"<html>Welcome to the hotel"), "MalformedAnswer"),
+        (answer(body={"FailedRecordCount": 0, "Records": []}), "MalformedAnswer"),
+        (answer(500, {"__type": "InternalFailure"}), "InternalFailure"),
+        (answer(503, b"<html>Service Unavailable"), "503"),
+    ],
+)
+async def test_an_attempt_without_a_clear_answer_is_ambiguous_and_not_repeated(given, code):
+    kind, told, requests = await failure_of(given)
+    assert (kind, requests) == (FailureKind.AMBIGUOUS, 1)
+    assert told == code
+
+
+async def test_an_answer_that_is_cut_off_is_ambiguous():
+    async def serve(reader, writer):
+        await reader.readuntil(b"]}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with client_of(f"http://127.0.0.1:{port}") as client:
+            with pytest.raises(RequestFailedError) as caught:
+                await client.put_records(RECORDS)
+    assert (caught.value.kind, caught.value.code) == (FailureKind.AMBIGUOUS, "ClientPayloadError")
+
+
+async def test_silence_is_ambiguous():
+    async def keep_silent(_received):
+        await asyncio.sleep(10)
+
+    assert await failure_of(keep_silent) == (FailureKind.AMBIGUOUS, "SocketTimeoutError", 1)
+
+
+# --- Not sent -------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_is_not_there_was_not_sent_to():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        async with client_of(f"http://127.0.0.1:{unused.getsockname()[1]}") as client:
+            with pytest.raises(RequestFailedError) as caught:
+                await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.NOT_SENT
+
+
+async def test_a_host_without_an_address_was_not_sent_to():
+    async with client_of("http://nowhere.invalid") as client:
+        with pytest.raises(RequestFailedError) as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.NOT_SENT
+
+
+@pytest.fixture
+def hasty_server():
+    """A server in a thread, which closes each connection right after its answer; its URL, and what became of each."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    body = json.dumps({"FailedRecordCount": 0, "Records": [STORED] * 2}).encode()
+    bytes_by_connection = []
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                received = b""
+                while b"]}" not in received:
+                    received += connection.recv(65_536)
+                connection.sendall(answer(body=body))
+                bytes_by_connection.append(len(received))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}", bytes_by_connection
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_kept_connection_that_the_server_closed_is_given_back_unused(run, hasty_server):
+    """Its closing is in the kernel and has not reached the loop: nothing is written, and the next one is tried."""
+    url, bytes_by_connection = hasty_server
+
+    async def story():
+        async with client_of(url) as client:
+            for number in range(1, 4):
+                assert len(await client.put_records(RECORDS)) == 2
+                while len(bytes_by_connection) < number:
+                    time.sleep(0.001)  # noqa: ASYNC251 - the loop must not see the connection close
+                time.sleep(0.02)  # noqa: ASYNC251
+
+    run(story())
+    assert len(bytes_by_connection) == 3
+
+
+async def test_connections_are_kept():
+    async with serving() as server, client_of(server.url) as client:
+        for _ in range(3):
+            await client.put_records(RECORDS)
+        await asyncio.gather(client.put_records(RECORDS), client.put_records(RECORDS))
+    assert server.connections == 2
+
+
+async def test_a_stalled_connection_does_not_hold_up_the_others():
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def stall(received):
+        arrived.set()
+        await release.wait()
+        return stored(received)
+
+    async with serving(stall) as server, client_of(server.url) as client:
+        stalled = asyncio.create_task(client.put_records(RECORDS))
+        await arrived.wait()
+        for _ in range(5):
+            await client.put_records(RECORDS)
+        assert not stalled.done()
+        release.set()
+        assert len(await stalled) == 2
+
+
+async def test_a_cancelled_request_leaves_no_half_read_connection():
+    async def stall(_received):
+        await asyncio.sleep(10)
+
+    async with serving(stall) as server, client_of(server.url) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.put_records(RECORDS)
+        assert len(await client.put_records(RECORDS)) == 2
+    assert [received.connection for received in server.received] == [1, 2]
+
+
+# --- Refused --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "code"),
+    [
+        (refused("ProvisionedThroughputExceededException"), FailureKind.THROTTLED, None),
+        (refused("KMSThrottlingException"), FailureKind.THROTTLED, None),
+        (refused("ValidationException"), FailureKind.POISONED, None),
+        (refused("AccessDeniedException"), FailureKind.PERMANENT, None),
+        (
+            refused("com.amazonaws.kinesis.v20131202#KMSDisabledException"),
+            FailureKind.PERMANENT,
+            "KMSDisabledException",
+        ),
+        (refused("InvalidSignatureException", "does not match"), FailureKind.PERMANENT, None),
+        (answer(413, b"too large"), FailureKind.POISONED, "413"),
+        (answer(429), FailureKind.THROTTLED, "429"),
+        (answer(404, b"no such page"), FailureKind.PERMANENT, "404"),
+    ],
+)
+async def test_a_refusal_is_told_by_its_kind_and_not_repeated(given, kind, code):
+    code = code or given.split(b'"__type": "', 1)[1].split(b'"', 1)[0].decode()
+    assert await failure_of(given) == (kind, code, 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(status):
+    """Signed records go to the address that they are signed for, and to no other."""
+    async with serving() as elsewhere:
+        assert await failure_of(answer(status, Location=elsewhere.url)) == (FailureKind.PERMANENT, str(status), 1)
+    assert elsewhere.received == []
+
+
+# --- Clocks ---------------------------------------------------------------------------------------
+
+
+def signed_at(received):
+    stamp = received.headers["x-amz-date"]
+    return time.mktime(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.timezone
+
+
+def http_date(ahead):
+    return email.utils.formatdate(time.time() + ahead, usegmt=True)
+
+
+@pytest.mark.parametrize("ahead", [600, -3600])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("InvalidSignatureException", "Signature expired: 20250115T143025Z is now earlier than 20250115T144025Z"),
+        ("InvalidSignatureException", "Signature not yet current: 20250115T150025Z is still later than …"),
+        ("RequestExpired", ""),
+    ],
+)
+async def test_a_skewed_clock_is_set_right_by_the_services_date(ahead, code, message):
+    """The request is signed again, and later ones are right at once; the shards are listed in the same way."""
+    skewed = refused(code, message.replace("…", ""), Date=http_date(ahead))
+    async with serving(skewed) as server, client_of(server.url) as client:
+        assert len(await client.put_records(RECORDS)) == 2
+        await client.put_records(RECORDS)
+    offsets = [round((signed_at(received) - time.time()) / 60) * 60 for received in server.received]
+    assert offsets == [0, ahead, ahead]
+
+
+async def test_a_signature_that_stays_refused_is_told_as_skew():
+    """Once is tried again; a Date that agrees with our clock would change nothing."""
+    expired = [refused("RequestExpired", Date=http_date(ahead)) for ahead in (600, 1200)]
+    assert await failure_of(*expired) == (FailureKind.CLOCK_SKEW, "RequestExpired", 2)
+    assert await failure_of(refused("RequestExpired", Date=http_date(0))) == (
+        FailureKind.CLOCK_SKEW,
+        "RequestExpired",
+        1,
+    )
+
+
+async def test_a_request_may_be_late_and_its_credentials_expired():
+    """Each is cured once, in any order."""
+    script = [refused("RequestExpired", Date=http_date(600)), refused("ExpiredTokenException")]
+    for order in (script, script[::-1]):
+        kind, _, requests = await failure_of(*order)
+        assert kind is FailureKind.CREDENTIALS  # the environment has no others
+        assert requests == order.index(script[1]) + 1
