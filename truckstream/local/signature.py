@@ -1,44 +1,209 @@
-"""Signatures of AWS requests (Signature Version 4), seen from the service's side.
+"""AWS Signature Version 4 from the service's side: is this request signed, by whom, when, and as it came?
 
-"Requests must reach AWS within five minutes of the time stamp in the signature"; the sentences are those that clients
-of the service report.
+Written from the documentation ("AWS API request signatures"), and sharing nothing with a client's signer, so that it
+can judge one. Signatures in the Authorization header are read; presigned URLs are not. The sentences are those that
+the service's users report; [rec] marks the ones that were seen from Kinesis itself.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl, quote
 
+import msgspec
+
+from truckstream.errors import InvalidArgumentError
 from truckstream.local.service.refusal import RefusedError
 
-__all__ = ["check_age"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
+__all__ = ["Credentials", "SignatureCheck", "SignedRequest", "check_age"]
+
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_SERVICE: Final = "kinesis"
+#: "Requests must reach AWS within five minutes of the time stamp in the signature."
 _WINDOW_SECONDS: Final = 300.0
-_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_MOMENT: Final = "%Y%m%dT%H%M%SZ"
+_SPACES: Final = re.compile(" +")
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """Keys that the local service knows.
+
+    Raises:
+        InvalidArgumentError: a key is empty.
+    """
+
+    access_key_id: str = "local"
+    secret_access_key: str = "local"  # noqa: S105 - it guards nothing
+    #: Of temporary credentials; None for a user's own.
+    session_token: str | None = None
+    #: Seconds since the epoch from which the token is refused; None is never.
+    expires_at: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("access_key_id", "secret_access_key"):
+            if not getattr(self, name):
+                raise InvalidArgumentError(name, "", "must not be empty")
+        if self.expires_at is not None and self.session_token is None:
+            raise InvalidArgumentError("expires_at", self.expires_at, "only credentials with a session_token expire")
+
+
+class SignedRequest(NamedTuple):
+    """A request as it came.
+
+    `path` and `query` are still encoded. `headers` are by lower-case name, values of one name joined by commas.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Claim(NamedTuple):
+    """What the Authorization header says."""
+
+    access_key_id: str
+    scope: str
+    signed_headers: list[str]
+    signature: str
+
+
+class SignatureCheck:
+    """Refuses what is not signed with one of `credentials` for Kinesis in `region`."""
+
+    def __init__(self, credentials: tuple[Credentials, ...], region: str) -> None:
+        self._credentials = {known.access_key_id: known for known in credentials}
+        self._region = region
+
+    def check(self, request: SignedRequest, now: float) -> None:
+        """Let a soundly signed request pass; `now` in seconds since the epoch.
+
+        Raises:
+            RefusedError: with the service's code and words for what is wrong first: the header's form, the time, the
+                scope, the key, the token, the signature.
+        """
+        claim = _read_claim(request.headers)
+        signed_at = request.headers["x-amz-date"]
+        check_age(signed_at, now)
+        self._check_scope(claim, signed_at)
+        known = self._credentials.get(claim.access_key_id)
+        if known is None or request.headers.get("x-amz-security-token") != known.session_token:
+            text = "The security token included in the request is invalid."  # [rec]
+            raise RefusedError("UnrecognizedClientException", text)
+        if known.expires_at is not None and now >= known.expires_at:
+            text = "The security token included in the request is expired"  # [rec]
+            raise RefusedError("ExpiredTokenException", text)
+        canonical = _canonical(request, claim.signed_headers)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"{_ALGORITHM}\n{signed_at}\n{claim.scope}\n{digest}"
+        if not hmac.compare_digest(_sign(known, claim.scope, to_sign), claim.signature):
+            raise _bad(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+                "Access Key and signing method. Consult the service documentation for details.\n\n"
+                f"The Canonical String for this request should have been\n'{canonical}'\n\n"
+                f"The String-to-Sign should have been\n'{to_sign}'\n"
+            )
+
+    def _check_scope(self, claim: _Claim, signed_at: str) -> None:
+        parts = claim.scope.split("/")
+        if len(parts) != 4 or parts[3] != "aws4_request":  # noqa: PLR2004 - date, region, service, terminator
+            raise _bad("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
+        date, region, service, _ = parts
+        if region != self._region:
+            raise _bad(f"Credential should be scoped to a valid region, not '{region}'. ")
+        if service != _SERVICE:
+            raise _bad(f"Credential should be scoped to correct service: '{_SERVICE}'. ")
+        if date != signed_at[:8]:
+            raise _bad(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{date}' != '{signed_at[:8]}', from '{signed_at}'."
+            )
+        if "host" not in claim.signed_headers:
+            raise _bad("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 def check_age(signed_at: str, now: float) -> None:
-    """Refuse a request whose X-Amz-Date is over five minutes from `now`, in seconds since the epoch.
+    """Refuse what was signed over five minutes from `now`.
+
+    Args:
+        signed_at: the X-Amz-Date header; what is not signed passes.
+        now: seconds since the epoch.
 
     Raises:
         RefusedError: InvalidSignatureException, with both times.
     """
-    try:
-        moment = datetime.strptime(signed_at, _FORMAT).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return  # not signed, or not by this scheme
+    moment = _read_moment(signed_at)
+    if moment is None:
+        return
     if moment < now - _WINDOW_SECONDS:
-        text = (
-            f"Signature expired: {signed_at} is now earlier than {_tell(now - _WINDOW_SECONDS)} ({_tell(now)} - 5 min.)"
-        )
-        raise RefusedError("InvalidSignatureException", text)
+        limit = _tell(now - _WINDOW_SECONDS)
+        raise _bad(f"Signature expired: {signed_at} is now earlier than {limit} ({_tell(now)} - 5 min.)")
     if moment > now + _WINDOW_SECONDS:
-        text = (
-            f"Signature not yet current: {signed_at} is still later than {_tell(now + _WINDOW_SECONDS)} "
-            f"({_tell(now)} + 5 min.)"
-        )
-        raise RefusedError("InvalidSignatureException", text)
+        limit = _tell(now + _WINDOW_SECONDS)
+        raise _bad(f"Signature not yet current: {signed_at} is still later than {limit} ({_tell(now)} + 5 min.)")
+
+
+def _read_moment(text: str) -> float | None:
+    try:
+        return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def _tell(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime(_FORMAT)
+    return datetime.fromtimestamp(moment, UTC).strftime(_MOMENT)
+
+
+def _bad(text: str) -> RefusedError:
+    return RefusedError("InvalidSignatureException", text)
+
+
+def _read_claim(headers: Mapping[str, str]) -> _Claim:
+    authorization = headers.get("authorization", "")
+    if not authorization:
+        raise RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")  # [rec]
+    scheme, _, rest = authorization.partition(" ")
+    if scheme != _ALGORITHM:
+        raise RefusedError("IncompleteSignatureException", f"Unsupported AWS 'algorithm': '{scheme}'.")
+    parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in rest.split(","))}
+    problems = [
+        f"Authorization header requires '{name}' parameter. "
+        for name in ("Credential", "Signature", "SignedHeaders")
+        if not parts.get(name)
+    ]
+    if _read_moment(headers.get("x-amz-date", "")) is None:
+        problems.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+    if problems:  # [rec]
+        raise RefusedError("IncompleteSignatureException", f"{''.join(problems)}Authorization={authorization}")
+    access_key_id, _, scope = parts["Credential"].partition("/")
+    return _Claim(access_key_id, scope, parts["SignedHeaders"].split(";"), parts["Signature"])
+
+
+def _canonical(request: SignedRequest, signed_headers: list[str]) -> str:
+    """The canonical request: what both sides sign."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    lines = [
+        request.method,
+        quote(request.path, safe="/-_.~"),  # it came encoded once, and is signed encoded twice
+        "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)),
+        *(f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}" for name in signed_headers),
+        "",
+        ";".join(signed_headers),
+        hashlib.sha256(request.body).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def _sign(credentials: Credentials, scope: str, text: str) -> str:
+    key = f"AWS4{credentials.secret_access_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), hashlib.sha256)
+    return hmac.digest(key, text.encode(), hashlib.sha256).hex()

@@ -1,0 +1,205 @@
+"""The service's look at signatures, judged by botocore's signer: what that signs must pass, and nothing else."""
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truckstream.errors import InvalidArgumentError
+from truckstream.local.service.refusal import RefusedError
+from truckstream.local.signature import Credentials, SignatureCheck, SignedRequest
+
+T0 = 1_795_392_000.0  # 2026-11-23T00:00:00Z
+USER = Credentials("AKIDUSER", "user's secret/+")
+ROLE = Credentials("ASIAROLE", "role's secret", session_token="token==", expires_at=T0 + 3_600)
+CHECK = SignatureCheck((USER, ROLE), "us-east-1")
+
+
+class Signer(SigV4Auth):
+    """botocore's, at a time that a test sets: it writes the date from the context."""
+
+    def _modify_request_before_signing(self, request):
+        super()._modify_request_before_signing(request)
+        request.context["timestamp"] = request.context["at"]
+        del request.headers["X-Amz-Date"]
+        request.headers["X-Amz-Date"] = request.context["at"]
+
+
+def signed(credentials=USER, *, at=0.0, body=b"{}", region="us-east-1", service="kinesis", headers=(), url="/"):
+    """A request as the service receives it, signed by botocore `at` seconds after T0."""
+    moment = datetime.fromtimestamp(T0 + at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    request = AWSRequest(
+        "POST",
+        f"http://127.0.0.1:4567{url}",
+        data=body,
+        headers={
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "Kinesis_20131202.PutRecords",
+            **dict(headers),
+        },
+    )
+    request.context["at"] = moment
+    keys = BotocoreCredentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    signer = Signer(keys, service, region)
+    signer.add_auth(request)
+    received = {name.lower(): value for name, value in request.headers.items()} | {"host": "127.0.0.1:4567"}
+    path, _, query = url.partition("?")
+    return SignedRequest("POST", path, query, received, body)
+
+
+def refusal(request, now=T0):
+    with pytest.raises(RefusedError) as refused:
+        CHECK.check(request, now)
+    return refused.value.code, refused.value.message
+
+
+def altered(request, **headers):
+    changed = dict(request.headers) | {name.replace("_", "-"): value for name, value in headers.items()}
+    return request._replace(headers={name: value for name, value in changed.items() if value is not None})
+
+
+@pytest.mark.parametrize("credentials", [USER, ROLE], ids=["user", "role"])
+def test_what_botocore_signs_passes(credentials):
+    CHECK.check(signed(credentials, body=b'{"StreamName": "s"}'), T0)
+
+
+@given(
+    body=st.binary(max_size=300),
+    spaced=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+    at=st.floats(-299, 299),
+)
+def test_whatever_body_header_and_time_botocore_signs_passes(body, spaced, at):
+    CHECK.check(signed(body=body, at=at, headers={"X-Amz-Meta": spaced}), T0)
+
+
+@pytest.mark.parametrize("url", ["/?b=2&a=1", "/?a=%20x&a=", "/a%20b/c"])
+def test_paths_and_queries_are_part_of_it(url):
+    CHECK.check(signed(url=url), T0)
+    code, _ = refusal(signed(url=url)._replace(query="a=3"))
+    assert code == "InvalidSignatureException"
+
+
+@given(st.binary(max_size=50), st.binary(max_size=50))
+def test_another_body_does_not_pass(body, other):
+    request = signed(body=body)._replace(body=other)
+    if body == other:
+        CHECK.check(request, T0)
+    else:
+        assert refusal(request)[0] == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        signed(Credentials("AKIDUSER", "another secret")),
+        altered(signed(), x_amz_target="Kinesis_20131202.DeleteStream"),
+        altered(signed(), host="elsewhere"),
+        altered(signed(), authorization=signed().headers["authorization"][:-1] + "x"),
+    ],
+    ids=["secret", "target", "host", "signature"],
+)
+def test_a_signature_that_does_not_match_is_told_with_what_should_have_been_signed(request_):
+    code, message = refusal(request_)
+    assert code == "InvalidSignatureException"
+    assert message.startswith(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this "
+        "request should have been\n'POST\n/\n\n"
+    )
+    assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20261123T000000Z\n20261123/us-east-1/" in message
+
+
+def test_five_minutes_of_skew_pass_and_more_do_not():
+    request = signed()
+    CHECK.check(request, T0 + 300)
+    CHECK.check(request, T0 - 300)
+    assert refusal(request, T0 + 301) == (
+        "InvalidSignatureException",
+        "Signature expired: 20261123T000000Z is now earlier than 20261123T000001Z (20261123T000501Z - 5 min.)",
+    )
+    assert refusal(request, T0 - 301) == (
+        "InvalidSignatureException",
+        "Signature not yet current: 20261123T000000Z is still later than 20261122T235959Z (20261122T235459Z + 5 min.)",
+    )
+
+
+def test_a_token_expires_at_its_time():
+    request = signed(ROLE, at=3_600)
+    CHECK.check(request, T0 + 3_599)
+    assert refusal(request, T0 + 3_600) == (
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    )
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        Credentials("AKIDNOBODY", "secret"),
+        Credentials("ASIAROLE", "role's secret"),
+        Credentials("ASIAROLE", "role's secret", session_token="another"),
+        Credentials("AKIDUSER", "user's secret/+", session_token="token=="),
+    ],
+    ids=["key", "no token", "another token", "token too many"],
+)
+def test_unknown_keys_and_tokens_are_not_recognized(credentials):
+    assert refusal(signed(credentials)) == (
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    )
+
+
+def test_a_request_without_a_signature_is_told_so():
+    missing = ("MissingAuthenticationTokenException", "Missing Authentication Token")
+    assert refusal(altered(signed(), authorization=None)) == missing
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"authorization": "Basic Zm9v"}, "Unsupported AWS 'algorithm': 'Basic'."),
+        (
+            {"authorization": "AWS4-HMAC-SHA256 Credential=a/b"},
+            (
+                "Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' "
+                "parameter. Authorization=AWS4-HMAC-SHA256 Credential=a/b"
+            ),
+        ),
+        ({"x_amz_date": "yesterday"}, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "),
+    ],
+)
+def test_an_incomplete_header_is_told_by_what_is_missing(headers, message):
+    code, said = refusal(altered(signed(), **headers))
+    assert code == "IncompleteSignatureException"
+    assert said.startswith(message)
+
+
+def test_the_scope_must_be_this_service_here_and_today():
+    assert refusal(signed(region="eu-west-1"))[1] == "Credential should be scoped to a valid region, not 'eu-west-1'. "
+    assert refusal(signed(service="s3"))[1] == "Credential should be scoped to correct service: 'kinesis'. "
+    yesterday = altered(signed(), x_amz_date="20261122T235900Z")
+    assert refusal(yesterday)[1] == (
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+        "'20261123' != '20261122', from '20261122T235900Z'."
+    )
+    header = signed().headers["authorization"]
+    assert "exactly 5" in refusal(altered(signed(), authorization=header.replace("/aws4_request", "")))[1]
+    assert refusal(altered(signed(), authorization=header.replace("host;", "")))[1].startswith("'Host'")
+
+
+@pytest.mark.parametrize(
+    ("field", "options"),
+    [
+        ("access_key_id", {"access_key_id": ""}),
+        ("secret_access_key", {"secret_access_key": ""}),
+        ("expires_at", {"expires_at": T0}),
+    ],
+)
+def test_credentials_that_cannot_be_are_refused(field, options):
+    with pytest.raises(InvalidArgumentError) as refused:
+        Credentials(**options)
+    assert refused.value.argument == field
