@@ -12,15 +12,19 @@ It shares no encoder, parser or constant with `truckstream.kinesis`, so that it 
 """
 
 from truckstream.local.child import LocalKinesisError
+from truckstream.local.clock import VirtualClock
 from truckstream.local.endpoint import EndpointError
 from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.kinesis import LocalKinesis
 from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
+from truckstream.local.server import make_service
 from truckstream.local.service.refusal import RefusedError
+from truckstream.local.signature import Credentials
 from truckstream.local.stats import KinesisStats, ShardStats
 from truckstream.local.stored import StoredRecord
 
 __all__ = [
+    "Credentials",
     "EndpointError",
     "EventSourceMapping",
     "Fault",
@@ -33,4 +37,6 @@ __all__ = [
     "RefusedError",
     "ShardStats",
     "StoredRecord",
+    "VirtualClock",
+    "make_service",
 ]

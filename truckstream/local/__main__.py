@@ -19,8 +19,10 @@ import msgspec
 
 from truckstream.errors import TruckstreamError
 from truckstream.local.child import Started
-from truckstream.local.faults import Fault, FaultPlan
-from truckstream.local.kinesis import LocalKinesis
+from truckstream.local.clock import wall_clock
+from truckstream.local.faults import Fault
+from truckstream.local.options import Options
+from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; its exit status."""
-    options = _parser().parse_args(arguments)
+    flags = _parser().parse_args(arguments)
     try:
-        asyncio.run(_serve(options))
+        asyncio.run(_serve(_read(flags), while_stdin_is_open=flags.while_stdin_is_open))
     except TruckstreamError as error:
         print(f"truckstream.local: {error}", file=sys.stderr)  # noqa: T201 - this is a program
         return 1
@@ -50,39 +52,51 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
     parser.add_argument("--transition-seconds", type=float, default=0.0, help="how long streams are CREATING, UPDATING")
+    parser.add_argument("--options", help="all of these as one JSON object, as `LocalKinesis` hands them to its child")
     parser.add_argument("--while-stdin-is-open", action="store_true", help="end when the standard input closes")
     return parser
 
 
-async def _serve(options: argparse.Namespace) -> None:
+def _read(flags: argparse.Namespace) -> Options:
+    if flags.options is not None:
+        return msgspec.json.decode(flags.options, type=Options)
+    return Options(
+        stream=flags.stream,
+        shards=flags.shards,
+        quotas=False if flags.no_quota else flags.quota_scale,
+        faults=tuple(map(Fault.parse, flags.fault)),
+        seed=flags.seed,
+        host=flags.host,
+        port=flags.port,
+        transition_seconds=flags.transition_seconds,
+    )
+
+
+async def _serve(options: Options, *, while_stdin_is_open: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: asyncio.run ends on Ctrl-C there
             loop.add_signal_handler(number, stop.set)
-    kinesis = LocalKinesis(
-        stream=options.stream,
-        shards=options.shards,
-        quotas=False if options.no_quota else options.quota_scale,
-        faults=FaultPlan(*map(Fault.parse, options.fault), seed=options.seed),
-        host=options.host,
-        port=options.port,
-        transition_seconds=options.transition_seconds,
-    )
-    async with kinesis:
-        _say_started(kinesis)
-        if options.while_stdin_is_open:
+    server = Server(options, wall_clock())
+    endpoint_url = await server.open()
+    try:
+        _say_started(options, endpoint_url, server.ca_pem)
+        if while_stdin_is_open:
             await _watch_stdin(loop, stop)
         await stop.wait()
+    finally:
+        await server.close()
 
 
-def _say_started(kinesis: LocalKinesis) -> None:
+def _say_started(options: Options, endpoint_url: str, ca_pem: str) -> None:
     started = Started(
-        endpoint_url=kinesis.endpoint_url,
-        port=urlsplit(kinesis.endpoint_url).port or 0,
-        stream_name=kinesis.stream_name,
-        stream_arn=kinesis.stream_arn,
-        region_name=kinesis.region_name,
+        endpoint_url=endpoint_url,
+        port=urlsplit(endpoint_url).port or 0,
+        stream_name=options.stream,
+        stream_arn=f"arn:aws:kinesis:{REGION_NAME}:{ACCOUNT_ID}:stream/{options.stream}",
+        region_name=REGION_NAME,
+        ca_pem=ca_pem,
     )
     sys.stdout.write(msgspec.json.encode(started).decode() + "\n")
     sys.stdout.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ import msgspec
 from truckstream.errors import TruckstreamError
 
 if TYPE_CHECKING:
-    from truckstream.local.faults.fault import FaultPlan
+    from truckstream.local.options import Options
 
 __all__ = ["Child", "LocalKinesisError", "Started", "start_child"]
 
@@ -37,6 +36,8 @@ class Started(msgspec.Struct, frozen=True):
     stream_name: str
     stream_arn: str
     region_name: str
+    #: With TLS, the certificate authority to trust, as PEM.
+    ca_pem: str = ""
 
 
 class Child:
@@ -46,6 +47,7 @@ class Child:
         self._process = process
         self._relay = asyncio.create_task(_relay(process))
         self.endpoint_url = started.endpoint_url
+        self.ca_pem = started.ca_pem
 
     async def stop(self) -> None:
         """End it; kill it if it has not ended after five seconds."""
@@ -60,28 +62,15 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
         _log.warning("local Kinesis: %s", line.decode(errors="replace").rstrip())
 
 
-async def start_child(
-    *,
-    stream: str,
-    shards: int,
-    quota_scale: float,
-    faults: FaultPlan,
-    host: str,
-    port: int,
-    transition_seconds: float,
-) -> Child:
+async def start_child(options: Options) -> Child:
     """Start `python -m truckstream.local` and wait until it serves.
 
     Raises:
         LocalKinesisError: it did not; the message carries what it said last.
     """
-    options = [f"--stream={stream}", f"--shards={shards}", f"--host={host}", f"--port={port}"]
-    options += [f"--transition-seconds={transition_seconds}", "--while-stdin-is-open"]
-    options += ["--no-quota"] if math.isinf(quota_scale) else [f"--quota-scale={quota_scale}"]
-    options += [f"--seed={faults.seed}"]
-    options += [f"--fault={msgspec.json.encode(fault).decode()}" for fault in faults.faults]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "truckstream.local", *options),
+        *(sys.executable, "-m", "truckstream.local", "--while-stdin-is-open"),
+        f"--options={msgspec.json.encode(options).decode()}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -24,11 +24,12 @@ from truckstream.local.faults.fault import Fault
 from truckstream.local.protocol import CONTENT_TYPE, HttpAnswer, operation_of, refuse, respond, stream_name_of
 from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
-from truckstream.local.signature import check_age
+from truckstream.local.signature import SignedRequest, check_age
 from truckstream.local.stats import read_stats
 from truckstream.local.stored import read_stored
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from aiohttp.abc import AbstractStreamWriter
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.injector import FaultInjector, Strike
     from truckstream.local.service import Service
+    from truckstream.local.signature import SignatureCheck
 
 __all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Endpoint", "EndpointError"]
 
@@ -66,6 +68,8 @@ class Endpoint:
         clock: gives the time, in seconds since the epoch.
         host: the address to listen on.
         port: 0 takes a free one.
+        signatures: looks at each request's signature; None lets all pass.
+        tls: serves HTTPS with it; None serves HTTP.
     """
 
     def __init__(
@@ -76,6 +80,9 @@ class Endpoint:
         clock: Callable[[], float],
         host: str,
         port: int,
+        *,
+        signatures: SignatureCheck | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._service = service
         self._injector = injector
@@ -83,6 +90,8 @@ class Endpoint:
         self._clock = clock
         self._host = host
         self._port = port
+        self._signatures = signatures
+        self._tls = tls
         server = web.Server(
             self._handle,
             request_factory=_make_request,
@@ -100,14 +109,15 @@ class Endpoint:
             EndpointError: the address cannot be listened on.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
+        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
         try:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
             raise EndpointError(f"cannot listen on {self._host} port {self._port}: {error}") from error
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._runner.addresses[0][1]}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{host}:{self._runner.addresses[0][1]}"
 
     async def close(self) -> None:
         """Stop listening, and cut what is still connected."""
@@ -146,7 +156,9 @@ class Endpoint:
     def _refusal(self, request: web.BaseRequest, operation: str, strike: Strike, body: bytes) -> HttpAnswer | None:
         """What keeps the request from being carried out: its signature, or a fault."""
         try:
-            if strike.skew:
+            if self._signatures is not None:
+                self._signatures.check(_as_signed(request, body), time.time() + strike.skew)
+            elif strike.skew:
                 check_age(request.headers.get("X-Amz-Date", ""), time.time() + strike.skew)
         except RefusedError as refusal:
             return refuse(refusal, request.content_type)
@@ -255,6 +267,14 @@ async def _continue(request: web.BaseRequest) -> None:
     """Ask for the body: the low-level server leaves that to its handler, and curl waits a second for it."""
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     request.writer.output_size = 0  # nothing of the answer has been sent yet
+
+
+def _as_signed(request: web.BaseRequest, body: bytes) -> SignedRequest:
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()  # noqa: PLW2901 - names have no case
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return SignedRequest(request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, headers, body)
 
 
 def _answer(answer: HttpAnswer, skew: float = 0.0) -> web.Response:

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import time
-from typing import TYPE_CHECKING, Any, Final, Self
+import ssl
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import msgspec
 
 from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local.child import Child, start_child
-from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH, Endpoint
+from truckstream.local.clock import wall_clock
+from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
 from truckstream.local.faults.fault import Fault, FaultPlan
-from truckstream.local.faults.injector import FaultInjector
-from truckstream.local.service import Service
-from truckstream.local.service.account import Account
+from truckstream.local.options import Options
+from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
 from truckstream.local.service.refusal import RefusedError
-from truckstream.local.service.shapes import REQUESTS, read_request, validate
-from truckstream.local.service.streams import create_stream
+from truckstream.local.service.shapes import REQUESTS, read_request
+from truckstream.local.signature import Credentials
 from truckstream.local.stats import KinesisStats, read_stats
 from truckstream.local.stored import StoredPage, StoredRecord, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
-__all__ = ["ACCOUNT_ID", "REGION_NAME", "LocalKinesis"]
+    from truckstream.local.service import Service
 
-ACCOUNT_ID: Final = "000000000000"
-REGION_NAME: Final = "us-east-1"
-
-
-def wall_clock() -> Callable[[], float]:
-    """Seconds since the epoch that never step back: the system's time at the start, carried on by its monotonic clock.
-
-    A quota that is counted in wall time would be lifted, or closed for an hour, whenever the machine's clock is set.
-    """
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
+__all__ = ["LocalKinesis"]
 
 
 class LocalKinesis:
@@ -63,7 +55,11 @@ class LocalKinesis:
         port: 0 takes a free one.
         transition_seconds: how long a stream is CREATING, UPDATING or DELETING after such a call. 0, the default,
             makes every change complete when it is answered.
-        clock: gives the time in seconds since the epoch, for tests that set it; not with `own_process`.
+        tls: serve HTTPS, with a certificate made for the occasion; clients must trust `ca_file`.
+        check_signatures: refuse requests whose signature is missing, wrong or over five minutes old. Signatures are
+            looked at by this machine's time, whatever `clock` says.
+        credentials: what requests may be signed with, which checks signatures too. By default `Credentials()`.
+        clock: gives the time in seconds since the epoch, such as a `VirtualClock`; not with `own_process`.
 
     Raises:
         InvalidArgumentError: an argument is out of its range.
@@ -81,65 +77,69 @@ class LocalKinesis:
         host: str = "127.0.0.1",
         port: int = 0,
         transition_seconds: float = 0.0,
+        tls: bool = False,
+        check_signatures: bool = False,
+        credentials: Sequence[Credentials] = (),
         clock: Callable[[], float] | None = None,
     ) -> None:
-        if shards < 1:
-            raise InvalidArgumentError("shards", shards, "must be at least 1")
-        if quotas is not False and not 0 < quotas < math.inf:
-            raise InvalidArgumentError("quotas", quotas, "must be True, False or a positive number")
         if own_process and clock is not None:
             raise InvalidArgumentError("clock", clock, "a clock cannot be handed to another process")
+        plan = faults or FaultPlan()
+        self._options = Options(
+            stream=stream,
+            shards=shards,
+            quotas=quotas,
+            faults=plan.faults,
+            seed=plan.seed,
+            host=host,
+            port=port,
+            transition_seconds=transition_seconds,
+            tls=tls,
+            credentials=tuple(credentials) or ((Credentials(),) if check_signatures else ()),
+        )
+        self._own_process = own_process
         #: The stream that is there from the start.
         self.stream_name = stream
         self.stream_arn = f"arn:aws:kinesis:{REGION_NAME}:{ACCOUNT_ID}:stream/{stream}"
         self.region_name = REGION_NAME
         self.account_id = ACCOUNT_ID
+        #: What clients may sign with; any credentials do when it is empty.
+        self.credentials = self._options.credentials
         #: Where clients connect; empty until the context is entered.
         self.endpoint_url = ""
-        self._shards = shards
-        self._quota_scale = math.inf if quotas is False else float(quotas)
-        self._faults = faults or FaultPlan()
-        self._own_process = own_process
-        self._host = host
-        self._port = port
-        self._transition_seconds = transition_seconds
+        #: With `tls`, the file with the certificate authority that clients must trust; empty otherwise.
+        self.ca_file = ""
         self._clock = clock or wall_clock()
-        # One of the two serves: the endpoint in this process, or the child.
-        self._service: Service | None = None
-        self._injector: FaultInjector | None = None
-        self._endpoint: Endpoint | None = None
+        self._open: AsyncExitStack | None = None
+        # One of the two serves: this process, or the child.
+        self._server: Server | None = None
         self._child: Child | None = None
 
     def __repr__(self) -> str:
         where = self.endpoint_url or "not open"
-        return f"<LocalKinesis {self.stream_name}, {self._shards} shards at the start, {where}>"
+        return f"<LocalKinesis {self.stream_name}, {self._options.shards} shards at the start, {where}>"
 
     async def __aenter__(self) -> Self:
-        if self._own_process:
-            self._child = await start_child(
-                stream=self.stream_name,
-                shards=self._shards,
-                quota_scale=self._quota_scale,
-                faults=self._faults,
-                host=self._host,
-                port=self._port,
-                transition_seconds=self._transition_seconds,
-            )
-            self.endpoint_url = self._child.endpoint_url
-            return self
-        self._service = self._make_service()
-        self._injector = FaultInjector(self._faults, self._clock())
-        self._endpoint = Endpoint(self._service, self._injector, self.stream_name, self._clock, self._host, self._port)
-        self.endpoint_url = await self._endpoint.open()
+        async with AsyncExitStack() as stack:
+            if self._own_process:
+                self._child = await start_child(self._options)
+                stack.push_async_callback(self._child.stop)
+                self.endpoint_url, ca_pem = self._child.endpoint_url, self._child.ca_pem
+            else:
+                self._server = Server(self._options, self._clock)
+                self.endpoint_url, ca_pem = await self._server.open(), self._server.ca_pem
+                stack.push_async_callback(self._server.close)
+            if ca_pem:
+                folder = stack.enter_context(TemporaryDirectory(prefix="truckstream-"))
+                self.ca_file = _write(Path(folder) / "ca.pem", ca_pem)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._endpoint is not None:
-            await self._endpoint.close()
-        if self._child is not None:
-            await self._child.stop()
+        if self._open is not None:
+            await self._open.aclose()
 
     @property
     def service(self) -> Service:
@@ -148,9 +148,9 @@ class LocalKinesis:
         Raises:
             UsageError: it is not open, or runs in another process.
         """
-        if self._service is None:
+        if self._server is None:
             raise UsageError("this LocalKinesis is not open in this process; enter it without own_process=True")
-        return self._service
+        return self._server.service
 
     def now(self) -> float:
         """The service's time, in seconds since the epoch."""
@@ -162,22 +162,22 @@ class LocalKinesis:
         Raises:
             RefusedError: the stream is gone.
         """
-        if self._injector is not None:
-            return read_stats(self.service, self.stream_name, self.now(), self._injector.hits())
+        if self._server is not None:
+            return read_stats(self.service, self.stream_name, self.now(), self._server.injector.hits())
         return msgspec.json.decode(await self._ask("GET", STATS_PATH), type=KinesisStats)
 
     async def inject(self, *faults: Fault) -> None:
         """Add faults; their windows (`after`, `until`) count from now."""
-        if self._injector is not None:
+        if self._server is not None:
             for fault in faults:
-                self._injector.inject(fault, self.now())
+                self._server.injector.inject(fault, self.now())
         else:
             await self._ask("POST", FAULTS_PATH, msgspec.json.encode(faults))
 
     async def clear_faults(self) -> None:
         """Remove all faults, the plan's too. How often they struck stays in `stats`."""
-        if self._injector is not None:
-            self._injector.clear()
+        if self._server is not None:
+            self._server.injector.clear()
         else:
             await self._ask("DELETE", FAULTS_PATH)
 
@@ -225,9 +225,10 @@ class LocalKinesis:
 
     async def _ask(self, method: str, path: str, body: bytes = b"", query: dict[str, str] | None = None) -> bytes:
         """Ask the other process; the body of its answer."""
+        tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"{self.endpoint_url}{path}", params=query, data=body) as answer,
+            session.request(method, f"{self.endpoint_url}{path}", params=query, data=body, ssl=tls) as answer,
         ):
             said = await answer.read()
         if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
@@ -235,15 +236,7 @@ class LocalKinesis:
             raise RefusedError(document.get("__type", str(answer.status)), document.get("message", ""))
         return said
 
-    def _make_service(self) -> Service:
-        account = Account(
-            ACCOUNT_ID, REGION_NAME, quota_scale=self._quota_scale, transition_seconds=self._transition_seconds
-        )
-        service = Service(account)
-        now = self._clock()
-        # Not through `service.call`, which counts.
-        request = {"StreamName": self.stream_name, "ShardCount": self._shards}
-        validate("CreateStream", request)
-        create_stream(account, request, now)
-        account.named({"StreamName": self.stream_name}, now).transition("ACTIVE", now)
-        return service
+
+def _write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="ascii")
+    return str(path)

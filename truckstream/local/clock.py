@@ -1,0 +1,50 @@
+"""The times that a local Kinesis can live by."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from truckstream.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["VirtualClock", "wall_clock"]
+
+
+def wall_clock() -> Callable[[], float]:
+    """Seconds since the epoch that never step back: the system's time at the start, carried on by its monotonic clock.
+
+    A quota that is counted in wall time would be lifted, or closed for an hour, whenever the machine's clock is set.
+    """
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
+
+
+class VirtualClock:
+    """A clock that stands still until a test moves it: `LocalKinesis(clock=VirtualClock())`.
+
+    Args:
+        start: seconds since the epoch; by default 2026-01-01 00:00 UTC, so that a test sees the same times every day.
+    """
+
+    def __init__(self, start: float = 1_767_225_600.0) -> None:
+        self._now = start
+
+    def __repr__(self) -> str:
+        return f"<VirtualClock {self._now:.3f}>"
+
+    def __call__(self) -> float:
+        """The time, in seconds since the epoch."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move on.
+
+        Raises:
+            InvalidArgumentError: `seconds` is negative: the service's time never steps back.
+        """
+        if not seconds >= 0:
+            raise InvalidArgumentError("seconds", seconds, "must be at least 0")
+        self._now += seconds
