@@ -50,13 +50,13 @@ def tool(name: str) -> str:
 
 
 def python_with(*requirements: str) -> Path:
-    """The interpreter of a virtual environment in which these are installed."""
+    """The interpreter of a virtual environment with these and nothing else in it; name the dependencies too."""
 
     def install(folder: Path) -> None:
         uv = tool("uv")
         run([uv, "venv", "--quiet", "--clear", str(folder / "venv")], folder)
         python = str(folder / "venv" / "bin" / "python")
-        run([uv, "pip", "install", "--quiet", "--python", python, *requirements], folder)
+        run([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *requirements], folder)
 
     return cached("python", requirements, install) / "venv" / "bin" / "python"
 

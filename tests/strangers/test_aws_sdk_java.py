@@ -1,0 +1,39 @@
+"""The AWS SDK for Java 2.x, which speaks CBOR unless it is told not to.
+
+Its jars come with kclpy-ext, a build of the Python bindings of the Kinesis Client Library for Java.
+"""
+
+import pytest
+
+from tests.strangers.installed import or_skipped, python_with, tool
+
+KCLPY_EXT = ("kclpy-ext==3.1.3.post4",)
+JSON, CBOR = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
+
+
+@pytest.fixture(scope="module")
+def java():
+    """The command that runs a Java program with the SDK."""
+    with or_skipped("the AWS SDK for Java"):
+        tool("javac")  # a program is compiled as it is run
+        (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
+        return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+
+
+@pytest.mark.parametrize("content_type", [CBOR, JSON])
+def test_it_creates_splits_reads_and_deletes_a_stream(server, java, content_type):
+    encoding = f"-Daws.cborEnabled={str(content_type == CBOR).lower()}"
+    program = server.program("AwsSdkJava.java")
+    answer = server.run(*java, encoding, program, server.new_name(), server.endpoint_url, "http1")
+    assert answer.status == 0, answer.err
+    seen = dict(line.split("=", 1) for line in answer.out.splitlines())
+    parent, low, high = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
+    assert seen["types"] == f"[{content_type}]"
+    assert seen["failed"] == "0"
+    ended = seen[parent].removeprefix("null/")
+    assert ended.isdecimal()
+    assert seen[low] == seen[high] == f"{parent}/null"
+    assert seen["records"] == seen["since"] == f"{bytes(range(256)).hex()}/clé,/k"
+    assert (seen["children"], seen["ended"]) == (f"{low},{high}", "true")
+    assert (seen["arrivedInThisMinute"], seen["createdInThisMinute"]) == ("true", "true")
+    assert seen["error"] == "Stream nobody under account 000000000000 not found."
