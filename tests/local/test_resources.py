@@ -68,12 +68,11 @@ def test_a_consumers_three_names_must_agree():
     assert refused(api, 0, "DescribeStreamConsumer", ConsumerName="other", **both) == "InvalidArgumentException"
 
 
-def test_five_consumers_are_creating_over_all_streams():
+def test_five_consumers_of_a_stream_are_creating_at_a_time():
     api = Api(transition_seconds=2, limited=False)
-    api(0, "CreateStream", StreamName="t", ShardCount=1)
     for number in range(5):
         register(api, 10, f"reader-{number}")
-    sixth = {"StreamARN": ARN.replace("/s", "/t"), "ConsumerName": "reader"}
+    sixth = {"StreamARN": ARN, "ConsumerName": "reader"}
     assert refused(api, 10, "RegisterStreamConsumer", **sixth) == "LimitExceededException"
     assert api(12, "RegisterStreamConsumer", **sixth)
 

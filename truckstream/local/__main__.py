@@ -23,6 +23,7 @@ from truckstream.local.clock import wall_clock
 from truckstream.local.faults import Fault
 from truckstream.local.options import Options
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
+from truckstream.local.service.memory import DEFAULT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         "--fault", action="append", default=[], help='such as "throttle:rate=0.3,after=5s", or as JSON; may be repeated'
     )
     parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
+    parser.add_argument(
+        "--max-bytes", type=int, default=DEFAULT_BYTES, help="of all records; 0 sets no cap (default: 2 GiB)"
+    )
     parser.add_argument("--transition-seconds", type=float, default=0.0, help="how long streams are CREATING, UPDATING")
     parser.add_argument("--options", help="all of these as one JSON object, as `LocalKinesis` hands them to its child")
     parser.add_argument("--while-stdin-is-open", action="store_true", help="end when the standard input closes")
@@ -64,6 +68,7 @@ def _read(flags: argparse.Namespace) -> Options:
         stream=flags.stream,
         shards=flags.shards,
         quotas=False if flags.no_quota else flags.quota_scale,
+        max_bytes=flags.max_bytes or None,
         faults=tuple(map(Fault.parse, flags.fault)),
         seed=flags.seed,
         host=flags.host,

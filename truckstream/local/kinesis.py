@@ -18,6 +18,7 @@ from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORE
 from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.options import Options
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
+from truckstream.local.service.memory import DEFAULT_BYTES
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.service.shapes import REQUESTS, read_request
 from truckstream.local.signature import Credentials
@@ -48,6 +49,8 @@ class LocalKinesis:
         quotas: whether each shard enforces 1,000 records/s and 1 MiB/s of writes, and 5 calls/s and 2 MiB/s of reads,
             and whether each other operation may only be called as often as the service allows. A number multiplies all
             these rates: with 0.1, everything is ten times slower than the service's.
+        max_bytes: what all records together may take in memory, at least 16 MiB; 2 GiB by default, None sets no cap.
+            Beyond it the oldest records go, whatever their retention period; `stats` counts them (`records_trimmed`).
         faults: what goes wrong, and how often; see `Fault` and `FaultPlan`.
         own_process: serve from a child process, so that its work is not measured with yours. It has a session of its
             own (Ctrl-C in the terminal does not reach it) and ends when this process does, however that happens.
@@ -72,6 +75,7 @@ class LocalKinesis:
         shards: int = 1,
         *,
         quotas: bool | float = True,
+        max_bytes: int | None = DEFAULT_BYTES,
         faults: FaultPlan | None = None,
         own_process: bool = False,
         host: str = "127.0.0.1",
@@ -89,6 +93,7 @@ class LocalKinesis:
             stream=stream,
             shards=shards,
             quotas=quotas,
+            max_bytes=max_bytes,
             faults=plan.faults,
             seed=plan.seed,
             host=host,

@@ -8,6 +8,7 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local.faults.fault import Fault, FaultPlan
+from truckstream.local.service.memory import DEFAULT_BYTES, LEAST_BYTES
 from truckstream.local.signature import Credentials
 
 __all__ = ["Options"]
@@ -23,6 +24,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     stream: str = "truck-sensor-stream"
     shards: int = 1
     quotas: bool | float = True
+    max_bytes: int | None = DEFAULT_BYTES
     faults: tuple[Fault, ...] = ()
     seed: int = 0
     host: str = "127.0.0.1"
@@ -37,6 +39,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgumentError("shards", self.shards, "must be at least 1")
         if self.quotas is not False and not 0 < self.quotas < math.inf:
             raise InvalidArgumentError("quotas", self.quotas, "must be True, False or a positive number")
+        if self.max_bytes is not None and self.max_bytes < LEAST_BYTES:
+            raise InvalidArgumentError("max_bytes", self.max_bytes, f"must be None or at least {LEAST_BYTES}")
 
     @property
     def quota_scale(self) -> float:

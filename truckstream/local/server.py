@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from truckstream.local.certificate import make_certificate
@@ -31,6 +32,7 @@ def make_service(
     now: float,
     quota_scale: float = 1.0,
     transition_seconds: float = 0.0,
+    max_bytes: float = math.inf,
 ) -> Service:
     """A service with one stream, ACTIVE from the start, for code that needs no socket.
 
@@ -40,11 +42,17 @@ def make_service(
         now: the start, in seconds since the epoch.
         quota_scale: multiplies all quotas; infinite for none.
         transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
+        max_bytes: what all records may take in memory; infinite for no cap.
 
     Raises:
         RefusedError: the service's refusal of such a stream.
     """
-    account = Account(ACCOUNT_ID, REGION_NAME, quota_scale=quota_scale, transition_seconds=transition_seconds)
+    account = Account(
+        *(ACCOUNT_ID, REGION_NAME),
+        quota_scale=quota_scale,
+        transition_seconds=transition_seconds,
+        max_bytes=max_bytes,
+    )
     # Not through `Service.call`, which counts.
     request = {"StreamName": stream, "ShardCount": shards}
     validate("CreateStream", request)
@@ -64,6 +72,7 @@ class Server:
             now=now,
             quota_scale=options.quota_scale,
             transition_seconds=options.transition_seconds,
+            max_bytes=math.inf if options.max_bytes is None else options.max_bytes,
         )
         self.injector = FaultInjector(options.plan, now)
         certificate = make_certificate(options.host) if options.tls else None

@@ -37,6 +37,11 @@ class KinesisStats(msgspec.Struct, frozen=True):
         return sum(shard.records_in for shard in self.shards.values())
 
     @property
+    def records_trimmed(self) -> int:
+        """Records that went before their retention ended, over all shards (see `LocalKinesis`, `max_bytes`)."""
+        return sum(shard.records_trimmed for shard in self.shards.values())
+
+    @property
     def records_throttled(self) -> int:
         """Records refused for a quota, over all shards; each try counts. Injected throttles are not among them."""
         return sum(shard.records_throttled for shard in self.shards.values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from truckstream.local.service import limits
 from truckstream.local.service.commitment import Commitment
 from truckstream.local.service.consumers import Consumer, consumer_of_arn
+from truckstream.local.service.memory import DEFAULT_BYTES, Memory
 from truckstream.local.service.rates import CallRates
 from truckstream.local.service.refusal import consumer_busy, invalid, stream_busy, stream_not_found, too_many_shards
 from truckstream.local.service.stream import Mode, Stream
@@ -36,6 +37,7 @@ class Account:
         quota_scale: what the shards' quotas and the rates of calls are multiplied by; infinity enforces none.
         transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
         shard_limit: the account's limit of open shards.
+        max_bytes: what all records may weigh; infinity sets no cap.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Account:
         quota_scale: float = 1.0,
         transition_seconds: float = 0.0,
         shard_limit: int = limits.ACCOUNT_SHARDS,
+        max_bytes: float = DEFAULT_BYTES,
     ) -> None:
         self.account_id = account_id
         self.region = region
@@ -54,6 +57,7 @@ class Account:
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
         self.commitment = Commitment()
+        self._memory = Memory(max_bytes)
         #: Asked for each record of a write, and for each read, while faults are on: what strikes it.
         self.strike: Callable[[str, Stream, Shard], RecordRefusal | None] | None = None
         self._streams: dict[str, Stream] = {}
@@ -84,6 +88,11 @@ class Account:
         current = self.open_shard_count(now)
         if current + more > self.shard_limit:
             raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
+
+    def wrote(self, size: int, records: int) -> None:
+        """So much has been stored: the oldest records go if it is more than the account may hold."""
+        if self._memory.is_due(size, records):
+            self._memory.trim(shard for stream in self._streams.values() for shard in stream.shards.values())
 
     def known(self, name: str, now: float) -> Stream | None:
         """The stream of this name, in whatever state."""

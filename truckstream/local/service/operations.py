@@ -93,6 +93,10 @@ class ShardStats(msgspec.Struct, frozen=True):
     records_throttled: int
     #: Records given to readers.
     records_out: int
+    #: Bytes of the records that are left.
+    bytes_stored: int
+    #: Records that went before their retention ended, because all together weighed more than `max_bytes`.
+    records_trimmed: int
     #: GetRecords calls refused for the quota.
     reads_throttled: int
     #: True while the shard takes records.
@@ -148,6 +152,8 @@ class Service:
                 bytes_in=shard.counts.bytes_in,
                 records_throttled=shard.counts.records_throttled,
                 records_out=shard.counts.records_out,
+                bytes_stored=shard.bytes_stored,
+                records_trimmed=shard.counts.records_trimmed,
                 reads_throttled=shard.counts.reads_throttled,
                 is_open=shard.is_open,
                 quota_left=None if math.isinf(self.account.quota_scale) else shard.quota_left(now),

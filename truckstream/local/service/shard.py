@@ -9,12 +9,13 @@ Places count from 1, and 0 is the shard's own StartingSequenceNumber, as in the 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from truckstream.local.service import sequence
+from truckstream.local.service.memory import RECORD_OVERHEAD
 from truckstream.local.service.quota import QuotaLeft, ReadQuota, WriteQuota
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class ShardCounts(msgspec.Struct):
     records_throttled: int = 0
     records_out: int = 0
     reads_throttled: int = 0
+    #: Gone before their retention ended (see `memory`).
+    records_trimmed: int = 0
 
 
 class Shard:
@@ -53,6 +56,7 @@ class Shard:
 
     __slots__ = (
         "_arrivals",
+        "_bytes_gone",
         "_data",
         "_first",
         "_keys",
@@ -94,6 +98,7 @@ class Shard:
         self._keys: list[str] = []
         self._arrivals: list[float] = []
         self._first = 1
+        self._bytes_gone = 0
         self._number = sequence.number(epoch, index, 0)
 
     def __repr__(self) -> str:
@@ -163,10 +168,34 @@ class Shard:
 
     def trim(self, horizon: float) -> None:
         """Forget what arrived before `horizon`."""
-        gone = bisect_left(self._arrivals, horizon)
-        if gone:
-            del self._data[:gone], self._keys[:gone], self._arrivals[:gone]
-            self._first += gone
+        self.drop(bisect_left(self._arrivals, horizon))
+
+    def drop(self, count: int) -> None:
+        """Forget the oldest `count` records."""
+        if count:
+            self._bytes_gone += self._size(0, count)
+            del self._data[:count], self._keys[:count], self._arrivals[:count]
+            self._first += count
+
+    # --- What it weighs --------------------------------------------------------------------------
+
+    @property
+    def bytes_stored(self) -> int:
+        """Bytes of the data and keys that are left."""
+        return self.counts.bytes_in - self._bytes_gone
+
+    @property
+    def weight(self) -> int:
+        """About what the records take in memory, in bytes."""
+        return self.bytes_stored + len(self._data) * RECORD_OVERHEAD
+
+    def run_from(self, row: int) -> tuple[int, int]:
+        """Where the records end that arrived together with that of `row`, and what they weigh."""
+        end = bisect_right(self._arrivals, self._arrivals[row], lo=row)
+        return end, self._size(row, end) + (end - row) * RECORD_OVERHEAD
+
+    def _size(self, start: int, end: int) -> int:
+        return sum(map(len, self._data[start:end])) + sum(len(key.encode()) for key in self._keys[start:end])
 
     def _record(self, row: int) -> Record:
         place = self._first + row

@@ -75,6 +75,7 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
             failed += 1
             text = rate_exceeded_text(shard.shard_id, stream.name, account.account_id)
             answers.append({"ErrorCode": _THROTTLED, "ErrorMessage": text})
+    account.wrote(sum(size for _, size in targets), len(targets))
     return _with_encryption(stream, {"FailedRecordCount": failed, "Records": answers})
 
 
@@ -93,6 +94,7 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
     if struck is not None and not struck.is_stored:
         raise RefusedError(struck.code, struck.message)
     number = _store(shard, request["Data"], key, size, stream.arrival(now))
+    account.wrote(size, 1)
     if struck is not None:
         raise RefusedError(struck.code, struck.message)
     if number is None:
