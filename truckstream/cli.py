@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from truckstream.demo.run import DemoOptions
+    from truckstream.local import LocalKinesis
     from truckstream.simulate import Progress, WorkerOptions
 
 app = App(
@@ -235,6 +236,107 @@ def _progress_line(progress: Progress, elapsed: float) -> str:
         f"({progress.acked / max(elapsed, 0.1):,.0f}/s), {progress.buffered:,} buffered, "
         f"{progress.throttled:,} throttled, {progress.failed:,} failed"
     )
+
+
+@app.command
+def local(
+    *,
+    stream: tuple[str, ...] = (),
+    shards: int = 1,
+    port: int = 4567,
+    host: str = "127.0.0.1",
+    no_quota: bool = False,
+    quota_scale: float = 1.0,
+    transition_seconds: float = 0.0,
+    fault: tuple[str, ...] = (),
+    seed: int = 0,
+    list_faults: bool = False,
+    tls: bool = False,
+    check_signatures: bool = False,
+) -> int:
+    """Serve a local Kinesis with its real quotas, and faults on demand, until Ctrl-C.
+
+    Args:
+        stream: A stream that is there from the start: NAME, or NAME:SHARDS where its shards are not --shards. May be
+            repeated. [truck-sensor-stream]
+        shards: Shards of each stream.
+        port: 0 takes a free one.
+        host: The address to listen on. By default only this machine can connect.
+        no_quota: Take whatever comes.
+        quota_scale: Multiplies all quotas: with 0.1, everything is ten times slower than the service.
+        transition_seconds: How long streams are CREATING, UPDATING and DELETING.
+        fault: What goes wrong, such as throttle:rate=0.3,count=100,after=5s,until=10s. May be repeated; --list-faults
+            tells the kinds. What happens to a stream (split, delete) happens to the first.
+        seed: The same seed and the same requests meet the same faults.
+        list_faults: Tell the kinds of fault and their options, and end.
+        tls: Serve HTTPS, with a certificate made for the occasion.
+        check_signatures: Refuse what is not signed with the printed credentials.
+    """
+    from truckstream.local import Fault, FaultPlan, LocalKinesis  # noqa: PLC0415
+    from truckstream.local.faults import KINDS  # noqa: PLC0415
+
+    if list_faults:
+        for name, kind in KINDS.items():
+            options = ", ".join(["rate, count, skip, after, until, operations", *sorted(kind.options)])
+            _console.print(f"[bold]{name}[/bold]: {kind.does}\n  The client: {kind.client}\n  Options: {options}\n")
+        return 0
+    streams = [_name_and_shards(text, shards) for text in stream or ("truck-sensor-stream",)]
+    kinesis = LocalKinesis(
+        *streams[0],
+        quotas=False if no_quota else quota_scale,
+        faults=FaultPlan(*map(Fault.parse, fault), seed=seed),
+        host=host,
+        port=port,
+        transition_seconds=transition_seconds,
+        tls=tls,
+        check_signatures=check_signatures,
+    )
+    return _run(_local(kinesis, streams))
+
+
+def _name_and_shards(text: str, default: int) -> tuple[str, int]:
+    name, colon, shards = text.partition(":")
+    if colon and not shards.isdecimal():
+        raise InvalidArgumentError("stream", text, "must be NAME or NAME:SHARDS")
+    return name, int(shards) if colon else default
+
+
+async def _local(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> int:
+    with _stop_on_signals() as stop:
+        async with kinesis:
+            for name, shards in streams[1:]:
+                await kinesis.call("CreateStream", StreamName=name, ShardCount=shards)
+            listed = ", ".join(f"{name} ({shards} shard{'s' * (shards > 1)})" for name, shards in streams)
+            _say(f"Local Kinesis at {kinesis.endpoint_url} with {listed}. Point any client at it:\n")
+            for name, value in kinesis.environment().items():
+                _say(f"  export {name}={value}")
+            _say(
+                "  aws kinesis list-streams\n"
+                f"  aws kinesis put-record --stream-name {streams[0][0]} --partition-key truck-1 --data aGVsbG8=\n"
+                """  python -c 'import boto3; print(boto3.client("kinesis").list_streams()["StreamNames"])'\n\n"""
+                "Ctrl-C ends it."
+            )
+            await stop.wait()
+            summary = _local_summary(kinesis, (await kinesis.stats()).faults)
+    _say(summary)
+    return 0
+
+
+def _local_summary(kinesis: LocalKinesis, faults: Mapping[str, int]) -> str:
+    """What happened in all streams that are there at the end."""
+    streams = kinesis.service.account.streams(kinesis.now())
+    counts = [shard.counts for stream in streams for shard in stream.shards.values()]
+    return (
+        f"{sum(shard.records_in for shard in counts):,} records stored, "
+        f"{sum(shard.records_throttled for shard in counts):,} throttled by quotas, "
+        f"{sum(shard.records_out for shard in counts):,} read; "
+        f"faults: {', '.join(f'{kind} {hits:,}' for kind, hits in faults.items()) or 'none'}."
+    )
+
+
+def _say(text: str) -> None:
+    """Text that is to be copied: as it is, at once, in whatever width."""
+    print(text, flush=True)
 
 
 @contextlib.contextmanager

@@ -161,6 +161,23 @@ class LocalKinesis:
         """The service's time, in seconds since the epoch."""
         return self._clock()
 
+    def environment(self) -> dict[str, str]:
+        """The variables that point any AWS client of a process at this Kinesis.
+
+        monkeypatch.setenv(...) for each, or subprocess.run(..., env=os.environ | kinesis.environment())
+        """
+        keys = self.credentials[0] if self.credentials else Credentials()
+        variables = {
+            "AWS_ENDPOINT_URL_KINESIS": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+            "AWS_SESSION_TOKEN": keys.session_token or "",
+            "AWS_DEFAULT_REGION": self.region_name,
+            "AWS_REGION": self.region_name,
+            "AWS_CA_BUNDLE": self.ca_file,
+        }
+        return {name: value for name, value in variables.items() if value}
+
     async def stats(self) -> KinesisStats:
         """What the stream's shards and the faults did so far.
 

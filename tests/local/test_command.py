@@ -1,0 +1,72 @@
+"""`truckstream local` as its user runs it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from truckstream.local.faults import KINDS
+
+CLIENT = """
+import boto3
+kinesis = boto3.client("kinesis")
+print(kinesis.list_streams()["StreamNames"])
+answer = kinesis.put_records(StreamName="trucks", Records=[{"Data": b"x", "PartitionKey": "k"}] * 10)
+summary = kinesis.describe_stream_summary(StreamName="trucks")["StreamDescriptionSummary"]
+print(answer["FailedRecordCount"], summary["OpenShardCount"])
+kinesis.close()
+"""
+
+
+def command(*arguments, **options):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    line = [sys.executable, "-m", "truckstream.cli", "local", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(line, env=clean | {"COLUMNS": "300"}, stdout=pipe, stderr=pipe, text=True, **options)
+
+
+@pytest.mark.parametrize("secure", [(), ("--tls", "--check-signatures")], ids=["plain", "secure"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_it_prints_points_a_client_at_it_and_ctrl_c_ends_it_with_a_summary(secure, number):
+    arguments = ("--port=0", "--stream=trucks:2", "--stream=buses", "--shards=3", "--fault=throttle:count=4", *secure)
+    process = command(*arguments)
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        said += line
+    assert "with trucks (2 shards), buses (3 shards)." in said
+    environment = os.environ | dict(re.findall(r"export (\w+)=(\S+)", said)) | {"NO_PROXY": "127.0.0.1"}
+    client = subprocess.run(
+        [sys.executable, "-c", CLIENT], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (client.returncode, client.stdout) == (0, "['buses', 'trucks']\n4 2\n"), client.stderr
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert rest == "6 records stored, 0 throttled by quotas, 0 read; faults: throttle 4.\n"
+
+
+def test_it_tells_every_kind_of_fault():
+    out, _ = command("--list-faults").communicate(timeout=20)
+    for name, kind in KINDS.items():
+        assert f"{name}: {kind.does}\n  The client: {kind.client}\n" in out
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--fault=gremlin", "kind is 'gremlin': must be one of throttle"),
+        ("--fault=throttle:rate=7", "rate is 7.0: must be between 0 and 1"),
+        ("--stream=trucks:many", "stream is 'trucks:many': must be NAME or NAME:SHARDS"),
+        ("--shards=0", "shards is 0: must be at least 1"),
+        ("--quota-scale=-1", "quotas is -1.0: must be True, False or a positive number"),
+    ],
+)
+def test_a_bad_argument_is_named(argument, words):
+    process = command(argument)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, words in errors) == (2, True), errors
