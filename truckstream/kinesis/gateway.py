@@ -6,12 +6,14 @@ requests of the operation, with the address, the region and the headers that it 
 aiohttp session that the client keeps, with its proxy, its certificates and its timeouts.
 
 Used of aiobotocore beside its public names, and the same from 2.25 to 3.10: `client._endpoint.http_session` with
-`_get_session` and `_proxy_config`, and `_protected_refresh` of credentials that can be refreshed.
+`_get_session` and `_proxy_config`, and `_protected_refresh` of credentials that can be refreshed. Of aiohttp:
+`TCPConnector._ssl`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -102,7 +104,7 @@ class Gateway:
         try:
             self._client = await self._resources.enter_async_context(context)
         except NoRegionError as error:
-            hint = "Pass region_name=, or set AWS_REGION, or give the stream's ARN."
+            hint = "Pass region_name=, or set AWS_DEFAULT_REGION, or give the stream's ARN."
             raise ConfigurationError("region_name", "is not set", hint) from error
         self._client.meta.events.register_first("before-send.kinesis", _stop)
 
@@ -172,14 +174,23 @@ class Gateway:
 
         http = self._client._endpoint.http_session  # noqa: SLF001 - see the head of this file
         proxy = http._proxy_config.proxy_url_for(template.url)  # noqa: SLF001
+        session = await http._get_session(proxy)  # noqa: SLF001
+        _check_host_names(session)
         return await post(
-            await http._get_session(proxy),  # noqa: SLF001
+            session,
             URL(template.url, encoded=True),
             {**template.headers, **headers},
             body,
             proxy=proxy,
             proxy_headers=http._proxy_config.proxy_headers_for(template.url) if proxy else None,  # noqa: SLF001
         )
+
+
+def _check_host_names(session: Any) -> None:
+    """Have a session that checks certificates check also whom they are for: aiobotocore 2.25 leaves that out."""
+    context = session.connector._ssl  # noqa: SLF001 - see the head of this file
+    if isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_REQUIRED and not context.check_hostname:
+        context.check_hostname = True
 
 
 class _Prepared(Exception):  # noqa: N818 - how a client is stopped before it sends, and no error
