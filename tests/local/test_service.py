@@ -329,6 +329,61 @@ def test_records_expire_with_the_retention_period():
     assert len(api.read(100_000)["Records"]) == 2
 
 
+def test_less_retention_trims_at_once():
+    api = Api()
+    api(0, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=48)
+    api.put(1, 3)
+    assert len(api.read(100_000)["Records"]) == 3
+    api(100_001, "DecreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=24)
+    assert api.read(100_003)["Records"] == []
+
+
+@pytest.mark.parametrize(("moment", "count"), [(-50, 5), (0, 5), (0.0005, 4), (1, 4), (1.001, 3), (4, 1), (9, 0)])
+def test_a_time_finds_the_first_record_at_or_after_it(moment, count):
+    """Times are whole milliseconds; one before the oldest record is the trim horizon."""
+    api = Api()
+    for second in range(5):
+        api.put(second)
+    assert len(api.read(9, "AT_TIMESTAMP", Timestamp=T0 + moment)["Records"]) == count
+
+
+def test_a_call_gives_at_most_10_mib_and_one_record_whatever_its_size():
+    api = Api(limited=False)
+    api(0, "UpdateMaxRecordSize", StreamARN=ARN, MaxRecordSizeInKiB=10_240)
+    for size in (6, 3, 1, 10):
+        api.put(0, 1, size=size * 2**20)
+    first = api.read(0)
+    assert [len(record["Data"]) + 1 for record in first["Records"]] == [6 * 2**20, 3 * 2**20, 2**20]
+    rest = api(0, "GetRecords", ShardIterator=first["NextShardIterator"])
+    assert len(rest["Records"]) == 1
+
+
+def test_a_reader_is_behind_by_the_age_of_what_it_has_not_read():
+    api = Api(limited=False)
+    for second in range(3):
+        api.put(second)
+    behind = [api.read(10.25, limit=limit)["MillisBehindLatest"] for limit in (1, 2, 3)]
+    assert behind == [9_250, 8_250, 0]
+    split(api, 11)
+    assert api.read(12, limit=1)["MillisBehindLatest"] == 11_000
+
+
+def test_an_iterator_at_the_tip_of_a_closed_shard_ends_it():
+    api = Api()
+    api.put(0)
+    split(api, 1)
+    answer = api.read(2, "LATEST")
+    assert (answer["Records"], len(answer["ChildShards"])) == ([], 2)
+    assert "NextShardIterator" not in answer
+
+
+def test_a_page_token_expires_after_300_seconds():
+    api = Api(shards=2)
+    token = api(0, "ListShards", StreamName="s", MaxResults=1)["NextToken"]
+    assert len(api(300, "ListShards", NextToken=token)["Shards"]) == 1
+    assert refusal(api, 301, "ListShards", NextToken=token).startswith("ExpiredNextTokenException")
+
+
 # --- Shards ---------------------------------------------------------------------------------------
 
 

@@ -5,8 +5,9 @@
         await mapping.drain()        # every record that is in the stream has been processed
 
 Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event source mapping's decisions without one.
-`protocol.py` says what an HTTP request means, `endpoint.py` serves it, `kinesis.py` is the context manager, `child.py`
-and `__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
+`protocol.py` says what an HTTP request means, with `codec_json.py`, `codec_cbor.py` and `eventstream.py` for its bytes;
+`endpoint.py` serves it, and `push.py` the subscriptions; `kinesis.py` is the context manager, `child.py` and
+`__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
 
 It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
 """
