@@ -1,4 +1,4 @@
-"""The AWS SDK for Java 2.x, which speaks CBOR unless it is told not to.
+"""The AWS SDK for Java 2.x, whose own choice is CBOR over HTTP/2.
 
 Its jars come with kclpy-ext, a build of the Python bindings of the Kinesis Client Library for Java.
 """
@@ -20,11 +20,11 @@ def java():
         return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
 
 
-@pytest.mark.parametrize("content_type", [CBOR, JSON])
-def test_it_creates_splits_reads_and_deletes_a_stream(server, java, content_type):
+@pytest.mark.parametrize(("content_type", "protocol"), [(CBOR, "http2"), (JSON, "http1")])
+def test_it_creates_splits_reads_and_deletes_a_stream(server, java, content_type, protocol):
     encoding = f"-Daws.cborEnabled={str(content_type == CBOR).lower()}"
     program = server.program("AwsSdkJava.java")
-    answer = server.run(*java, encoding, program, server.new_name(), server.endpoint_url, "http1")
+    answer = server.run(*java, encoding, program, server.new_name(), server.endpoint_url, protocol)
     assert answer.status == 0, answer.err
     seen = dict(line.split("=", 1) for line in answer.out.splitlines())
     parent, low, high = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"

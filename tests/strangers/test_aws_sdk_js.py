@@ -1,4 +1,7 @@
-"""The AWS SDK for JavaScript v3. It speaks JSON, as each version since 3.0 of its Kinesis client does."""
+"""The AWS SDK for JavaScript v3. It speaks JSON, as each version since 3.0 of its Kinesis client does.
+
+Unless it is given another request handler, it speaks HTTP/2.
+"""
 
 import pytest
 
@@ -7,7 +10,7 @@ from tests.strangers.installed import npm_with, or_skipped, tool
 PACKAGES = ("@aws-sdk/client-kinesis@3.1143.0", "@smithy/node-http-handler@4.14.2")
 
 
-@pytest.mark.parametrize("protocol", ["http1"])
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
 def test_it_creates_splits_reads_and_deletes_a_stream(server, protocol):
     with or_skipped("the AWS SDK for JavaScript"):
         modules, node = npm_with(*PACKAGES) / "node_modules", tool("node")

@@ -6,8 +6,8 @@
 
 Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event source mapping's decisions without one.
 `protocol.py` says what an HTTP request means, with `codec_json.py`, `codec_cbor.py` and `eventstream.py` for its bytes;
-`endpoint.py` serves it, and `push.py` the subscriptions; `kinesis.py` is the context manager, `child.py` and
-`__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
+`endpoint.py` serves it, with `http2.py` before it and `push.py` for subscriptions; `kinesis.py` is the context manager,
+`child.py` and `__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
 
 It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
 """

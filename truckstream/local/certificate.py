@@ -35,6 +35,6 @@ def make_certificate(host: str) -> Certificate:
             host = "localhost"  # it listens everywhere, and is nobody's name
     authority = trustme.CA(organization_name="truckstream local Kinesis")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     authority.issue_cert(*sorted(names | {host})).configure_cert(context)
     return Certificate(context, authority.cert_pem.bytes().decode())

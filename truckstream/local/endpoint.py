@@ -21,6 +21,7 @@ from truckstream.errors import InvalidArgumentError, TruckstreamError
 from truckstream.local.faults import wire
 from truckstream.local.faults.effects import happen, record_striker, refusal_of
 from truckstream.local.faults.fault import Fault
+from truckstream.local.http2 import AnyHttp
 from truckstream.local.protocol import CONTENT_TYPE, HttpAnswer, operation_of, refuse, respond, stream_name_of
 from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
@@ -92,7 +93,7 @@ class Endpoint:
         self._port = port
         self._signatures = signatures
         self._tls = tls
-        server = web.Server(
+        server = AnyHttp(
             self._handle,
             request_factory=_make_request,
             access_log=None,

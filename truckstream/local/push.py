@@ -1,7 +1,7 @@
 """A subscription's events over HTTP: the answer that goes on for five minutes.
 
-The service speaks HTTP/2 here, for which some SDKs (Java, JavaScript) have a client of its own; this endpoint speaks
-HTTP/1.1, as botocore and aiobotocore do to the service too.
+The service speaks HTTP/2 here with the SDKs that want it (Java, JavaScript), and HTTP/1.1 with botocore's. So does this
+endpoint: what is written here in chunks is sent on in frames by `http2`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,176 @@
+"""HTTP/2 before the same endpoint: large bodies through small windows, many requests at once, resets, subscriptions."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+
+from truckstream.local import Fault, LocalKinesis
+
+SHARD = "shardId-000000000000"
+JSON = "application/x-amz-json-1.1"
+
+
+@pytest.fixture
+async def kinesis():
+    async with LocalKinesis(stream="s", quotas=False) as local:
+        yield local
+
+
+class Client:
+    """As much of HTTP/2 as a client needs, with the protocol's windows of 65,535 bytes."""
+
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
+        self._http2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self._http2.initiate_connection()
+        self._happened = asyncio.Condition()
+        self.answers = {}
+        self._flush()
+
+    def _flush(self):
+        self._writer.write(self._http2.data_to_send())
+
+    async def receive(self):
+        """Take in what the server sends, until it closes."""
+        while data := await self._reader.read(2**16):
+            for event in self._http2.receive_data(data):
+                self._take(event)
+            self._flush()
+            async with self._happened:
+                self._happened.notify_all()
+
+    def _take(self, event):
+        match event:
+            case ResponseReceived():
+                self.answers[event.stream_id] = {"headers": dict(event.headers), "body": b"", "end": ""}
+            case DataReceived():
+                self._http2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                self.answers[event.stream_id]["body"] += event.data
+            case StreamEnded():
+                self.answers[event.stream_id]["end"] = "whole"
+            case StreamReset():
+                self.answers.setdefault(event.stream_id, {"headers": {}, "body": b""})["end"] = "reset"
+
+    async def send(self, operation, **members):
+        """Send a request; its number."""
+        number = self._http2.get_next_available_stream_id()
+        target = {"x-amz-target": f"Kinesis_20131202.{operation}", "content-type": JSON}
+        pseudo = {":method": "POST", ":scheme": "http", ":authority": "here", ":path": "/"}
+        self._http2.send_headers(number, [*pseudo.items(), *target.items()])
+        left = json.dumps(members).encode()
+        while left:
+            room = min(self._http2.local_flow_control_window(number), self._http2.max_outbound_frame_size)
+            if room:
+                self._http2.send_data(number, left[:room])
+                left = left[room:]
+                self._flush()
+            else:
+                await self.happens(lambda: self._http2.local_flow_control_window(number) > 0)
+        self._http2.end_stream(number)
+        self._flush()
+        return number
+
+    async def happens(self, condition):
+        async with self._happened:
+            await self._happened.wait_for(condition)
+
+    async def __call__(self, operation, **members):
+        """The members of the answer, or how it ended if not whole."""
+        number = await self.send(operation, **members)
+        await self.happens(lambda: self.answers.get(number, {}).get("end"))
+        answer = self.answers[number]
+        return json.loads(answer["body"] or b"null") if answer["end"] == "whole" else answer["end"]
+
+    def give_up(self, number):
+        self._http2.reset_stream(number)
+        self._flush()
+
+
+@asynccontextmanager
+async def connected(kinesis):
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    client = Client(reader, writer)
+    receiving = asyncio.create_task(client.receive())
+    yield client
+    receiving.cancel()
+    writer.close()
+
+
+async def read(client):
+    iterator = await client("GetShardIterator", StreamName="s", ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")
+    return (await client("GetRecords", ShardIterator=iterator["ShardIterator"]))["Records"]
+
+
+async def test_a_large_request_and_its_records_pass_through_small_windows(kinesis):
+    records = [{"Data": "A" * 1_000_000, "PartitionKey": "k"}] * 8
+    async with connected(kinesis) as client:
+        assert (await client("PutRecords", StreamName="s", Records=records))["FailedRecordCount"] == 0
+        assert [record["Data"] for record in await read(client)] == ["A" * 1_000_000] * 8
+
+
+async def test_requests_of_one_connection_are_answered_each_by_its_number(kinesis):
+    async with connected(kinesis) as client:
+        keys = [f"K{number}" for number in range(50)]
+        puts = [client("PutRecord", StreamName="s", Data="QQ==", PartitionKey=key) for key in keys]
+        numbers = [answer["SequenceNumber"] for answer in await asyncio.gather(*puts)]
+        found = {record["SequenceNumber"]: record["PartitionKey"] for record in await read(client)}
+        assert [found[number] for number in numbers] == keys
+
+
+async def test_a_refusal_has_its_status_and_its_headers(kinesis):
+    async with connected(kinesis) as client:
+        answer = await client("DescribeStreamSummary", StreamName="nobody")
+        assert answer["__type"] == "ResourceNotFoundException"
+        headers = client.answers[1]["headers"]
+        assert (headers[":status"], headers["content-type"]) == ("400", JSON)
+        assert not {"connection", "transfer-encoding"} & headers.keys()
+
+
+@pytest.mark.parametrize("kind", ["reset-before", "reset-request", "reset-after", "reset-answer"])
+async def test_a_fault_resets_its_stream_and_spares_the_connection(kinesis, kind):
+    await kinesis.inject(Fault(kind, operations=("PutRecord",), count=1))
+    async with connected(kinesis) as client:
+        put = {"StreamName": "s", "Data": "QQ==", "PartitionKey": "k"}
+        assert await client("PutRecord", **put) == "reset"
+        assert (await client("PutRecord", **put))["ShardId"] == SHARD
+        assert len(await read(client)) == (2 if kind in {"reset-after", "reset-answer"} else 1)
+
+
+async def test_a_subscription_is_pushed_until_its_consumer_gives_it_up(kinesis):
+    async with connected(kinesis) as client:
+        consumer = await client("RegisterStreamConsumer", StreamARN=kinesis.stream_arn, ConsumerName="reader")
+        arn, position = consumer["Consumer"]["ConsumerARN"], {"Type": "TRIM_HORIZON"}
+        members = {"ConsumerARN": arn, "ShardId": SHARD, "StartingPosition": position}
+        number = await client.send("SubscribeToShard", **members)
+        await client("PutRecord", StreamName="s", Data="aGVsbG8=", PartitionKey="k")
+        await client.happens(lambda: b"aGVsbG8=" in client.answers.get(number, {"body": b""})["body"])
+        client.give_up(number)
+        assert await client("PutRecord", StreamName="s", Data="QQ==", PartitionKey="k")
+
+
+@pytest.mark.parametrize("request_line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: here\r\n\r\n"])
+async def test_a_connection_is_told_by_its_first_bytes_however_they_come(kinesis, request_line):
+    """A SETTINGS frame answers the one, and a status line the other."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    for octet in request_line:
+        writer.write(bytes([octet]))
+        await asyncio.sleep(0)
+    first = await reader.readexactly(9)
+    writer.close()
+    assert first == b"HTTP/1.1 " if request_line.startswith(b"PUT") else first[3] == 4
+
+
+async def test_it_closes_while_clients_are_connected():
+    async with LocalKinesis(stream="s") as kinesis:
+        silent = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+        context = connected(kinesis)
+        client = await context.__aenter__()
+        await client("ListStreams")
+    assert await silent[0].read() == b""
+    silent[1].close()
+    await context.__aexit__(None, None, None)
