@@ -41,7 +41,7 @@ SHELLS = {
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),
     "truckstream/local/mapping": {"context", "invoker", "mapping"},
-    "truckstream/cloud": {"package"},
+    "truckstream/cloud": {"account", "package"},
     "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
 }
 CORES = [

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence  # noqa: TC003 - free here, and what a reader of the signature looks up
 
 __all__ = [
+    "AwsError",
     "BrokenAggregateError",
     "BufferFullError",
     "ConfigurationError",
@@ -22,6 +23,7 @@ __all__ = [
     "DeliveryErrorGroup",
     "DeliveryTimeoutError",
     "DeliveryUnknownError",
+    "DeploymentError",
     "InvalidArgumentError",
     "InvalidRecordError",
     "PackageError",
@@ -139,6 +141,20 @@ class ServiceError(TruckstreamError):
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
+
+
+class AwsError(ServiceError):
+    """AWS refused a call that provisions, deploys or watches. `operation` is the call, `hint` what helps."""
+
+    def __init__(self, code: str, message: str, *, operation: str, hint: str) -> None:
+        super().__init__(code, message)
+        self.args = (f"{operation}: {self}. {hint}" if hint else f"{operation}: {self}",)
+        self.operation = operation
+        self.hint = hint
+
+
+class DeploymentError(ServiceError):
+    """CloudFormation did not do what it was asked to, and says why."""
 
 
 class StreamNotFoundError(ServiceError):
