@@ -16,58 +16,21 @@ machine.
 """
 
 import argparse
-import inspect
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import trustme
 
-from truckstream.producer import Producer
-
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from contestants import CONTESTANTS, PEERS, exists, run
 from harness import Job
-
-PEERS = Path(__file__).parent / "peers"
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A script in peers/, and the form in which it competes."""
-
-    script: str
-    form: str = ""
-
-    @property
-    def name(self):
-        name = self.script.removeprefix("with_").replace("async_kinesis", "async-kinesis")
-        return f"{name} {self.form}".strip()
-
-    @property
-    def command(self):
-        """Ours runs in this environment, the others in theirs."""
-        path = str(PEERS / f"{self.script}.py")
-        if self.script == "with_truckstream":
-            return [sys.executable, path]
-        return [shutil.which("uv"), "run", "--quiet", "--no-project", "--python", platform.python_version(), path]
-
-
-#: Of the Producer, the forms that it has.
-CONTESTANTS = [
-    *(Contestant("with_truckstream", form) for form in ("client", "plain", "ordered", "aggregated")),
-    *(Contestant(script) for script in ("with_boto3", "with_aiobotocore", "with_aioboto3")),
-    *(Contestant("with_async_kinesis", form) for form in ("", "unthrottled")),
-    *(Contestant("with_aiokpl", form) for form in ("plain", "aggregated")),
-]
-OPTION_OF_FORM = {"ordered": "ordered", "aggregated": "aggregate"}
 
 #: What design asks for: us, the rival, the floor and the aim as ratios of records a CPU-second. Without TLS, at 0 ms.
 GOALS = [
@@ -75,11 +38,6 @@ GOALS = [
     ("truckstream plain", "async-kinesis", 30, 55),
     ("truckstream aggregated", "aiokpl aggregated", 10, 30),
 ]
-
-
-def exists(contestant):
-    option = OPTION_OF_FORM.get(contestant.form)
-    return contestant.script != "with_truckstream" or not option or option in inspect.signature(Producer).parameters
 
 
 @contextmanager
@@ -106,38 +64,15 @@ def make_certificate(folder):
         blob.write_to_path(folder / "server.pem", append=True)
 
 
-def run(contestant, job, folder):
-    """The figures of one run, or what went wrong."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
-    environment |= {
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CA_BUNDLE": str(folder / "ca.pem"),
-        "NO_PROXY": "*",
-    }
-    done = subprocess.run(
-        [*contestant.command, json.dumps(asdict(job))],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60 + 20 * job.seconds,
-        check=False,
-    )
-    if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def measure(contestants, conditions, seconds, folder):
     """Rows: one contestant under one condition each."""
+    ca_file = str(folder / "ca.pem")
     for latency, tls in conditions:
         print(f"\n{latency * 1000:.0f} ms, {'TLS' if tls else 'no TLS'}")
         print(f"{'':24}{'CPU µs/record':>14}{'records/CPU-s':>15}{'records/s':>12}{'peak MiB':>10}", flush=True)
         with bare_endpoint(latency, tls, folder) as url:
             for contestant in contestants:
-                figures = run(contestant, Job(endpoint_url=url, seconds=seconds, form=contestant.form), folder)
+                figures = run(contestant, Job(endpoint_url=url, seconds=seconds, form=contestant.form), ca_file)
                 show(contestant.name, figures)
                 yield {"contestant": contestant.name, "latency": latency, "tls": tls, **figures}
 

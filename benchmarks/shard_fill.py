@@ -5,10 +5,15 @@ every shard as fast as it takes them. Shown for each number of shards: the share
 (after two seconds), the least full shard, the share of sends that were throttled, and the producer process's CPU a
 record, which includes the feeding.
 
+With `--peers` the other Python ways to PutRecords fill the same shards, each in a process and an environment of its
+own: the clients with ten loops that send batches of 500 and what was refused again, with backoff and full jitter; the
+producers with their own limits. What is shown then is the local Kinesis's own account over the steady part: the share
+of the quota that it stored, and the share of the records sent that it refused.
+
 Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish
 how its own smooths bursts.
 
-    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--json FILE]
+    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--peers] [--json FILE]
 """
 
 import argparse
@@ -16,12 +21,18 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import time
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from contestants import CONTESTANTS, environment, exists
+from harness import Job
 
 from truckstream.demo.gauge import ShardGauge
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
@@ -30,6 +41,10 @@ from truckstream.producer import Producer
 
 RECORD = b"x" * 498
 WARM_UP_SECONDS = 2.0
+#: The service's buckets are full at the start: a second of burst, which nobody keeps up.
+PEER_WARM_UP_SECONDS = 4.0
+#: The client alone has nobody who sends again. Aggregated records are few: the quota of bytes would be in question.
+NO_PEERS = {"truckstream client", "truckstream aggregated", "aiokpl aggregated", "async-kinesis unthrottled"}
 BACKLOG = 1_000
 
 
@@ -90,7 +105,54 @@ async def measure(shards, seconds):
     }
 
 
+async def measure_peer(contestant, shards, seconds):
+    """One row of the peers' table: the peer sends until it is ended, and the service counts."""
+    async with LocalKinesis(shards=shards, own_process=True) as kinesis:
+        records = int((seconds + PEER_WARM_UP_SECONDS + 5) * shards * SHARD_RECORDS_PER_SECOND)
+        job = Job(kinesis.endpoint_url, seconds, form=contestant.form, records=records, stream=kinesis.stream_name)
+        peer = await asyncio.create_subprocess_exec(
+            *contestant.command,
+            json.dumps(asdict(job)),
+            env=environment(),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # uv runs it as a child of its own
+        )
+        try:
+            while not (await kinesis.stats()).records_in:  # noqa: ASYNC110 - it happens in another process
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(PEER_WARM_UP_SECONDS)
+            before, began = await kinesis.stats(), time.monotonic()
+            await asyncio.sleep(seconds)
+            after, took = await kinesis.stats(), time.monotonic() - began
+        finally:
+            os.killpg(peer.pid, signal.SIGKILL)
+            await peer.wait()
+    stored = after.records_in - before.records_in
+    throttled = after.records_throttled - before.records_throttled
+    return {
+        "contestant": contestant.name,
+        "shards": shards,
+        "quota_share": round(stored / took / shards / SHARD_RECORDS_PER_SECOND, 4),
+        "wasted_share": round(throttled / (stored + throttled), 5),
+    }
+
+
+async def compare(options):
+    """The peers' table."""
+    rows = []
+    print("shards  contestant               of quota   refused", flush=True)
+    for shards in options.shards:
+        for contestant in [one for one in CONTESTANTS if exists(one) and one.name not in NO_PEERS]:
+            row = await measure_peer(contestant, shards, options.seconds)
+            rows.append(row)
+            print("{shards:6}  {contestant:22}  {quota_share:9.2%}  {wasted_share:8.3%}".format(**row), flush=True)
+    return rows
+
+
 async def main(options):
+    if options.peers:
+        return await compare(options)
     rows = []
     print("shards  records/s  of quota  least full shard  throttled  CPU µs/record  records/request", flush=True)
     for shards in options.shards:
@@ -108,6 +170,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10.0, help="of the steady part, for each row")
     parser.add_argument("--shards", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8])
+    parser.add_argument(
+        "--peers", action="store_true", help="all contestants of producers.py, by the service's account"
+    )
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}

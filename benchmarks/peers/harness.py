@@ -36,6 +36,9 @@ class Job:
     batch: int = 500
     #: Which form of the contestant, where it has several.
     form: str = ""
+    #: The stream has quotas: send `records` of them and keep to the quotas as well as may be.
+    records: int = 0
+    stream: str = "trucks"
 
 
 def records(count: int) -> list[tuple[bytes, str]]:
@@ -62,6 +65,8 @@ def compete(open_sender, packages: list[str]) -> None:
 
 async def _compete(open_sender, job):
     async with open_sender(job) as send:
+        if job.records:
+            return _figures(job.records, *(await _timed(send, job.records)))
         count = _count(job, *(await _timed(send, WARM_UP_RECORDS)))
         return _figures(count, *(await _timed(send, count)))
 
@@ -73,6 +78,8 @@ def _compete_blocking(open_sender, job):
             async def sent(batch):
                 send(batch)
 
+            if job.records:
+                return _figures(job.records, *(await _timed(sent, job.records)))
             count = _count(job, *(await _timed(sent, WARM_UP_RECORDS)))
             return _figures(count, *(await _timed(sent, count)))
 
@@ -120,3 +127,29 @@ async def in_parallel(send_batch, batch, job):
             await send_batch(one)
 
     await asyncio.gather(*(work() for _ in range(job.connections)))
+
+
+async def until_stored(put, batch):
+    """Send one batch through a bare `put_records`, and what is refused again: only that, with backoff and full jitter.
+
+    This is what AWS advises those to do who call PutRecords themselves.
+    """
+    for attempt in range(1_000):
+        answer = await put(entries(batch))
+        batch = refused(batch, answer)
+        if not batch:
+            return
+        await asyncio.sleep(backoff(attempt))
+
+
+def refused(batch, answer):
+    """The records of a batch that were not stored."""
+    assert len(answer["Records"]) == len(batch)
+    if not answer["FailedRecordCount"]:
+        return []
+    return [record for record, outcome in zip(batch, answer["Records"], strict=True) if "ErrorCode" in outcome]
+
+
+def backoff(attempt):
+    """Seconds to wait after a failed attempt, counted from 0."""
+    return random.uniform(0, min(5.0, 0.1 * 2**attempt))

@@ -5,10 +5,11 @@
 """aiobotocore's put_records with full batches and without parameter validation; the caller makes batches."""
 
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from harness import compete, entries, in_parallel
+from harness import compete, in_parallel, until_stored
 
 
 @asynccontextmanager
@@ -16,12 +17,10 @@ async def open_sender(job):
     config = AioConfig(max_pool_connections=job.connections, parameter_validation=False)
     async with get_session().create_client("kinesis", endpoint_url=job.endpoint_url, config=config) as client:
 
-        async def send_batch(batch):
-            answer = await client.put_records(StreamName="trucks", Records=entries(batch))
-            assert answer["FailedRecordCount"] == 0
-            assert len(answer["Records"]) == len(batch)
+        def put(records):
+            return client.put_records(StreamName=job.stream, Records=records)
 
-        yield lambda batch: in_parallel(send_batch, batch, job)
+        yield lambda batch: in_parallel(partial(until_stored, put), batch, job)
 
 
 if __name__ == "__main__":

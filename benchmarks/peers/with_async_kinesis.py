@@ -4,9 +4,9 @@
 # ///
 """async-kinesis's Producer: strings as they are, batches of 500 (told 499, for it sends one more), no metrics.
 
-Its throttles cannot be turned off by an option. In its plain form their limits are out of reach, and each record still
-walks through the log of the last second; in the form `unthrottled` they are taken out behind its back, which no user
-would do. It has one request under way at a time; no option changes that.
+Its throttles cannot be turned off by an option. Where there is no quota their limits are out of reach, and each record
+still walks through the log of the last second; in the form `unthrottled` they are taken out behind its back, which no
+user would do. It has one request under way at a time; no option changes that.
 """
 
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from harness import compete
 from kinesis import Producer, StringProcessor
 
-OUT_OF_REACH = 10**12
+NO_LIMITS = {"put_rate_limit_per_shard": 10**12, "put_bandwidth_limit_per_shard": 10**12}
 
 
 @asynccontextmanager
@@ -26,12 +26,11 @@ async def open_sender(job):
         sent += len(items)
 
     async with Producer(
-        "trucks",
+        job.stream,
         endpoint_url=job.endpoint_url,
         batch_size=job.batch - 1,
         max_queue_size=10_000,
-        put_rate_limit_per_shard=OUT_OF_REACH,
-        put_bandwidth_limit_per_shard=OUT_OF_REACH,
+        **({} if job.records else NO_LIMITS),
         processor=StringProcessor(),
         after_flush_fun=count,
     ) as producer:

@@ -4,12 +4,13 @@
 # ///
 """boto3's put_records with full batches; the caller makes batches and holds records. One thread a connection."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import boto3
 from botocore.config import Config
-from harness import batches, compete, entries
+from harness import backoff, batches, compete, entries, refused
 
 
 @contextmanager
@@ -18,9 +19,11 @@ def open_sender(job):
     client = boto3.client("kinesis", endpoint_url=job.endpoint_url, config=config)
 
     def send_batch(batch):
-        answer = client.put_records(StreamName="trucks", Records=entries(batch))
-        assert answer["FailedRecordCount"] == 0
-        assert len(answer["Records"]) == len(batch)
+        for attempt in range(1_000):
+            batch = refused(batch, client.put_records(StreamName=job.stream, Records=entries(batch)))
+            if not batch:
+                return
+            time.sleep(backoff(attempt))
 
     with ThreadPoolExecutor(job.connections) as pool:
         yield lambda batch: list(pool.map(send_batch, batches(batch, job.batch)))

@@ -1,6 +1,6 @@
 """The Producer: every record put and acknowledged. Forms: plain, ordered, aggregated; and the client alone.
 
-Pacing is off, because the endpoint has no quota. `client` is `KinesisClient.put_records` with finished batches: what
+Pacing is off where there is no quota. `client` is `KinesisClient.put_records` with finished batches: what
 aiobotocore's put_records does, and no more.
 """
 
@@ -23,7 +23,7 @@ class Record:
 
 @asynccontextmanager
 async def open_client(job):
-    client = KinesisClient("trucks", endpoint_url=job.endpoint_url, connections=job.connections)
+    client = KinesisClient(job.stream, endpoint_url=job.endpoint_url, connections=job.connections)
     await client.open()
 
     async def send_batch(batch):
@@ -37,9 +37,9 @@ async def open_client(job):
 @asynccontextmanager
 async def open_producer(job):
     async with Producer(
-        "trucks",
+        job.stream,
         endpoint_url=job.endpoint_url,
-        pacing=False,
+        pacing=bool(job.records),
         max_in_flight=job.connections,
         max_batch_records=job.batch,
         **OPTIONS[job.form],
