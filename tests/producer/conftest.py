@@ -3,7 +3,8 @@ from random import Random
 import pytest
 
 from tests.producer.support import even_shards
-from truckstream.producer.core import ProducerCore, ProducerOptions
+from truckstream.producer.core import ProducerCore
+from truckstream.producer.options import ProducerOptions
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
 """A core with literal times, and a service of plain Python that stores what it is given."""
 
+import base64
+import json
+
+from truckstream import kpl
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.limits import MAX_HASH_KEY
@@ -20,22 +24,41 @@ def even_shards(count, first=0):
     ]
 
 
+def user_records(piece):
+    """The records that a reader gets of a piece: (partition key, explicit hash key, data) each."""
+    document = json.loads(b'{"Data":"' + piece)
+    data = base64.b64decode(document["Data"])
+    if kpl.is_aggregate(data):
+        return [(record.partition_key, record.explicit_hash_key, record.data) for record in kpl.decode(data)]
+    return [(document["PartitionKey"], document.get("ExplicitHashKey"), data)]
+
+
+def hash_of(partition_key, explicit_hash_key=None):
+    return int(explicit_hash_key) if explicit_hash_key is not None else hash_key_of(partition_key.encode())
+
+
 class Service:
     """Answers requests of a core, and remembers what it stored."""
 
     def __init__(self, shards):
         self.shards = ShardMap(shards)
         self.stored = []
+        #: For each Kinesis record its shard, the hash key by which it got there, and its user records.
+        self.log = []
         self._sequence = 0
 
-    def store(self, entry):
+    def store(self, parcel):
         self._sequence += 1
-        self.stored.append(entry.data)
-        shard = self.shards.shard_of(hash_key_of(entry.partition_key.encode()))
+        document = json.loads(b'{"Data":"' + parcel.piece)
+        hash_key = hash_of(document["PartitionKey"], document.get("ExplicitHashKey"))
+        shard = self.shards.shard_of(hash_key)
+        records = user_records(parcel.piece)
+        self.stored += [data for _, _, data in records]
+        self.log.append((shard, hash_key, records))
         return RecordAnswer(shard_id=shard.shard_id, sequence_number=str(self._sequence))
 
     def answer(self, request):
-        return [self.store(entry) for entry in request.entries]
+        return [self.store(parcel) for parcel in request.entries]
 
 
 def throttled():
@@ -47,7 +70,8 @@ def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     outbox, key_size, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
     core.check_size(size)
-    entry = Entry(encode_record(data, tail), key, explicit_hash_key, size=size, outbox=outbox)
+    piece = data if core.options.aggregate else encode_record(data, tail)
+    entry = Entry(piece, key, explicit_hash_key, size=size, outbox=outbox)
     assert core.reserve(entry.cost)
     core.put(entry, now)
     return entry

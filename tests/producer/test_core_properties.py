@@ -1,16 +1,25 @@
-"""Whatever the service answers and whenever: no record is lost, doubled without saying so, or left without outcome."""
+"""Whatever the service answers and whenever: no record is lost, doubled without saying so, or left without outcome.
 
+The service of these tests stores, throttles, fails, forgets to answer, refuses what it finds malformed and reshards,
+as its dice fall. The oracles are read off what it stored.
+"""
+
+from collections import defaultdict
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.producer.support import Service, even_shards, put, throttled
+from tests.producer.support import Service, even_shards, hash_of, put, throttled, user_records
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.core import ProducerCore, ProducerOptions
+from truckstream.producer.core import ProducerCore
+from truckstream.producer.options import ProducerOptions
+from truckstream.producer.outbox import entries_of
 
-RETRIED = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
+CLEAN = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
+POISON = b"poison"
 
 
 class UnreliableService(Service):
@@ -23,66 +32,151 @@ class UnreliableService(Service):
         self.doubted = set()
 
     def reply(self, core, request, now):
-        assert 1 <= len(request.entries) <= 500
+        pieces = [parcel.piece for parcel in request.entries]
+        assert 1 <= len(pieces) <= 500
         fate = self._dice.random()
-        if fate < self._reliability:
+        if any(data.startswith(POISON) for piece in pieces for _, _, data in user_records(piece)):
+            core.on_failure(request, RequestFailedError(FailureKind.POISONED, "ValidationException", ""), now)
+        elif fate < self._reliability:
             core.on_answers(request, self.answer(request), now)
         elif fate < self._reliability + 0.2:
-            core.on_answers(request, [self._one(entry) for entry in request.entries], now)
+            core.on_answers(request, [self._one(parcel) for parcel in request.entries], now)
         elif self._dice.random() < 0.5:
-            core.on_failure(request, RequestFailedError(self._dice.choice(RETRIED), "Clean", ""), now)
+            core.on_failure(request, RequestFailedError(self._dice.choice(CLEAN), "Clean", ""), now)
         else:
             if self._dice.random() < 0.5:
                 self.answer(request)
-            self.doubted |= {entry.data for entry in request.entries}
+            self.doubted |= {id(entry) for parcel in request.entries for entry in entries_of(parcel)}
             core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "Reset", ""), now)
 
-    def _one(self, entry):
+    def _one(self, parcel):
         refusals = [throttled(), RecordAnswer(error_code="InternalFailure", error_message="Internal Service Failure")]
-        return self.store(entry) if self._dice.random() < 0.5 else self._dice.choice(refusals)
+        return self.store(parcel) if self._dice.random() < 0.5 else self._dice.choice(refusals)
 
 
+class Run:
+    """One history: records are put, sent, answered; shards come and go; until everything has an outcome."""
+
+    def __init__(self, dice, options, *, reliability, shards):
+        self.dice = dice
+        self.core = ProducerCore(options, Random(dice.random()))
+        self.core.on_shards(even_shards(shards), 0.0)
+        self.service = UnreliableService(even_shards(shards), dice, reliability)
+        self.entries, self.keys, self.settled, self.under_way = [], [], [], []
+
+    def put(self, now, *, keys, poison):
+        key = f"TRUCK_{self.dice.randrange(keys):03}"
+        hash_key = str(self.dice.randrange(2**128)) if self.dice.random() < 0.1 else None
+        # Few hash keys, so that their records have an order as well.
+        hash_key = hash_key and str(int(hash_key) % 3 * 2**126)
+        data = b"%b%d" % (POISON if self.dice.random() < poison else b"", len(self.entries))
+        self.entries.append(put(self.core, data, now, key, hash_key))
+        self.keys.append((key, hash_key, data))
+
+    def to_the_end(self, records, *, reshards=(), keys=20, poison=0.0):
+        now, steps = 0.0, 0
+        while len(self.entries) < records or self.core.used_bytes:
+            steps += 1
+            assert steps < 20_000, "the core wakes up without doing anything"
+            if len(self.entries) < records:
+                self.put(now, keys=keys, poison=poison)
+                if len(self.entries) in reshards:
+                    shards = even_shards(self.dice.randrange(1, 5), first=len(self.entries) * 100)
+                    self.service.shards.__init__(shards)
+            self.under_way += self.core.requests_due(now)
+            assert len(self.under_way) <= self.core.options.max_in_flight
+            if self.core.options.ordered:
+                self.assert_no_key_twice()
+            if self.core.shards_wanted(now):
+                self.core.on_shards(self.service.shards.shards, now)
+            if self.under_way and self.dice.random() < 0.7:
+                self.service.reply(self.core, self.under_way.pop(self.dice.randrange(len(self.under_way))), now)
+            self.settled += self.core.take_settled()
+            wakeup = self.core.next_wakeup(now)
+            idle = now + self.dice.random() * 0.05
+            waits = len(self.entries) < records or self.under_way or wakeup is None
+            now = idle if waits else max(wakeup, now)
+        return now
+
+    def assert_no_key_twice(self):
+        """Of one key at most one Kinesis record is under way."""
+        seen = set()
+        for request in self.under_way:
+            for parcel in request.entries:
+                keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel.piece)}
+                assert not keys & seen
+                seen |= keys
+
+    def assert_true(self, now):
+        """Each record has one outcome, and it is what the stream says."""
+        assert sorted(map(id, self.settled)) == sorted(map(id, self.entries))
+        copies = defaultdict(int)
+        for _, _, records in self.service.log:
+            for record in records:
+                copies[record] += 1
+        assert set(copies) <= set(self.keys), "a record is stored that was not put, or under another key"
+        for entry, keys in zip(self.entries, self.keys, strict=True):
+            stored = copies[keys]
+            assert entry.answer is None or stored >= 1, "acknowledged but not stored"
+            assert stored <= 1 or entry.maybe_duplicate, "stored twice and nobody said so"
+            assert entry.answer is not None or stored == 0 or entry.error.may_be_stored
+            assert entry.maybe_duplicate == (id(entry) in self.service.doubted)
+            assert keys[2].startswith(POISON) <= (entry.error is not None)
+        stats = self.core.stats(now)
+        assert stats.acked + stats.failed == len(self.entries)
+        assert (stats.buffered, stats.in_flight, stats.buffered_bytes) == (0, 0, 0)
+        assert all((shard.buffered, shard.in_flight) == (0, 0) for shard in stats.shards.values())
+
+    def assert_ordered(self):
+        """The first copies of a key's records stand in the stream in the order of put."""
+        first_copies = defaultdict(dict)
+        for _, _, records in self.service.log:
+            for key, hash_key, data in records:
+                first_copies[key, hash_key].setdefault(data)
+        for datas in first_copies.values():
+            numbers = [int(data.removeprefix(POISON)) for data in datas]
+            assert numbers == sorted(numbers)
+
+    def assert_unmixed(self, shards):
+        """Every record of an aggregate belongs to the shard that the aggregate was addressed to."""
+        for _, hash_key, records in self.service.log:
+            addressed = [home for home in shards if home.starting_hash_key <= hash_key <= home.ending_hash_key]
+            for key, explicit_hash_key, _ in records:
+                own = hash_of(key, explicit_hash_key)
+                assert all(home.starting_hash_key <= own <= home.ending_hash_key for home in addressed)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
+)
 @given(
     seed=st.integers(0, 2**32),
     records=st.integers(1, 300),
     reliability=st.sampled_from([0.0, 0.3, 0.8]),
     shards=st.integers(1, 4),
-    reshard=st.booleans(),
+    reshards=st.sets(st.integers(1, 300), max_size=3),
     linger=st.sampled_from([0.0, 0.1]),
     in_flight=st.integers(1, 4),
+    keys=st.sampled_from([1, 3, 20]),
+    poison=st.sampled_from([0.0, 0.05]),
+    delivery_timeout=st.sampled_from([2.0, 30.0]),
 )
 def test_every_record_gets_one_outcome_and_it_is_the_truth(
-    seed, records, reliability, shards, reshard, linger, in_flight
+    ordered, aggregate, seed, records, reliability, shards, reshards, linger, in_flight, keys, poison, delivery_timeout
 ):
-    dice = Random(seed)
-    options = ProducerOptions(buffer_bytes=1 << 20, linger=linger, delivery_timeout=30.0, max_in_flight=in_flight)
-    core = ProducerCore(options, Random(seed))
-    core.on_shards(even_shards(shards), 0.0)
-    service = UnreliableService(even_shards(shards), dice, reliability)
-    entries, under_way, settled, now, steps = [], [], [], 0.0, 0
-    while len(entries) < records or core.used_bytes:
-        steps += 1
-        assert steps < 20_000, "the core wakes up without doing anything"
-        if len(entries) < records:
-            entries.append(put(core, b"%d" % len(entries), now, key=f"TRUCK_{dice.randrange(20):03}"))
-        if reshard and len(entries) == records // 2:
-            service.shards.__init__(even_shards(shards + 1, first=100))
-        under_way += core.requests_due(now)
-        assert len(under_way) <= in_flight
-        if core.shards_wanted(now):
-            core.on_shards(service.shards.shards, now)
-        if under_way and dice.random() < 0.7:
-            service.reply(core, under_way.pop(dice.randrange(len(under_way))), now)
-        settled += core.take_settled()
-        wakeup = core.next_wakeup(now)
-        idle = now + dice.random() * 0.05
-        now = idle if len(entries) < records or under_way or wakeup is None else max(wakeup, now)
-    assert sorted(map(id, settled)) == sorted(map(id, entries))
-    for entry in entries:
-        copies = service.stored.count(entry.data)
-        assert entry.answer is None or copies >= 1, "acknowledged but not stored"
-        assert copies <= 1 or entry.maybe_duplicate, "stored twice and nobody said so"
-        assert entry.answer is not None or copies == 0 or entry.error.may_be_stored
-        assert entry.maybe_duplicate == (entry.data in service.doubted)
-    stats = core.stats(now)
-    assert (stats.acked + stats.failed, stats.buffered, stats.in_flight, stats.buffered_bytes) == (records, 0, 0, 0)
+    options = ProducerOptions(
+        buffer_bytes=1 << 20,
+        linger=linger,
+        delivery_timeout=delivery_timeout,
+        max_in_flight=in_flight,
+        ordered=ordered,
+        aggregate=aggregate,
+        aggregate_bytes=150,
+    )
+    run = Run(Random(seed), options, reliability=reliability, shards=shards)
+    now = run.to_the_end(records, reshards=reshards, keys=keys, poison=poison)
+    run.assert_true(now)
+    if ordered:
+        run.assert_ordered()
+    if not reshards:
+        run.assert_unmixed(even_shards(shards))

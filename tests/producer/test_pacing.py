@@ -37,19 +37,33 @@ def test_no_window_of_time_lets_more_through_than_rate_and_burst(steps):
             assert window <= 500 + 1_000 * (closed - opened) + 1
 
 
-def test_throttles_cut_the_rate_once_per_overload_and_it_recovers():
+def test_a_throttle_takes_the_refused_part_off_the_rate_and_it_comes_back_steadily():
     pace = ShardPace(0.0)
-    pace.on_throttled(1.0)
-    assert pace.rate_at(1.0) == pytest.approx(850)
-    pace.on_throttled(1.2)
-    assert pace.rate_at(1.2) == pytest.approx(860)
-    pace.on_throttled(1.6)
-    assert pace.rate_at(1.6) == pytest.approx(880 * 0.85)
+    pace.on_throttled(0.25, sent_at=0.9, now=1.0)
+    assert pace.rate_at(1.0) == pytest.approx(750)
+    assert pace.rate_at(2.0) == pytest.approx(780)
     assert pace.rate_at(60.0) == 1_000
+
+
+def test_a_cut_is_at_least_a_tenth_and_at_most_half():
+    pace = ShardPace(0.0)
+    pace.on_throttled(0.01, sent_at=0.0, now=0.0)
+    assert pace.rate_at(0.0) == pytest.approx(900)
+    pace.on_throttled(1.0, sent_at=0.0, now=0.0)
+    assert pace.rate_at(0.0) == pytest.approx(450)
+
+
+def test_requests_that_were_under_way_when_the_rate_fell_do_not_cut_it_again():
+    pace = ShardPace(0.0)
+    pace.on_throttled(0.5, sent_at=1.0, now=1.1)
+    pace.on_throttled(0.5, sent_at=1.05, now=1.15)
+    assert pace.rate_at(1.15) == pytest.approx(501.5)
+    pace.on_throttled(0.5, sent_at=1.15, now=1.2)
+    assert pace.rate_at(1.2) == pytest.approx(251.5)
 
 
 def test_the_rate_never_falls_to_nothing():
     pace = ShardPace(0.0)
     for second in range(200):
-        pace.on_throttled(float(second))
-    assert pace.rate_at(199.0) >= 50
+        pace.on_throttled(1.0, float(second), float(second))
+    assert pace.rate_at(199.0) >= 20

@@ -6,7 +6,7 @@ delivery that the caller holds is this same object (`truckstream.producer.delive
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from truckstream.kinesis.encoding import decode_data, encoded_size
 
@@ -37,20 +37,23 @@ class Entry:
     """A record between `put` and its outcome."""
 
     __slots__ = (
+        "alone",
         "answer",
         "attempts",
         "cost",
-        "deadline",
         "epoch",
         "error",
         "explicit_hash_key",
-        "linger_until",
         "maybe_duplicate",
         "outbox",
         "partition_key",
         "piece",
+        "put_at",
         "size",
     )
+
+    #: A record that is sent by itself has none; a `Bundle` of records has.
+    members: ClassVar[None] = None
 
     def __init__(
         self,
@@ -61,7 +64,8 @@ class Entry:
         size: int,
         outbox: Outbox,
     ) -> None:
-        #: The record as it stands in a request's body; a retry sends the same.
+        #: The record as it stands in a request's body; a retry sends the same. With aggregation: its data while it
+        #: waits, and nothing while it is in a bundle, which holds it encoded.
         self.piece = piece
         self.partition_key = partition_key
         self.explicit_hash_key = explicit_hash_key
@@ -70,14 +74,15 @@ class Entry:
         #: Bytes of the buffer's budget, held until the outcome.
         self.cost = cost_of(size)
         self.outbox = outbox
-        # Set by `put`: when it need not wait for company any more, when it is given up, and what flush ends with it.
-        self.linger_until = 0.0
-        self.deadline = 0.0
+        # Set by `put`: its time, and what flush ends with it.
+        self.put_at = 0.0
         self.epoch = 0
         #: Requests that carried it.
         self.attempts = 0
         #: An attempt ended without telling whether it was stored.
         self.maybe_duplicate = False
+        #: It was in a bundle that the service refused as malformed, and now goes by itself.
+        self.alone = False
         # The outcome: at most one of the two is ever set, and only once.
         self.answer: RecordAnswer | None = None
         self.error: TruckstreamError | None = None

@@ -1,82 +1,185 @@
-"""The queue for one shard: records in the order of put, with the shard's pace.
+"""What waits to go to one shard: records for their first attempt, parcels for another one, and the shard's pace.
+
+A parcel is what goes as one Kinesis record: an `Entry`, or with aggregation a `Bundle` of them.
 
 A stream whose shards are not known (the caller may not list them) has one outbox, without a pace.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from truckstream.producer.bundle import Bundle
+from truckstream.producer.entry import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from truckstream.producer.entry import Entry
+    from truckstream.producer.options import ProducerOptions
     from truckstream.producer.pacing import ShardPace
+    from truckstream.producer.queues import FifoQueue, KeyedQueue
 
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "Parcel", "entries_of", "records_in"]
+
+Parcel: TypeAlias = Entry | Bundle
+
+
+def entries_of(parcel: Parcel) -> list[Entry]:
+    """The records in `parcel`."""
+    return parcel.members if isinstance(parcel, Bundle) else [parcel]
+
+
+def records_in(parcel: Parcel) -> int:
+    """How many they are."""
+    return 1 if parcel.members is None else len(parcel.members)
 
 
 class Outbox:
-    """Records that wait to go to one shard."""
+    """What waits to go to one shard."""
 
-    __slots__ = ("acked", "backed_off", "in_flight", "pace", "queue", "queued_bytes", "shard_id", "throttled")
+    __slots__ = (
+        "_again",
+        "_again_bytes",
+        "_options",
+        "_ties",
+        "acked",
+        "backed_off",
+        "in_flight",
+        "pace",
+        "queue",
+        "shard_id",
+        "throttled",
+    )
 
-    def __init__(self, shard_id: str | None, pace: ShardPace | None) -> None:
+    def __init__(
+        self, shard_id: str | None, pace: ShardPace | None, queue: FifoQueue | KeyedQueue, options: ProducerOptions
+    ) -> None:
         self.shard_id = shard_id
         self.pace = pace
-        self.queue: deque[Entry] = deque()
-        self.queued_bytes = 0
-        # Counters for the statistics.
+        #: Records that were never sent.
+        self.queue = queue
+        self._options = options
+        # Parcels whose backoff is over, the oldest first. They go before the queue, which is younger.
+        self._again: list[tuple[float, int, Parcel]] = []
+        self._again_bytes = 0
+        self._ties = itertools.count()
+        # Counters for the statistics, of records.
         self.in_flight = 0
         self.backed_off = 0
         self.acked = 0
         self.throttled = 0
 
-    def append(self, entry: Entry) -> None:
-        self.queue.append(entry)
-        self.queued_bytes += entry.size
+    @property
+    def waiting(self) -> int:
+        """Records that wait for whatever reason."""
+        return self.queue.waiting + self.backed_off + sum(records_in(parcel) for _, _, parcel in self._again)
 
-    def return_to_front(self, entries: Sequence[Entry]) -> None:
-        """Put back `entries`, which are older than anything queued, in their order."""
-        self.queue.extendleft(reversed(entries))
-        self.queued_bytes += sum(entry.size for entry in entries)
+    @property
+    def ready_bytes(self) -> int:
+        """Bytes of what may go as far as order and backoff are concerned."""
+        return self.queue.bytes + self._again_bytes
 
-    def pop(self) -> Entry:
-        entry = self.queue.popleft()
-        self.queued_bytes -= entry.size
-        return entry
+    def return_parcel(self, parcel: Parcel) -> None:
+        """Its backoff is over."""
+        heapq.heappush(self._again, (parcel.put_at, next(self._ties), parcel))
+        self._again_bytes += parcel.size
 
-    def allowance(self, now: float) -> int:
-        """How many records the pace lets go now."""
-        return self.pace.records_allowed(now) if self.pace else len(self.queue)
+    def sendable(self, now: float) -> int:
+        """How many Kinesis records could go now."""
+        ready = self._ready()
+        return min(ready, self.pace.records_allowed(now)) if self.pace else ready
 
     def due_at(self, now: float, flushed_epoch: int) -> float:
-        """When this queue asks for a request: its oldest record has waited long enough, and the pace allows."""
-        if not self.queue:
+        """When this outbox asks for a request: its oldest record has waited long enough, and the pace allows."""
+        if self._again:
+            company, size = now, self._again[0][2].size
+        elif self.queue.count:
+            head = self.queue.head()
+            size = head.size
+            company = now if head.epoch <= flushed_epoch else head.put_at + self._options.linger
+        else:
             return math.inf
-        head = self.queue[0]
-        company = now if head.epoch <= flushed_epoch else head.linger_until
-        paced = self.pace.when(len(self.queue), self.queued_bytes, head.size, now) if self.pace else now
+        paced = self.pace.when(self._ready(), self.ready_bytes, size, now) if self.pace else now
         return max(company, paced)
 
-    def take(self, max_records: int, max_bytes: int, now: float) -> list[Entry]:
-        """Remove up to `max_records` records and `max_bytes` that may go now, and pay for them."""
-        allowed = min(max_records, self.allowance(now))
-        bytes_left = self.pace.bytes_allowed(now) if self.pace else math.inf
-        taken: list[Entry] = []
-        size = 0
-        while self.queue and len(taken) < allowed:
-            entry = self.queue[0]
-            if size + entry.size > max_bytes or (self.pace and not self.pace.fits(entry.size, bytes_left)):
-                break
-            taken.append(self.pop())
-            size += entry.size
-            bytes_left -= entry.size
-        if self.pace and taken:
-            self.pace.take(len(taken), size, now)
+    def expires_at(self) -> float:
+        """When its oldest record is given up."""
+        again = self._again[0][0] if self._again else math.inf
+        queued = self.queue.head().put_at if self.queue.count else math.inf
+        return min(again, queued) + self._options.delivery_timeout
+
+    def take_expired(self, now: float) -> list[Parcel]:
+        """Remove what is past its deadline: the oldest record of each parcel is."""
+        expired: list[Parcel] = []
+        timeout = self._options.delivery_timeout
+        while self._again and self._again[0][0] + timeout <= now:
+            expired.append(self._pop_again())
+        while self.queue.count and self.queue.head().put_at + timeout <= now:
+            expired.append(self.queue.pop())
+        return expired
+
+    def take(self, max_records: int, max_bytes: int, max_record_bytes: int, now: float) -> list[Parcel]:
+        """Remove up to `max_records` parcels and `max_bytes` that may go now, and pay for them."""
+        if self.pace is None:
+            return self._take(max_records, max_bytes, math.inf, max_record_bytes)
+        allowed = min(max_records, self.pace.records_allowed(now))
+        taken = self._take(allowed, max_bytes, self.pace.bytes_allowed(now), max_record_bytes)
+        if taken:
+            self.pace.take(len(taken), sum(parcel.size for parcel in taken), now)
         return taken
 
+    def take_returned(self) -> list[Parcel]:
+        """Remove the parcels that wait for another attempt, the oldest first."""
+        taken = [parcel for _, _, parcel in sorted(self._again)]
+        self._again.clear()
+        self._again_bytes = 0
+        return taken
+
+    def _take(self, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int) -> list[Parcel]:
+        taken: list[Parcel] = []
+        while self._again and len(taken) < max_records:
+            size = self._again[0][2].size
+            if size > max_bytes or not self._fits(size, paced_bytes):
+                return taken
+            taken.append(self._pop_again())
+            max_bytes -= size
+            paced_bytes -= size
+        if not self.queue.count or len(taken) >= max_records:
+            return taken
+        head = self.queue.head().size
+        if head > max_bytes or not self._fits(head, paced_bytes):
+            return taken
+        if not self._options.aggregate:
+            return taken + self.queue.take(max_records - len(taken), min(max_bytes, max(head, paced_bytes)))
+        return taken + self._pack(max_records - len(taken), max_bytes, paced_bytes, max_record_bytes)
+
+    def _pack(self, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int) -> list[Parcel]:
+        packed: list[Parcel] = []
+        most = min(self._options.aggregate_bytes, max_record_bytes)
+        while self.queue.count and len(packed) < max_records:
+            head = self.queue.head().size
+            if head > max_bytes or not self._fits(head, paced_bytes):
+                break
+            bundle = Bundle.pack(self.queue, self, min(most, max_bytes, max(head, paced_bytes)))
+            packed.append(bundle)
+            max_bytes -= bundle.size
+            paced_bytes -= bundle.size
+        return packed
+
+    def _fits(self, size: int, paced_bytes: float) -> bool:
+        return self.pace is None or self.pace.fits(size, paced_bytes)
+
+    def _ready(self) -> int:
+        """Kinesis records that may go as far as order and backoff are concerned."""
+        if not self._options.aggregate or not self.queue.count:
+            return len(self._again) + self.queue.count
+        return len(self._again) + min(self.queue.count, 1 + self.queue.bytes // self._options.aggregate_bytes)
+
+    def _pop_again(self) -> Parcel:
+        parcel = heapq.heappop(self._again)[2]
+        self._again_bytes -= parcel.size
+        return parcel
+
     def __repr__(self) -> str:
-        return f"<Outbox {self.shard_id}: {len(self.queue)} queued, {self.in_flight} in flight>"
+        return f"<Outbox {self.shard_id}: {self.waiting} waiting, {self.in_flight} in flight>"

@@ -25,14 +25,19 @@ BURST_SECONDS: Final = 0.5
 #: a second and not a thousand of one.
 STEP_SECONDS: Final = 0.1
 
-#: One cut for all the throttles of one overload: answers already under way when the rate fell tell nothing new.
-CUT_FACTOR: Final = 0.85
-CUT_COOLDOWN_SECONDS: Final = 0.5
+#: A throttle takes the refused part of the request off the rate, at least and at most these parts of it: two producers
+#: that start together at the full rate are at half of it after one answer. Answers to requests that were under way when
+#: the rate fell tell nothing new.
+LEAST_CUT: Final = 0.1
+MOST_CUT: Final = 0.5
+LOWEST_SHARE: Final = 0.02
+
+#: What comes back a second, in shares of the quota. It is the same for all producers of a shard, whatever their rate,
+#: while a cut takes more from the faster one: that makes their rates alike.
+RECOVERY_SHARE_PER_SECOND: Final = 0.03
+
 #: A wake-up on the dot must find its tokens in spite of rounding.
 TOLERANCE: Final = 1e-6
-
-LOWEST_SHARE: Final = 0.05
-RECOVERY_SHARE_PER_SECOND: Final = 0.05
 
 
 class TokenBucket:
@@ -109,13 +114,13 @@ class ShardPace:
         size_step = max(first, min(size, self._bytes.rate * STEP_SECONDS))
         return max(self._records.when(step, now), self._bytes.when(size_step, now))
 
-    def on_throttled(self, now: float) -> None:
-        """The shard refused records of one request."""
-        if now - self._cut_at < CUT_COOLDOWN_SECONDS:
+    def on_throttled(self, refused: float, sent_at: float, now: float) -> None:
+        """The shard refused this part, over 0 to 1, of what a request that was sent at `sent_at` had for it."""
+        if sent_at < self._cut_at:
             return
         self._recover(now)
         self._cut_at = now
-        self._set_share(max(LOWEST_SHARE, self._share * CUT_FACTOR), now)
+        self._set_share(max(LOWEST_SHARE, self._share * (1 - min(MOST_CUT, max(LEAST_CUT, refused)))), now)
 
     def _recover(self, now: float) -> None:
         if self._share < 1.0 and now > self._share_at:

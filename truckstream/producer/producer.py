@@ -30,8 +30,9 @@ from truckstream.kinesis.limits import (
     MAX_RECORDS_PER_REQUEST,
     MIB,
 )
-from truckstream.producer.core import ProducerCore, ProducerOptions, Request
+from truckstream.producer.core import ProducerCore
 from truckstream.producer.delivery import Delivery
+from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.errors import TruckstreamError
+    from truckstream.producer.request import Request
     from truckstream.producer.stats import ProducerStats
 
 __all__ = ["Producer"]
@@ -80,9 +82,16 @@ class Producer:
         linger: seconds that a record waits for company in its request; 0.1 by default, as in the KPL.
         delivery_timeout: seconds from put to the latest outcome; 120 by default, as in Kafka's producers.
         request_timeout: seconds that the service may take for one answer.
-        max_in_flight: requests under way at a time.
+        max_in_flight: the most requests under way at a time, 10 by default; fewer go while the service is slow or in
+            trouble.
         max_batch_records, max_batch_bytes: the most in one request; by default the service's limits, 500 and 10 MiB.
         pacing: whether to keep each shard within its quota, instead of sending what the service will refuse.
+        ordered: whether records of one key (partition key and explicit hash key) land in the order of put. Then one
+            record of a key is under way at a time, or one Kinesis record with `aggregate`. A record that fails is
+            missing, and its successors go on; await its delivery first where they must not.
+        aggregate: whether records of one shard share Kinesis records, in the KPL's format. Readers take them apart;
+            truckstream's batcher does.
+        aggregate_bytes: the most in one of those, 51,200 by default. A larger record goes by itself.
 
     Raises:
         InvalidArgumentError: an option is out of range.
@@ -104,6 +113,9 @@ class Producer:
         max_batch_records: int = MAX_RECORDS_PER_REQUEST,
         max_batch_bytes: int = MAX_BYTES_PER_REQUEST,
         pacing: bool = True,
+        ordered: bool = False,
+        aggregate: bool = False,
+        aggregate_bytes: int = AGGREGATE_BYTES,
     ) -> None:
         _check("buffer_bytes", buffer_bytes, 1)
         _check("linger", linger, 0)
@@ -112,6 +124,7 @@ class Producer:
         _check("max_in_flight", max_in_flight, 1)
         _check("max_batch_records", max_batch_records, 1, MAX_RECORDS_PER_REQUEST)
         _check("max_batch_bytes", max_batch_bytes, 1, MAX_BYTES_PER_REQUEST)
+        _check("aggregate_bytes", aggregate_bytes, 1, MAX_BYTES_PER_REQUEST)
         options = ProducerOptions(
             buffer_bytes=buffer_bytes,
             linger=linger,
@@ -120,6 +133,9 @@ class Producer:
             max_batch_records=max_batch_records,
             max_batch_bytes=max_batch_bytes,
             pacing=pacing,
+            ordered=ordered,
+            aggregate=aggregate,
+            aggregate_bytes=aggregate_bytes,
         )
         self._client: StreamClient = (
             KinesisClient(
@@ -322,7 +338,8 @@ class Producer:
         outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         self._core.check_size(size)
-        return Delivery(encode_record(data, tail), partition_key, explicit_hash_key, size=size, outbox=outbox)
+        piece = data if self._core.options.aggregate else encode_record(data, tail)
+        return Delivery(piece, partition_key, explicit_hash_key, size=size, outbox=outbox)
 
     def _accept(self, delivery: Delivery) -> None:
         self._core.put(delivery, self._loop.time())

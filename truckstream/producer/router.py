@@ -1,0 +1,129 @@
+"""Where a key goes: the outbox of the shard that takes it, as far as the stream's shards are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from truckstream.kinesis.encoding import encode_tail
+from truckstream.kinesis.shards import ShardMap, check_partition_key, hash_key_of, parse_hash_key
+from truckstream.producer.outbox import Outbox
+from truckstream.producer.pacing import ShardPace
+from truckstream.producer.queues import FifoQueue, KeyedQueue, Lanes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from truckstream.kinesis.shards import Shard
+    from truckstream.producer.entry import Entry
+    from truckstream.producer.options import ProducerOptions
+    from truckstream.producer.outbox import Parcel
+
+__all__ = ["Route", "Router"]
+
+#: Routes that are remembered, so that a key is hashed once: a fleet's keys fit, and 64Ki keys take about 10 MB.
+MAX_REMEMBERED_ROUTES: Final = 65_536
+
+
+class Route(NamedTuple):
+    """Where a record goes by its keys, and what the keys add to it."""
+
+    outbox: Outbox
+    #: The partition key's bytes, as the service counts them.
+    key_size: int
+    #: The end of the record's piece.
+    tail: bytes
+
+
+class Router:
+    """The outboxes of a stream's open shards, and one for what no shard is known for."""
+
+    def __init__(self, options: ProducerOptions) -> None:
+        self._options = options
+        self._lanes: Lanes = {}
+        self._map = ShardMap(())
+        self._routes: dict[str, Route] = {}
+        self.unrouted = self._make_outbox(None, None)
+        self.by_shard: dict[str | None, Outbox] = {}
+        #: All of them.
+        self.outboxes: list[Outbox] = [self.unrouted]
+
+    def route(self, partition_key: str, explicit_hash_key: str | None) -> Route:
+        """What the keys of a record say of it.
+
+        Raises:
+            InvalidArgumentError: one of the keys breaks the service's rules.
+        """
+        if explicit_hash_key is not None:
+            outbox, size = self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
+            return Route(outbox, size, encode_tail(partition_key, explicit_hash_key))
+        route = self._routes.get(partition_key)
+        if route is None:
+            encoded = check_partition_key(partition_key)
+            if len(self._routes) >= MAX_REMEMBERED_ROUTES:
+                self._routes.clear()
+            route = Route(self._outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
+            self._routes[partition_key] = route
+        return route
+
+    def is_current(self, outbox: Outbox) -> bool:
+        """Whether its shard is still one of the stream's open ones."""
+        return outbox is self.by_shard.get(outbox.shard_id, self.unrouted)
+
+    def set_shards(self, shards: Iterable[Shard], now: float) -> list[Parcel] | None:
+        """Take the stream's shards over; None if nothing changed.
+
+        Else the parcels that waited for another attempt where they do not belong any more: put them back with
+        `reroute`. Records that were never sent are already where they belong now.
+        """
+        new = ShardMap(shards)
+        if new.shards == self._map.shards:
+            return None
+        same = {shard.shard_id for shard in new.shards if shard in self._map.shards}
+        self._map = new
+        self._routes.clear()
+        old = self.by_shard
+        self.by_shard = {
+            shard.shard_id: old[shard.shard_id]
+            if shard.shard_id in same
+            else self._make_outbox(shard.shard_id, ShardPace(now) if self._options.pacing else None)
+            for shard in new.shards
+        }
+        self.outboxes = [*self.by_shard.values(), self.unrouted]
+        gone = [self.unrouted, *(box for shard_id, box in old.items() if shard_id not in same)]
+        return self._empty_keyed(gone) if self._options.ordered else self._empty(gone)
+
+    def reroute(self, entry: Entry) -> Outbox:
+        """Tell `entry` its present outbox."""
+        entry.outbox = self.route(entry.partition_key, entry.explicit_hash_key).outbox
+        return entry.outbox
+
+    def _empty(self, gone: list[Outbox]) -> list[Parcel]:
+        queued = [entry for outbox in gone for entry in outbox.queue.clear()]
+        for entry in sorted(queued, key=lambda entry: entry.put_at):  # two shards' records merge in one
+            self.reroute(entry).queue.append(entry)
+        return [parcel for outbox in gone for parcel in outbox.take_returned()]
+
+    def _empty_keyed(self, gone: list[Outbox]) -> list[Parcel]:
+        for outbox in {*self.outboxes, *gone}:
+            _keyed(outbox).forget()
+        for key, lane in self._lanes.items():
+            partition_key, hash_key = (key, None) if isinstance(key, str) else key
+            outbox = self.route(partition_key, hash_key).outbox
+            for entry in lane.entries:
+                entry.outbox = outbox
+            _keyed(outbox).adopt(lane)
+        return [parcel for outbox in gone for parcel in outbox.take_returned()]
+
+    def _make_outbox(self, shard_id: str | None, pace: ShardPace | None) -> Outbox:
+        bundled = self._options.aggregate
+        queue = KeyedQueue(self._lanes, bundled=bundled) if self._options.ordered else FifoQueue()
+        return Outbox(shard_id, pace, queue, self._options)
+
+    def _outbox_of(self, hash_key: int) -> Outbox:
+        shard = self._map.shard_of(hash_key)
+        return self.by_shard[shard.shard_id] if shard else self.unrouted
+
+
+def _keyed(outbox: Outbox) -> KeyedQueue:
+    assert isinstance(outbox.queue, KeyedQueue)  # noqa: S101 - as `_make_outbox` made it
+    return outbox.queue
