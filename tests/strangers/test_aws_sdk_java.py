@@ -1,13 +1,10 @@
-"""The AWS SDK for Java 2.x, whose own choice is CBOR over HTTP/2.
-
-Its jars come with kclpy-ext, a build of the Python bindings of the Kinesis Client Library for Java.
-"""
+"""The AWS SDK for Java 2.x, whose own choice is CBOR over HTTP/2."""
 
 import pytest
 
-from tests.strangers.installed import or_skipped, python_with, tool
+from tests.strangers.client_library import java_with_sdk
+from tests.strangers.installed import or_skipped
 
-KCLPY_EXT = ("kclpy-ext==3.1.3.post4",)
 JSON, CBOR = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 
 
@@ -15,9 +12,7 @@ JSON, CBOR = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 def java():
     """The command that runs a Java program with the SDK."""
     with or_skipped("the AWS SDK for Java"):
-        tool("javac")  # a program is compiled as it is run
-        (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
-        return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+        return java_with_sdk()
 
 
 @pytest.mark.parametrize(("content_type", "protocol"), [(CBOR, "http2"), (JSON, "http1")])

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import boto3
 import pytest
 
 from tests.strangers.installed import or_skipped, python_with
@@ -32,15 +31,6 @@ AIOKPL = ("aiokpl==0.2.0", "anyio==4.16.0", "sortedcontainers==2.4.0", *ASYNC_KI
 
 #: What a record of the KPL's aggregated format begins with.
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"
-
-
-@pytest.fixture(scope="module")
-def kinesis(server):
-    client = boto3.session.Session("testing", "testing", region_name=server.region_name).client(
-        "kinesis", endpoint_url=server.endpoint_url
-    )
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""The Kinesis Client Library for Java with its daemon for other languages, reading a stream that was split.
+
+A worker of the library waits for up to 30 s, by chance, until it makes its first leases, so it is started before all
+tests, and its own come last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.strangers.installed import CannotInstallError, python_with, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: The library's Python bindings with its jars, which those of AWS fetch when they are installed.
+KCLPY_EXT: Final = ("kclpy-ext==3.1.3.post4",)
+#: From the start of the worker until it has begun with the children of the shard that was split: 20 to 50.
+SECONDS: Final = 100
+
+
+def java_with_sdk() -> list[str]:
+    """The command that runs a Java program with the library and the SDK that it is made on."""
+    tool("javac")  # a program is compiled as it is run
+    (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
+    return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker of the library that reads `stream`."""
+
+    stream: str
+    facts_file: Path
+    log: Path
+
+    def facts(self) -> list[tuple[str, str, str]]:
+        """What the processors were told, in order: shard, what, and of a record its data."""
+        if not self.facts_file.exists():
+            return []
+        return [tuple(json.loads(line)) for line in self.facts_file.read_text().splitlines(keepends=True)]
+
+    def wait_for(self, *records: str) -> None:
+        """Wait until these records have been processed."""
+        until = time.monotonic() + SECONDS
+        while not set(records) <= {value for _, what, value in self.facts() if what == "record"}:
+            assert time.monotonic() < until, f"{self.facts()}\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.2)
+
+
+def split_stream(kinesis: Any, stream: str) -> None:
+    """A stream whose one shard was split, with a record before that and one in each half after."""
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    kinesis.put_record(StreamName=stream, PartitionKey="k", Data=b"before")
+    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+    for key, data in (("0", b"low"), (str(2**127), b"high")):
+        kinesis.put_record(StreamName=stream, PartitionKey="k", ExplicitHashKey=key, Data=data)
+
+
+@contextlib.contextmanager
+def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[Worker | CannotInstallError]:
+    """Start a worker; gives why it can't be where it can't."""
+    try:
+        java, python = java_with_sdk(), python_with(*KCLPY_EXT)
+    except CannotInstallError as error:
+        yield error
+        return
+    worker = Worker(server.new_name(), folder / "facts", folder / "log")
+    split_stream(kinesis, worker.stream)
+    properties = folder / "worker.properties"
+    properties.write_text(
+        f"""
+        executableName = {python} {server.program("kcl_application.py")} {worker.facts_file}
+        streamName = {worker.stream}
+        applicationName = {worker.stream}
+        AwsCredentialsProvider = DefaultCredentialsProvider
+        processingLanguage = python
+        initialPositionInStream = TRIM_HORIZON
+        regionName = {server.region_name}
+        failoverTimeMillis = 1000
+        shardSyncIntervalMillis = 1000
+        parentShardPollIntervalMillis = 500
+        metricsLevel = NONE
+        """
+    )
+    others = {"AWS_ENDPOINT_URL_DYNAMODB": moto_url, "AWS_ENDPOINT_URL_CLOUDWATCH": moto_url}
+    with worker.log.open("wb") as log:
+        daemon = subprocess.Popen(
+            [*java, "software.amazon.kinesis.multilang.MultiLangDaemon", "--properties-file", str(properties)],
+            env={**server.environment, **others},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield worker
+    finally:
+        daemon.kill()  # asked to end, it takes half a minute
+        daemon.wait()

@@ -1,0 +1,40 @@
+"""An application of the Kinesis Client Library: writes what each shard's processor is told, a line of JSON a fact.
+
+kcl_application.py FILE       as the library's daemon starts it
+"""
+
+import json
+import sys
+
+from amazon_kclpy import kcl
+from amazon_kclpy.v3 import processor
+
+FILE = open(sys.argv[1], "a", buffering=1, encoding="utf-8")  # noqa: SIM115, PTH123 - open as long as the process
+
+
+class Processor(processor.RecordProcessorBase):
+    def initialize(self, initialize_input):
+        self.shard_id = initialize_input.shard_id
+        self.say("begins", "")
+
+    def process_records(self, process_records_input):
+        for record in process_records_input.records:
+            self.say("record", record.binary_data.decode())
+        if process_records_input.records:
+            process_records_input.checkpointer.checkpoint()
+
+    def lease_lost(self, lease_lost_input):  # noqa: ARG002 - the library's signature
+        self.say("lost", "")
+
+    def shard_ended(self, shard_ended_input):
+        self.say("ends", "")
+        shard_ended_input.checkpointer.checkpoint()
+
+    def shutdown_requested(self, shutdown_requested_input):
+        shutdown_requested_input.checkpointer.checkpoint()
+
+    def say(self, fact, value):
+        FILE.write(json.dumps([self.shard_id, fact, value]) + "\n")
+
+
+kcl.KCLProcess(Processor()).run()
