@@ -25,6 +25,7 @@ ALLOWED = {
     "producer": {"kinesis", "kpl", "errors"},
     "batcher": {"record", "kpl", "errors"},
     "local": {"errors"},
+    "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulate": {"producer", "kinesis", "fleet", "errors"},
     "cloud": {"config", "errors", "metrics", "truckstream"},

@@ -12,6 +12,7 @@ Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event 
 It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
 """
 
+from truckstream.local.blocking import BlockingKinesis, BlockingMapping
 from truckstream.local.child import LocalKinesisError
 from truckstream.local.clock import VirtualClock
 from truckstream.local.endpoint import EndpointError
@@ -25,6 +26,8 @@ from truckstream.local.stats import KinesisStats, ShardStats
 from truckstream.local.stored import StoredRecord
 
 __all__ = [
+    "BlockingKinesis",
+    "BlockingMapping",
     "Credentials",
     "EndpointError",
     "EventSourceMapping",

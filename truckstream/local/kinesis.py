@@ -13,7 +13,7 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local.child import Child, start_child
-from truckstream.local.clock import wall_clock
+from truckstream.local.clock import VirtualClock, wall_clock
 from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
 from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.options import Options
@@ -110,6 +110,8 @@ class LocalKinesis:
         self.account_id = ACCOUNT_ID
         #: What clients may sign with; any credentials do when it is empty.
         self.credentials = self._options.credentials
+        #: What goes wrong from the start.
+        self.faults = plan
         #: Where clients connect; empty until the context is entered.
         self.endpoint_url = ""
         #: With `tls`, the file with the certificate authority that clients must trust; empty otherwise.
@@ -178,12 +180,19 @@ class LocalKinesis:
         }
         return {name: value for name, value in variables.items() if value}
 
-    async def stats(self) -> KinesisStats:
-        """What the stream's shards and the faults did so far.
+    def advance(self, seconds: float) -> None:
+        """Move the service's time on, where it is a `VirtualClock`'s.
 
         Raises:
-            RefusedError: the stream is gone.
+            UsageError: it is another clock's.
+            InvalidArgumentError: `seconds` is negative.
         """
+        if not isinstance(self._clock, VirtualClock):
+            raise UsageError("this LocalKinesis lives by real time; give it clock=VirtualClock()")
+        self._clock.advance(seconds)
+
+    async def stats(self) -> KinesisStats:
+        """What the stream's shards and the faults did so far."""
         if self._server is not None:
             return read_stats(self.service, self.stream_name, self.now(), self._server.injector.hits())
         return msgspec.json.decode(await self._ask("GET", STATS_PATH), type=KinesisStats)

@@ -27,7 +27,6 @@ class KinesisStats(msgspec.Struct, frozen=True):
     #: Calls that there is room for now, by operation and what it counts for ("ListShards my-stream"). Operations that
     #: were not called yet are not in it.
     calls_left: dict[str, float]
-
     #: How often injected faults have struck, by kind.
     faults: dict[str, int] = {}
 
@@ -48,15 +47,12 @@ class KinesisStats(msgspec.Struct, frozen=True):
 
 
 def read_stats(service: Service, stream_name: str, now: float, faults: dict[str, int]) -> KinesisStats:
-    """The stats of one stream.
-
-    Raises:
-        RefusedError: there is no such stream.
-    """
+    """The stats, with the shards of one stream."""
+    is_there = service.account.known(stream_name, now) is not None
     return KinesisStats(
         requests=sum(service.requests.values()),
         operations=dict(service.requests),
-        shards=service.shard_stats(stream_name, now),
+        shards=service.shard_stats(stream_name, now) if is_there else {},
         calls_throttled=dict(service.account.call_rates.throttled),
         calls_left=service.account.call_rates.left(now),
         faults=faults,
