@@ -53,7 +53,7 @@ class BlockingKinesis:
         self._stop = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"<Blocking{repr(self._local)[1:]}"
+        return repr(self._local).replace("Local", "Blocking", 1)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -149,7 +149,7 @@ class BlockingMapping:
         self._mapping = mapping
 
     def __repr__(self) -> str:
-        return f"<Blocking{repr(self._mapping)[1:]}"
+        return repr(self._mapping).replace("EventSource", "Blocking", 1)
 
     def __enter__(self) -> Self:
         self._kinesis.run(self._mapping.__aenter__())

@@ -1,0 +1,59 @@
+"""What the local Kinesis's page says is run, and its table of faults is the code's."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from truckstream.local.faults import KINDS
+
+pytest_plugins = ["pytester"]
+
+PAGE = Path(__file__).parents[2] / "truckstream" / "local" / "README.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+PROGRAMS = [block for block in BLOCKS if "def test_" not in block]
+TESTS = [block for block in BLOCKS if "def test_" in block]
+
+
+def fault_table():
+    """The table as it must stand in the page."""
+    lines = ["| kind | what it does | what its client may believe | options of its own |", "|---|---|---|---|"]
+    for name, kind in KINDS.items():
+        options = ", ".join(f"`{option}`" for option in sorted(kind.options))
+        lines.append(f"| `{name}` | {kind.does} | {kind.client} | {options} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_faults_is_the_codes():
+    told = re.search(r"<!-- faults:.*?-->\n(.*?)\n<!-- /faults -->", TEXT, re.DOTALL)[1]
+    assert told.strip() == fault_table()
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=["program", "clock"])
+def test_a_program_runs(block, tmp_path):
+    command = [sys.executable, "-W", "error", "-c", block]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_what_a_stranger_pastes_passes_without_a_plugin_for_async_tests(pytester):
+    (block,) = TESTS
+    pytester.makepyfile(test_shipping=block)
+    result = pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:anyio", "--strict-markers")
+    result.assert_outcomes(passed=4)
+
+
+def test_every_flag_that_it_names_is_the_commands():
+    help_text = subprocess.run(
+        [sys.executable, "-m", "truckstream.cli", "local", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    flags = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", re.search(r"## As a command(.*?)\n## ", TEXT, re.DOTALL)[1]))
+    assert len(flags) >= 10
+    for flag in flags:
+        assert flag in help_text, flag
