@@ -50,7 +50,7 @@ def test_our_files_in_the_zip_are_those_that_the_handler_loads():
 
 
 def test_the_wheels_are_those_that_the_handler_imports():
-    optional = {"pyarrow", "pybase64", "zstandard"}  # imported where they are installed, and not needed
+    optional = {"arro3", "backports", "compression", "pybase64"}  # imported where they are installed, and not needed
     foreign = needed_sources(ROOTS).foreign - sys.stdlib_module_names
     assert foreign - optional == set(REQUIREMENTS) - optional
 

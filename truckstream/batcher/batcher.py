@@ -17,6 +17,7 @@ from truckstream.batcher.checking import Checked, check
 from truckstream.batcher.commit import Committer, Prefixes
 from truckstream.batcher.course import Course, Cut
 from truckstream.batcher.events import read_delivery
+from truckstream.batcher.formats import Compression, FormatName, read_formats
 from truckstream.batcher.keys import Layout
 from truckstream.batcher.result import Committed, Result, account
 from truckstream.batcher.schema import read_schema
@@ -60,8 +61,13 @@ class Batcher:
             split, so that the group which it fills may hold more. Changing it is safe at any time but between a
             delivery of which groups failed and its redelivery.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, UTC.
+        format: "ndjson", a record a line; "json", an array; or "parquet", a row a record with a typed column for each
+            field of the schema, which must then be a msgspec Struct (needs truckstream[parquet]). Like `batch_size`,
+            not to be changed between a delivery of which groups failed and its redelivery.
+        compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Refused records are lines of
+            JSON in any case, compressed likewise. Parquet has zstd inside.
         schema: what a valid record is: a type that msgspec decodes from JSON; a callable that takes the bytes and
-            raises; or None, and every record is valid that is one line or JSON.
+            raises; or None, and every record is valid that is one line or JSON. In an array all must be JSON.
         max_in_flight: groups that one call stores at the same time.
         max_bytes_in_flight: the bytes of these, 16 MiB by default; a larger group goes alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An http:// endpoint is
@@ -81,6 +87,8 @@ class Batcher:
         rejected_prefix: str = "rejected",
         batch_size: int | Literal["auto"] = FULL,
         layout: Layout = "flat",
+        format: FormatName = "ndjson",  # noqa: A002 - the word that everybody uses
+        compression: Compression | None = None,
         schema: Any = TruckRecord,
         max_in_flight: int = 16,
         max_bytes_in_flight: int = 16 * 1024 * 1024,
@@ -92,7 +100,8 @@ class Batcher:
         _check_options(prefixes, batch_size, max_in_flight, max_bytes_in_flight)
         self._prefixes = prefixes
         self._batch_size = batch_size
-        self._schema = read_schema(schema)
+        self._formats = read_formats(format, compression, schema)
+        self._schema = read_schema(schema, self._formats.data)
         self._max_in_flight = max_in_flight
         self._max_bytes = max_bytes_in_flight
         self._store = open_store(store, region_name=region_name, endpoint_url=endpoint_url, options=store_options)
@@ -117,7 +126,7 @@ class Batcher:
         """
         if not records:
             return Result()
-        checked = check(take_apart(read_delivery(records)), self._schema)
+        checked = check(take_apart(read_delivery(records)), self._schema, self._formats)
         size = get_optimal_batch_size(len(checked)) if self._batch_size == "auto" else self._batch_size
         in_order = self._batch_size == "auto" and size < FULL
         _report_incidents(checked, size)

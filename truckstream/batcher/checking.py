@@ -21,6 +21,7 @@ import msgspec
 
 from truckstream.batcher.aggregates import explain_suspect
 from truckstream.batcher.events import Unreadable
+from truckstream.batcher.formats import FORMATS, Formats
 from truckstream.batcher.refusal import Refusal
 from truckstream.batcher.strand import Strand
 from truckstream.errors import InvalidRecordError
@@ -44,7 +45,7 @@ class Checked(msgspec.Struct, frozen=True):
         return len(self.data)
 
 
-def check(delivery: Delivery, schema: Schema) -> Checked:
+def check(delivery: Delivery, schema: Schema, formats: Formats = FORMATS) -> Checked:
     """Judge every record. Nothing that a record holds raises here."""
     payloads = delivery.payloads
     errors: dict[int, InvalidRecordError] = {}
@@ -55,7 +56,7 @@ def check(delivery: Delivery, schema: Schema) -> Checked:
             lines[index] = b""
     _validate(lines, schema, errors)
     _make_lines(lines, schema, errors)
-    return _sort(delivery, lines, errors)
+    return _sort(delivery, lines, errors, formats)
 
 
 def _validate(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecordError]) -> None:
@@ -114,7 +115,9 @@ def _refuse_line_break(line: bytes) -> bytes:
         raise InvalidRecordError("line_break", None, line, "must be one line, or JSON") from None
 
 
-def _sort(delivery: Delivery, lines: list[bytes | None], errors: dict[int, InvalidRecordError]) -> Checked:
+def _sort(
+    delivery: Delivery, lines: list[bytes | None], errors: dict[int, InvalidRecordError], formats: Formats
+) -> Checked:
     rejected: list[bytes | None] = [None] * len(lines)
     refusals = {}
     for index in sorted(errors):
@@ -125,4 +128,6 @@ def _sort(delivery: Delivery, lines: list[bytes | None], errors: dict[int, Inval
         rejected[index] = refusal.line(delivery, index)
     shared = (delivery.stream, delivery.shard, delivery.sequences, delivery.arrivals)
     places = (delivery.edges, delivery.subsequences)
-    return Checked(Strand(*shared, lines, *places), Strand(*shared, rejected, *places), refusals)
+    return Checked(
+        Strand(*shared, lines, *places, formats.data), Strand(*shared, rejected, *places, formats.rejected), refusals
+    )

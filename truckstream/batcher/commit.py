@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,7 @@ from truckstream.batcher.strand import Claim
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from truckstream.batcher.checking import Checked
     from truckstream.batcher.course import Cut
@@ -131,7 +132,7 @@ class Committer:
 
     async def _settle(self, strand: Strand, start: int, stop: int) -> _Settled:
         """Create the object of a strand's lines, or find it stored."""
-        body = strand.body(start, stop)
+        body = await _encode(strand, start, stop)
         claim = strand.claim(start, stop)
         for length in SUFFIX_LENGTHS:
             key = self._key(strand, start, length)
@@ -146,7 +147,7 @@ class Committer:
     ) -> _Settled | None:
         """The same under one key; None if another group's object lies there."""
         for _ in range(ATTEMPTS):
-            if await self._create(key, body, claim):
+            if await self._create(key, body, strand.format.headers | claim.to_metadata()):
                 return _Settled(Held(stop), _receipt(strand, start, stop, key, len(body), "created"))
             stored = await self._store.look(key)
             if stored is not None:
@@ -158,9 +159,9 @@ class Committer:
                 return _Settled(held, _receipt(strand, start, held.stop, key, stored.size, outcome), guessed)
         raise StoreError("Conflict", f"{key}: {ATTEMPTS} attempts to create it met others, and nothing is there")
 
-    async def _create(self, key: str, body: bytes, claim: Claim) -> bool:
+    async def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
         begun = self._clock()
-        created = await self._store.create(key, body, claim.to_metadata())
+        created = await self._store.create(key, body, attributes)
         self._put_time.learn(self._clock() - begun)
         return created
 
@@ -188,6 +189,13 @@ class Committer:
     def _key(self, strand: Strand, start: int, length: int = SUFFIX_LENGTHS[0]) -> str:
         prefix = self._prefixes.data if strand is self._data else self._prefixes.rejected
         return object_key(prefix, self._prefixes.layout, strand, start, length=length)
+
+
+async def _encode(strand: Strand, start: int, stop: int) -> bytes:
+    """The object's bytes. Compression lets go of Python's lock: in a thread, other groups' PUTs go on meanwhile."""
+    if strand.format.slow:
+        return await asyncio.to_thread(strand.body, start, stop)
+    return strand.body(start, stop)
 
 
 def _receipt(strand: Strand, start: int, stop: int, key: str, size: int, outcome: Outcome) -> Receipt:

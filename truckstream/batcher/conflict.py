@@ -47,17 +47,18 @@ def judge_claim(strand: Strand, start: int, claim: Claim) -> Held | Literal["rea
 
 def judge_content(strand: Strand, start: int, stop: int, content: bytes) -> Held | None:
     """The answer from the content, where we would have stored the lines up to `stop`."""
-    if content == strand.body(start, stop):
-        return Held(stop)
-    ours = strand.body(start, len(strand))
-    if not content.endswith(b"\n"):
+    text = strand.format.read_text(content)
+    if text is None or not text.endswith(b"\n"):
         return None
-    if ours.startswith(content):
-        lines = content.count(b"\n")
+    if text == strand.text(start, stop):
+        return Held(stop)
+    ours = strand.text(start, len(strand))
+    if ours.startswith(text):
+        lines = text.count(b"\n")
         end = strand.edges.at_or_after(strand.after_line(start, lines))
         # An object holds whole aggregates. One that ends inside one of ours is another's.
         return Held(end) if strand.count(start, end) == lines else None
-    return Held(len(strand), open=True) if content.startswith(ours) else None
+    return Held(len(strand), open=True) if text.startswith(ours) else None
 
 
 def _index_after(strand: Strand, start: int, last: str) -> int | None:

@@ -3,6 +3,8 @@
     sensor_data/batch_2025-01-15T14-30-25_a1b2c3d4.json
     sensor_data/year=2025/month=01/day=15/hour=14/batch_2025-01-15T14-30-25_a1b2c3d4.json
 
+(or what the object's format ends with, in place of `.json`)
+
 The time is when Kinesis took the object's first record, in UTC. The eight letters and digits are the beginning of a
 digest of stream, shard, first sequence number and layout version. So the same records have the same key whenever and
 wherever they are delivered, which is what exactly-once rests on: a clock, a random number or a request's ID in the
@@ -40,5 +42,5 @@ def object_key(prefix: str, layout: Layout, strand: Strand, start: int, *, lengt
     digest = blake2b(identity.encode("utf-8", "backslashreplace"), digest_size=30).digest()
     suffix = base64.b32encode(digest).decode().lower()[:length]
     arrival = datetime.fromtimestamp(strand.arrivals[start], UTC)
-    name = f"{arrival.strftime(_FOLDERS[layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{suffix}.json"
+    name = f"{arrival.strftime(_FOLDERS[layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{suffix}{strand.format.suffix}"
     return f"{prefix}/{name}" if prefix else name

@@ -7,15 +7,18 @@ raised into a reason. The first is the hot path, so for a msgspec type it is the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from truckstream.batcher.formats import NDJSON, JsonFormat
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
 from truckstream.record import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from truckstream.batcher.formats import Format
 
 __all__ = ["Schema", "read_schema"]
 
@@ -32,25 +35,44 @@ class Schema:
     json: bool
 
 
-def read_schema(schema: Any) -> Schema:
-    """The schema behind `Batcher(schema=…)`.
+def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
+    """The schema behind `Batcher(schema=…)`, for objects of a format.
 
     Raises:
         InvalidArgumentError: it is neither a type that msgspec decodes, nor callable, nor None.
     """
     if schema is None:
-        return Schema(None, _explain_foreign, json=False)
+        return _foreign(None, format_)
     if callable(schema) and not isinstance(schema, type) and not hasattr(schema, "__origin__"):
-        return Schema(schema, _explain_foreign, json=False)
+        return _foreign(schema, format_)
     try:
         decoder = msgspec.json.Decoder(schema)
     except (TypeError, ValueError) as error:
         rule = f"a schema is a type that msgspec decodes, a callable or None ({error})"
         raise InvalidArgumentError("schema", schema, rule) from error
-    return Schema(decoder.decode, lambda error, data: _explain_msgspec(error, data, schema), json=True)
+    check = format_.check or decoder.decode
+    return Schema(check, lambda error, data: _explain_msgspec(error, data, schema), json=True)
+
+
+def _foreign(check: Callable[[bytes], object] | None, format_: Format) -> Schema:
+    """Of records that nobody has said to be JSON. In an array of JSON they must be."""
+    if not (isinstance(format_, JsonFormat) and format_.array):
+        return Schema(check, _explain_foreign, json=False)
+
+    def check_json(data: bytes) -> None:
+        if check is not None:
+            check(data)
+        _decode_any(data)
+
+    return Schema(check_json, _explain_foreign, json=True)
+
+
+_decode_any: Final = msgspec.json.Decoder().decode
 
 
 def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecordError:
+    if isinstance(error, InvalidRecordError):
+        return error
     try:
         return explain(error, data, schema)
     except RecursionError:  # the value is looked for in a document that is too deep to be read as a whole
@@ -60,4 +82,6 @@ def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecor
 def _explain_foreign(error: Exception, data: bytes) -> InvalidRecordError:
     if isinstance(error, InvalidRecordError):
         return error
+    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        return explain(error, data)
     return InvalidRecordError("schema", None, data, f"{type(error).__name__}: {error}")

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectStore", "Store", "StoredObject", "open_store"]
 
-CONTENT_TYPE: Final = "application/x-ndjson"
-
 
 class ObjectStore(Protocol):
     """The two methods that are used of an obstore store."""
@@ -55,15 +53,17 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self._store!r})"
 
-    async def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    async def create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
         """Create the object; False if it exists, or if another attempt to create it got in the way.
+
+        `attributes` are its HTTP headers and its metadata.
 
         Raises:
             StoreError: it was not stored, or nobody knows.
         """
         with _translated(key):
             try:
-                await self._put(key, body, metadata)
+                await self._put(key, body, attributes)
             except AlreadyExistsError:
                 return False
         return True
@@ -83,11 +83,10 @@ class Store:
             found = await self._store.get_async(key)
             return bytes(await found.bytes_async())
 
-    async def _put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+    async def _put(self, key: str, body: bytes, attributes: Mapping[str, str]) -> None:
         if self._keeps_metadata:
             try:
-                attributes = {"Content-Type": CONTENT_TYPE, **metadata}
-                await self._store.put_async(key, body, mode="create", attributes=attributes)
+                await self._store.put_async(key, body, mode="create", attributes=dict(attributes))
             except NotImplementedError:
                 self._keeps_metadata = False
             else:

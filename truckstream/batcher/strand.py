@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from truckstream.batcher.edges import EVERYWHERE, Edges
+from truckstream.batcher.formats import NDJSON, Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,7 @@ class Strand:
     edges: Edges = EVERYWHERE
     #: Each record's place in its aggregate, if there are aggregates.
     subsequences: list[int | None] | None = None
+    format: Format = NDJSON
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -82,11 +84,15 @@ class Strand:
         return stop - start - self.lines[start:stop].count(None)
 
     def body(self, start: int, stop: int) -> bytes:
-        """The lines between two indices, each ended by a line feed; at least one must be there."""
-        return b"\n".join(self._present(start, stop)) + b"\n"
+        """The object of the lines between two indices; at least one must be there."""
+        return self.format.encode(self._present(start, stop), self._numbers(start, stop))
+
+    def text(self, start: int, stop: int) -> bytes:
+        """What tells these lines from all others, each ended by a line feed."""
+        return self.format.text(self._present(start, stop), self._numbers(start, stop))
 
     def size(self, start: int, stop: int) -> int:
-        """The bytes of `body`."""
+        """The bytes of the lines and their ends."""
         present = self._present(start, stop)
         return sum(map(len, present)) + len(present)
 
@@ -103,6 +109,7 @@ class Strand:
             records=str(stop - start),
             lines=str(len(numbers)),
             digest=blake2b("\n".join(numbers).encode(), digest_size=16).hexdigest(),
+            layout=LAYOUT_VERSION + self.format.layout,
         )
 
     def _numbers(self, start: int, stop: int) -> list[str]:

@@ -1,0 +1,260 @@
+"""What objects look like, and that others read them."""
+
+import datetime as dt
+import enum
+import gzip
+import json
+import sys
+from typing import Annotated, Any, Literal
+
+import duckdb
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
+from truckstream.batcher import Batcher
+from truckstream.batcher.formats import read_formats
+from truckstream.batcher.parquet import ParquetFormat
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.record import TruckRecord
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+#: Format, compression, what keys end with, and the headers.
+TABLE = [
+    ("ndjson", None, ".json", {"Content-Type": "application/x-ndjson"}),
+    ("ndjson", "gzip", ".json.gz", {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}),
+    ("ndjson", "zstd", ".json.zst", {"Content-Type": "application/x-ndjson", "Content-Encoding": "zstd"}),
+    ("json", None, ".json", {"Content-Type": "application/json"}),
+    ("json", "gzip", ".json.gz", {"Content-Type": "application/json", "Content-Encoding": "gzip"}),
+    ("json", "zstd", ".json.zst", {"Content-Type": "application/json", "Content-Encoding": "zstd"}),
+    ("parquet", None, ".parquet", {"Content-Type": "application/vnd.apache.parquet"}),
+]
+KINDS = [(name, compression) for name, compression, _, _ in TABLE]
+UNPACK = {None: bytes, "gzip": gzip.decompress, "zstd": zstd.decompress}
+
+
+def batcher(store, name, compression, **options):
+    return Batcher(store, format=name, compression=compression, **{"schema": Small, "batch_size": 10} | options)
+
+
+@pytest.mark.parametrize(("name", "compression", "suffix", "headers"), TABLE)
+async def test_an_objects_key_and_headers_say_what_it_is(name, compression, suffix, headers):
+    store = ScriptedStore()
+    result = await batcher(store, name, compression).process([*numbers(3), small(3, good=False)])
+    (stored,), (refused,) = result.objects, result.rejected_objects
+    assert stored.key.removesuffix(suffix)[-9] == "_"
+    attributes = store.objects[stored.key][1]
+    assert {key: value for key, value in attributes.items() if key.startswith("Content-")} == headers
+    body, attributes = store.objects[refused.key]
+    assert attributes["Content-Type"] == "application/x-ndjson"
+    assert json.loads(UNPACK[compression](body))["reason"] == "unknown_field"
+
+
+@pytest.mark.parametrize("compression", UNPACK)
+async def test_bytes_by_their_letters(compression):
+    for name, body in (("ndjson", b'{"n":0}\n{"n":1}\n'), ("json", b'[\n{"n":0},\n{"n":1}\n]\n')):
+        store = ScriptedStore()
+        await batcher(store, name, compression).process(numbers(2))
+        ((stored, _),) = store.objects.values()
+        assert UNPACK[compression](stored) == body
+
+
+def test_gzip_has_no_time_and_no_host_in_it():
+    data = read_formats("ndjson", "gzip", None).data
+    assert data.encode([b"{}"], ["1"])[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+
+
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+def test_the_same_lines_give_the_same_bytes(name, compression):
+    lines, places = [truck(n) for n in range(700)], [number(n) for n in range(700)]
+    first, second = (read_formats(name, compression, TruckRecord).data.encode(lines, places) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+@given(st.data())
+def test_an_object_shows_its_text(name, compression, data):
+    form = read_formats(name, compression, Small).data
+    given_lines = data.draw(st.lists(st.integers(0, 10**6).map(lambda n: b'{"n":%d}' % n), min_size=1, max_size=20))
+    places = [f"{n}:{n % 3}" if n % 2 else str(n) for n in range(len(given_lines))]
+    assert form.read_text(form.encode(given_lines, places)) == form.text(given_lines, places)
+
+
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+@given(st.data())
+def test_whatever_else_lies_there_is_read_without_an_exception(name, compression, data):
+    form = read_formats(name, compression, Small).data
+    whole = form.encode([b'{"n":1}', b'{"n":2}'], ["1", "2:0"])
+    at = data.draw(st.integers(0, len(whole) - 1))
+    spoilt = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
+    for content in (spoilt, data.draw(st.binary(max_size=100)), whole[:at]):
+        assert form.read_text(content) is None or isinstance(form.read_text(content), bytes)
+
+
+@pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+async def test_a_redelivery_finds_and_adopts_in_every_format(name, compression, metadata):
+    """On a store without metadata by its content."""
+    store = ScriptedStore(metadata=metadata)
+    users = record(aggregate(*(b'{"n":%d}' % n for n in range(100, 104))), 4)
+    records = [*numbers(4), users, *numbers(10, 5)]
+    await batcher(store, name, compression).process(records)
+    again = await batcher(store, name, compression).process([*records, *numbers(20, 15)])
+    assert [(each.records, each.outcome) for each in again.objects] == [
+        (10, "already there"),
+        (8, "adopted"),
+        (10, "created"),
+        (10, "created"),
+    ]
+    assert again.stored == 38
+
+
+async def test_an_array_is_no_lines_though_the_keys_are_alike():
+    """A changed format stores again, under a longer key; it never takes one for the other."""
+    for metadata in (True, False):
+        store = ScriptedStore(metadata=metadata)
+        await batcher(store, "ndjson", None).process(numbers(10))
+        result = await batcher(store, "json", None).process(numbers(10))
+        assert [each.outcome for each in result.objects] == ["created"]
+        assert len(store.objects) == 2
+
+
+# --- Read by others -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["flat", "hive"])
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+async def test_duckdb_reads_every_format(name, compression, layout, tmp_path):
+    made = Batcher(tmp_path.as_uri(), format=name, compression=compression, layout=layout)
+    await made.process([*trucks(900), record(b"?", 900)])
+    reader = "read_parquet" if name == "parquet" else "read_json"
+    files = f"{tmp_path}/sensor_data/**/batch_*"
+    hive = ", hive_partitioning = true" if layout == "hive" else ""
+    query = f"SELECT count(*), count(DISTINCT truck_id), sum(speed) FROM {reader}('{files}'{hive})"
+    count, trucks_seen, speed = duckdb.sql(query).fetchall()[0]
+    assert (count, trucks_seen, round(speed, 1)) == (900, 900, round(900 * 65.4, 1))
+    if layout == "hive":
+        (partition,) = duckdb.sql(f"SELECT DISTINCT year, month, day, hour FROM {reader}('{files}'{hive})").fetchall()
+        assert [int(part) for part in partition] == [2025, 1, 15, 14]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Every(msgspec.Struct, rename="camel"):
+    whole_number: Annotated[int, msgspec.Meta(description="of 64 bits")]
+    ratio: float
+    flag: bool
+    text: str
+    choice: Literal["a", "b"]
+    colour: Colour
+    day: dt.date
+    nested: dict[str, int]
+    mixed: int | str
+    anything: Any = None
+    maybe: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    absent: str | msgspec.UnsetType = msgspec.UNSET
+
+
+EVERY = {
+    "wholeNumber": -(2**63),
+    "ratio": 1,
+    "flag": True,
+    "text": "käse",
+    "choice": "a",
+    "colour": "red",
+    "day": "2025-01-15",
+    "nested": {"a": 1},
+    "mixed": 7,
+}
+
+
+async def test_parquet_has_a_typed_column_for_each_field(tmp_path):
+    made = Batcher(tmp_path.as_uri(), format="parquet", schema=Every)
+    data = msgspec.json.encode(EVERY)
+    users = record(aggregate(data, msgspec.json.encode(EVERY | {"maybe": 2.5, "absent": "here", "anything": [1]})), 1)
+    await made.process([record(data, 0), users])
+    table = duckdb.sql(f"SELECT * FROM read_parquet('{tmp_path}/sensor_data/*.parquet')")
+    assert dict(zip(table.columns, map(str, table.types), strict=True)) == {
+        "wholeNumber": "BIGINT",
+        "ratio": "DOUBLE",
+        "flag": "BOOLEAN",
+        "text": "VARCHAR",
+        "choice": "VARCHAR",
+        "colour": "VARCHAR",
+        "day": "VARCHAR",
+        "nested": "VARCHAR",
+        "mixed": "VARCHAR",
+        "anything": "VARCHAR",
+        "maybe": "DOUBLE",
+        "absent": "VARCHAR",
+        "kinesis_sequence_number": "VARCHAR",
+        "kinesis_subsequence_number": "BIGINT",
+    }
+    first = (-(2**63), 1.0, True, "käse", "a", "red", "2025-01-15", '{"a":1}', "7")
+    assert table.fetchall() == [
+        (*first, None, None, None, number(0), None),
+        (*first, None, None, None, number(1), 0),
+        (*first, "[1]", 2.5, "here", number(1), 1),
+    ]
+
+
+async def test_an_integer_that_no_column_holds_is_refused():
+    store = ScriptedStore()
+    for value in (2**63, -(2**63) - 1, 10**30):
+        data = msgspec.json.encode(EVERY | {"wholeNumber": value}) if abs(value) < 2**64 else b""
+        data = data or msgspec.json.encode(EVERY).replace(b"-9223372036854775808", b"%d" % value)
+        result = await Batcher(store, format="parquet", schema=Every).process([record(data, abs(value) % 97)])
+        (refusal,) = result.refusals
+        assert (refusal.code, refusal.field) == ("out_of_range", "wholeNumber")
+
+
+async def test_in_an_array_a_foreign_record_must_be_json():
+    records = [record(data, n) for n, data in enumerate((b'{"a":\n1}', b"[1,", b"7", b'"\xff"', b"x" * 3, b""))]
+    for schema in (None, len):
+        store = ScriptedStore()
+        result = await batcher(store, "json", None, schema=schema).process(records)
+        assert (result.stored, result.rejected) == (2, 4)
+        assert {each.code for each in result.refusals} <= {"malformed_json", "schema"}
+        assert json.loads(store.objects[result.objects[0].key][0]) == [{"a": 1}, 7]
+
+
+# --- Refused ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "compression", "schema", "message"),
+    [
+        ("csv", None, TruckRecord, "format is 'csv'"),
+        ("ndjson", "lz4", TruckRecord, "compression is 'lz4'"),
+        ("parquet", "gzip", TruckRecord, "zstd"),
+        ("parquet", None, None, "columns from the fields"),
+        ("parquet", None, dict[str, int], "columns from the fields"),
+        ("parquet", None, msgspec.defstruct("Taken", [("kinesis_sequence_number", str)]), "the batcher's own"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(name, compression, schema, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        Batcher("memory:///", format=name, compression=compression, schema=schema)
+
+
+@pytest.mark.parametrize(("options", "extra"), [({"compression": "zstd"}, "zstd"), ({"format": "parquet"}, "parquet")])
+def test_a_package_that_is_missing_is_named(options, extra, monkeypatch):
+    for name in ("backports", "backports.zstd", "compression", "compression.zstd", "arro3", "arro3.io"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "truckstream.batcher.parquet", raising=False)
+    with pytest.raises(ConfigurationError, match=rf"truckstream\[{extra}\]"):
+        Batcher("memory:///", **options)
+
+
+def test_parquet_reads_nothing_of_anothers_file():
+    other = ParquetFormat(msgspec.defstruct("Other", [("a", int)]))
+    assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], ["7"])) == b"7\n"
+    assert ParquetFormat(Small).read_text(b"PAR1") is None

@@ -1,0 +1,191 @@
+"""Parquet objects: a typed column for each field of the schema, and two that say where a row came from.
+
+| the field's type | its column |
+|---|---|
+| str, a choice or an enumeration of strings | string |
+| int | int64 |
+| float | double |
+| bool | boolean |
+| any other | string: the value's text, or its JSON |
+
+A field that may be None, or UNSET, gives a column with nulls. `kinesis_sequence_number` and, null for a record that
+came alone, `kinesis_subsequence_number` follow the fields: a query finds duplicates and gaps with them, and the batcher
+reads from them what a stored object holds.
+
+Values are those that the schema's decoder gives, so that a row says what the check saw. A record that a column cannot
+hold, such as an integer of more than 64 bits, is refused like one that breaks a rule. arro3 writes the files: it loads
+in 4 ms and takes 33 MB.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import msgspec
+from msgspec import inspect
+
+from truckstream.errors import ConfigurationError, InvalidArgumentError, InvalidRecordError
+
+try:
+    from arro3 import core
+    from arro3.io import read_parquet, write_parquet
+except ImportError as _error:
+    raise ConfigurationError(
+        "format", "is 'parquet', and arro3 is missing", "Install truckstream[parquet]."
+    ) from _error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["ParquetFormat"]
+
+_SEQUENCE: Final = "kinesis_sequence_number"
+_SUBSEQUENCE: Final = "kinesis_subsequence_number"
+
+#: zstd's own default level.
+_COMPRESSION: Final = "zstd(3)"
+
+#: What a file begins and ends with.
+_MARK: Final = b"PAR1"
+
+_INT64: Final = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A field and its column."""
+
+    #: The attribute of the struct, and the name in JSON, which is the column's.
+    attribute: str
+    name: str
+    type: core.DataType
+    nullable: bool
+    #: Makes what the column takes of what the decoder gives; None where they are the same.
+    convert: Callable[[Any], Any] | None = None
+
+    def array(self, values: list[Any]) -> core.Array:
+        if self.nullable:
+            values = [None if value is msgspec.UNSET else value for value in values]
+        if self.convert is not None:
+            values = [None if value is None else self.convert(value) for value in values]
+        return core.Array(values, self.type)
+
+
+class ParquetFormat:
+    """One row a record."""
+
+    suffix = ".parquet"
+    layout = "-parquet"
+    slow = True
+
+    def __init__(self, schema: Any) -> None:
+        if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+            rule = "Parquet takes its columns from the fields of a msgspec.Struct"
+            raise InvalidArgumentError("schema", schema, rule)
+        try:
+            self._decode = msgspec.json.Decoder(schema).decode
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError("schema", schema, f"msgspec does not decode it ({error})") from error
+        self._columns = _columns(schema)
+        taken = {column.name for column in self._columns} & {_SEQUENCE, _SUBSEQUENCE}
+        if taken:
+            raise InvalidArgumentError("schema", schema, f"the column {min(taken)} is the batcher's own")
+        self._integers = [column for column in self._columns if column.type == core.DataType.int64()]
+        self._attributes = [column.attribute for column in self._columns]
+        self._schema = core.Schema(
+            [
+                *(core.Field(column.name, column.type, nullable=column.nullable) for column in self._columns),
+                core.Field(_SEQUENCE, core.DataType.string(), nullable=False),
+                core.Field(_SUBSEQUENCE, core.DataType.int64(), nullable=True),
+            ]
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/vnd.apache.parquet"}
+
+    def check(self, data: bytes) -> None:
+        """Hold a record to its schema and to its columns."""
+        record = self._decode(data)
+        for column in self._integers:
+            value = getattr(record, column.attribute)
+            if isinstance(value, int) and value not in _INT64:
+                raise InvalidRecordError("out_of_range", column.name, value, "Parquet's integers have 64 bits")
+
+    def encode(self, lines: Sequence[bytes], numbers: Sequence[str]) -> bytes:
+        records = [self._decode(line) for line in lines]
+        arrays = [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
+        places = [number.partition(":") for number in numbers]
+        arrays += [
+            core.Array([sequence for sequence, _, _ in places], core.DataType.string()),
+            core.Array([int(place) if place else None for _, _, place in places], core.DataType.int64()),
+        ]
+        file = io.BytesIO()
+        table = core.Table.from_arrays(arrays, schema=self._schema)
+        write_parquet(table, file, compression=_COMPRESSION)
+        return file.getvalue()
+
+    def text(self, _: Sequence[bytes], numbers: Sequence[str]) -> bytes:
+        return "".join(f"{number}\n" for number in numbers).encode()
+
+    def read_text(self, content: bytes) -> bytes | None:
+        if not (content.startswith(_MARK) and content.endswith(_MARK) and len(content) > 3 * len(_MARK)):
+            return None
+        try:
+            table = read_parquet(io.BytesIO(content)).read_all()
+            sequences, places = table.column(_SEQUENCE).to_pylist(), table.column(_SUBSEQUENCE).to_pylist()
+        except BaseException as error:
+            # Whatever its Rust reader finds, it is no object of ours. A panic of it is no Exception (arro3 0.9).
+            if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+                return None
+            raise
+        pairs = zip(sequences, places, strict=True)
+        return self.text((), [sequence if place is None else f"{sequence}:{place}" for sequence, place in pairs])
+
+
+# --- Fields to columns --------------------------------------------------------------------------
+
+
+def _columns(schema: type[msgspec.Struct]) -> list[_Column]:
+    # inspect leaves UnsetType out of a union.
+    unset = {each.name for each in msgspec.structs.fields(schema) if msgspec.UnsetType in get_args(each.type)}
+    fields = inspect.type_info(schema).fields  # type: ignore[attr-defined]
+    return [_column(field, may_be_unset=field.name in unset) for field in fields]
+
+
+def _column(field: inspect.Field, *, may_be_unset: bool) -> _Column:
+    kind = _bare(field.type)
+    options = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
+    values = [each for each in options if not isinstance(each, inspect.NoneType)]
+    column_type, convert = _column_of(values[0]) if len(values) == 1 else (core.DataType.string(), _say)
+    nullable = may_be_unset or len(values) < len(options) or isinstance(kind, inspect.AnyType)
+    return _Column(field.name, field.encode_name, column_type, nullable, convert)
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
+
+
+def _column_of(kind: inspect.Type) -> tuple[core.DataType, Callable[[Any], Any] | None]:
+    """The column's type, and what makes its values."""
+    simple = _SIMPLE.get(type(kind))
+    if simple is not None:
+        return simple(), None
+    if isinstance(kind, inspect.LiteralType) and all(isinstance(value, str) for value in kind.values):
+        return core.DataType.string(), None
+    return core.DataType.string(), _say
+
+
+_SIMPLE: Final[dict[type[inspect.Type], Callable[[], core.DataType]]] = {
+    inspect.StrType: core.DataType.string,
+    inspect.IntType: core.DataType.int64,
+    inspect.FloatType: core.DataType.float64,
+    inspect.BoolType: core.DataType.bool,
+}
+
+
+def _say(value: object) -> str:
+    plain = msgspec.to_builtins(value)
+    return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
