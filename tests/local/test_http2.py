@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
@@ -31,6 +32,10 @@ class Client:
         self._happened = asyncio.Condition()
         self.answers = {}
         self._flush()
+
+    @property
+    def protocol(self):
+        return self._writer.get_extra_info("ssl_object").selected_alpn_protocol()
 
     def _flush(self):
         self._writer.write(self._http2.data_to_send())
@@ -92,8 +97,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(kinesis):
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+async def connected(kinesis, context=None):
+    port = int(kinesis.endpoint_url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     client = Client(reader, writer)
     receiving = asyncio.create_task(client.receive())
     yield client
@@ -163,6 +169,15 @@ async def test_a_connection_is_told_by_its_first_bytes_however_they_come(kinesis
     first = await reader.readexactly(9)
     writer.close()
     assert first == b"HTTP/1.1 " if request_line.startswith(b"PUT") else first[3] == 4
+
+
+async def test_https_agrees_on_it_before_the_first_request():
+    async with LocalKinesis(stream="s", tls=True) as kinesis:
+        context = ssl.create_default_context(cafile=kinesis.ca_file)
+        context.set_alpn_protocols(["h2"])
+        async with connected(kinesis, context) as client:
+            assert client.protocol == "h2"
+            assert (await client("ListStreams"))["StreamNames"] == ["s"]
 
 
 async def test_it_closes_while_clients_are_connected():

@@ -1,7 +1,4 @@
-"""The AWS SDK for JavaScript v3. It speaks JSON, as each version since 3.0 of its Kinesis client does.
-
-Unless it is given another request handler, it speaks HTTP/2.
-"""
+"""The AWS SDK for JavaScript v3. It speaks JSON, over HTTP/2 unless it is given another request handler."""
 
 import pytest
 
