@@ -4,13 +4,14 @@ import cbor2
 import msgspec
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local.support import ARN, T0, Api
 from truckstream.local import eventstream
 from truckstream.local.protocol import respond
 
+QUICK = settings(max_examples=60, deadline=None)
 CBOR = "application/x-amz-cbor-1.1"
 JSON = "application/x-amz-json-1.1"
 SHARD = "shardId-000000000000"
@@ -116,6 +117,7 @@ def test_a_broken_constraint_has_the_same_words_in_both():
     assert loads(in_cbor.body)["message"].startswith("2 validation errors detected")
 
 
+@QUICK
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_stumble(body):
     for operation in ("PutRecords", "GetShardIterator", "CreateStream"):
@@ -161,6 +163,7 @@ def test_a_subscription_is_an_event_stream_in_the_requests_encoding(content_type
     assert answer.events.next_message(T0 + 2) == b""
 
 
+@QUICK
 @given(st.binary(max_size=5_000), st.text(min_size=1, max_size=60))
 def test_a_message_is_read_as_it_was_written(payload, kind):
     """Botocore checks the lengths and both checksums."""

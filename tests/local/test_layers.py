@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from botocore.session import get_session
 
+from truckstream.local.service.operations import OPERATIONS
 from truckstream.local.service.shapes import REQUESTS, Blob, Flag, Items, Moment, Pairs, Shape, Text, Whole
 
 LOCAL = Path(__file__).parents[2] / "truckstream" / "local"
@@ -43,7 +44,12 @@ def test_a_core_knows_no_world(path):
 
 MODEL = get_session().get_service_model("kinesis")
 
-#: What the model has and this service does not, with the reason.
+#: Operations that the model has and this service does not, with the reason.
+NO_OPERATION = dict.fromkeys(
+    ("CreateChannel", "DeleteChannel", "DescribeChannel", "ListChannels", "UpdateChannel"),
+    "a channel delivers a stream to S3 or Iceberg tables: another service's work, which nobody does here",
+)
+#: Members that the model has and this service does not, with the reason.
 LEFT_OUT = {
     "StreamId": "not implemented by the service either",
 }
@@ -101,6 +107,10 @@ def bounds(rule, shape, path):
     theirs = (shape.metadata.get("min") or None, shape.metadata.get("max"))
     if ours != theirs:
         yield f"{path}: {ours} for {theirs}"
+
+
+def test_every_operation_of_the_model_is_here():
+    assert set(MODEL.operation_names) - set(NO_OPERATION) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", sorted(REQUESTS))

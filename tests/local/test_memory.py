@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local.support import T0, Api
@@ -12,6 +12,7 @@ from truckstream.local import LocalKinesis
 from truckstream.local.service.memory import RECORD_OVERHEAD, Memory
 from truckstream.local.stats import read_stats
 
+QUICK = settings(max_examples=60, deadline=None)
 MIB = 2**20
 SHARD = "shardId-000000000000"
 
@@ -81,6 +82,7 @@ def test_what_retention_takes_weighs_nothing_and_is_not_counted():
     assert (stats.shards[SHARD].bytes_stored, stats.records_trimmed) == (0, 0)
 
 
+@QUICK
 @given(
     writes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(1, 5_000)), max_size=60),
     cap=st.integers(5_000, 60_000),

@@ -4,6 +4,8 @@ import math
 
 import pytest
 from botocore.session import get_session
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.local.support import ARN, T0, Api
 from truckstream.errors import InvalidArgumentError
@@ -11,6 +13,7 @@ from truckstream.local import LocalKinesis, RefusedError
 from truckstream.local.service.rates import RATES
 from truckstream.local.stats import read_stats
 
+QUICK = settings(max_examples=60, deadline=None)
 SHARD = "shardId-000000000000"
 
 
@@ -120,6 +123,20 @@ def test_reads_that_are_refused_are_counted():
     iterator = api.iterator(0)
     assert passed(api, 0, "GetRecords", 8, ShardIterator=iterator)[0] == 5
     assert read_stats(api.service, "s", T0, {}).shards[SHARD].reads_throttled == 3
+
+
+@QUICK
+@given(st.lists(st.floats(0, 0.5), max_size=80), st.sampled_from([0.5, 1.0, 3.0]))
+def test_no_window_has_more_than_its_rate_and_one_burst(pauses, scale):
+    api = Api(quota_scale=scale)
+    now, taken = 0.0, []
+    for pause in pauses:
+        now += pause
+        taken += [now] * passed(api, now, "DescribeStream", 1, StreamName="s")[0]
+    rate = 10 * scale
+    for index, start in enumerate(taken):
+        for count, end in enumerate(taken[index:], 1):
+            assert count <= rate * (1 + end - start) + 1e-6
 
 
 @pytest.mark.parametrize("quotas", [0, -1.0, math.inf, math.nan])

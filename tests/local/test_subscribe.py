@@ -1,10 +1,13 @@
 """SubscribeToShard without a loop. Times are seconds after the stream's start."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.local.support import ARN, T0, Api
 from truckstream.local import RefusedError
 
+QUICK = settings(max_examples=60, deadline=None)
 MIB = 2**20
 TRIM_HORIZON = {"Type": "TRIM_HORIZON"}
 
@@ -183,3 +186,34 @@ def test_a_subscription_is_refused_for_what_is_not_there_or_not_ready():
     assert code(30, StartingPosition={"Type": "AT_TIMESTAMP"}) == "InvalidArgumentException"
     assert code(40, StartingPosition={"Type": "LATEST", "SequenceNumber": "1"}) == "InvalidArgumentException"
     assert code(50, DryRun=True) == "DryRunOperationException"
+
+
+@QUICK
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 200), st.integers(0, 40), st.booleans()), max_size=40),
+    size=st.sampled_from([10, 200_000]),
+)
+def test_a_consumer_that_renews_is_pushed_each_record_once_and_in_order(steps, size):
+    """Whatever the pauses, the sizes and the moment of the split: five minutes end, the continuation goes on."""
+    api = Api(limited=False)
+    reader, now, put, pushed = Subscriber(api), 0.0, 0, []
+    position = {"Type": "TRIM_HORIZON"}
+    for pause, count, is_split in [*steps, (10, 0, True), *[(1, 0, False)] * 60]:
+        now += pause
+        (shard,) = [shard for shard in api.stream(now).shards.values() if not shard.parents]
+        for _ in range(count * shard.is_open):
+            data = b"%d" % put
+            api(now, "PutRecord", StreamName="s", Data=data.ljust(size), PartitionKey="k")
+            put += 1
+        if is_split and shard.is_open:
+            api(now, "SplitShard", StreamName="s", ShardToSplit=shard.shard_id, NewStartingHashKey=str(2**127))
+        event = reader.next(now)
+        if event is None and reader.subscription.is_over and position:
+            reader = Subscriber(api, now, **position)
+            event = reader.next(now)
+        if event is not None:
+            pushed += [int(record["Data"]) for record in event["Records"]]
+            number = event.get("ContinuationSequenceNumber")
+            position = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number} if number else {}
+    assert pushed == list(range(put))
+    assert position == {}, "the end of the shard was told"

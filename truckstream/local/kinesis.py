@@ -40,8 +40,9 @@ class LocalKinesis:
         async with LocalKinesis(shards=2) as kinesis:
             ...  # point any AWS client at kinesis.endpoint_url; any credentials do
 
-    It speaks the service's JSON protocol, so that clients create more streams in it as they do on AWS. Nothing is
-    kept when the context ends.
+    It speaks the service's protocols, JSON and CBOR, so that clients create more streams in it as they do on AWS. It
+    speaks HTTP/1.1 only: SDKs that subscribe to shards over HTTP/2 (Java, JavaScript) must be told to use 1.1, or poll.
+    Nothing is kept when the context ends.
 
     Args:
         stream: the stream's name.
@@ -240,13 +241,14 @@ class LocalKinesis:
     async def call(self, operation: str, **members: Any) -> dict[str, Any]:
         """Do one operation of the API: `await kinesis.call("SplitShard", StreamName=..., ...)`. No fault strikes it.
 
-        SubscribeToShard needs a client: its answer is a stream.
-
         Blobs go in as bytes. They come back as bytes from this process, and as base64 text from another one.
 
         Raises:
             RefusedError: the service's refusal, with its code and message.
+            UsageError: it is SubscribeToShard, whose answer only a client can follow.
         """
+        if operation == "SubscribeToShard":
+            raise UsageError("SubscribeToShard needs a client: its answer goes on for five minutes")
         if self._child is None:
             request = read_request(operation, members) if operation in REQUESTS else members
             return self.service.call(operation, request, self.now()) or {}

@@ -9,6 +9,7 @@ Each has its own 2 MiB a second, "unaffected by the total number of consumers th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service import limits, sequence
@@ -74,7 +75,7 @@ class Subscription:
         self._shard = shard
         self._place = place
         self._bytes = Bucket(limits.SHARD_READ_BYTES_PER_SECOND * account.quota_scale, now)
-        self._told_at = -limits.SUBSCRIPTION_SECONDS  # long ago: the first event comes at once
+        self._told_at = -math.inf  # the first event comes at once
 
     def next_event(self, now: float) -> dict[str, Any] | None:
         """The `SubscribeToShardEvent` to send now; None when there is nothing to tell yet, or ever (`is_over`).
@@ -86,6 +87,7 @@ class Subscription:
             self.is_over = True
             return None
         self._check(now)
+        self._stream.trim(now)
         shard = self._shard
         room = self._bytes.refill(now)
         records = shard.read(self._place, limits.GET_RECORDS, int(min(room, limits.PUSH_BYTES))) if room > 0 else []
