@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 from h2.config import H2Configuration
@@ -72,8 +72,7 @@ class _FirstBytes(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a server's connections are
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
         self._open_ones.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -120,8 +119,7 @@ class Http2Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say what this side allows."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a server's connections are
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
         self._open_ones.add(self)
         self._http2.initiate_connection()
         self._http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW})

@@ -40,8 +40,7 @@ class LocalKinesis:
         async with LocalKinesis(shards=2) as kinesis:
             ...  # point any AWS client at kinesis.endpoint_url; any credentials do
 
-    It speaks the service's protocols, JSON and CBOR, so that clients create more streams in it as they do on AWS. It
-    speaks HTTP/1.1 only: SDKs that subscribe to shards over HTTP/2 (Java, JavaScript) must be told to use 1.1, or poll.
+    It speaks the service's protocols, JSON and CBOR, so that clients create more streams in it as they do on AWS.
     Nothing is kept when the context ends.
 
     Args:
