@@ -2,7 +2,14 @@
 
 import pytest
 
-from truckstream.kinesis.answers import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
+from truckstream.kinesis.answers import (
+    RecordAnswer,
+    StreamSummary,
+    parse_error,
+    parse_put_records,
+    parse_shards,
+    parse_summary,
+)
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.shards import Shard
 
@@ -54,8 +61,10 @@ def test_a_page_of_shards():
 
 
 def test_a_summary_may_say_how_large_a_record_may_be():
-    assert parse_summary(b'{"StreamDescriptionSummary":{"MaxRecordSizeInKiB":2048}}') == 2 << 20
-    assert parse_summary(b'{"StreamDescriptionSummary":{"StreamName":"s"}}') == 1 << 20
+    assert parse_summary(b'{"StreamDescriptionSummary":{"MaxRecordSizeInKiB":2048}}').max_record_bytes == 2 << 20
+    assert parse_summary(b'{"StreamDescriptionSummary":{"StreamName":"s"}}') == StreamSummary()
+    on_demand = b'{"StreamDescriptionSummary":{"StreamModeDetails":{"StreamMode":"ON_DEMAND"}}}'
+    assert parse_summary(on_demand) == StreamSummary(on_demand=True)
 
 
 @pytest.mark.parametrize("parse", [parse_shards, parse_summary])

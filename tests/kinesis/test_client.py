@@ -37,7 +37,7 @@ async def test_records_are_put_and_their_places_told(stream):
     )  # moto has no shard for the last key
     assert [answer.error_code for answer in answers] == [None, None]
     assert answers[1].shard_id == shards[-1].shard_id
-    assert await client.max_record_bytes() == 1 << 20
+    assert (await client.summary()).max_record_bytes == 1 << 20
     await client.close()
     await client.close()
 

@@ -19,6 +19,7 @@ from truckstream.errors import (
     ServiceError,
     StreamNotFoundError,
 )
+from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer import Producer
 from truckstream.producer.entry import cost_of
@@ -56,10 +57,10 @@ class Client:
             raise self.listed
         return self.listed
 
-    async def max_record_bytes(self):
+    async def summary(self):
         if isinstance(self.limit, Exception):
             raise self.limit
-        return self.limit
+        return StreamSummary(max_record_bytes=self.limit)
 
     async def close(self):
         self.closed = True

@@ -17,7 +17,7 @@ from truckstream.kinesis.shards import Shard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RecordAnswer", "parse_error", "parse_put_records", "parse_shards", "parse_summary"]
+__all__ = ["RecordAnswer", "StreamSummary", "parse_error", "parse_put_records", "parse_shards", "parse_summary"]
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
@@ -27,6 +27,15 @@ class RecordAnswer(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     sequence_number: str | None = None
     error_code: str | None = None
     error_message: str | None = None
+
+
+class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a producer has to know of a stream."""
+
+    #: The largest record that it takes, data and partition key together.
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
+    #: Its capacity follows the load, so that no quota of a shard is known.
+    on_demand: bool = False
 
 
 class _PutRecordsAnswer(msgspec.Struct, gc=False, rename="pascal"):
@@ -53,8 +62,13 @@ class _ShardsAnswer(msgspec.Struct, rename="pascal"):
     next_token: str | None = None
 
 
+class _Mode(msgspec.Struct, rename="pascal"):
+    stream_mode: str = "PROVISIONED"
+
+
 class _Summary(msgspec.Struct):
     max_record_kib: int = msgspec.field(default=DEFAULT_MAX_RECORD_BYTES // KIB, name="MaxRecordSizeInKiB")
+    stream_mode_details: _Mode = msgspec.field(default_factory=_Mode, name="StreamModeDetails")
 
 
 class _SummaryAnswer(msgspec.Struct, rename="pascal"):
@@ -107,16 +121,18 @@ def parse_shards(body: bytes) -> tuple[list[Shard], str | None]:
         _malformed(f"{error}, in {_excerpt(body)}", error)
 
 
-def parse_summary(body: bytes) -> int:
-    """The stream's largest record in bytes, from DescribeStreamSummary.
+def parse_summary(body: bytes) -> StreamSummary:
+    """What DescribeStreamSummary says.
 
     Raises:
         RequestFailedError: ambiguous, because this is no such answer.
     """
     try:
-        return _decode_summary(body).stream_description_summary.max_record_kib * KIB
+        summary = _decode_summary(body).stream_description_summary
     except msgspec.MsgspecError as error:
         _malformed(f"{error}, in {_excerpt(body)}", error)
+    on_demand = summary.stream_mode_details.stream_mode == "ON_DEMAND"
+    return StreamSummary(max_record_bytes=summary.max_record_kib * KIB, on_demand=on_demand)
 
 
 def parse_error(status: int, error_type: str | None, body: bytes) -> RequestFailedError:

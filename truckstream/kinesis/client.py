@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
+    from truckstream.kinesis.answers import StreamSummary
     from truckstream.kinesis.failures import RequestFailedError
     from truckstream.kinesis.shards import Shard
     from truckstream.kinesis.signing import Keys
@@ -53,8 +54,8 @@ class StreamClient(Protocol):
     async def list_shards(self) -> list[Shard]:
         """All shards of the stream that still hold records, closed ones included."""
 
-    async def max_record_bytes(self) -> int:
-        """The largest record that this stream takes, data and partition key together."""
+    async def summary(self) -> StreamSummary:
+        """The stream's largest record, and whether its shards have a known quota."""
 
     async def close(self) -> None:
         """Give back sockets and credentials; may be called twice."""
@@ -122,7 +123,7 @@ class KinesisClient:
                 return shards
             asked = {"NextToken": token}
 
-    async def max_record_bytes(self) -> int:
+    async def summary(self) -> StreamSummary:
         return parse_summary(await self._call("DescribeStreamSummary", msgspec.json.encode(self._stream)))
 
     async def close(self) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from truckstream.errors import TruckstreamError
-    from truckstream.kinesis.client import RecordAnswer
+    from truckstream.kinesis.answers import RecordAnswer, StreamSummary
     from truckstream.kinesis.shards import Shard
     from truckstream.producer.entry import Entry
     from truckstream.producer.options import ProducerOptions
@@ -386,6 +386,11 @@ class ProducerCore:
     def shards_wanted(self, now: float) -> bool:
         """Whether the stream's shards are to be listed now. Answer with `on_shards` or `on_shards_failure`."""
         return self._refresh.start(now)
+
+    def on_summary(self, summary: StreamSummary) -> None:
+        """What the service says of the stream as a whole; before its shards are told."""
+        self.max_record_bytes = summary.max_record_bytes
+        self._router.on_demand = summary.on_demand
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """The stream's shards: new ones get an outbox, and what waits for those that are gone is routed again."""

@@ -72,16 +72,35 @@ class TokenBucket:
 
 
 class ShardPace:
-    """The pace of one shard."""
+    """The pace of one shard.
 
-    __slots__ = ("_bytes", "_cut_at", "_records", "_share", "_share_at", "last_allowed")
+    Args:
+        now: the time.
+        learns: the shard's quota is not known (the stream is on demand): the documented one is where the rate begins,
+            and it grows beyond that while it holds records back and nothing is refused.
+    """
 
-    def __init__(self, now: float) -> None:
+    __slots__ = (
+        "_bytes",
+        "_cut_at",
+        "_learns",
+        "_pressed_at",
+        "_records",
+        "_share",
+        "_share_at",
+        "last_allowed",
+    )
+
+    def __init__(self, now: float, *, learns: bool = False) -> None:
         self._records = TokenBucket(SHARD_RECORDS_PER_SECOND, SHARD_RECORDS_PER_SECOND * BURST_SECONDS, now)
         self._bytes = TokenBucket(SHARD_BYTES_PER_SECOND, SHARD_BYTES_PER_SECOND * BURST_SECONDS, now)
+        self._learns = learns
+        #: The rate as a part of the documented quota.
         self._share = 1.0
         self._share_at = now
         self._cut_at = -math.inf
+        #: When records were last held back by the rate.
+        self._pressed_at = -math.inf
         #: What `records_allowed` last said.
         self.last_allowed = self.records_allowed(now)
 
@@ -106,6 +125,8 @@ class ShardPace:
     def take(self, records: int, size: int, now: float) -> None:
         self._records.take(records, now)
         self._bytes.take(size, now)
+        if self._learns and any(box.level(now) < box.rate * STEP_SECONDS for box in (self._records, self._bytes)):
+            self._pressed_at = now
 
     def when(self, records: int, size: int, first: int, now: float) -> float:
         """When a worthwhile step of a backlog may go: `records` and `size` bytes, its first record of `first` bytes."""
@@ -123,10 +144,21 @@ class ShardPace:
         self._set_share(max(LOWEST_SHARE, self._share * (1 - min(MOST_CUT, max(LEAST_CUT, refused)))), now)
 
     def _recover(self, now: float) -> None:
-        if self._share < 1.0 and now > self._share_at:
-            self._set_share(min(1.0, self._share + (now - self._share_at) * RECOVERY_SHARE_PER_SECOND), now)
+        seconds = now - self._share_at
+        if seconds <= 0 or (self._share >= 1.0 and not self._learns):
+            return
+        if self._share < 1.0:
+            self._set_share(min(1.0, self._share + seconds * RECOVERY_SHARE_PER_SECOND), now)
+        elif now - self._pressed_at > BURST_SECONDS:
+            self._share_at = now  # the rate is not what holds records back: nothing is learnt of a higher one
+        elif self._cut_at == -math.inf:
+            self._set_share(self._share * 2.0 ** min(1.0, seconds), now)
+        else:
+            self._set_share(self._share + seconds * RECOVERY_SHARE_PER_SECOND, now)
 
     def _set_share(self, share: float, now: float) -> None:
         self._share, self._share_at = share, now
         self._records.set_rate(SHARD_RECORDS_PER_SECOND * share, now)
         self._bytes.set_rate(SHARD_BYTES_PER_SECOND * share, now)
+        for bucket in (self._records, self._bytes):
+            bucket.capacity = max(bucket.capacity, bucket.rate * BURST_SECONDS)

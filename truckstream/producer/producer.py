@@ -22,6 +22,7 @@ from truckstream.errors import (
     InvalidArgumentError,
     ProducerClosedError,
 )
+from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
@@ -225,9 +226,13 @@ class Producer:
         return self.stats
 
     async def _learn_the_stream(self) -> None:
-        shards, limit = await asyncio.gather(
-            self._client.list_shards(), self._client.max_record_bytes(), return_exceptions=True
+        shards, summary = await asyncio.gather(
+            self._client.list_shards(), self._client.summary(), return_exceptions=True
         )
+        if isinstance(summary, StreamSummary):
+            self._core.on_summary(summary)
+        elif not isinstance(summary, RequestFailedError):  # what it tells may be left out
+            raise summary
         if isinstance(shards, RequestFailedError):
             if shards.kind is FailureKind.PERMANENT and "AccessDenied" in shards.code:
                 # Least privilege may leave the listing out. Everything but pacing works without it.
@@ -238,10 +243,6 @@ class Producer:
             raise shards
         else:
             self._core.on_shards(shards, self._loop.time())
-        if isinstance(limit, int):
-            self._core.max_record_bytes = limit
-        elif not isinstance(limit, RequestFailedError):
-            raise limit
 
     async def _disconnect(self) -> None:
         """Resolve what is left and give everything back."""

@@ -39,6 +39,8 @@ class Router:
 
     def __init__(self, options: ProducerOptions) -> None:
         self._options = options
+        #: Whether the capacity of new shards is to be learnt.
+        self.on_demand = False
         self._lanes: Lanes = {}
         self._map = ShardMap(())
         self._routes: dict[str, Route] = {}
@@ -85,7 +87,9 @@ class Router:
         self.by_shard = {
             shard.shard_id: old[shard.shard_id]
             if shard.shard_id in same
-            else self._make_outbox(shard.shard_id, ShardPace(now) if self._options.pacing else None)
+            else self._make_outbox(
+                shard.shard_id, ShardPace(now, learns=self.on_demand) if self._options.pacing else None
+            )
             for shard in new.shards
         }
         self.outboxes = [*self.by_shard.values(), self.unrouted]

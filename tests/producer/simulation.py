@@ -1,0 +1,106 @@
+"""Producers' cores against shards with the service's quotas, on simulated time: a minute passes in a second.
+
+The quotas are those of the local Kinesis, which shares no code with the producer.
+"""
+
+import heapq
+import itertools
+from random import Random
+
+from tests.producer.support import put
+from truckstream.kinesis.answers import RecordAnswer, StreamSummary
+from truckstream.kinesis.shards import ShardMap
+from truckstream.local.service.quota import WriteQuota
+from truckstream.producer.core import ProducerCore
+from truckstream.producer.options import ProducerOptions
+
+RECORD = bytes(498)
+REFUSED = RecordAnswer(error_code="ProvisionedThroughputExceededException", error_message="Rate exceeded for shard …")
+
+
+class QuotaService:
+    """Shards that refuse what exceeds their quotas; `scale` multiplies those."""
+
+    def __init__(self, shards, *, scale=1.0):
+        self.shards = ShardMap(shards)
+        self.quotas = {shard.shard_id: WriteQuota(0.0) for shard in shards}
+        self.scale = scale
+        self._numbers = itertools.count(1)
+
+    def answer(self, request, now):
+        for quota in self.quotas.values():
+            quota.refill(now * self.scale)
+        return [self._answer(parcel) for parcel in request.entries]
+
+    def _answer(self, parcel):
+        shard_id = parcel.outbox.shard_id
+        if not self.quotas[shard_id].take(parcel.size):
+            return REFUSED
+        return RecordAnswer(shard_id=shard_id, sequence_number=str(next(self._numbers)))
+
+
+class Feeder:
+    """One producer that always has a backlog for every shard."""
+
+    def __init__(self, number, shards, *, starts=0.0, backlog=1_500, on_demand=False, trucks=1, **options):
+        defaults = {"buffer_bytes": 64 << 20, "linger": 0.1, "delivery_timeout": 120.0, "max_in_flight": 10}
+        self.core = ProducerCore(ProducerOptions(**defaults | options), Random(number))
+        self.core.on_summary(StreamSummary(on_demand=on_demand))
+        self.core.on_shards(shards, starts)
+        self.starts = starts
+        self.keys = [str(shard.starting_hash_key) for shard in shards]
+        self.backlog = backlog
+        self._trucks = itertools.cycle([f"TRUCK_{number:03}" for number in range(trucks)])
+
+    def feed(self, now):
+        for shard, key in zip(self.core.stats(now).shards.values(), self.keys, strict=False):
+            for _ in range(self.backlog - shard.buffered - shard.in_flight):
+                put(self.core, RECORD, now, next(self._trucks), key)
+
+
+class Sample:
+    """What the producers did between two times."""
+
+    def __init__(self, feeders, now):
+        stats = [feeder.core.stats(now) for feeder in feeders]
+        self.acked = [each.acked for each in stats]
+        self.sent = sum(each.sent for each in stats)
+        self.throttled = sum(each.throttled for each in stats)
+        self.now = now
+
+    def since(self, before):
+        seconds = self.now - before.now
+        rates = [(now - then) / seconds for now, then in zip(self.acked, before.acked, strict=True)]
+        return rates, (self.throttled - before.throttled) / (self.sent - before.sent)
+
+
+def simulate(service, feeders, *, until, sample_at, seed=1, delay=0.02):
+    """Run `feeders` against `service`; a `Sample` at each of `sample_at` and at the end."""
+    dice, ties, samples = Random(seed), itertools.count(), []
+    events = [(feeder.starts, next(ties), "feed", feeder, None) for feeder in feeders]
+    events += [(at, next(ties), "sample", None, None) for at in (*sample_at, until)]
+    heapq.heapify(events)
+
+    def push(at, what, feeder=None, request=None):
+        heapq.heappush(events, (at, next(ties), what, feeder, request))
+
+    while len(samples) <= len(sample_at):
+        now, _, what, feeder, request = heapq.heappop(events)
+        if what == "sample":
+            samples.append(Sample(feeders, now))
+            continue
+        if what == "arrive":
+            request = (request, service.answer(request, now))
+            push(now + delay / 2 * dice.uniform(0.5, 2), "answer", feeder, request)
+            continue
+        if what == "feed":
+            feeder.feed(now)
+            push(now + 0.05, "feed", feeder)
+        if what == "answer":
+            feeder.core.on_answers(*request, now)
+            feeder.core.take_settled()
+        for due in feeder.core.requests_due(now):
+            push(now + delay / 2 * dice.uniform(0.5, 2), "arrive", feeder, due)
+        if what != "feed" and (wakeup := feeder.core.next_wakeup(now)) is not None:
+            push(max(wakeup, now + 1e-6), "wake", feeder)
+    return samples

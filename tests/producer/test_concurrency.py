@@ -1,0 +1,167 @@
+"""How many requests may be under way."""
+
+import functools
+import math
+from random import Random
+
+import pytest
+
+from tests.producer.support import Service, even_shards, put
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.producer.concurrency import Concurrency
+from truckstream.producer.retry import Backoff
+
+
+class NoJitter:
+    def uniform(self, _low, high):
+        return high
+
+
+@pytest.fixture
+def concurrency():
+    return Concurrency(100, Backoff(NoJitter()))
+
+
+def answers(concurrency, count, *, now=0.0, seconds=0.02, was_last=True):
+    for _ in range(count):
+        concurrency.on_answer(now - seconds, now, was_last=was_last)
+
+
+def test_it_grows_by_one_an_answer_until_the_first_trouble(concurrency):
+    assert concurrency.limit == 10
+    answers(concurrency, 30)
+    assert concurrency.limit == 40
+
+
+def test_it_does_not_grow_while_requests_are_not_what_holds_back(concurrency):
+    answers(concurrency, 30, was_last=False)
+    assert concurrency.limit == 10
+
+
+def test_it_never_passes_its_cap(concurrency):
+    answers(concurrency, 1_000)
+    assert concurrency.limit == 100
+
+
+def test_a_failure_halves_it_once_for_all_that_were_under_way(concurrency):
+    for sent_at in (0.0, 0.5, 0.9):
+        concurrency.on_failure(sent_at, 1.0)
+    assert concurrency.limit == 5
+    concurrency.on_failure(1.1, 1.2)
+    assert concurrency.limit == 2
+
+
+def test_after_trouble_it_grows_by_one_a_round(concurrency):
+    concurrency.on_failure(0.0, 0.1)
+    answers(concurrency, 5, now=0.2)
+    assert concurrency.limit == 5
+    answers(concurrency, 1, now=0.2)
+    assert concurrency.limit == 6
+
+
+def test_an_answer_that_takes_much_longer_than_usual_lowers_it(concurrency):
+    answers(concurrency, 20, was_last=False)
+    answers(concurrency, 1, now=1.0, seconds=0.5)
+    assert concurrency.limit == 8
+
+
+def test_a_little_slower_is_not_slow(concurrency):
+    answers(concurrency, 20, was_last=False)
+    answers(concurrency, 1, now=1.0, seconds=0.1)
+    assert concurrency.limit == 11
+
+
+def test_a_service_that_stays_slow_becomes_usual(concurrency):
+    answers(concurrency, 20)
+    now, limits = 10.0, []
+    for _ in range(200):
+        now += 0.5
+        answers(concurrency, 1, now=now, seconds=0.5)
+        limits.append(concurrency.limit)
+    assert min(limits) == 2
+    assert limits[-1] > 5
+
+
+def test_one_stalled_request_leaves_room_for_another(concurrency):
+    for second in range(20):
+        concurrency.on_failure(second, second + 0.5)
+        answers(concurrency, 1, now=second + 0.9, was_last=False)
+    assert concurrency.limit == 2
+    assert concurrency.opens_at(1, 30.0) == 30.0
+    assert concurrency.opens_at(2, 30.0) == math.inf
+
+
+def test_nothing_but_failures_pauses_requests_and_an_answer_ends_the_pause(concurrency):
+    pauses, now = [], 0.0
+    for _ in range(12):
+        concurrency.on_failure(now, now)
+        pauses.append(concurrency.opens_at(0, now) - now)
+        now = concurrency.opens_at(0, now) + 0.001
+    assert pauses[:5] == pytest.approx([0.0, 0.0, 0.1, 0.2, 0.4])
+    assert max(pauses) == pytest.approx(5.0)
+    assert concurrency.opens_at(1, now) == math.inf
+    answers(concurrency, 1, now=now)
+    assert concurrency.opens_at(1, now) == now
+    assert repr(concurrency) == "<Concurrency 2 of 100>"
+
+
+# --- In the core ----------------------------------------------------------------------------------
+
+
+def run(core, *, seconds, delay, timeout, feed):
+    """Answer each request after `delay(number)` seconds, or time it out; what was under way at a time at most."""
+    service, under_way, now, most, sent = Service(even_shards(1)), [], 0.0, 0, 0
+    while now < seconds or core.used_bytes:
+        if now < seconds:
+            feed(now)
+        for request in core.requests_due(now):
+            takes = delay(sent)
+            sent += 1
+            action = functools.partial(core.on_answers, request, service.answer(request))
+            if takes > timeout:
+                failure = RequestFailedError(FailureKind.AMBIGUOUS, "ReadTimeout", "")
+                action = functools.partial(core.on_failure, request, failure)
+            under_way.append((now + min(takes, timeout), action))
+        most = max(most, len(under_way))
+        now += 0.05
+        for at, action in [item for item in under_way if item[0] <= now]:
+            action(at)
+        under_way = [item for item in under_way if item[0] > now]
+    return most, sent, service
+
+
+def test_timeouts_of_a_slow_server_do_not_become_a_storm_of_retries(make_core):
+    """It answers after 12 s for a minute, and requests time out after 10; the rate is 1,000 records a second."""
+    core = make_core(max_in_flight=50, delivery_timeout=300.0)
+    clock = [0.0]
+
+    def feed(now):
+        clock[0] = now
+        for _ in range(50):
+            put(core, b"x", now)
+
+    _, sent, service = run(core, seconds=90.0, delay=lambda _: 12.0 if clock[0] < 60 else 0.02, timeout=10.0, feed=feed)
+    assert core.stats(0.0).failed == 0
+    copies = len(service.stored) / core.stats(0.0).acked
+    assert copies < 1.2, "each timeout was stored and sent again"
+    assert sent < 1_000
+
+
+def test_a_stalled_connection_does_not_stall_the_others(make_core):
+    """One request of the first ten never gets an answer."""
+    core, feeding = make_core(), Random(1)
+
+    def feed(now):
+        for _ in range(45):
+            put(core, b"x", now, key=f"TRUCK_{feeding.randrange(100):03}")
+
+    late = []
+    requests_due = core.requests_due
+
+    def watch(now):
+        late.append(core.stats(now).buffered)
+        return requests_due(now)
+
+    core.requests_due = watch
+    run(core, seconds=9.0, delay=lambda number: 100.0 if number == 5 else 0.02, timeout=10.0, feed=feed)
+    assert max(late) < 300, "records waited although nine of ten connections were free"

@@ -1,0 +1,88 @@
+"""How full producers keep a shard between them, and how much of what they send is refused: on simulated time."""
+
+import pytest
+
+from tests.producer.simulation import Feeder, QuotaService, simulate
+from tests.producer.support import even_shards
+
+
+def share(feeders, *, shards=1, scale=1.0, warm_up=3.0, seconds=30.0, seed=1):
+    """Records a second of each producer after the warm-up, and the part of all sends that was refused."""
+    service = QuotaService(even_shards(shards), scale=scale)
+    samples = simulate(service, feeders, until=warm_up + seconds, sample_at=[warm_up], seed=seed)
+    return samples[1].since(samples[0])
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_one_producer_fills_its_shards_and_nothing_is_refused(shards):
+    [rate], wasted = share([Feeder(1, even_shards(shards))], shards=shards)
+    assert rate >= 999 * shards
+    assert wasted == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("later", [0.0, 5.03])
+def test_two_producers_share_a_shard_fairly_and_fill_it(seed, later):
+    feeders = [Feeder(seed, even_shards(1)), Feeder(seed + 100, even_shards(1), starts=later)]
+    rates, wasted = share(feeders, warm_up=later + 3.0, seed=seed)
+    assert sum(rates) >= 970
+    assert all(0.4 <= rate / sum(rates) <= 0.6 for rate in rates)
+    assert wasted < 0.02
+
+
+def test_four_producers_share_a_shard():
+    rates, wasted = share([Feeder(number, even_shards(1)) for number in range(4)])
+    assert sum(rates) >= 970
+    assert all(150 <= rate <= 350 for rate in rates)
+    assert wasted < 0.05
+
+
+def test_the_last_producer_gets_the_whole_shard_again():
+    """One of two stops; the other is at the full rate half a minute later."""
+    stops = Feeder(1, even_shards(1))
+    stays = Feeder(2, even_shards(1))
+    feed = stops.feed
+    stops.feed = lambda now: feed(now) if now < 10.0 else None
+    samples = simulate(QuotaService(even_shards(1)), [stops, stays], until=60.0, sample_at=[40.0])
+    rates, wasted = samples[1].since(samples[0])
+    assert rates[1] >= 999
+    assert wasted == 0
+
+
+def test_a_shard_that_takes_less_than_documented_is_found_out():
+    """Another producer that cannot be seen takes half of it."""
+    [rate], wasted = share([Feeder(1, even_shards(1))], scale=0.5)
+    assert rate >= 490
+    assert wasted < 0.02
+
+
+def test_an_on_demand_shard_that_takes_three_times_the_documented_quota_is_found_out():
+    [rate], wasted = share([Feeder(1, even_shards(1), on_demand=True, backlog=5_000)], scale=3.0, warm_up=10.0)
+    assert rate >= 2_700
+    assert wasted < 0.02
+
+
+def test_an_on_demand_producer_below_the_quota_does_not_raise_its_rate():
+    feeder = Feeder(1, even_shards(1), on_demand=True, backlog=20)
+    share([feeder], scale=3.0)
+    assert feeder.core.stats(33.0).shards["shardId-000000000000"].records_per_second == pytest.approx(1_000)
+
+
+def test_aggregates_are_paced_by_their_own_number_and_bytes():
+    """A shard of 1 MiB/s takes more than 1,000 user records a second, and none of them is refused."""
+    [rate], wasted = share([Feeder(1, even_shards(1), aggregate=True, backlog=5_000)], seconds=10.0)
+    assert 1_950 <= rate <= 1 << 20
+    assert wasted == 0
+
+
+def test_in_order_a_shard_is_full_with_a_hundred_keys():
+    [rate], wasted = share([Feeder(1, even_shards(1), ordered=True, trucks=100)], seconds=10.0)
+    assert rate >= 999
+    assert wasted == 0
+
+
+def test_in_order_and_aggregated_a_shard_is_full_with_a_single_key():
+    feeder = Feeder(1, even_shards(1), ordered=True, aggregate=True, backlog=5_000)
+    [rate], wasted = share([feeder], seconds=10.0)
+    assert rate >= 1_950
+    assert wasted == 0
