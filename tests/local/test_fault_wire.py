@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import pytest
 
-from truckstream.local import Fault, FaultPlan, LocalKinesis, RefusedError
+from truckstream.local import Fault, FaultPlan, LocalKinesis, RefusedError, VirtualClock
 from truckstream.local.faults import KINDS
 
 BODY = b'{"StreamName":"s","Records":[{"Data":"aGVsbG8=","PartitionKey":"a"},{"Data":"aGVsbG8=","PartitionKey":"b"}]}'
@@ -247,3 +247,45 @@ async def test_what_is_stored_is_read_without_a_quota_and_in_order(own_process):
         assert sum(shard.records_out for shard in (await kinesis.stats()).shards.values()) == 0
         with pytest.raises(RefusedError, match="Stream x under account"):
             _ = [record async for record in kinesis.stored("x")]
+
+
+@pytest.mark.parametrize("kind", ["error-before", "error-after", "access-denied", "reset-answer"])
+async def test_latency_delays_whatever_the_answer_is(kind):
+    async with LocalKinesis("s", faults=FaultPlan(Fault(kind), Fault("latency", seconds=10.0))) as kinesis:
+        assert await ask(kinesis) == "timeout"
+
+
+async def test_a_stream_that_is_gone_has_no_shards_in_the_stats():
+    async with LocalKinesis("s", faults=FaultPlan(Fault("delete"))) as kinesis:
+        assert (await ask(kinesis))[1]["__type"] == "ResourceNotFoundException"
+        stats = await kinesis.stats()
+        assert (stats.shards, stats.faults) == ({}, {"delete": 1})
+
+
+async def test_events_wait_until_the_stream_is_ready_and_name_their_shards():
+    """A split waits while the stream is UPDATING after another, and only shard 1 and its half are neighbours left."""
+    clock = VirtualClock()
+    faults = [
+        Fault("split", shards=("shardId-000000000001",)),
+        Fault("split", shards=("shardId-000000000000",), after=1.0),
+        Fault("merge", shards=("shardId-000000000002", "shardId-000000000003"), after=2.0),
+    ]
+    async with LocalKinesis("s", 2, faults=FaultPlan(*faults), transition_seconds=10.0, clock=clock) as kinesis:
+        counts = []
+        for _ in range(4):
+            await ask(kinesis)
+            counts.append((await shard_count(kinesis), sum((await kinesis.stats()).faults.values())))
+            clock.advance(5.0)
+        assert counts == [(3, 1), (3, 1), (4, 2), (4, 2)]
+        await ask(kinesis)
+        assert await shard_count(kinesis) == 3
+        assert (await kinesis.stats()).faults == {"split": 2, "merge": 1}
+
+
+async def test_a_question_that_cannot_be_understood_is_refused():
+    async with (
+        LocalKinesis("s") as kinesis,
+        aiohttp.ClientSession() as session,
+        session.get(f"{kinesis.endpoint_url}/_truckstream/stored", params={"place": "x"}) as answer,
+    ):
+        assert answer.status == 400

@@ -160,6 +160,13 @@ async def test_a_process_of_its_own_serves_the_same():
     assert process.returncode == 0
 
 
+async def test_before_it_is_open_it_says_so():
+    kinesis = LocalKinesis()
+    for asked in (kinesis.stats(), kinesis.clear_faults(), kinesis.call("ListStreams")):
+        with pytest.raises(UsageError, match="not open"):
+            await asked
+
+
 async def test_a_taken_port_is_said():
     async with LocalKinesis() as first:
         port = int(first.endpoint_url.rpartition(":")[2])

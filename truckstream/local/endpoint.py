@@ -3,7 +3,7 @@
 It is aiohttp's low-level server: one handler, no routes and no middleware, because the service has one address. A
 request of 500 records is answered without a pause, so that requests are never interleaved and need no lock.
 
-Paths under `/_truckstream/` are the test's, not the client's: no fault strikes them (see `_CONTROLS`).
+Paths under `/_truckstream/` are the test's, not the client's: see `control`.
 """
 
 from __future__ import annotations
@@ -12,22 +12,19 @@ import asyncio
 import time
 import uuid
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 from aiohttp import web
 
-from truckstream.errors import InvalidArgumentError, TruckstreamError
+from truckstream.errors import TruckstreamError
+from truckstream.local.control import Control
 from truckstream.local.faults import wire
-from truckstream.local.faults.effects import happen, record_striker, refusal_of
-from truckstream.local.faults.fault import Fault
+from truckstream.local.faults.effects import answer_instead, error_of, happen, record_striker
 from truckstream.local.http2 import AnyHttp
-from truckstream.local.protocol import CONTENT_TYPE, HttpAnswer, operation_of, refuse, respond, stream_name_of
+from truckstream.local.protocol import HttpAnswer, operation_of, refuse, respond, stream_name_of
 from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.signature import SignedRequest, check_age
-from truckstream.local.stats import read_stats
-from truckstream.local.stored import read_stored
 
 if TYPE_CHECKING:
     import ssl
@@ -42,17 +39,12 @@ if TYPE_CHECKING:
     from truckstream.local.service import Service
     from truckstream.local.signature import SignatureCheck
 
-__all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Endpoint", "EndpointError"]
+__all__ = ["Endpoint", "EndpointError"]
 
 #: 10 MiB of records are 14 MB of base64, and 500 records with keys of 256 characters some more.
 _MAX_BODY: Final = 16 * 1024 * 1024
 #: Larger than most requests, so that a body of 350 kB comes in a few pieces.
 _READ_BUFFER: Final = 512 * 1024
-
-CALL_PATH: Final = "/_truckstream/call"
-FAULTS_PATH: Final = "/_truckstream/faults"
-STATS_PATH: Final = "/_truckstream/stats"
-STORED_PATH: Final = "/_truckstream/stored"
 
 
 class EndpointError(TruckstreamError):
@@ -92,6 +84,7 @@ class Endpoint:
         self._host = host
         self._port = port
         self._signatures = signatures
+        self._control = Control(service, injector, stream_name, clock)
         self._tls = tls
         server = AnyHttp(
             self._handle,
@@ -125,8 +118,8 @@ class Endpoint:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path in _CONTROLS:
-            return await _control(self, request)
+        if self._control.owns(request.path):
+            return await self._control.answer(request)
         if request.method != "POST" or request.path != "/":
             return _answer(HttpAnswer(404, b'{"__type":"UnknownOperationException"}'))
         operation = operation_of(request.headers.get("X-Amz-Target", ""))
@@ -142,11 +135,7 @@ class Endpoint:
         if body is None:
             return wire.reset(request)
         self._let_happen(strike)
-        answer = self._refusal(request, operation, strike, body)
-        if answer is None:
-            if strike.kind == "error-before":
-                return _error(strike, request.content_type)
-            answer = self._respond(request, body)
+        answer = self._refusal(request, operation, strike, body) or self._respond(request, body)
         return await _send(request, answer, strike, self._clock)
 
     def _let_happen(self, strike: Strike) -> None:
@@ -163,11 +152,10 @@ class Endpoint:
                 check_age(request.headers.get("X-Amz-Date", ""), time.time() + strike.skew)
         except RefusedError as refusal:
             return refuse(refusal, request.content_type)
-        if not strike.kind:
+        if strike.ending is None:
             return None
         name = stream_name_of(body, request.content_type)
-        refused = refusal_of(strike.kind, operation, self._service.account, name)
-        return None if refused is None else refuse(refused, request.content_type)
+        return answer_instead(strike.ending, operation, self._service.account, name, request.content_type)
 
     def _respond(self, request: web.BaseRequest, body: bytes) -> HttpAnswer:
         account, now = self._service.account, self._clock()
@@ -183,53 +171,6 @@ class Endpoint:
             )
         finally:
             account.strike = None
-
-    # --- What a test asks ------------------------------------------------------------------------
-
-    async def _control_call(self, request: web.BaseRequest) -> web.Response:
-        """An operation without its faults."""
-        target = f"Kinesis_20131202.{request.query.get('operation', '')}"
-        body = await request.read()
-        return _answer(respond(self._service, target=target, content_type=CONTENT_TYPE, body=body, now=self._clock()))
-
-    async def _control_faults(self, request: web.BaseRequest) -> web.Response:
-        if request.method == "POST":
-            document = msgspec.json.decode(await request.read())
-            faults = [Fault.read(one) for one in (document if isinstance(document, list) else [document])]
-            for fault in faults:
-                self._injector.inject(fault, self._clock())
-        elif request.method == "DELETE":
-            self._injector.clear()
-        report = {"seed": self._injector.seed, "faults": self._injector.report(), "hits": self._injector.hits()}
-        return _json(200, report)
-
-    async def _control_stats(self, request: web.BaseRequest) -> web.Response:
-        name = request.query.get("stream", self._stream_name)
-        return _json(200, read_stats(self._service, name, self._clock(), self._injector.hits()))
-
-    async def _control_stored(self, request: web.BaseRequest) -> web.Response:
-        """A page of what is stored, as MessagePack, which carries bytes."""
-        query = request.query
-        name, shard_id = query.get("stream", self._stream_name), query.get("shard", "")
-        page = read_stored(self._service, name, shard_id, int(query.get("place", "0")), self._clock())
-        return web.Response(body=msgspec.msgpack.encode(page), content_type="application/msgpack")
-
-
-_CONTROLS: Final = {
-    CALL_PATH: Endpoint._control_call,  # noqa: SLF001 - its own table
-    FAULTS_PATH: Endpoint._control_faults,  # noqa: SLF001
-    STATS_PATH: Endpoint._control_stats,  # noqa: SLF001
-    STORED_PATH: Endpoint._control_stored,  # noqa: SLF001
-}
-
-
-async def _control(endpoint: Endpoint, request: web.BaseRequest) -> web.Response:
-    try:
-        return await _CONTROLS[request.path](endpoint, request)
-    except RefusedError as refusal:
-        return _json(404, {"__type": refusal.code, "message": refusal.message})
-    except (InvalidArgumentError, msgspec.DecodeError) as error:
-        return _json(400, {"__type": type(error).__name__, "message": str(error)})
 
 
 async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:
@@ -256,12 +197,14 @@ async def _send(
         await wire.hang()
     if strike.delay:
         await asyncio.sleep(strike.delay)
-    if strike.kind == "error-after":
-        return _error(strike, request.content_type)
-    if answer.events is not None and strike.kind != "reset-answer":
-        return await push(request, answer.events, clock, _headers(answer, strike.skew))
-    response = _answer(answer, strike.skew)
-    return await wire.answer_half(request, response) if strike.kind == "reset-answer" else response
+    if strike.ending is not None and strike.kind == "error-after":
+        answer = error_of(strike.ending, request.content_type)
+    headers = _headers(answer, strike.skew)
+    if strike.kind == "reset-answer":
+        return await wire.answer_half(request, answer, headers)
+    if answer.events is not None:
+        return await push(request, answer.events, clock, headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 async def _continue(request: web.BaseRequest) -> None:
@@ -278,8 +221,8 @@ def _as_signed(request: web.BaseRequest, body: bytes) -> SignedRequest:
     return SignedRequest(request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, headers, body)
 
 
-def _answer(answer: HttpAnswer, skew: float = 0.0) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer, skew))
+def _answer(answer: HttpAnswer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer, skew=0.0))
 
 
 def _headers(answer: HttpAnswer, skew: float) -> dict[str, str]:
@@ -287,19 +230,6 @@ def _headers(answer: HttpAnswer, skew: float) -> dict[str, str]:
     if skew:
         headers["Date"] = formatdate(time.time() + skew, usegmt=True)
     return headers
-
-
-def _error(strike: Strike, content_type: str) -> web.Response:
-    assert strike.ending is not None  # noqa: S101 - its kind was asked for
-    status = strike.ending.status or 500
-    if status in {502, 504}:
-        return wire.proxy_page(status)
-    code = "InternalFailure" if status == 500 else "ServiceUnavailable"  # noqa: PLR2004 - HTTP's
-    return _answer(refuse(RefusedError(code, ""), content_type), strike.skew)
-
-
-def _json(status: int, document: Any) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(document), content_type="application/json")
 
 
 def _make_request(

@@ -14,7 +14,7 @@ import msgspec
 from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local.child import Child, start_child
 from truckstream.local.clock import VirtualClock, wall_clock
-from truckstream.local.endpoint import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
+from truckstream.local.control import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
 from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.options import Options
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
@@ -166,7 +166,7 @@ class LocalKinesis:
     def environment(self) -> dict[str, str]:
         """The variables that point any AWS client of a process at this Kinesis.
 
-        monkeypatch.setenv(...) for each, or subprocess.run(..., env=os.environ | kinesis.environment())
+        As in `subprocess.run(..., env=os.environ | kinesis.environment())`.
         """
         keys = self.credentials[0] if self.credentials else Credentials()
         variables = {
@@ -257,6 +257,8 @@ class LocalKinesis:
 
     async def _ask(self, method: str, path: str, body: bytes = b"", query: dict[str, str] | None = None) -> bytes:
         """Ask the other process; the body of its answer."""
+        if self._child is None:
+            raise UsageError("this LocalKinesis is not open")
         tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
         async with (
             aiohttp.ClientSession() as session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from truckstream.local.protocol import HttpAnswer, refuse
 from truckstream.local.service.refusal import RecordRefusal, RefusedError, rate_exceeded_text
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from truckstream.local.service.shard import Shard
     from truckstream.local.service.stream import Stream
 
-__all__ = ["happen", "record_striker", "refusal_of"]
+__all__ = ["answer_instead", "error_of", "happen", "record_striker"]
 
 # --- One record -----------------------------------------------------------------------------------
 
@@ -42,21 +43,39 @@ def record_striker(
 # --- One request ----------------------------------------------------------------------------------
 
 
-def refusal_of(kind: str, operation: str, account: Account, stream_name: str) -> RefusedError | None:
-    """The error that a request is refused with; None when this kind of fault refuses nothing."""
-    if kind == "access-denied":
+def answer_instead(
+    fault: Fault, operation: str, account: Account, stream_name: str, content_type: str
+) -> HttpAnswer | None:
+    """What answers the request in place of the service; None when the fault lets it be carried out."""
+    if fault.kind == "error-before":
+        return error_of(fault, content_type)
+    if fault.kind == "access-denied":
         arn = f"arn:aws:kinesis:{account.region}:{account.account_id}:stream/{stream_name}"
-        return RefusedError(
-            "AccessDeniedException",
+        text = (
             f"User: arn:aws:iam::{account.account_id}:user/local is not authorized to perform: kinesis:{operation} on "
-            f"resource: {arn} because no identity-based policy allows the kinesis:{operation} action",
+            f"resource: {arn} because no identity-based policy allows the kinesis:{operation} action"
         )
-    if kind == "expired-token":
-        return RefusedError("ExpiredTokenException", "The security token included in the request is expired")
-    if kind == "limit-exceeded":
+        return refuse(RefusedError("AccessDeniedException", text), content_type)
+    if fault.kind == "expired-token":
+        text = "The security token included in the request is expired"
+        return refuse(RefusedError("ExpiredTokenException", text), content_type)
+    if fault.kind == "limit-exceeded":
         text = f"Rate exceeded for stream {stream_name} under account {account.account_id}."
-        return RefusedError("LimitExceededException", text)
+        return refuse(RefusedError("LimitExceededException", text), content_type)
     return None
+
+
+def error_of(fault: Fault, content_type: str) -> HttpAnswer:
+    """The answer of error-before and error-after, to a request in this encoding."""
+    status = fault.status or 500
+    if (reason := _PROXY_REASONS.get(status)) is not None:
+        page = f"<html><head><title>{status} {reason}</title></head><body><h1>{status} {reason}</h1></body></html>"
+        return HttpAnswer(status, page.encode(), "text/html")
+    return refuse(RefusedError("InternalFailure" if status == 500 else "ServiceUnavailable", ""), content_type)  # noqa: PLR2004
+
+
+#: What a load balancer says that has no answer from the service.
+_PROXY_REASONS: Final = {502: "Bad Gateway", 504: "Gateway Time-out"}
 
 
 # --- The stream -----------------------------------------------------------------------------------

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import NoReturn
 
-__all__ = ["answer_half", "hang", "proxy_page", "read_half", "reset"]
+    from truckstream.local.protocol import HttpAnswer
+
+__all__ = ["answer_half", "hang", "read_half", "reset"]
 
 #: SO_LINGER on, for no time: closing sends a reset, and what was not sent yet is thrown away.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
@@ -36,14 +39,12 @@ async def read_half(request: web.BaseRequest) -> None:
         left -= len(piece)
 
 
-async def answer_half(request: web.BaseRequest, answer: web.Response) -> web.StreamResponse:
+async def answer_half(request: web.BaseRequest, answer: HttpAnswer, headers: Mapping[str, str]) -> web.StreamResponse:
     """Send the head and half of the body, and close the connection."""
-    body = answer.body
-    assert isinstance(body, bytes)  # noqa: S101 - every answer of the endpoint has bytes
-    cut = web.StreamResponse(status=answer.status, headers=answer.headers)
-    cut.content_length = max(len(body), 1)
+    cut = web.StreamResponse(status=answer.status, headers=headers)
+    cut.content_length = max(len(answer.body), 1)
     await cut.prepare(request)
-    await cut.write(body[: len(body) // 2])
+    await cut.write(answer.body[: len(answer.body) // 2])
     if request.transport is not None:
         request.transport.close()
     return cut
@@ -53,10 +54,3 @@ async def hang() -> NoReturn:
     """Never answer. The server cancels its handlers when the client has gone, or when it closes."""
     await asyncio.Event().wait()
     raise AssertionError  # pragma: no cover - nobody sets it
-
-
-def proxy_page(status: int) -> web.Response:
-    """The page of a load balancer that has no answer from the service."""
-    reason = {502: "Bad Gateway", 504: "Gateway Time-out"}[status]
-    page = f"<html><head><title>{status} {reason}</title></head><body><h1>{status} {reason}</h1></body></html>"
-    return web.Response(status=status, text=page, content_type="text/html")
