@@ -22,7 +22,7 @@ from truckstream.batcher.keys import Layout
 from truckstream.batcher.result import Committed, Result, account
 from truckstream.batcher.schema import read_schema
 from truckstream.batcher.sizes import FULL, get_optimal_batch_size
-from truckstream.batcher.store import ObjectStore, open_store
+from truckstream.batcher.store import Encryption, ObjectStore, open_store
 from truckstream.batcher.timing import PutTime
 from truckstream.errors import DeadlineError, InvalidArgumentError, StoreError, TruckstreamError
 from truckstream.record import TruckRecord
@@ -72,7 +72,11 @@ class Batcher:
         max_bytes_in_flight: the bytes of these, 16 MiB by default; a larger group goes alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An http:// endpoint is
             taken at its word.
-        store_options: further options of obstore's S3Store, such as `server_side_encryption`.
+        max_attempts: requests for one object of S3 before its group counts as not stored. Answers of 5xx, resets and
+            timeouts (of 20 s) are repeated with exponential backoff and jitter: 6 attempts take 3 s at most.
+        encryption: "AES256" (SSE-S3), "aws:kms" or "aws:kms:dsse"; None for the bucket's default.
+        kms_key_id: the key of the last two, with its bucket key; None for the account's own.
+        store_options: further options of obstore's S3Store, such as `client_options`.
 
     Raises:
         ConfigurationError: the store cannot be opened.
@@ -94,17 +98,29 @@ class Batcher:
         max_bytes_in_flight: int = 16 * 1024 * 1024,
         region_name: str | None = None,
         endpoint_url: str | None = None,
+        max_attempts: int = 6,
+        encryption: Encryption | None = None,
+        kms_key_id: str | None = None,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
         prefixes = Prefixes(prefix.strip("/"), rejected_prefix.strip("/"), layout)
-        _check_options(prefixes, batch_size, max_in_flight, max_bytes_in_flight)
+        _check_options(prefixes, batch_size)
+        _check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
         self._prefixes = prefixes
         self._batch_size = batch_size
         self._formats = read_formats(format, compression, schema)
         self._schema = read_schema(schema, self._formats.data)
         self._max_in_flight = max_in_flight
         self._max_bytes = max_bytes_in_flight
-        self._store = open_store(store, region_name=region_name, endpoint_url=endpoint_url, options=store_options)
+        self._store = open_store(
+            store,
+            region_name=region_name,
+            endpoint_url=endpoint_url,
+            max_attempts=max_attempts,
+            encryption=encryption,
+            kms_key_id=kms_key_id,
+            options=store_options,
+        )
         self._put_time = PutTime()
 
     def __repr__(self) -> str:
@@ -253,13 +269,16 @@ def _report_incidents(checked: Checked, size: int) -> None:
             )
 
 
-def _check_options(prefixes: Prefixes, batch_size: int | str, max_in_flight: int, max_bytes: int) -> None:
+def _check_options(prefixes: Prefixes, batch_size: int | str) -> None:
     if prefixes.layout not in get_args(Layout):
         raise InvalidArgumentError("layout", prefixes.layout, 'must be "flat" or "hive"')
     if prefixes.data == prefixes.rejected:
         raise InvalidArgumentError("rejected_prefix", prefixes.rejected, "must differ from prefix")
     if batch_size != "auto" and not (isinstance(batch_size, int) and 1 <= batch_size <= MAX_BATCH_SIZE):
         raise InvalidArgumentError("batch_size", batch_size, f'must be 1 to {MAX_BATCH_SIZE:,}, or "auto"')
-    for name, value in (("max_in_flight", max_in_flight), ("max_bytes_in_flight", max_bytes)):
+
+
+def _check_positive(**options: int) -> None:
+    for name, value in options.items():
         if value < 1:
             raise InvalidArgumentError(name, value, "must be at least 1")

@@ -4,26 +4,40 @@
   a file written beside it: an object is there as a whole or not at all.
 - obstore tells "it exists" (412) and "another request for this key was under way, and nothing landed" (409) alike,
   as AlreadyExistsError (apache/arrow-rs-object-store#852). So `create` answers False to both, and only `look` knows.
+- Requests to S3 that fail in passing are repeated (see `retry`), with obstore's own retries off.
+- Every body carries a SHA-256, which S3 checks and keeps with the object, and TLS or the signature covers the rest.
 - A directory keeps no metadata, and obstore says so with NotImplementedError (0.12). Then we stop offering it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import obstore.store
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
+from truckstream.batcher.retry import Retry, is_passing, status_of
 from truckstream.batcher.threads import ThreadedStore
 from truckstream.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-__all__ = ["ObjectStore", "Store", "StoredObject", "open_store"]
+__all__ = ["Encryption", "ObjectStore", "Store", "StoredObject", "open_store"]
+
+_T = TypeVar("_T")
+
+Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
+
+#: For one request, connecting included: an object of 700 records is under a MiB, and a stalled connection should cost
+#: less than the retry that follows it. obstore's own is 30 s.
+REQUEST_TIMEOUT: Final = "20s"
+CONNECT_TIMEOUT: Final = "3s"
 
 
 class ObjectStore(Protocol):
@@ -43,9 +57,11 @@ class StoredObject:
 
 
 class Store:
-    """Creates objects and looks at them."""
+    """Creates objects and looks at them. Requests that fail in passing are repeated as `retry` says, or not at all."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, retry: Retry | None = None, random: Random | None = None) -> None:
+        self._retry = retry or Retry(attempts=1)
+        self._random = random or Random()
         # obstore's own stores have blocking calls as well, which are the safer ones.
         self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
         self._keeps_metadata = True
@@ -63,7 +79,7 @@ class Store:
         """
         with _translated(key):
             try:
-                await self._put(key, body, attributes)
+                await self._again(lambda: self._put(key, body, attributes))
             except AlreadyExistsError:
                 return False
         return True
@@ -72,7 +88,7 @@ class Store:
         """The object's size and metadata; None if it is not there."""
         with _translated(key):
             try:
-                found = await self._store.get_async(key, options={"head": True})
+                found = await self._again(lambda: self._store.get_async(key, options={"head": True}))
             except FileNotFoundError:
                 return None
             return StoredObject(found.meta["size"], {str(name): value for name, value in found.attributes.items()})
@@ -80,8 +96,25 @@ class Store:
     async def read(self, key: str) -> bytes:
         """The object's content."""
         with _translated(key):
-            found = await self._store.get_async(key)
-            return bytes(await found.bytes_async())
+            return await self._again(lambda: self._read(key))
+
+    async def _read(self, key: str) -> bytes:
+        found = await self._store.get_async(key)
+        return bytes(await found.bytes_async())
+
+    async def _again(self, request: Callable[[], Awaitable[_T]]) -> _T:
+        """Make a request until it succeeds, fails for good, or has failed too often."""
+        failures = 0
+        while True:
+            try:
+                return await request()
+            except GenericError as error:
+                failures += 1
+                message = str(error)
+                wait = self._retry.wait(failures, self._random, answered=status_of(message) is not None)
+                if wait is None or not is_passing(message):
+                    raise
+            await asyncio.sleep(wait)
 
     async def _put(self, key: str, body: bytes, attributes: Mapping[str, str]) -> None:
         if self._keeps_metadata:
@@ -109,6 +142,9 @@ def open_store(
     *,
     region_name: str | None = None,
     endpoint_url: str | None = None,
+    max_attempts: int = Retry().attempts,
+    encryption: Encryption | None = None,
+    kms_key_id: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Store:
     """The store behind a URL, `s3://bucket[/folder]`, `file:///directory` or `memory:///`; or an obstore store itself.
@@ -122,21 +158,46 @@ def open_store(
     if scheme not in _OPENERS:
         hint = "Name an S3 bucket (s3://bucket), a directory (file:///data) or memory:///."
         raise ConfigurationError("store", f"is {store!r}", hint)
-    given = {"region": region_name, "endpoint": endpoint_url, **(options or {})}
+    encrypted = _encryption(scheme, encryption, kms_key_id)
+    given = {"region": region_name, "endpoint": endpoint_url, **encrypted, **(options or {})}
+    retry = Retry(max_attempts) if scheme == "s3" else Retry(1)
     try:
-        return Store(_OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None}))
+        opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
+        return Store(opened, retry)
     except (BaseError, OSError, ValueError, TypeError) as error:
         problem = f"{store!r} cannot be opened: {str(error).partition(chr(10))[0]}"
         raise ConfigurationError("store", problem, "Check the URL and the options.") from error
+
+
+def _encryption(scheme: str, encryption: Encryption | None, kms_key_id: str | None) -> dict[str, Any]:
+    """Obstore's options for it. A KMS key's bucket key is used, which saves nearly all requests to KMS."""
+    if encryption is None and kms_key_id is None:
+        return {}
+    if scheme != "s3":
+        raise ConfigurationError("encryption", "is set", "Only S3 encrypts; leave it out for other stores.")
+    algorithm = encryption or "aws:kms"
+    if algorithm not in get_args(Encryption):
+        hint = f"Set it to one of {', '.join(get_args(Encryption))}."
+        raise ConfigurationError("encryption", f"is {encryption!r}", hint)
+    if algorithm == "AES256":
+        if kms_key_id is not None:
+            raise ConfigurationError("kms_key_id", "is set with AES256", "Set encryption to aws:kms, or leave one out.")
+        return {"server_side_encryption": algorithm}
+    bucket_key = {"sse_bucket_key_enabled": True} if algorithm == "aws:kms" else {}  # DSSE has none
+    return {"server_side_encryption": algorithm, "sse_kms_key_id": kms_key_id, **bucket_key}
 
 
 def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
     parts = urlsplit(url)
     if not parts.netloc:
         raise ValueError("the URL names no bucket")
+    client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
     if str(options.get("endpoint", "")).startswith("http://"):
-        options = {"client_options": {"allow_http": True}, **options}
-    return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+        client["allow_http"] = True
+    defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}
+    client |= options.get("client_options", {})
+    settings = defaults | options | {"client_options": client}
+    return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **settings)
 
 
 def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:

@@ -1,0 +1,105 @@
+"""A little S3 that can go wrong on the wire: PUT with If-None-Match, GET and HEAD, over kept-alive connections."""
+
+import contextlib
+import http.server
+import socket
+import struct
+import threading
+
+#: What may happen to a request: an answer of that status; or
+#: - "reset": the connection is reset before anything is stored; "lost": after it.
+#: - "stall": no answer until the server ends.
+#: - "die": it is answered, and then the connection is reset while it is idle.
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+TIMED_OUT = b"<Error><Code>RequestTimeout</Code></Error>"
+
+
+class S3Stub:
+    """`script` holds what happens to the next requests, in order; to all others nothing."""
+
+    def __init__(self):
+        self.objects = {}
+        self.script = []
+        #: (verb, key, headers in lower case, client's port)
+        self.requests = []
+        self.over = threading.Event()
+
+    @contextlib.contextmanager
+    def running(self):
+        stub = self
+
+        class Handler(_Handler):
+            owner = stub
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            self.over.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    owner: S3Stub
+
+    def log_message(self, *_):
+        pass
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        act = self._begin()
+        if act == "reset":
+            return self._reset()
+        if act == "stall":
+            self.owner.over.wait(30)
+            return self._reset()
+        if isinstance(act, int):
+            return self._answer(act, SLOW_DOWN if act != 400 else TIMED_OUT)
+        exists = self.path in self.owner.objects
+        if not exists:
+            self.owner.objects[self.path] = (body, dict(self.headers))
+        if act == "lost":
+            return self._reset()
+        self._answer(412 if exists else 200)
+        if act == "die":
+            self.wfile.flush()
+            self._reset()
+        return None
+
+    def do_GET(self):
+        act = self._begin()
+        if isinstance(act, int):
+            return self._answer(act, SLOW_DOWN)
+        found = self.owner.objects.get(self.path)
+        if found is None:
+            return self._answer(404)
+        body, headers = found
+        kept = {key: value for key, value in headers.items() if key.lower().startswith(("content-", "x-amz-meta-"))}
+        return self._answer(200, body, {**kept, "Last-Modified": "Wed, 15 Jan 2025 14:30:25 GMT"})
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def _begin(self):
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        self.owner.requests.append((self.command, self.path, headers, self.client_address[1]))
+        return self.owner.script.pop(0) if self.owner.script else None
+
+    def _answer(self, status, body=b"", headers=None):
+        self.send_response(status)
+        for key, value in ({"ETag": '"1"'} | (headers or {}) | {"Content-Length": str(len(body))}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _reset(self):
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):
+            self.connection.close()

@@ -1,0 +1,186 @@
+"""Requests to S3 that fail in passing, and those that do not."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.batcher.s3_stub import S3Stub
+from tests.batcher.support import Small, number, numbers
+from truckstream.batcher import Batcher
+from truckstream.batcher.retry import Retry, is_passing, status_of
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+
+# --- The rule ---------------------------------------------------------------------------------------
+
+
+def test_the_bound_of_the_wait_doubles_up_to_the_most():
+    class Highest(Random):
+        def uniform(self, _, high):
+            return high
+
+    waits = [Retry(9, base=0.1, most=2.0).wait(failures, Highest(), answered=True) for failures in range(1, 10)]
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, None]
+
+
+def test_the_first_failure_without_an_answer_is_repeated_at_once():
+    assert Retry().wait(1, Random(1), answered=False) == 0.0
+    assert Retry().wait(2, Random(1), answered=False) > 0.0
+    assert Retry(attempts=1).wait(1, Random(1), answered=False) is None
+
+
+@given(st.integers(1, 100), st.integers(1, 10), st.randoms(use_true_random=False))
+def test_a_wait_is_within_its_bounds_and_ends(failures, attempts, random):
+    wait = Retry(attempts).wait(failures, random, answered=True)
+    assert (wait is None) == (failures >= attempts)
+    assert wait is None or 0 <= wait <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "passing"),
+    [
+        ("Generic S3 error: … - Server returned non-2xx status code: 503 Service Unavailable: <Error>", 503, True),
+        ("… status code: 500 Internal Server Error", 500, True),
+        ("… status code: 429 Too Many Requests", 429, True),
+        ("… status code: 400 Bad Request: <Error><Code>RequestTimeout</Code></Error>", 400, True),
+        ("… status code: 400 Bad Request: <Error><Code>ExpiredToken</Code></Error>", 400, False),
+        ("… status code: 405 Method Not Allowed", 405, False),
+        ("Generic S3 error: … in 5ms - HTTP error: error sending request", None, True),
+    ],
+)
+def test_what_passes_and_what_does_not(message, status, passing):
+    assert (status_of(message), is_passing(message)) == (status, passing)
+
+
+# --- On the wire --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    for name, value in (("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")):
+        monkeypatch.setenv(name, value)
+    stub = S3Stub()
+    with stub.running() as stub.url:
+        yield stub
+
+
+def batcher(s3, **options):
+    return Batcher(
+        "s3://trucks", region_name="us-east-1", endpoint_url=s3.url, **{"schema": Small, "batch_size": 10} | options
+    )
+
+
+def verbs(s3):
+    return [verb for verb, *_ in s3.requests]
+
+
+@pytest.mark.parametrize("script", [[503], [500, 503, 502], ["reset"], ["reset", "reset"], [400], [429, "reset", 503]])
+async def test_a_failure_in_passing_is_repeated_until_it_is_stored(s3, script):
+    s3.script = list(script)
+    result = await batcher(s3).process(numbers(10))
+    assert (result.stored, [each.outcome for each in result.objects]) == (10, ["created"])
+    assert verbs(s3) == ["PUT"] * (len(script) + 1)
+    assert len(s3.objects) == 1
+
+
+@pytest.mark.parametrize("script", [["lost"], [503, "lost"], ["lost", 503]])
+async def test_an_object_whose_answer_got_lost_is_found_by_the_same_call(s3, script):
+    s3.script = list(script)
+    result = await batcher(s3).process(numbers(10))
+    assert (result.stored, [each.outcome for each in result.objects]) == (10, ["already there"])
+    assert len(s3.objects) == 1
+
+
+async def test_a_connection_that_stalls_is_given_up_and_replaced(s3):
+    s3.script = ["stall"]
+    result = await batcher(s3, store_options={"client_options": {"timeout": "200ms"}}).process(numbers(10))
+    assert result.stored == 10
+    assert len({port for *_, port in s3.requests}) == 2
+
+
+async def test_a_warm_connection_that_died_is_replaced(s3):
+    """Such as one that the service closed while the function was frozen."""
+    s3.script = ["die"]
+    warm = batcher(s3)
+    await warm.process(numbers(10))
+    assert (await warm.process(numbers(10, 10))).stored == 10
+    assert len({port for *_, port in s3.requests}) == 2
+    assert len(s3.objects) == 2
+
+
+async def test_a_connection_is_kept_warm(s3):
+    warm = batcher(s3)
+    for n in range(5):
+        await warm.process(numbers(10, 10 * n))
+    assert len({port for *_, port in s3.requests}) == 1
+
+
+async def test_a_store_that_never_recovers_is_asked_so_many_times_and_no_more(s3):
+    s3.script = [503] * 50
+    result = await batcher(s3, max_attempts=3).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert "503 Service Unavailable" in str(result.causes[0])
+    # Three for the object, and three for a look at whether the key is free.
+    assert (verbs(s3).count("PUT"), len(s3.requests)) == (3, 6)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+async def test_a_refusal_is_not_repeated(s3, status):
+    s3.script = [status, status, status]
+    result = await batcher(s3).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert verbs(s3).count("PUT") == 1
+
+
+async def test_a_look_is_repeated_too(s3):
+    await batcher(s3).process(numbers(10))
+    s3.script = [None, 503, 500]
+    result = await batcher(s3).process(numbers(10))
+    assert [each.outcome for each in result.objects] == ["already there"]
+
+
+async def test_every_object_carries_its_checksum_and_is_created_only(s3):
+    await batcher(s3, format="json", compression="gzip").process(numbers(10))
+    ((_, _, headers, _),) = s3.requests
+    assert headers["if-none-match"] == "*"
+    assert headers["x-amz-checksum-sha256"]
+    assert (headers["content-type"], headers["content-encoding"]) == ("application/json", "gzip")
+    assert headers["x-amz-meta-first-sequence-number"] == number(0)
+    assert not [name for name in headers if "encryption" in name]
+
+
+@pytest.mark.parametrize(
+    ("options", "algorithm", "key", "bucket_key"),
+    [
+        ({"encryption": "AES256"}, "AES256", None, None),
+        ({"encryption": "aws:kms"}, "aws:kms", None, "true"),
+        ({"kms_key_id": "alias/trucks"}, "aws:kms", "alias/trucks", "true"),
+        ({"encryption": "aws:kms:dsse", "kms_key_id": "k"}, "aws:kms:dsse", "k", None),
+    ],
+)
+async def test_encryption_is_asked_for_with_its_key(s3, options, algorithm, key, bucket_key):
+    await batcher(s3, **options).process(numbers(1))
+    ((_, _, headers, _),) = s3.requests
+    prefix = "x-amz-server-side-encryption"
+    assert headers[prefix] == algorithm
+    assert headers.get(f"{prefix}-aws-kms-key-id") == key
+    assert headers.get(f"{prefix}-bucket-key-enabled") == bucket_key
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "message"),
+    [
+        ("s3://trucks", {"encryption": "rot13"}, "AES256, aws:kms"),
+        ("s3://trucks", {"encryption": "AES256", "kms_key_id": "k"}, "kms_key_id is set with AES256"),
+        ("memory:///", {"encryption": "AES256"}, "Only S3 encrypts"),
+    ],
+)
+def test_encryption_that_cannot_be_is_refused(url, options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Batcher(url, **options)
+
+
+def test_no_attempt_is_too_few():
+    with pytest.raises(InvalidArgumentError, match="max_attempts"):
+        Batcher("memory:///", max_attempts=0)
