@@ -37,7 +37,7 @@ ALLOWED = {
 
 #: Folders that think, and the few files in them that do: the shells. In all others time and chance are arguments.
 SHELLS = {
-    "truckstream/kinesis": {"client", "gateway", "wire"},
+    "truckstream/kinesis": {"client", "connections", "gateway", "proxied"},
     "truckstream/producer": {"delivery", "producer"},
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),

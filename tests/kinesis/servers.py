@@ -91,7 +91,7 @@ async def _read(reader, connection):
 async def serving(*script, tls=None):
     """A `Server` that listens, with TLS if a server's SSL context is given."""
     server = Server(list(script))
-    async with _listening(server.serve, tls) as server.port:
+    async with listening(server.serve, tls) as server.port:
         server.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}"
         yield server
 
@@ -107,7 +107,7 @@ async def proxying(to_port):
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
 
-    async with _listening(serve) as port:
+    async with listening(serve) as port:
         yield f"http://127.0.0.1:{port}", asked
 
 
@@ -120,7 +120,8 @@ async def _pipe(reader, writer):
 
 
 @contextlib.asynccontextmanager
-async def _listening(serve, tls=None):
+async def listening(serve, tls=None, limit=65_536):
+    """A server of `serve(reader, writer)`; its port."""
     tasks = set()
 
     async def tracked(reader, writer):
@@ -128,11 +129,12 @@ async def _listening(serve, tls=None):
         try:
             await serve(reader, writer)
         except asyncio.CancelledError:
-            writer.transport.abort()  # the test has ended; streams want no cancelled task
+            pass  # the test has ended; streams want no cancelled task
         finally:
+            writer.transport.abort()
             tasks.discard(asyncio.current_task())
 
-    server = await asyncio.start_server(tracked, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(tracked, "127.0.0.1", 0, ssl=tls, limit=limit)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -3,16 +3,22 @@
 import asyncio
 import email.utils
 import json
+import re
 import socket
 import threading
 import time
 
 import pytest
 import uvloop
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
 
-from tests.kinesis.servers import HANG_UP, STORED, answer, refused, serving, stored
-from tests.kinesis.support import RECORDS, client_of
+from tests.kinesis.servers import HANG_UP, STORED, answer, listening, refused, serving, stored
+from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+
+#: More than the kernel takes of a connection that nobody reads.
+LARGE = [Record(bytes(8 << 20)), Record(bytes(8 << 20))]
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
 
@@ -31,10 +37,10 @@ async def failure_of(*script, **options):
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        (HANG_UP, "ServerDisconnectedError"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", "SocketTimeoutError"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "SocketTimeoutError"),
-        (b"\x00\x01\x02 what\r\n\r\n", "ClientResponseError"),
+        (HANG_UP, "Disconnected"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "TimeoutError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "TimeoutError"),
+        (b"\x00\x01\x02 what\r\n\r\n", "MalformedAnswer"),
         (answer(body=b"<html>Welcome to the hotel"), "MalformedAnswer"),
         (answer(body={"FailedRecordCount": 0, "Records": []}), "MalformedAnswer"),
         (answer(500, {"__type": "InternalFailure"}), "InternalFailure"),
@@ -54,19 +60,36 @@ async def test_an_answer_that_is_cut_off_is_ambiguous():
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with client_of(f"http://127.0.0.1:{port}") as client:
-            with pytest.raises(RequestFailedError) as caught:
-                await client.put_records(RECORDS)
-    assert (caught.value.kind, caught.value.code) == (FailureKind.AMBIGUOUS, "ClientPayloadError")
+    async with listening(serve) as port, client_of(f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(RequestFailedError) as caught:
+            await client.put_records(RECORDS)
+    assert (caught.value.kind, caught.value.code) == (FailureKind.AMBIGUOUS, "Disconnected")
 
 
 async def test_silence_is_ambiguous():
     async def keep_silent(_received):
         await asyncio.sleep(10)
 
-    assert await failure_of(keep_silent) == (FailureKind.AMBIGUOUS, "SocketTimeoutError", 1)
+    assert await failure_of(keep_silent) == (FailureKind.AMBIGUOUS, "TimeoutError", 1)
+
+
+async def test_an_answer_before_the_end_of_the_request_counts_and_costs_the_connection():
+    """A proxy that refuses the size of a request does not wait for it."""
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(413))
+        await writer.drain()
+        await reader.read()
+
+    async with listening(serve) as port, client_of(f"http://127.0.0.1:{port}") as client:
+        for _ in range(2):
+            with pytest.raises(RequestFailedError) as caught:
+                await client.put_records(LARGE)
+            assert (caught.value.kind, caught.value.code) == (FailureKind.POISONED, "413")
+    assert len(connections) == 2
 
 
 # --- Not sent -------------------------------------------------------------------------------------
@@ -79,6 +102,52 @@ async def test_a_server_that_is_not_there_was_not_sent_to():
             with pytest.raises(RequestFailedError) as caught:
                 await client.put_records(RECORDS)
     assert caught.value.kind is FailureKind.NOT_SENT
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("leave", "code"), [("reset", "ConnectionResetError|BrokenPipeError|Disconnected"), ("hang", "TimeoutError")]
+)
+def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, leave, code):
+    """Nothing of it can be stored, whatever the server makes of its beginning."""
+
+    async def serve(reader, writer):
+        await reader.readexactly(100_000)
+        if leave == "hang":
+            await asyncio.sleep(10)
+        writer.transport.abort()
+
+    async def story():
+        async with (
+            listening(serve, limit=1_000) as port,
+            client_of(f"http://127.0.0.1:{port}", request_timeout=0.5) as client,
+        ):
+            with pytest.raises(RequestFailedError) as caught:
+                await client.put_records(LARGE)
+        return caught.value
+
+    failure = run(story())
+    assert failure.kind is FailureKind.NOT_SENT
+    assert re.fullmatch(code, failure.code)
+
+
+async def test_a_slow_way_out_is_no_silence():
+    """The time that an answer may take begins when the request has left."""
+
+    async def serve(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        missing = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        while missing:
+            await asyncio.sleep(0.05)
+            missing -= len(await reader.read(1 << 20))
+        writer.write(answer(body={"FailedRecordCount": 0, "Records": [STORED] * 2}))
+        await writer.drain()
+
+    async with (
+        listening(serve, limit=1 << 19) as port,
+        client_of(f"http://127.0.0.1:{port}", request_timeout=0.4) as client,
+    ):
+        assert len(await client.put_records(LARGE)) == 2
 
 
 async def test_a_host_without_an_address_was_not_sent_to():
@@ -203,6 +272,45 @@ async def test_a_redirect_is_not_followed(status):
     async with serving() as elsewhere:
         assert await failure_of(answer(status, Location=elsewhere.url)) == (FailureKind.PERMANENT, str(status), 1)
     assert elsewhere.received == []
+
+
+# --- Through aiohttp ------------------------------------------------------------------------------
+
+
+def with_a_connector_of_its_own():
+    session = get_session()
+    session.set_default_client_config(AioConfig(connector_args={"use_dns_cache": False}))
+    return session
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (HANG_UP, FailureKind.AMBIGUOUS),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", FailureKind.AMBIGUOUS),
+        (answer(503), FailureKind.AMBIGUOUS),
+        (answer(307, Location="http://127.0.0.1:1"), FailureKind.PERMANENT),
+        (refused("ProvisionedThroughputExceededException"), FailureKind.THROTTLED),
+    ],
+)
+async def test_a_failure_through_aiohttp_means_the_same(given, kind):
+    told, _, requests = await failure_of(given, session=with_a_connector_of_its_own())
+    assert (told, requests) == (kind, 1)
+
+
+async def test_what_aiohttp_cannot_connect_was_not_sent():
+    async with client_of("http://127.0.0.1:1", session=with_a_connector_of_its_own()) as client:
+        with pytest.raises(RequestFailedError) as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.NOT_SENT
+
+
+async def test_records_through_aiohttp():
+    async with serving() as server, client_of(server.url, session=with_a_connector_of_its_own()) as client:
+        for _ in range(2):
+            assert len(await client.put_records(RECORDS)) == 2
+    assert server.connections == 1
+    assert server.received[0].headers["accept"] == "*/*"  # so it was aiohttp indeed
 
 
 # --- Clocks ---------------------------------------------------------------------------------------

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from truckstream.kinesis.answers import StreamSummary
     from truckstream.kinesis.failures import RequestFailedError
+    from truckstream.kinesis.http1 import HttpAnswer
     from truckstream.kinesis.shards import Shard
     from truckstream.kinesis.signing import Keys
-    from truckstream.kinesis.wire import HttpAnswer
 
 __all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
 
@@ -139,7 +139,7 @@ class KinesisClient:
             answer = await self._gateway.send(template, signature, body)
             if answer.status == OK:
                 return answer.body
-            failure = parse_error(answer.status, answer.headers.get("x-amzn-ErrorType"), answer.body)
+            failure = parse_error(answer.status, answer.headers.get("x-amzn-errortype"), answer.body)
             remedy = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
             if remedy not in remedies:
                 raise failure
@@ -149,7 +149,7 @@ class KinesisClient:
     async def _cured(self, remedy: FailureKind, failure: RequestFailedError, answer: HttpAnswer, keys: Keys) -> Keys:
         """The credentials to sign with again after `failure`, and the clock set right; raises it if nothing changed."""
         if remedy is FailureKind.CLOCK_SKEW:
-            if not self._clock.correct(answer.headers.get("Date"), time.time()):
+            if not self._clock.correct(answer.headers.get("date"), time.time()):
                 raise failure
             return keys
         renewed = await self._gateway.renew_keys(keys)

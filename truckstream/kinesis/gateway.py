@@ -2,8 +2,9 @@
 
 aiobotocore resolves profiles, roles, endpoints, proxies and certificates; nothing of that is repeated here. Its client
 prepares one request of each operation and is stopped just before it would send it: that is the template for all
-requests of the operation, with the address, the region and the headers that it would have had. They go through the
-aiohttp session that the client keeps, with its proxy, its certificates and its timeouts.
+requests of the operation, with the address, the region and the headers that it would have had. They go over
+connections of our own with the client's TLS context, or, where there is a proxy or a connector of the user's, through
+the aiohttp session that the client keeps.
 
 Used of aiobotocore beside its public names, and the same from 2.25 to 3.10: `client._endpoint.http_session` with
 `_get_session` and `_proxy_config`, and `_protected_refresh` of credentials that can be refreshed. Of aiohttp:
@@ -21,14 +22,18 @@ from urllib.parse import urlsplit
 
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.http1 import header_lines
 from truckstream.kinesis.signing import ALGORITHM, Keys, Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from aiobotocore.session import AioSession
 
-    from truckstream.kinesis.wire import HttpAnswer
+    from truckstream.kinesis.connections import ConnectionPool
+    from truckstream.kinesis.http1 import HttpAnswer
+
+    _Line = Callable[["Template", Mapping[str, str], bytes], Awaitable[HttpAnswer]]
 
 __all__ = ["Gateway", "Template"]
 
@@ -39,12 +44,19 @@ _OF_ONE_REQUEST: Final = {
 }
 
 
+PORTS: Final = {"http": 80, "https": 443}
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """What all requests of one operation have in common."""
 
     url: str
     headers: Mapping[str, str]
+    #: Scheme, host and port of the URL.
+    origin: str
+    #: The request's first line and its headers, as they are sent.
+    head: bytes
     #: None when the session's requests are not signed.
     signer: Signer | None
 
@@ -71,10 +83,13 @@ class Gateway:
         self._endpoint_url = endpoint_url
         self._session: Any = session
         self._connections = connections
+        self._connect_timeout = min(5.0, request_timeout)
         self._request_timeout = request_timeout
         self._resources = AsyncExitStack()
         self._client: Any = None
         self._templates: dict[str, Template] = {}
+        # By origin, how requests get there.
+        self._lines: dict[str, _Line] = {}
         # The session's credentials, and those that replaced them after the service had refused them.
         self._given: Any = None
         self._credentials: Any = None
@@ -91,7 +106,7 @@ class Gateway:
         from botocore.exceptions import NoRegionError  # noqa: PLC0415
 
         config = AioConfig(
-            connect_timeout=min(5.0, self._request_timeout),
+            connect_timeout=self._connect_timeout,
             read_timeout=self._request_timeout,
             max_pool_connections=self._connections,
             retries={"total_max_attempts": 1},
@@ -162,34 +177,63 @@ class Gateway:
                 self._credentials = await _translated(resolver.load_credentials()) or self._credentials
             return await self.keys()
 
-    async def send(self, template: Template, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Send one request, with the template's headers and `headers`; the answer, whatever its status.
+    async def send(self, template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Send one request, with the template's headers and those of `signature`; the answer, whatever its status.
 
         Raises:
             RequestFailedError: there is no answer, or not all of it.
         """
-        from yarl import URL  # noqa: PLC0415 - a part of aiohttp
+        line = self._lines.get(template.origin)
+        if line is None:
+            line = self._lines[template.origin] = await self._open_line(template)
+        return await line(template, signature, body)
 
-        from truckstream.kinesis.wire import post  # noqa: PLC0415 - loads aiohttp
+    async def _open_line(self, template: Template) -> _Line:
+        """How requests get to the template's address."""
+        from truckstream.kinesis.connections import ConnectionPool  # noqa: PLC0415 - for those who send
 
         http = self._client._endpoint.http_session  # noqa: SLF001 - see the head of this file
         proxy = http._proxy_config.proxy_url_for(template.url)  # noqa: SLF001
         session = await http._get_session(proxy)  # noqa: SLF001
-        _check_host_names(session)
-        return await post(
-            session,
-            URL(template.url, encoded=True),
-            {**template.headers, **headers},
-            body,
-            proxy=proxy,
-            proxy_headers=http._proxy_config.proxy_headers_for(template.url) if proxy else None,  # noqa: SLF001
+        tls = session.connector._ssl  # noqa: SLF001
+        if isinstance(tls, ssl.SSLContext):
+            _check_host_names(tls)
+        connector = self._client.meta.config.connector_args or {}
+        if proxy or connector.keys() - {"keepalive_timeout"} or not isinstance(tls, ssl.SSLContext):
+            headers = http._proxy_config.proxy_headers_for(template.url) if proxy else None  # noqa: SLF001
+            return _line_through(session, proxy=proxy, proxy_headers=headers)
+        address = urlsplit(template.url)
+        pool = ConnectionPool(
+            address.hostname or "",
+            address.port or PORTS[address.scheme],
+            tls if address.scheme == "https" else None,
+            connect_timeout=self._connect_timeout,
+            answer_timeout=self._request_timeout,
         )
+        self._resources.push_async_callback(pool.close)
+        return _line_over(pool)
 
 
-def _check_host_names(session: Any) -> None:
-    """Have a session that checks certificates check also whom they are for: aiobotocore 2.25 leaves that out."""
-    context = session.connector._ssl  # noqa: SLF001 - see the head of this file
-    if isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_REQUIRED and not context.check_hostname:
+def _line_over(pool: ConnectionPool) -> _Line:
+    async def send(template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+        added = header_lines({**signature, "Content-Length": str(len(body))})
+        return await pool.post(template.head + added + b"\r\n", body)
+
+    return send
+
+
+def _line_through(session: Any, **options: Any) -> _Line:
+    from truckstream.kinesis.proxied import post  # noqa: PLC0415 - for those who need a proxy
+
+    async def send(template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+        return await post(session, template.url, {**template.headers, **signature}, body, **options)
+
+    return send
+
+
+def _check_host_names(context: ssl.SSLContext) -> None:
+    """Have who checks certificates check also whom they are for: aiobotocore 2.25 leaves that out."""
+    if context.verify_mode is ssl.CERT_REQUIRED and not context.check_hostname:
         context.check_hostname = True
 
 
@@ -210,10 +254,18 @@ def _template_of(request: Any) -> Template:
     kept["host"] = kept.get("host") or _host_of(request.url)
     kept["accept-encoding"] = "identity"  # aiobotocore's sessions do not decompress
     signature = headers.get("authorization")
-    return Template(request.url, kept, _signer_of(signature, request.url, kept) if signature else None)
+    parts = urlsplit(request.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Template(
+        url=request.url,
+        headers=kept,
+        origin=f"{parts.scheme}://{parts.netloc}",
+        head=f"POST {target} HTTP/1.1\r\n".encode() + header_lines(kept),
+        signer=_signer_of(signature, parts.path, kept) if signature else None,
+    )
 
 
-def _signer_of(signature: str, url: str, headers: Mapping[str, str]) -> Signer:
+def _signer_of(signature: str, path: str, headers: Mapping[str, str]) -> Signer:
     """A signer for what `signature`, an Authorization header, was for."""
     algorithm, _, rest = signature.partition(" ")
     if algorithm != ALGORITHM:
@@ -222,14 +274,13 @@ def _signer_of(signature: str, url: str, headers: Mapping[str, str]) -> Signer:
     parts = dict(part.strip().split("=", 1) for part in rest.split(","))
     *_, region, service, _ = parts["Credential"].split("/")
     signed = {name: headers[name] for name in parts["SignedHeaders"].split(";") if name not in _OF_ONE_REQUEST}
-    return Signer(region=region, service=service, path=urlsplit(url).path, headers=signed)
+    return Signer(region=region, service=service, path=path, headers=signed)
 
 
 def _host_of(url: str) -> str:
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return host if parts.port in {None, usual} else f"{host}:{parts.port}"
+    return host if parts.port in {None, PORTS[parts.scheme]} else f"{host}:{parts.port}"
 
 
 def _text(value: str | bytes) -> str:

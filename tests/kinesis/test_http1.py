@@ -1,0 +1,104 @@
+"""Answers from bytes as they come, however they are cut."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truckstream.kinesis.http1 import MAX_HEAD_BYTES, AnswerReader, MalformedAnswerError, header_lines
+
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n"
+TRAILERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\nExpires: never\r\n\r\n"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + LENGTH
+
+
+@given(st.sampled_from([LENGTH, CHUNKS, TRAILERS, INTERIM]), st.data())
+def test_an_answer_is_the_same_however_it_is_cut(answer, data):
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1), max_size=6)))
+    pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
+    reader = AnswerReader()
+    *before, last = [reader.feed(piece) for piece in pieces]
+    assert set(before) <= {None}
+    assert (last.status, last.body) == (200, b"hello")
+    assert reader.keeps_alive
+
+
+def test_headers_are_by_lower_case_name():
+    assert AnswerReader().feed(LENGTH).headers == {"content-length": "5", "date": "now"}
+
+
+def test_an_answer_without_a_length_ends_with_its_connection():
+    reader = AnswerReader()
+    assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\nhel") is None
+    assert reader.feed(b"lo") is None
+    assert reader.feed_end().body == b"hello"
+    assert not reader.keeps_alive
+
+
+@pytest.mark.parametrize("answer", [b"", LENGTH[:-1], CHUNKS[:-2], LENGTH[:20]])
+def test_an_answer_that_ends_too_early_is_none(answer):
+    reader = AnswerReader()
+    assert reader.feed(answer) is None
+    assert reader.feed_end() is None
+
+
+@pytest.mark.parametrize(
+    ("head", "kept"),
+    [
+        (b"HTTP/1.1 200 OK", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close", False),
+        (b"HTTP/1.0 200 OK", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive", True),
+    ],
+)
+def test_a_connection_is_kept_as_the_server_says(head, kept):
+    reader = AnswerReader()
+    assert reader.feed(head + b"\r\nContent-Length: 0\r\n\r\n").body == b""
+    assert reader.keeps_alive is kept
+
+
+def test_an_answer_of_204_has_no_body():
+    assert AnswerReader().feed(b"HTTP/1.1 204 No Content\r\n\r\n").body == b""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\n",
+        b"x" * (MAX_HEAD_BYTES + 1),
+    ],
+    ids=lambda answer: repr(answer[-30:]),
+)
+def test_what_is_no_answer_is_refused(answer):
+    with pytest.raises(MalformedAnswerError):
+        AnswerReader().feed(answer)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_any_harm(data):
+    reader = AnswerReader()
+    try:
+        reader.feed(b"HTTP/1.1 200 OK\r\n" + data)
+        reader.feed_end()
+    except MalformedAnswerError:
+        pass
+
+
+def test_header_lines():
+    assert header_lines({"Host": "a", "X": "é"}) == b"Host: a\r\nX: \xe9\r\n"
+
+
+@pytest.mark.parametrize("value", ["a\r\nEvil: b", "a\nb", "a\rb", "\N{SNOWMAN}"])
+def test_a_header_that_would_break_the_request_is_refused(value):
+    with pytest.raises(ValueError, match=r"line break|latin-1"):
+        header_lines({"X": value})
