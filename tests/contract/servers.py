@@ -32,7 +32,7 @@ MOTO: Final = "moto"
 
 #: How each is called in a text, with the version that the table of differences was written for.
 TITLES: Final = {
-    # TRUCKSTREAM: "truckstream.local",
+    TRUCKSTREAM: "truckstream.local",
     KINESALITE: "kinesalite 3.3.3",
     KINESIS_MOCK: "kinesis-mock (npm kinesis-local 0.6.2)",
     MOTO: "moto 5.2",
@@ -41,7 +41,7 @@ TITLES: Final = {
 NPM_PACKAGES: Final = ("kinesalite@3.3.3", "kinesis-local@0.6.2")
 
 #: How long a stream stays CREATING, UPDATING or DELETING: long enough to be seen, short enough to be waited for.
-SETTLE_MS: Final = 150
+SETTLE_MS: Final = 100
 
 #: Node has no address to bind to unless told: without this, both npm servers would listen on all interfaces.
 LOOPBACK_ONLY: Final = """
@@ -54,54 +54,75 @@ net.Server.prototype.listen = function (first, ...rest) {
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server, as a client needs to know it."""
-
-    name: str
-    endpoint_url: str
-    #: Where its output goes, to be shown when it does not start.
-    log: Path
-
-
 class CannotStartError(Exception):
     """This machine lacks what the server needs."""
 
 
+class Server:
+    """A server in a process of its own, on a port that it keeps when it has to be started again."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.port = free_port()
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        #: Where its output goes, to be shown when it does not start.
+        self.log = folder / f"{name}.log"
+        self._command = COMMANDS[name](self.port)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> bool:
+        """Have it running; whether it had to be started, as after a crash."""
+        if self._process is not None and self._process.poll() is None:
+            return False
+        command = self._command
+        with self.log.open("ab") as output:
+            # Standard input is a pipe of ours, so that a server which watches it ends when this process does.
+            self._process = subprocess.Popen(
+                command.arguments,
+                cwd=command.folder,
+                env=command.environment,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            )
+        for _ in range(600):
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+            time.sleep(0.05)
+        self.end()
+        pytest.fail(f"{self.name} does not start; it said:\n{self.log.read_text(errors='replace')}", pytrace=False)
+
+    def end(self) -> None:
+        """End it; `start` has another one in its place, with nothing in it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+
 @contextlib.contextmanager
 def running(name: str, folder: Path) -> Iterator[Server]:
-    """Start the server and end it afterwards. Skips, or fails on CI, if this machine can't run it."""
+    """Start the server and end it afterwards. Skips if this machine can't run it; on CI that is a failure."""
     try:
-        command = COMMANDS[name](port := free_port())
+        server = Server(name, folder)
     except CannotStartError as error:
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail(f"{TITLES[name]} cannot be started, and CI must not skip it: {error}", pytrace=False)
         pytest.skip(f"{TITLES[name]} cannot be started: {error}")
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command.arguments, cwd=command.folder, env=command.environment, stdout=output, stderr=output
-        )
     try:
-        wait_until_ready(process, port, log)
-        yield Server(name, f"http://127.0.0.1:{port}", log)
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"the server did not start within 30 s; it said:\n{log.read_text(errors='replace')}", pytrace=False)
+        server.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,12 @@ class Command:
     arguments: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
+
+
+def truckstream(port: int) -> Command:
+    options = ["--port", str(port), "--no-quota", "--transition-seconds", str(SETTLE_MS / 1000)]
+    arguments = [sys.executable, "-m", "truckstream.local", *options, "--while-stdin-is-open"]
+    return Command(arguments, Path(__file__).parents[2], dict(os.environ))
 
 
 def kinesalite(port: int) -> Command:
@@ -149,6 +176,7 @@ def moto(port: int) -> Command:
 
 
 COMMANDS: Final[Mapping[str, Callable[[int], Command]]] = {
+    TRUCKSTREAM: truckstream,
     KINESALITE: kinesalite,
     KINESIS_MOCK: kinesis_mock,
     MOTO: moto,

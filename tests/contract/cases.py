@@ -1,0 +1,118 @@
+"""What the cases say about themselves, read from their source: the operations, the errors, the sentence.
+
+`kinesis.put_record(...)` in a case, or in a helper of its file, exercises PutRecord; `with refused("X"):` around it
+provokes X. So neither the coverage nor the table of differences is kept by hand.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import gzip
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import botocore
+from botocore import xform_name
+
+HERE: Final = Path(__file__).parent
+MODEL_PATH: Final = Path(botocore.__file__).parent / "data" / "kinesis" / "2013-12-02" / "service-2.json.gz"
+
+#: Files whose cases run against the servers.
+CASE_FILES: Final = tuple(
+    path for path in sorted(HERE.glob("test_*.py")) if path.name not in {"test_coverage.py", "test_table.py"}
+)
+
+
+@functools.cache
+def model() -> dict[str, Any]:
+    """The service's model, as botocore ships it."""
+    return json.loads(gzip.decompress(MODEL_PATH.read_bytes()))
+
+
+@functools.cache
+def operation_of_method() -> dict[str, str]:
+    return {xform_name(name): name for name in model()["operations"]}
+
+
+@dataclass(slots=True)
+class Case:
+    """One case, or one helper of the cases."""
+
+    name: str
+    file: str
+    sentence: str
+    operations: set[str] = field(default_factory=set)
+    #: (operation, error)
+    errors: set[tuple[str, str]] = field(default_factory=set)
+    #: Names of functions of the same file or of support.py that it calls.
+    helpers: set[str] = field(default_factory=set)
+
+
+@functools.cache
+def cases() -> dict[str, Case]:
+    """All cases by their function's name."""
+    shared = _functions(HERE / "support.py")
+    found: dict[str, Case] = {}
+    for path in CASE_FILES:
+        known = shared | _functions(path)
+        for name, case in known.items():
+            if name.startswith("test_"):
+                assert name not in found, f"two cases are called {name}"
+                _add_helpers(case, known)
+                found[name] = case
+    return found
+
+
+def operations_of(case: str) -> set[str]:
+    """The operations of a case with its parameters, as `test_name[parameters]`."""
+    name, _, parameter = case.partition("[")
+    operation = parameter.rstrip("]")
+    named = {operation} if operation in model()["operations"] else set()
+    return cases()[name].operations | named
+
+
+def _functions(path: Path) -> dict[str, Case]:
+    tree = ast.parse(path.read_text())
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            sentence = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
+            found[node.name] = case = Case(node.name, path.name, sentence)
+            _read(node, case, ())
+    return found
+
+
+def _read(node: ast.AST, case: Case, refused: tuple[str, ...]) -> None:
+    if isinstance(node, ast.With):
+        for item in node.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "refused":
+                refused = tuple(each.value for each in call.args if isinstance(each, ast.Constant))
+    if isinstance(node, ast.Attribute) and node.attr in operation_of_method():
+        operation = operation_of_method()[node.attr]
+        case.operations.add(operation)
+        case.errors |= {(operation, code) for code in refused}
+    if isinstance(node, ast.Name):
+        case.helpers.add(node.id)
+        if node.id in SHORTHANDS:
+            case.errors |= {(SHORTHANDS[node.id], code) for code in refused}
+    for child in ast.iter_child_nodes(node):
+        _read(child, case, refused)
+
+
+#: Helpers whose one call may be refused.
+SHORTHANDS: Final = {"put": "PutRecord", "scale": "UpdateShardCount", "set_mode": "UpdateStreamMode"}
+
+
+def _add_helpers(case: Case, known: dict[str, Case]) -> None:
+    waiting, done = set(case.helpers), set()
+    while waiting:
+        name = waiting.pop()
+        if name in done or name not in known:
+            continue
+        done.add(name)
+        case.operations |= known[name].operations
+        waiting |= known[name].helpers
