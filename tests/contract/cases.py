@@ -104,7 +104,12 @@ def _read(node: ast.AST, case: Case, refused: tuple[str, ...]) -> None:
 
 
 #: Helpers whose one call may be refused.
-SHORTHANDS: Final = {"put": "PutRecord", "scale": "UpdateShardCount", "set_mode": "UpdateStreamMode"}
+SHORTHANDS: Final = {
+    "put": "PutRecord",
+    "create": "CreateStream",
+    "scale": "UpdateShardCount",
+    "set_mode": "UpdateStreamMode",
+}
 
 
 def _add_helpers(case: Case, known: dict[str, Case]) -> None:

@@ -28,15 +28,6 @@ def _operations(names: str) -> frozenset[str]:
 
 #: Operations that a server does not have: every case that calls one fails there.
 LACKS: Final[Mapping[str, frozenset[str]]] = {
-    TRUCKSTREAM: _operations(
-        """
-        DeleteResourcePolicy DeregisterStreamConsumer DescribeAccountSettings DescribeStreamConsumer
-        DisableEnhancedMonitoring EnableEnhancedMonitoring GetResourcePolicy ListStreamConsumers
-        ListTagsForResource PutResourcePolicy RegisterStreamConsumer SubscribeToShard TagResource
-        UntagResource UpdateAccountSettings UpdateMaxRecordSize UpdateStreamMode
-        UpdateStreamRecordDistributionStrategy UpdateStreamWarmThroughput
-        """
-    ),
     KINESALITE: _operations(
         """
         DeleteResourcePolicy DeregisterStreamConsumer DescribeAccountSettings DescribeLimits
@@ -51,6 +42,7 @@ LACKS: Final[Mapping[str, frozenset[str]]] = {
 
 #: server -> case, or case[parameters] -> what it does instead.
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
+    TRUCKSTREAM: {},
     KINESALITE: {
         "test_shards_are_paginated": "ignores MaxResults: all shards, no NextToken",
         "test_list_shards_takes_an_arn": "knows no StreamARN",
@@ -128,7 +120,6 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "test_list_shards_has_a_range_of_limits[10001]": "accepts it",
         "test_filter_at_trim_horizon": "lists all shards",
         "test_filter_at_timestamp": "lists the children too, which did not exist then",
-        "test_filter_from_timestamp": "lists the parent too, which was closed before",
         "test_a_filter_needs_a_type": "answers SerializationException",
         "test_a_filter_has_one_of_six_types": "answers SerializationException",
         "test_an_unknown_arn_is_not_found[UpdateStreamRecordDistributionStrategy]": "answers AccessDeniedException",
@@ -411,12 +402,6 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-#: What truckstream.local does otherwise today: case -> what. With LACKS[TRUCKSTREAM], all that is left to do there.
-NOT_YET: Final[Mapping[str, str]] = {
-    "test_a_provisioned_stream_has_no_distribution_strategy": "accepts it",
-    "test_tags_wait_for_an_active_stream": "accepts it",
-}
-
 #: What in a server's answers breaks the service's model, told once here and not by every case that meets it.
 BREAKS_THE_MODEL: Final[Mapping[str, tuple[str, ...]]] = {
     MOTO: ("ConsumerARN: 'arn:",),  # without the creation time that ends a consumer's ARN
@@ -433,6 +418,7 @@ SPOILED_BY: Final = {
 
 #: Cases that are not run against a server, with the reason. CONTRACT_ALL=1 runs them.
 NOT_RUN: Final = {
+    (KINESIS_MOCK, "test_filter_from_timestamp"): "lists the parent that was closed before, or does not",
     (KINESIS_MOCK, "test_get_records_gives_at_most_10_mib"): "takes 12 s",
     (KINESIS_MOCK, "test_put_record_refuses_10_mib_and_1"): "takes 12 s",
     (KINESIS_MOCK, "test_put_records_takes_10_mib"): "takes 8 s",
@@ -447,7 +433,7 @@ PAGE: Final = Path(__file__).with_name("README.md")
 def reason_of(server: str, case: str) -> str | None:
     """Why this case is expected to fail on this server; None where it has to pass."""
     name = case.partition("[")[0]
-    known = {TRUCKSTREAM: NOT_YET, **KNOWN}[server]
+    known = KNOWN[server]
     if what := known.get(case) or known.get(name):
         return f"{what}; documented: {cases()[name].sentence}"
     if lacking := sorted(LACKS.get(server, frozenset()) & operations_of(case)):
@@ -469,8 +455,8 @@ def _lines() -> Iterator[str]:
         "",
         f"{len(cases())} cases, written from the reference and the model of Amazon Kinesis Data Streams, run through",
         "boto3 (and some through aiobotocore) against truckstream.local, kinesalite, kinesis-mock and moto. The middle",
-        "column is the sentence of the documentation that the case stands for, or the shape of botocore's service-2.json that",
-        "it names: in each line the documentation is right and the server is not.",
+        "column is the sentence of the documentation that a case stands for, or the shape of botocore's model that it",
+        "names: in each line the documentation is right and the server is not.",
         "",
         "`answers InvalidArgumentException` is the mildest of them: the model gives the constraint and not the name of",
         "its error, and `ValidationException` is what the service is known to answer.",
@@ -479,7 +465,7 @@ def _lines() -> Iterator[str]:
         "|---|---|---|",
     )
     for server, title in TITLES.items():
-        yield f"| {title} | {len(_known(server))} | {len(LACKS.get(server, ()))} |"
+        yield f"| {title} | {len(KNOWN[server])} | {len(LACKS.get(server, ()))} |"
     for server, title in TITLES.items():
         yield from ("", f"## {title}", "")
         if lacking := LACKS.get(server):
@@ -489,12 +475,12 @@ def _lines() -> Iterator[str]:
                 f"Breaks the model in every answer with {', '.join(each.split(':')[0] for each in broken)}.",
                 "",
             )
-        if not _known(server):
-            yield "No difference in what it has."
+        if not KNOWN[server]:
+            yield "No difference."
             continue
         yield from ("| case | documented | what it does |", "|---|---|---|")
         order = list(cases())
-        for case, what in sorted(_known(server).items(), key=lambda item: order.index(item[0].partition("[")[0])):
+        for case, what in sorted(KNOWN[server].items(), key=lambda item: order.index(item[0].partition("[")[0])):
             name, _, parameters = case.partition("[")
             title_of_case = name.removeprefix("test_").replace("_", " ") + (
                 f" ({parameters[:-1]})" if parameters else ""
@@ -503,10 +489,6 @@ def _lines() -> Iterator[str]:
     yield from ("", "## Not run", "", "| server | case | reason |", "|---|---|---|")
     for (server, case), reason in NOT_RUN.items():
         yield f"| {TITLES[server]} | {_words(case)} | {reason} |"
-
-
-def _known(server: str) -> Mapping[str, str]:
-    return NOT_YET if server == TRUCKSTREAM else KNOWN[server]
 
 
 def _words(name: str) -> str:

@@ -93,6 +93,16 @@ def refused(*codes: str, says: str = "") -> Iterator[None]:
     assert says in error["Message"]
 
 
+def create(kinesis: Any, name: str, **members: Any) -> None:
+    """Create a stream, after a while if five are CREATING already."""
+    for _ in range(100):
+        with contextlib.suppress(kinesis.exceptions.LimitExceededException):
+            kinesis.create_stream(StreamName=name, **members)
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{name} could not be created for 5 s: five others are CREATING")
+
+
 class Streams:
     """Streams of a server, created ahead of need, so that a case rarely waits for its own.
 
@@ -121,12 +131,8 @@ class Streams:
 
     def _fill(self, shards: int, ahead: int) -> None:
         while len(self._ready[shards]) < ahead:
-            name = f"contract-{next(self._numbers)}"
-            for _ in range(100):
-                with contextlib.suppress(ClientError):
-                    self._kinesis.create_stream(StreamName=name, ShardCount=shards)
-                    break
-                time.sleep(0.05)
+            name = self.new_name()
+            create(self._kinesis, name, ShardCount=shards)
             self._ready[shards].append(name)
 
     def forget(self) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from botocore.exceptions import ClientError
@@ -186,7 +187,7 @@ def test_a_subscriber_is_sent_the_records(kinesis, stream):
     name = stream()
     put(kinesis, name, b"1")
     answer = subscribe(kinesis, register(kinesis, arn_of(kinesis, name)))
-    with answer["EventStream"] as events:
+    with closing(answer["EventStream"]) as events:
         for event in events:
             pushed = event["SubscribeToShardEvent"]
             if pushed["Records"]:
@@ -198,7 +199,7 @@ def test_a_subscriber_is_sent_the_records(kinesis, stream):
 def test_a_shard_has_one_subscription_of_a_consumer(kinesis, stream):
     """A second call within 5 seconds of a successful one gets a ResourceInUseException."""
     consumer_arn = register(kinesis, arn_of(kinesis, stream()))
-    with subscribe(kinesis, consumer_arn)["EventStream"], refused("ResourceInUseException"):
+    with closing(subscribe(kinesis, consumer_arn)["EventStream"]), refused("ResourceInUseException"):
         kinesis.subscribe_to_shard(ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition={"Type": "LATEST"})
 
 

@@ -6,6 +6,7 @@ from tests.contract.support import (
     LAST_HASH_KEY,
     MIDDLE,
     arn_of,
+    create,
     even,
     is_open,
     open_ranges,
@@ -23,7 +24,7 @@ SECOND, THIRD = "shardId-000000000001", "shardId-000000000002"
 
 def on_demand_stream(kinesis, stream):
     name = stream.new_name()
-    kinesis.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    create(kinesis, name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
     wait_active(kinesis, name)
     return name
 

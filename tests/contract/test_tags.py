@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.contract.support import arn_of, refused
+from tests.contract.support import arn_of, create, refused
 
 SHARD = "shardId-000000000000"
 
@@ -108,7 +108,7 @@ def test_tags_have_an_alphabet(kinesis, stream):
 def test_tags_wait_for_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
-    kinesis.create_stream(StreamName=name, ShardCount=1)
+    create(kinesis, name, ShardCount=1)
     with refused("ResourceInUseException"):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"depot": "north"})
     with refused("ResourceInUseException"):
@@ -118,7 +118,7 @@ def test_tags_wait_for_an_active_stream(kinesis, stream):
 def test_tags_of_a_resource_wait_for_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
-    kinesis.create_stream(StreamName=name, ShardCount=1)
+    create(kinesis, name, ShardCount=1)
     arn = arn_of(kinesis, name)
     with refused("ResourceInUseException"):
         kinesis.tag_resource(ResourceARN=arn, Tags={"depot": "north"})
