@@ -514,6 +514,31 @@ def test_only_open_neighbours_merge():
     assert "has already been merged or split" in merge(0, 1)
 
 
+def test_a_shards_number_will_do_for_its_id():
+    """As recorded of the service, which reads the digits behind the dash."""
+    api = Api(shards=2)
+    api.put(0, 1, ExplicitHashKey="0")
+    for name in ("shardId-0", "0", "shardId-000000000000"):
+        place = {"StreamName": "s", "ShardId": name, "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = api(0, "GetShardIterator", **place)["ShardIterator"]
+        assert len(api(0, "GetRecords", ShardIterator=iterator)["Records"]) == 1
+    api(1, "MergeShards", StreamName="s", ShardToMerge="shardId-0", AdjacentShardToMerge="1")
+    assert api.shards(1) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shardId-000000000009", "Shard shardId-000000000009 in stream s under account 000000000000 does not exist"),
+        ("nonsense", "Could not find shard nonsense in stream s under account 000000000000."),
+        ("shardId-", "Could not find shard shardId- in stream s under account 000000000000."),
+    ],
+)
+def test_a_reader_is_told_which_shard_is_not_there(name, text):
+    place = {"StreamName": "s", "ShardId": name, "ShardIteratorType": "LATEST"}
+    assert refusal(Api(), 0, "GetShardIterator", **place) == f"ResourceNotFoundException: {text}"
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 3), (3, 2), (4, 6), (5, 3), (4, 4)])
 def test_update_shard_count_leaves_shards_of_one_size(before, after):
     api = Api(shards=before)

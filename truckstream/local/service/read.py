@@ -11,7 +11,7 @@ from truckstream.local.service.refusal import (
     dry_run,
     invalid,
     rate_exceeded,
-    shard_not_found,
+    shard_unknown,
     stream_not_found,
 )
 
@@ -25,9 +25,9 @@ __all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "st
 
 def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
     stream = account.usable(request, now)
-    shard = stream.shards.get(request["ShardId"])
+    shard = stream.shard_named(request["ShardId"])
     if shard is None:
-        raise shard_not_found(request["ShardId"], stream.name, account.account_id)
+        raise shard_unknown(request["ShardId"], stream.name, account.account_id)
     kind, number, moment = (request.get(name) for name in ("ShardIteratorType", "StartingSequenceNumber", "Timestamp"))
     place = starting_place(account, stream, shard, str(kind), number, moment, now)
     if request.get("DryRun"):
@@ -93,7 +93,7 @@ def get_records(account: Account, request: Request, now: float) -> Answer:
         raise stream_not_found(stream.name, account.account_id)
     shard = stream.shards.get(iterator.shard_id)
     if shard is None:
-        raise shard_not_found(iterator.shard_id, stream.name, account.account_id)
+        raise shard_unknown(iterator.shard_id, stream.name, account.account_id)
     if request.get("DryRun"):
         raise dry_run()
     if account.strike and (struck := account.strike("GetRecords", stream, shard)) is not None:

@@ -41,6 +41,14 @@ def shard_not_found(shard_id: str, name: str, account: str) -> RefusedError:
     return RefusedError("ResourceNotFoundException", text)
 
 
+def shard_unknown(shard_id: str, name: str, account: str) -> RefusedError:
+    """What a reader is told of a shard that is not there."""
+    if not shard_id.removeprefix("shardId-").isdigit():
+        return shard_not_found(shard_id, name, account)
+    text = f"Shard {shard_id} in stream {name} under account {account} does not exist"  # [rec]
+    return RefusedError("ResourceNotFoundException", text)
+
+
 def stream_exists(name: str, account: str) -> RefusedError:
     return RefusedError("ResourceInUseException", f"Stream {name} under account {account} already exists.")  # [rec]
 

@@ -90,7 +90,7 @@ def _provisioned(account: Account, request: Request, now: float) -> Stream:
 
 
 def _open_shard(account: Account, stream: Stream, shard_id: str) -> Shard:
-    shard = stream.shards.get(shard_id)
+    shard = stream.shard_named(shard_id)
     if shard is None:
         raise shard_not_found(shard_id, stream.name, account.account_id)
     if not shard.is_open:

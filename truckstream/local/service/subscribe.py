@@ -39,7 +39,7 @@ def subscribe_to_shard(account: Account, request: Request, now: float) -> Answer
     stream, consumer = consumer_of_arn(account, request["ConsumerARN"], now)
     if (status := consumer.status(now)) != "ACTIVE":
         raise consumer_busy(consumer.arn, status)
-    shard = stream.shards.get(request["ShardId"])
+    shard = stream.shard_named(request["ShardId"])
     if shard is None:
         raise shard_not_found(request["ShardId"], stream.name, account.account_id)
     position = request["StartingPosition"]
