@@ -6,6 +6,7 @@ import ssl
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
@@ -178,6 +179,25 @@ async def test_https_agrees_on_it_before_the_first_request():
         async with connected(kinesis, context) as client:
             assert client.protocol == "h2"
             assert (await client("ListStreams"))["StreamNames"] == ["s"]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_it_runs_on_uvloop_as_well(tls):
+    """The command runs on uvloop, whose transports and TLS are its own."""
+
+    async def course():
+        async with LocalKinesis(stream="s", tls=tls) as kinesis:
+            context = None
+            if tls:
+                context = ssl.create_default_context(cafile=kinesis.ca_file)
+                context.set_alpn_protocols(["h2"])
+            put = {"StreamName": "s", "Data": "A" * 500_000, "PartitionKey": "k"}
+            await kinesis.inject(Fault("reset-after", operations=("PutRecord",), count=1))
+            async with connected(kinesis, context) as client:
+                answers = [await client("PutRecord", **put) for _ in range(2)]
+                return answers[0], answers[1]["ShardId"], len(await read(client))
+
+    assert uvloop.run(course()) == ("reset", SHARD, 2)
 
 
 async def test_it_closes_while_clients_are_connected():
