@@ -247,6 +247,7 @@ def local(
     host: str = "127.0.0.1",
     no_quota: bool = False,
     quota_scale: float = 1.0,
+    max_bytes: int = 2 * 1024**3,
     transition_seconds: float = 0.0,
     fault: tuple[str, ...] = (),
     seed: int = 0,
@@ -264,6 +265,7 @@ def local(
         host: The address to listen on. By default only this machine can connect.
         no_quota: Take whatever comes.
         quota_scale: Multiplies all quotas: with 0.1, everything is ten times slower than the service.
+        max_bytes: What all records may take in memory; beyond it the oldest go. 0 sets no cap.
         transition_seconds: How long streams are CREATING, UPDATING and DELETING.
         fault: What goes wrong, such as throttle:rate=0.3,count=100,after=5s,until=10s. May be repeated; --list-faults
             tells the kinds. What happens to a stream (split, delete) happens to the first.
@@ -284,6 +286,7 @@ def local(
     kinesis = LocalKinesis(
         *streams[0],
         quotas=False if no_quota else quota_scale,
+        max_bytes=max_bytes or None,
         faults=FaultPlan(*map(Fault.parse, fault), seed=seed),
         host=host,
         port=port,

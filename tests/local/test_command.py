@@ -63,6 +63,7 @@ def test_it_tells_every_kind_of_fault():
         ("--fault=throttle:rate=7", "rate is 7.0: must be between 0 and 1"),
         ("--stream=trucks:many", "stream is 'trucks:many': must be NAME or NAME:SHARDS"),
         ("--shards=0", "shards is 0: must be at least 1"),
+        ("--max-bytes=5", "max_bytes is 5: must be None or at least 16777216"),
         ("--quota-scale=-1", "quotas is -1.0: must be True, False or a positive number"),
     ],
 )
