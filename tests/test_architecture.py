@@ -30,7 +30,8 @@ ALLOWED = {
     "simulate": {"producer", "kinesis", "fleet", "errors"},
     "cloud": {"config", "errors", "metrics", "truckstream"},
     "handler": {"batcher", "metrics", "record", "errors"},
-    "cli": {"cloud", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
+    "aws_commands": {"cloud", "config", "errors"},
+    "cli": {"aws_commands", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
     # Names for the reader of a type only: nothing loads before it is used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
@@ -42,7 +43,7 @@ SHELLS = {
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),
     "truckstream/local/mapping": {"context", "invoker", "mapping"},
-    "truckstream/cloud": {"account", "package"},
+    "truckstream/cloud": {"account", "artifacts", "deploy", "package", "stacks"},
     "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
 }
 CORES = [

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from truckstream.errors import ConfigurationError, InvalidArgumentError, TruckstreamError
 
@@ -27,12 +27,11 @@ except ModuleNotFoundError as missing:
     sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
 
 from truckstream import __version__
+from truckstream.aws_commands import app as aws_app
 from truckstream.config import export_aws_settings, load_settings, read_dotenv
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
-
-    from rich.console import RenderableType
 
     from truckstream.demo.run import DemoOptions
     from truckstream.local import LocalKinesis
@@ -44,6 +43,8 @@ app = App(
     help="Telemetry through Amazon Kinesis into S3 at the full speed of the shards, losing nothing.",
     default_parameter=Parameter(negative=()),
 )
+
+app.update(aws_app)
 
 _console = Console()
 _problems = Console(stderr=True)
@@ -183,51 +184,6 @@ async def _simulate(options: list[WorkerOptions]) -> int:
     for error in total.errors:
         _problems.print(error, style="red", highlight=False, soft_wrap=True)
     return 1 if total.errors or total.failed else 0
-
-
-@app.command
-def package(
-    *,
-    architecture: Literal["arm64", "x86_64"] = "arm64",
-    python: str = "3.13",
-    out: Path = Path("function.zip"),
-    dry_run: bool = False,
-    json: bool = False,
-) -> int:
-    """Build the Lambda function's zip, the same bytes each time, and say what is in it.
-
-    Args:
-        architecture: The function's processor.
-        python: The function's Python: 3.11 (x86_64 only) to 3.14.
-        out: Where the zip goes.
-        dry_run: Build it and write nothing.
-        json: Say it as JSON.
-    """
-    from truckstream.cloud.package import PackageOptions, build_package  # noqa: PLC0415
-    from truckstream.cloud.words import package_words  # noqa: PLC0415
-
-    archive = asyncio.run(build_package(PackageOptions(architecture, python)))
-    if not dry_run:
-        _save(out, archive.content)
-    _tell(archive.facts(), package_words(archive, None if dry_run else out), json=json)
-    return 0
-
-
-def _save(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError("--out", f"cannot be written ({error})", "Name a file you may write.") from error
-
-
-def _tell(facts: Mapping[str, object], words: RenderableType, *, json: bool) -> None:
-    """A command's result, for people or for programs."""
-    if json:
-        import msgspec  # noqa: PLC0415
-
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
-    else:
-        _console.print(words, highlight=False, soft_wrap=True)
 
 
 def _progress_line(progress: Progress, elapsed: float) -> str:

@@ -99,7 +99,7 @@ def test_the_buckets_lifecycle_tiers_data_and_expires_what_is_not_data():
 
 
 def test_what_holds_data_outlives_the_stack():
-    kept = {name for name, resource in RESOURCES.items() if resource.get("DeletionPolicy") == "Retain"}
+    kept = {name for name, resource in RESOURCES.items() if resource.get("DeletionPolicy") == "RetainExceptOnCreate"}
     assert kept == {"Bucket", "BucketPolicy", "Key", "Stream"}
     assert all(RESOURCES[name]["UpdateReplacePolicy"] == "Retain" for name in kept)
 

@@ -68,6 +68,7 @@ class Account:
 
         self._session = self._session or get_session()
         try:
+            self._session.get_scoped_config()  # looks for the profile even where nothing else needs it
             self._region_name = self._region_name or self._session.get_config_variable("region")
         except ProfileNotFound as error:
             raise ConfigurationError("AWS_PROFILE", f"is unknown ({error})", "Check the name.") from error

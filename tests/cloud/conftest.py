@@ -1,0 +1,55 @@
+"""Another maker's AWS with CloudFormation: ministack, in an environment and a process of its own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+MINISTACK = "ministack==1.5.33"
+
+
+@pytest.fixture(scope="session")
+def ministack_program():
+    """Its path, installed apart from all else: it pins much that moto has in other versions."""
+    uv = shutil.which("uv")
+    command = [uv, "tool", "run", "--quiet", "--from", MINISTACK, "which", "ministack"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def running(program, folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (folder / "ministack.log").open("w") as log:
+        server = subprocess.Popen(
+            [program],
+            env=os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)},
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            pytest.fail("ministack did not start within 30 s")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def ministack_url(ministack_program, tmp_path_factory):
+    """The endpoint of a server of this module's own."""
+    with running(ministack_program, tmp_path_factory.mktemp("ministack")) as url:
+        yield url

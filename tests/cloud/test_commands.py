@@ -1,0 +1,240 @@
+"""The commands against another maker's AWS: from nothing to a running pipeline, and back.
+
+ministack creates what CloudFormation asks for and runs the function, so these tests see names, outputs, events and
+records. What it ignores (encryption of streams, lifecycle, shard counts of an update) is checked on the template.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="module")
+def environment(ministack_url):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return clean | {
+        "COLUMNS": "200",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_ENDPOINT_URL": ministack_url,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    def run(*arguments, **more):
+        return subprocess.run(
+            [sys.executable, "-m", "truckstream.cli", *arguments],
+            cwd=tmp_path,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=50,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def told(run):
+    """A command that ends well, and what it says as JSON."""
+
+    def told(*arguments, status=0):
+        done = run(*arguments, "--json")
+        assert done.returncode == status, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    return told
+
+
+@pytest.fixture
+def client(environment):
+    made = []
+
+    def client(service):
+        made.append(
+            boto3.client(
+                service,
+                region_name="us-east-1",
+                endpoint_url=environment["AWS_ENDPOINT_URL"],
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+        )
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+def stacks(client):
+    rows = client("cloudformation").describe_stacks()["Stacks"]
+    return {row["StackName"]: row["StackStatus"] for row in rows if row["StackStatus"] != "DELETE_COMPLETE"}
+
+
+def stored_records(client, bucket):
+    s3 = client("s3")
+    rows = s3.list_objects_v2(Bucket=bucket, Prefix="sensor_data/").get("Contents", ())
+    bodies = [s3.get_object(Bucket=bucket, Key=row["Key"])["Body"].read() for row in rows]
+    return [line for body in bodies for line in body.splitlines()]
+
+
+def test_a_dry_run_shows_the_plan_and_leaves_nothing(run, client):
+    done = run("deploy", "--stack", "looked-at", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Stack looked-at would be created:" in done.stdout
+    assert "+ Function  AWS::Lambda::Function" in done.stdout
+    assert "looked-at" not in stacks(client)
+    assert client("s3").list_buckets()["Buckets"] == []
+
+
+def test_without_an_answer_nothing_is_done(run, client):
+    """No terminal and no --yes: the command says so, and leaves neither change set nor stack."""
+    done = run("provision", "--stack", "unasked")
+    assert done.returncode == 2
+    assert "pass --yes" in done.stderr
+    assert "unasked" not in stacks(client)
+
+
+MACHINE = ("--architecture", "x86_64", "--python", PYTHON)
+
+
+@pytest.mark.timeout(180)
+def test_from_nothing_to_a_running_pipeline_and_back(run, told, client):
+    """Provision, deploy onto it, put records, see them in the bucket, look, change, and destroy."""
+    provisioned(told)
+    deployed(told, client)
+    count = carries_records(run, client)
+    looked_at(told)
+    changed(run, told, client)
+    destroyed(run, told, client, count)
+
+
+def provisioned(told):
+    made = told("provision", "--yes", "--bucket", "acme-truck-data", "--stream", "trucks")
+    assert made["done"] is True
+    names = {name: made["outputs"].get(name) for name in ("BucketName", "StreamName", "FunctionName")}
+    assert names == {"BucketName": "acme-truck-data", "StreamName": "trucks", "FunctionName": None}
+
+
+def deployed(told, client):
+    outputs = told("deploy", "--yes", *MACHINE, "--email", "a@example.com")["outputs"]
+    assert (outputs["FunctionName"], outputs["BucketName"]) == ("truckstream", "acme-truck-data")
+    assert outputs["StreamArn"].endswith(":stream/trucks")
+    function = client("lambda").get_function_configuration(FunctionName="truckstream")
+    handler = "lambda_entry.handler.lambda_handler"
+    assert (function["MemorySize"], function["Timeout"], function["Handler"]) == (512, 300, handler)
+    mapping = client("lambda").get_event_source_mapping(UUID=outputs["MappingId"])
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert (mapping["BatchSize"], mapping["MaximumRecordAgeInSeconds"]) == (4900, 72000)
+
+
+def carries_records(run, client):
+    put = run("simulate", "--stream", "trucks", "--seconds", "1", "--rate", "200", "--trucks", "5")
+    assert put.returncode == 0, put.stderr
+    count = int(put.stdout.split(" acknowledged")[0].split()[-1].replace(",", ""))
+    until = time.monotonic() + 40
+    while len(records := stored_records(client, "acme-truck-data")) < count and time.monotonic() < until:
+        time.sleep(0.5)
+    assert len(records) == len(set(records)) == count > 0
+    return count
+
+
+def looked_at(told):
+    page = told("status")
+    assert (page["stack"], page["stream"]["StreamName"]) == ("UPDATE_COMPLETE", "trucks")
+    assert page["function"]["Runtime"] == f"python{PYTHON}"
+    assert page["objects"][0]["key"].startswith("sensor_data/batch_")
+    assert (len(page["alarms"]), page["unread"]) == (6, [])
+    # ministack encrypts no stream, and the doctor sees it; whether it confirms an e-mail is its own affair.
+    found = told("doctor", status=1)
+    checks = {finding["check"] for finding in found["findings"]}
+    assert {"stream-encrypted"} <= checks <= {"stream-encrypted", "somebody-listens"}
+    assert found["unread"] == []
+    assert told("scale", "--dry-run")["capacity"]["shards"] == 1
+
+
+def changed(run, told, client):
+    assert told("deploy", "--dry-run", *MACHINE)["plan"]["changes"] == []
+    more = told("deploy", "--yes", *MACHINE, "--memory", "1024")["plan"]["parameters"]
+    assert [(row["name"], row["before"], row["after"]) for row in more] == [("MemorySize", "512", "1024")]
+    assert client("lambda").get_function_configuration(FunctionName="truckstream")["MemorySize"] == 1024
+    refused = run("provision", "--yes")
+    assert (refused.returncode, "has a function already" in refused.stderr) == (1, True)
+
+
+def destroyed(run, told, client, count):
+    assert {row["name"] for row in told("destroy", "--dry-run")["stays"]} == {"Bucket", "BucketPolicy", "Stream"}
+    assert "truckstream" in stacks(client)
+    assert told("destroy", "--yes")["done"] is True
+    assert "truckstream" not in stacks(client)
+    assert len(stored_records(client, "acme-truck-data")) == count
+    assert client("kinesis").describe_stream_summary(StreamName="trucks")
+    zips = client("s3").list_objects_v2(Bucket="truckstream-artifacts-000000000000-us-east-1")
+    assert zips.get("KeyCount") == 0
+    taken = run("deploy", "--yes", "--stream", "trucks")
+    assert (taken.returncode, "there is a stream trucks already" in taken.stderr) == (1, True)
+
+
+def test_destroy_with_its_data_leaves_nothing(told, client):
+    made = told("provision", "--yes", "--stack", "brief", "--stream", "brief-stream")
+    bucket = made["outputs"]["BucketName"]
+    for number in range(3):
+        client("s3").put_object(Bucket=bucket, Key=f"sensor_data/{number}", Body=b"x", IfNoneMatch="*")
+    gone = told("destroy", "--yes", "--stack", "brief", "--delete-data")
+    assert (gone["done"], gone["stays"]) == (True, [])
+    assert bucket not in {row["Name"] for row in client("s3").list_buckets()["Buckets"]}
+    assert "brief-stream" not in client("kinesis").list_streams()["StreamNames"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("destroy", "--stack", "nowhere", "--yes"), 1, "there is no stack nowhere in us-east-1"),
+        (("scale", "--stack", "nowhere"), 1, "no stream and function of a stack nowhere"),
+        (("deploy", "--parameter", "Shards=3"), 2, "parameter is 'Shards': must be one of Scope, CodeBucket"),
+        (("deploy", "--parameter", "ShardCount"), 2, "--parameter is 'ShardCount'"),
+        (("deploy", "--yes", "--leave-out", "Bukcet"), 2, "leave_out is 'Bukcet'"),
+        (("deploy", "--python", "3.9"), 2, "python is '3.9'"),
+        (("deploy", "--stream", "no such name"), 2, "stream_name is 'no such name'"),
+        (("status", "--region", "nowhere"), 2, "region is 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(run, arguments, status, words):
+    done = run(*arguments)
+    assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_credentials_and_regions_say_how_to_set_them(run):
+    done = run("status", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="true")
+    assert (done.returncode, "credentials were not found. Log in" in done.stderr) == (2, True), done.stderr
+    done = run("status", AWS_REGION="")
+    assert (done.returncode, "region is not set. Pass --region" in done.stderr) == (2, True), done.stderr
+    done = run("status", AWS_PROFILE="nobody")
+    assert (done.returncode, "AWS_PROFILE is unknown" in done.stderr) == (2, True), done.stderr
+
+
+def test_an_endpoint_that_does_not_answer_is_named(run):
+    done = run("status", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert (done.returncode, "Is there a network" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_status_of_nothing_is_a_page_and_a_failure(run):
+    done = run("status", "--stack", "nowhere")
+    assert done.returncode == 1
+    assert done.stdout.startswith("stack     none\nstream    none\n")
