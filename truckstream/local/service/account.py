@@ -90,7 +90,7 @@ class Account:
             raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
 
     def wrote(self, size: int, records: int) -> None:
-        """So much has been stored: the oldest records go if it is more than the account may hold."""
+        """At most so much has been stored: the oldest records go if all of them are more than the account may hold."""
         if self._memory.is_due(size, records):
             self._memory.trim(shard for stream in self._streams.values() for shard in stream.shards.values())
 
