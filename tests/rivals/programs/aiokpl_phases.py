@@ -1,0 +1,56 @@
+"""aiokpl puts records in phases, a flush after each but the last, and leaves its context.
+
+python aiokpl_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it says are stored
+"""
+
+import asyncio
+import itertools
+import sys
+
+from aiokpl import Config, Producer
+
+STREAM, ENDPOINT, PHASES = sys.argv[1], sys.argv[2], [int(size) for size in sys.argv[3].split(",")]
+
+
+async def main(outcomes):
+    config = Config(
+        region="us-east-1",
+        endpoint_url=ENDPOINT,
+        aggregation_enabled=False,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        record_ttl_ms=6_000.0,  # its default is 30 s, in which it does the same five times over
+    )
+    numbers = itertools.count()
+    async with Producer(config) as producer:
+        for phase, size in enumerate(PHASES):
+            if phase:
+                await producer.flush()
+                await asyncio.gather(*(outcome.wait() for outcome in outcomes))
+            new = [b"%d" % next(numbers) for _ in range(size)]
+            for data in new:  # one after the other: its tasks may not be entered from another
+                outcomes.append(await producer.put_record(stream=STREAM, partition_key=f"TRUCK_{data}", data=data))
+
+
+async def count(outcomes):
+    """How many know that they are stored; one that is not resolved by now never will be."""
+    told = 0
+    for outcome in outcomes:
+        try:
+            result = await asyncio.wait_for(outcome.wait(), 0.1)
+        except TimeoutError:
+            continue
+        told += result.success
+    sys.stdout.write(str(told))
+
+
+async def both():
+    outcomes = []
+    try:
+        await main(outcomes)
+    except Exception as error:  # noqa: BLE001 - whatever it raises is what its user gets
+        sys.stderr.write(repr(error))
+    await count(outcomes)
+
+
+asyncio.run(both())

@@ -1,0 +1,128 @@
+"""Where Python's other producers break, shown beside ours: the same program, faults and oracle for each.
+
+Each test runs a rival as its users do, in a process and an environment of its own, and holds to what it does: a rival
+that has been repaired fails its test here, and then the documentation is to be corrected. Ours passes the same oracle.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.strangers.installed import or_skipped, python_with
+from tests.strangers.python_clients import AIOKPL, ASYNC_KINESIS
+from truckstream.kinesis.limits import MAX_RECORDS_PER_REQUEST
+from truckstream.local import Fault, FaultPlan, LocalKinesis
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+#: Seconds that a program may take.
+PATIENCE = 60
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def python_of(library):
+    """The interpreter that has the library, and truckstream's is this one."""
+    if library == "truckstream":
+        return sys.executable
+    with or_skipped(library):
+        return python_with(*{"aiokpl": AIOKPL, "async-kinesis": ASYNC_KINESIS}[library])
+
+
+async def run(library, kinesis, *phases):
+    """Let the library put so many records in each phase; what it printed."""
+    program = PROGRAMS / f"{library.replace('-', '_')}_phases.py"
+    process = await asyncio.create_subprocess_exec(
+        python_of(library),
+        program,
+        kinesis.stream_name,
+        kinesis.endpoint_url,
+        ",".join(map(str, phases)),
+        env={"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    return out.decode(), err.decode()
+
+
+async def copies(kinesis):
+    """How often each record is stored."""
+    return Counter([record.data async for record in kinesis.stored()])
+
+
+# --- Leaving while the stream is throttled ----------------------------------------------------------
+
+
+async def leave_under_throttling(library):
+    """Ten records meet sixty throttles; how many are stored once, and what the program said."""
+    async with LocalKinesis(faults=FaultPlan(Fault("throttle", count=60))) as kinesis:
+        said = await run(library, kinesis, 10)
+        return Counter((await copies(kinesis)).values()), said
+
+
+async def test_leaving_aiokpl_under_throttling_loses_records():
+    """Its context raises, the records are gone, and whoever awaits them waits for ever."""
+    stored, (told, error) = await leave_under_throttling("aiokpl")
+    assert "ExceptionGroup" in error
+    assert (stored.total(), told) == (0, "0")
+
+
+async def test_leaving_truckstream_under_throttling_stores_every_record():
+    stored, (told, error) = await leave_under_throttling("truckstream")
+    assert (stored, told, error) == ({1: 10}, "10", "")
+
+
+# --- A split in mid-flight --------------------------------------------------------------------------
+
+
+async def write_through_a_split(library):
+    """One record before the split, and ten after it; how often each is stored, and how many the program was told."""
+    async with LocalKinesis(faults=FaultPlan(Fault("split", operations=("PutRecords",), skip=1))) as kinesis:
+        told, error = await run(library, kinesis, 1, 10, 0)
+        return await copies(kinesis), told, error
+
+
+async def test_aiokpl_stores_a_record_many_times_after_a_split():
+    """What lands on a shard that it did not predict it sends again, and again, and then says that it failed."""
+    stored, told, _ = await write_through_a_split("aiokpl")
+    assert max(stored.values()) > 10
+    assert (len(stored), told) == (11, "1")
+
+
+async def test_truckstream_stores_each_record_once_through_a_split():
+    stored, told, error = await write_through_a_split("truckstream")
+    assert (Counter(stored.values()), told, error) == ({1: 11}, "11", "")
+
+
+# --- The most records of a request ------------------------------------------------------------------
+
+
+async def largest_request(library, monkeypatch):
+    """The most records that the library put in a request when some of 1,200 are throttled, and how many are stored."""
+    sizes = []
+    some = FaultPlan(Fault("throttle", rate=0.2, count=60), seed=1)
+    async with LocalKinesis(quotas=False, faults=some) as kinesis:
+        call = kinesis.service.call
+
+        def watched(operation, request, now, *rest):
+            sizes.append(len(request.get("Records", ())))
+            return call(operation, request, now, *rest)
+
+        monkeypatch.setattr(kinesis.service, "call", watched)
+        await run(library, kinesis, 1_200)
+        return max(sizes), (await copies(kinesis)).total()
+
+
+async def test_async_kinesis_sends_more_records_than_a_request_may_have(monkeypatch):
+    largest, _ = await largest_request("async-kinesis", monkeypatch)
+    assert largest == MAX_RECORDS_PER_REQUEST + 1
+
+
+async def test_truckstream_fills_a_request_and_no_more(monkeypatch):
+    largest, stored = await largest_request("truckstream", monkeypatch)
+    assert (largest, stored) == (MAX_RECORDS_PER_REQUEST, 1_200)
