@@ -4,11 +4,10 @@ from truckstream.demo.ledger import Ledger, StoredLine
 from truckstream.errors import DeliveryTimeoutError, DeliveryUnknownError
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.producer.delivery import Delivery
-from truckstream.producer.outbox import Outbox
 
 
 def delivery(sequence=1, error=None):
-    made = Delivery(b"", "key", None, size=3, outbox=Outbox("shardId-000000000000", None))
+    made = Delivery(b"", "key", None, size=3, cost=400, outbox=None)
     made.answer = RecordAnswer(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
     made.error = error
     return made

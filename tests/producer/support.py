@@ -8,7 +8,7 @@ from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shards import Shard, ShardMap, hash_key_of
-from truckstream.producer.entry import Entry
+from truckstream.producer.entry import Entry, cost_of
 
 THROTTLED = "ProvisionedThroughputExceededException"
 
@@ -71,7 +71,7 @@ def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     size = len(data) + key_size
     core.check_size(size)
     piece = data if core.options.aggregate else encode_record(data, tail)
-    entry = Entry(piece, key, explicit_hash_key, size=size, outbox=outbox)
+    entry = Entry(piece, key, explicit_hash_key, size=size, cost=cost_of(size), outbox=outbox)
     assert core.reserve(entry.cost)
     core.put(entry, now)
     return entry

@@ -36,12 +36,9 @@ class Delivery(Entry):
     wait is safe: the record goes on.
     """
 
-    __slots__ = ("_awaited", "_waiters")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._awaited = False
-        self._waiters: list[asyncio.Future[None]] | None = None  # no Future until somebody awaits
+    _awaited: bool = False
+    #: No Future until somebody awaits.
+    waiters: list[asyncio.Future[None]] | None = None
 
     def __await__(self) -> Generator[Any, None, Ack]:
         self._awaited = True
@@ -79,18 +76,14 @@ class Delivery(Entry):
 
     def wake(self) -> None:
         """Tell those who await that the outcome is there."""
-        for waiter in self._waiters or ():
+        for waiter in self.waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
-        self._waiters = None
+        self.waiters = None
 
     async def _wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        if self._waiters is None:
-            self._waiters = []
-        self._waiters.append(waiter)
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(waiter)
         await waiter
-
-    def __repr__(self) -> str:
-        state = "acknowledged" if self.answer else repr(self.error) if self.error else "under way"
-        return f"<Delivery of {self.size} bytes for {self.partition_key!r}: {state}, {self.attempts} attempts>"

@@ -11,38 +11,38 @@ __all__ = ["Epochs"]
 class Epochs:
     """The records without an outcome, by epoch."""
 
-    __slots__ = ("_unsettled", "current", "flushed")
+    __slots__ = ("_ended", "current", "flushed", "unsettled")
 
     def __init__(self) -> None:
-        #: What a record that is put now belongs to.
+        #: What a record that is put now belongs to, and how many of it have no outcome: each put adds one.
         self.current = 1
+        self.unsettled = 0
         #: What was put up to this epoch need not wait for company.
         self.flushed = 0
-        self._unsettled: dict[int, int] = {1: 0}
-
-    def put(self) -> int:
-        """A record is put: its epoch."""
-        self._unsettled[self.current] += 1
-        return self.current
+        self._ended: dict[int, int] = {}
 
     def settle(self, epoch: int, records: int = 1) -> None:
         """Records of `epoch` have their outcome."""
-        self._unsettled[epoch] -= records
+        if epoch == self.current:
+            self.unsettled -= records
+        else:
+            self._ended[epoch] -= records
 
     @property
-    def is_single(self) -> bool:
-        """Whether all records without an outcome are of the current epoch."""
-        return len(self._unsettled) == 1
+    def pending(self) -> int:
+        """Records without an outcome."""
+        return self.unsettled + sum(self._ended.values())
 
     def end(self) -> int:
         """End the current epoch; the number to ask `is_flushed` about."""
+        self._ended[self.current] = self.unsettled
         self.flushed = self.current
         self.current += 1
-        self._unsettled[self.current] = 0
+        self.unsettled = 0
         return self.flushed
 
     def is_flushed(self, epoch: int) -> bool:
         """Whether every record put up to `epoch` has its outcome."""
-        for ended in [ended for ended, count in self._unsettled.items() if count == 0 and ended != self.current]:
-            del self._unsettled[ended]
-        return all(unsettled > epoch for unsettled in self._unsettled)
+        for ended in [ended for ended, count in self._ended.items() if count == 0]:
+            del self._ended[ended]
+        return all(unsettled > epoch for unsettled in self._ended)

@@ -46,6 +46,7 @@ class Outbox:
         "acked",
         "backed_off",
         "in_flight",
+        "is_closed",
         "pace",
         "queue",
         "shard_id",
@@ -57,6 +58,8 @@ class Outbox:
     ) -> None:
         self.shard_id = shard_id
         self.pace = pace
+        #: Its shard takes no more records. An outbox of no shard stays open.
+        self.is_closed = False
         #: Records that were never sent.
         self.queue = queue
         self._options = options

@@ -14,7 +14,7 @@ import random
 import warnings
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from truckstream.errors import (
     BufferFullError,
@@ -33,6 +33,7 @@ from truckstream.kinesis.limits import (
 )
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.delivery import Delivery
+from truckstream.producer.entry import cost_of, largest_size
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Producer:
             else stream
         )
         self._core = ProducerCore(options, random.Random())
+        # A record up to this size is refused by the stream's own limit or not at all.
+        self._largest = min(max_batch_bytes, largest_size(buffer_bytes))
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
         self._opened = False
         self._closed = False
@@ -333,18 +336,23 @@ class Producer:
         return f"<Producer {state}: {self.stats}>"
 
     def _make(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
-        self._require_open()
+        if not self._opened or self._closed:
+            self._require_open()
         if not isinstance(data, bytes):
             data = _bytes_of(data)
-        outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
+        core = self._core
+        route = core.routes.get(partition_key) if explicit_hash_key is None else None
+        outbox, key_size, tail = route or core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
-        self._core.check_size(size)
-        piece = data if self._core.options.aggregate else encode_record(data, tail)
-        return Delivery(piece, partition_key, explicit_hash_key, size=size, outbox=outbox)
+        if size > core.max_record_bytes or size > self._largest:
+            core.check_size(size)
+        piece = data if core.options.aggregate else encode_record(data, tail)
+        return Delivery(piece, partition_key, explicit_hash_key, size, cost_of(size), outbox)
 
     def _accept(self, delivery: Delivery) -> None:
         self._core.put(delivery, self._loop.time())
-        self._want_pump()
+        if not self._pump_wanted:
+            self._want_pump()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -431,9 +439,11 @@ class Producer:
         settled = self._core.take_settled()
         if not settled:
             return
-        for entry in settled:
-            assert isinstance(entry, Delivery)  # noqa: S101 - only deliveries are put
-            entry.wake() if entry.error is None else self._hand_out_failure(entry)
+        for delivery in cast("list[Delivery]", settled):  # only deliveries are put
+            if delivery.error is not None:
+                self._hand_out_failure(delivery)
+            elif delivery.waiters is not None:
+                delivery.wake()
         self._give_room()
         for epoch, flushed in self._flush_waiters:
             if not flushed.done() and self._core.is_flushed(epoch):

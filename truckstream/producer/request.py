@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from truckstream.producer.outbox import records_in
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from truckstream.producer.outbox import Outbox, Parcel
 
 __all__ = ["Request"]
+
+_outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
 
 
 class Request:
@@ -23,9 +26,10 @@ class Request:
         self.entries = entries
         self.sent_at = sent_at
         #: Records of the caller's, by outbox and in all.
-        self.by_outbox: Counter[Outbox] = Counter()
+        self.by_outbox = Counter(map(_outbox, entries))
         for parcel in entries:
-            self.by_outbox[parcel.outbox] += records_in(parcel)
+            if parcel.members is not None:
+                self.by_outbox[parcel.outbox] += len(parcel.members) - 1
         self.records = self.by_outbox.total()
         #: No more requests could go with this one: what holds the producer back may be their number.
         self.was_last = False

@@ -43,7 +43,8 @@ class Router:
         self.on_demand = False
         self._lanes: Lanes = {}
         self._map = ShardMap(())
-        self._routes: dict[str, Route] = {}
+        #: By partition key, as far as they are remembered.
+        self.routes: dict[str, Route] = {}
         self.unrouted = self._make_outbox(None, None)
         self.by_shard: dict[str | None, Outbox] = {}
         #: All of them.
@@ -58,18 +59,14 @@ class Router:
         if explicit_hash_key is not None:
             outbox, size = self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
             return Route(outbox, size, encode_tail(partition_key, explicit_hash_key))
-        route = self._routes.get(partition_key)
+        route = self.routes.get(partition_key)
         if route is None:
             encoded = check_partition_key(partition_key)
-            if len(self._routes) >= MAX_REMEMBERED_ROUTES:
-                self._routes.clear()
+            if len(self.routes) >= MAX_REMEMBERED_ROUTES:
+                self.routes.clear()
             route = Route(self._outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
-            self._routes[partition_key] = route
+            self.routes[partition_key] = route
         return route
-
-    def is_current(self, outbox: Outbox) -> bool:
-        """Whether its shard is still one of the stream's open ones."""
-        return outbox is self.by_shard.get(outbox.shard_id, self.unrouted)
 
     def set_shards(self, shards: Iterable[Shard], now: float) -> list[Parcel] | None:
         """Take the stream's shards over; None if nothing changed.
@@ -82,7 +79,7 @@ class Router:
             return None
         same = {shard.shard_id for shard in new.shards if shard in self._map.shards}
         self._map = new
-        self._routes.clear()
+        self.routes.clear()
         old = self.by_shard
         self.by_shard = {
             shard.shard_id: old[shard.shard_id]
@@ -93,7 +90,10 @@ class Router:
             for shard in new.shards
         }
         self.outboxes = [*self.by_shard.values(), self.unrouted]
-        gone = [self.unrouted, *(box for shard_id, box in old.items() if shard_id not in same)]
+        gone = [box for shard_id, box in old.items() if shard_id not in same]
+        for box in gone:
+            box.is_closed = True
+        gone.append(self.unrouted)
         return self._empty_keyed(gone) if self._options.ordered else self._empty(gone)
 
     def reroute(self, entry: Entry) -> Outbox:
