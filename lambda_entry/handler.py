@@ -1,13 +1,21 @@
 """The function: an event of Kinesis records in, objects in the store, Lambda's answer out.
 
-Settings, read from the environment at the first call:
+Settings, read from the environment at the first call; an empty one counts as not set:
 
-    BUCKET_NAME       the bucket; or
-    STORE_URL         s3://bucket[/folder], file:///directory or memory:///
-    PREFIX            where the objects of valid records lie: sensor_data
-    REJECTED_PREFIX   where those of refused records lie: rejected
-    BATCH_SIZE        records of a group: 700, another number, or auto
-    LAYOUT            flat or hive
+    BUCKET_NAME          the bucket; or
+    STORE_URL            s3://bucket[/folder], file:///directory or memory:///
+    PREFIX               where the objects of valid records lie: sensor_data
+    REJECTED_PREFIX      where those of refused records lie: rejected
+    BATCH_SIZE           records of a group: 700, another number, or auto
+    LAYOUT               flat or hive
+    FORMAT               ndjson, json or parquet
+    COMPRESSION          gzip or zstd; none if not set
+    SCHEMA               what a valid record is: truck, none, or module:name of a msgspec type or a callable
+    ENCRYPTION           AES256, aws:kms or aws:kms:dsse; the bucket's default if not set
+    KMS_KEY_ID           the key of the last two
+    MAX_IN_FLIGHT        groups that are stored at the same time: 16
+    MAX_BYTES_IN_FLIGHT  and their bytes: 16777216
+    LOG_LEVEL            DEBUG, INFO, WARNING or ERROR: INFO
     AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   as every S3 client takes them
 
 The mapping must have ReportBatchItemFailures: without it Lambda takes a reported failure for success.
@@ -20,48 +28,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+import time
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from truckstream.batcher import Batcher
-from truckstream.batcher.batcher import MAX_BATCH_SIZE
-from truckstream.batcher.keys import Layout
-from truckstream.errors import ConfigurationError, UsageError
+from lambda_entry.logs import JsonLines, report
+from lambda_entry.settings import read_batcher
+from truckstream.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from truckstream.batcher import Result
-
 __all__ = ["lambda_handler"]
-
-_logger = logging.getLogger("truckstream.function")
 
 #: Seconds before the function's timeout by which the answer must be on its way.
 SAFETY_MARGIN: Final = 1.0
 
+#: Lambda sets it; where it is not set, this is no function.
+_FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
+
 
 class Function:
-    """What lasts from call to call: the batcher with its store, and the event loop."""
+    """What lasts from call to call: the batcher with its store, the event loop, and where the log goes."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._batcher = read_batcher(environment)
         self._loop = asyncio.new_event_loop()
         self._turn = threading.Lock()
+        self._log = JsonLines()
+        self._name = environment.get(_FUNCTION_NAME, "truckstream")
+        if _FUNCTION_NAME in environment:
+            self._log.install(environment.get("LOG_LEVEL", "INFO"))
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         deadline = self._deadline(context)
         records = _records(event)
         with self._turn:
+            self._log.request_id = getattr(context, "aws_request_id", None)
             result = self._loop.run_until_complete(self._batcher.process(records, deadline=deadline))
-        _log(result, getattr(context, "aws_request_id", None))
-        return result.batch_item_failures()
+            report(result, function_name=self._name, now=time.time())
+        return result.batch_item_failures() | _state(event)
 
     def close(self) -> None:
+        self._log.uninstall()
         self._loop.close()
 
     def _deadline(self, context: Any) -> float | None:
@@ -77,7 +87,8 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Store the records of a Kinesis event.
 
     Returns:
-        Lambda's answer: no failures, or the one sequence number from which on the records must come again.
+        Lambda's answer: no failures, or the one sequence number from which on the records must come again; with the
+        `state` of a tumbling window, as it came.
 
     Raises:
         ConfigurationError: a setting is missing or malformed.
@@ -87,7 +98,6 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     _refuse_running_loop()
     with _creation:
         if _function is None:
-            _logger.setLevel(logging.INFO)  # Lambda's root logger shows warnings only
             _function = Function(os.environ)
     return _function(event, context)
 
@@ -98,69 +108,21 @@ def _refuse_running_loop() -> None:
         raise UsageError("the handler blocks: on a running event loop call it with asyncio.to_thread")
 
 
-def read_batcher(environment: Mapping[str, str]) -> Batcher:
-    """The batcher that the environment describes.
-
-    Raises:
-        ConfigurationError: names the setting and how to set it.
-    """
-    return Batcher(
-        _store_url(environment),
-        prefix=environment.get("PREFIX", "sensor_data"),
-        rejected_prefix=environment.get("REJECTED_PREFIX", "rejected"),
-        batch_size=_batch_size(environment.get("BATCH_SIZE", "700")),
-        layout=_layout(environment.get("LAYOUT", "flat")),
-        region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
-        endpoint_url=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"),
-    )
-
-
-def _store_url(environment: Mapping[str, str]) -> str:
-    if url := environment.get("STORE_URL"):
-        return url
-    if bucket := environment.get("BUCKET_NAME"):
-        return f"s3://{bucket}"
-    hint = "Set BUCKET_NAME to the bucket's name, or STORE_URL (file:///data) in the function's environment."
-    raise ConfigurationError("BUCKET_NAME", "is not set", hint)
-
-
-def _batch_size(value: str) -> int | Literal["auto"]:
-    if value == "auto":
-        return "auto"
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_BATCH_SIZE):
-        hint = f"Set it to a number of records up to {MAX_BATCH_SIZE:,}, such as 700, or to auto."
-        raise ConfigurationError("BATCH_SIZE", f"is {value!r}", hint)
-    return int(value)
-
-
-def _layout(value: str) -> Layout:
-    if value not in get_args(Layout):
-        raise ConfigurationError("LAYOUT", f"is {value!r}", "Set it to flat or hive.")
-    return cast("Layout", value)
-
-
 def _records(event: Any) -> list[dict[str, Any]]:
     records = event.get("Records") if isinstance(event, dict) else None
+    if records is None and _ends_window(event):
+        return []
     if not isinstance(records, list):
-        what = sorted(event) if isinstance(event, dict) else type(event).__name__
+        what = sorted(map(str, event)) if isinstance(event, dict) else type(event).__name__
         raise UsageError(f"this event has no Records: {what}. The function's trigger must be a Kinesis stream.")
     return records
 
 
-def _log(result: Result, request_id: str | None) -> None:
-    """One line of JSON a call: counts and names of objects, nothing of what a record holds."""
-    line = {
-        "message": "delivery stored" if result.first_failed is None else "delivery stored in part",
-        "request_id": request_id,
-        "received": result.received,
-        "stored": result.stored,
-        "rejected": result.rejected,
-        "not_stored": result.not_stored,
-        "objects": len(result.objects),
-        "bytes": sum(receipt.bytes for receipt in result.objects),
-        "adopted": sum(receipt.outcome == "adopted" for receipt in result.objects),
-        "first_failed": result.first_failed,
-        "causes": [str(cause) for cause in result.causes],
-    }
-    level = logging.INFO if result.first_failed is None else logging.WARNING
-    _logger.log(level, msgspec.json.encode(line).decode())
+def _ends_window(event: Any) -> bool:
+    """True for the last event of a tumbling window of a Kinesis stream, which may bring no records."""
+    return isinstance(event, dict) and "window" in event and ":kinesis:" in str(event.get("eventSourceARN"))
+
+
+def _state(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A tumbling window's state. Lambda takes an answer without it for a failed call."""
+    return {"state": event.get("state") or {}} if "window" in event else {}

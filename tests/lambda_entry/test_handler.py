@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -11,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from lambda_entry import handler
-from tests.batcher.support import number, record, truck, trucks
+from tests.batcher.support import ARN, SHARD, number, record, truck, trucks
 from truckstream.errors import ConfigurationError, UsageError
 
-SETTINGS = (
-    *("BUCKET_NAME", "STORE_URL", "PREFIX", "REJECTED_PREFIX", "BATCH_SIZE", "LAYOUT"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
-)
+SETTINGS = [
+    *re.findall(r"^    ([A-Z_0-9]+)[ ,]", handler.__doc__, re.MULTILINE),
+    *("AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_LAMBDA_FUNCTION_NAME"),
+]
 
 
 class Context:
@@ -100,38 +101,6 @@ def test_settings_reach_the_batcher(folder, monkeypatch):
     ]
 
 
-def test_a_bucket_is_reached_with_the_environments_region_and_endpoint(monkeypatch):
-    made = {}
-    monkeypatch.setattr(handler, "Batcher", lambda store, **options: made.update(options, store=store))
-    environment = {"BUCKET_NAME": "trucks", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    handler.read_batcher(environment)
-    assert (made["store"], made["region_name"], made["endpoint_url"]) == (
-        "s3://trucks",
-        "eu-west-1",
-        "http://127.0.0.1:9",
-    )
-    handler.read_batcher({**environment, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:10", "BATCH_SIZE": "50"})
-    assert (made["endpoint_url"], made["batch_size"]) == ("http://127.0.0.1:10", 50)
-
-
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({}, "BUCKET_NAME is not set"),
-        ({"BUCKET_NAME": "", "STORE_URL": ""}, "BUCKET_NAME is not set"),
-        ({"STORE_URL": "ftp://x"}, "store is 'ftp://x'"),
-        ({"STORE_URL": "memory:///", "BATCH_SIZE": "lots"}, "BATCH_SIZE is 'lots'"),
-        ({"STORE_URL": "memory:///", "BATCH_SIZE": "0"}, "BATCH_SIZE is '0'"),
-        ({"STORE_URL": "memory:///", "LAYOUT": "deep"}, "LAYOUT is 'deep'"),
-    ],
-)
-def test_a_setting_that_is_missing_or_malformed_says_how_to_set_it(environment, message, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=message):
-        call(trucks(1))
-
-
 def test_a_setting_put_right_is_read_at_the_next_call(monkeypatch):
     with pytest.raises(ConfigurationError):
         call(trucks(1))
@@ -165,25 +134,63 @@ def test_a_store_that_fails_is_answered_with_the_first_record(folder):
     assert call(trucks(10)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
 
 
+WINDOW = {
+    "window": {"start": "2025-01-15T14:30:00Z", "end": "2025-01-15T14:35:00Z"},
+    "shardId": SHARD,
+    "eventSourceARN": ARN,
+    "isWindowTerminatedEarly": False,
+}
+
+
+def test_a_tumbling_window_gets_its_state_back(folder):
+    event = {"Records": trucks(5), "state": {"seen": 7}, "isFinalInvokeForWindow": False, **WINDOW}
+    assert handler.lambda_handler(event, Context()) == {"batchItemFailures": [], "state": {"seen": 7}}
+    assert len(objects(folder)) == 1
+
+
 @pytest.mark.usefixtures("folder")
-def test_each_call_logs_one_line_of_json_without_payloads(caplog):
-    with caplog.at_level(logging.INFO, logger="truckstream.function"):
-        call([*trucks(9), record(truck(9, speed=555.5), 9)])
-    (line,) = [json.loads(entry.getMessage()) for entry in caplog.records if entry.name == "truckstream.function"]
-    assert line == {
-        "message": "delivery stored",
-        "request_id": Context.aws_request_id,
-        "received": 10,
-        "stored": 9,
-        "rejected": 1,
-        "not_stored": 0,
-        "objects": 1,
-        "bytes": 9 * 499,
-        "adopted": 0,
-        "first_failed": None,
-        "causes": [],
+@pytest.mark.parametrize("state", [{}, None])
+def test_the_last_call_of_a_window_may_bring_no_records(state):
+    event = {"state": state, "isFinalInvokeForWindow": True, **WINDOW}
+    assert handler.lambda_handler(event, Context()) == {"batchItemFailures": [], "state": {}}
+
+
+def test_a_window_whose_records_are_not_stored_says_so_with_its_state(folder):
+    (folder / "sensor_data").write_text("in the way")
+    event = {"Records": trucks(5), "state": {"seen": 7}, **WINDOW}
+    assert handler.lambda_handler(event, Context()) == {
+        "batchItemFailures": [{"itemIdentifier": number(0)}],
+        "state": {"seen": 7},
     }
-    assert "555.5" not in caplog.text
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_window_of_another_source_is_refused():
+    event = {"state": {}, **WINDOW, "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"}
+    with pytest.raises(UsageError, match="Kinesis"):
+        handler.lambda_handler(event, Context())
+
+
+def test_in_lambda_each_call_writes_lines_of_json(folder, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "trucks-to-s3")
+    call([*trucks(9), record(truck(9, speed=555.5), 9)])
+    call([record(b"?", n) for n in range(20, 23)])
+    output = capsys.readouterr().out
+    first, incident, second = map(json.loads, output.splitlines())
+    assert (first["FunctionName"], first["RecordsStored"], first["RecordsRejected"]) == ("trucks-to-s3", 9, 1)
+    assert {line["request_id"] for line in (first, incident, second)} == {Context.aws_request_id}
+    assert "schema incident" in incident["message"]
+    assert (second["level"], second["ObjectsCreated"]) == ("INFO", 1)
+    assert "555.5" not in output
+    assert len(objects(folder)) == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_elsewhere_the_output_is_left_alone(capsys, caplog):
+    with caplog.at_level(logging.INFO, logger="truckstream.function"):
+        call(trucks(3))
+    assert capsys.readouterr().out == ""
+    assert "3 of 3 records dealt with" in caplog.text
 
 
 def test_a_call_within_a_running_loop_leaves_it_alone(folder):

@@ -253,7 +253,7 @@ class _Call:
         return f"the group of {cut.stop - cut.start} records from {self.checked.data.sequences[cut.start]}"
 
     def _result(self) -> Result:
-        return account(self.checked, self.committed, self.causes)
+        return account(self.checked, self.committed, self.causes, self.committer.put_seconds)
 
 
 def _report_incidents(checked: Checked, size: int) -> None:

@@ -75,6 +75,8 @@ class Committer:
         self._rejected = checked.rejected
         self._put_time = put_time
         self._clock = clock
+        #: How long each PUT took.
+        self.put_seconds: list[float] = []
 
     async def commit(self, cut: Cut) -> Committed:
         """Store the group, or find it stored.
@@ -162,7 +164,8 @@ class Committer:
     async def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
         begun = self._clock()
         created = await self._store.create(key, body, attributes)
-        self._put_time.learn(self._clock() - begun)
+        self.put_seconds.append(self._clock() - begun)
+        self._put_time.learn(self.put_seconds[-1])
         return created
 
     async def _judge(self, strand: Strand, start: int, stop: int, key: str, stored: StoredObject) -> Held | None:

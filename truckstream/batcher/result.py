@@ -63,6 +63,10 @@ class Result:
     first_failed: str | None = None
     #: Why groups are not stored, each cause once a group.
     causes: tuple[TruckstreamError, ...] = ()
+    #: When Kinesis took the oldest record, in seconds since the epoch; None if there was none.
+    oldest_arrival: float | None = None
+    #: How long each PUT took, in seconds, repeated attempts included.
+    put_seconds: tuple[float, ...] = ()
 
     @property
     def rejected(self) -> int:
@@ -83,7 +87,12 @@ class Result:
         return {"batchItemFailures": failures}
 
 
-def account(checked: Checked, committed: Iterable[Committed], causes: Iterable[TruckstreamError]) -> Result:
+def account(
+    checked: Checked,
+    committed: Iterable[Committed],
+    causes: Iterable[TruckstreamError],
+    put_seconds: Iterable[float] = (),
+) -> Result:
     """Hold the delivery against the groups of it that are stored."""
     groups = sorted(committed, key=lambda group: group.start)
     covered = bytearray(len(checked))
@@ -99,4 +108,6 @@ def account(checked: Checked, committed: Iterable[Committed], causes: Iterable[T
         rejected_objects=tuple(receipt for group in groups for receipt in group.rejected_objects),
         first_failed=None if first_gap < 0 else checked.data.sequences[first_gap],
         causes=tuple(causes),
+        oldest_arrival=min(checked.data.arrivals),
+        put_seconds=tuple(put_seconds),
     )

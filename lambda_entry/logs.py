@@ -1,0 +1,142 @@
+"""What the function writes to its log: lines of JSON, each with the request's ID; one a call with its metrics.
+
+CloudWatch takes the metrics out of that line by itself: it is in its embedded metric format, a JSON object in which
+`_aws` names the members that are metrics. A call of the API for each would cost time and money.
+
+In Lambda, truckstream's loggers write here and no longer to the root's handler, which would write the same again as
+text. Elsewhere, such as in tests and in the demo, logging is left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from truckstream.metrics import DIMENSION, FUNCTION_METRICS, NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from truckstream.batcher import Result
+
+__all__ = ["JsonLines", "report"]
+
+_function_logger = logging.getLogger("truckstream.function")
+
+#: CloudWatch takes that many values of one metric in a line.
+_MOST_VALUES: Final = 100
+
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_encode: Final = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class JsonLines(logging.Handler):
+    """Writes each record of truckstream's loggers as one line of JSON."""
+
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+        super().__init__()
+        self._write = write
+        #: The call under way.
+        self.request_id: str | None = None
+
+    def install(self, level: str) -> None:
+        """Take over from the root's handlers; `level` is one of DEBUG, INFO, WARNING and ERROR."""
+        ours = logging.getLogger("truckstream")
+        ours.addHandler(self)
+        ours.setLevel(level if level in _LEVELS else "INFO")
+        ours.propagate = False
+
+    def uninstall(self) -> None:
+        ours = logging.getLogger("truckstream")
+        ours.removeHandler(self)
+        ours.setLevel(logging.NOTSET)
+        ours.propagate = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self._line(record)
+            (self._write or sys.stdout.write)(line + "\n")
+        except Exception:  # noqa: BLE001 - logging must never fail a call
+            self.handleError(record)
+
+    def _line(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": self.request_id,
+        }
+        if record.exc_info:
+            fields["exception"] = logging.Formatter().formatException(record.exc_info)
+        fields |= getattr(record, "fields", {})
+        try:
+            return _encode(fields).decode()
+        except UnicodeEncodeError:  # half of a surrogate pair, in somebody's message
+            return json.dumps(fields, default=repr)
+
+
+def report(result: Result, *, function_name: str, now: float) -> None:
+    """Log one call's account, as a warning if some of it is not stored: counts and causes, nothing of the records.
+
+    Args:
+        result: what became of the delivery.
+        function_name: the metrics' dimension.
+        now: seconds since the epoch.
+    """
+    done = result.received - result.not_stored
+    message = f"{done} of {result.received} records dealt with, {result.rejected} of them refused"
+    fields = _metrics(result, function_name, now) | {
+        "first_failed": result.first_failed,
+        "causes": [str(cause) for cause in result.causes],
+    }
+    level = logging.INFO if result.first_failed is None else logging.WARNING
+    _function_logger.log(level, message, extra={"fields": fields})
+
+
+def _metrics(result: Result, function_name: str, now: float) -> dict[str, Any]:
+    values = {name: value for name, value in _values(result, now).items() if value is not None}
+    return {
+        "_aws": {
+            "Timestamp": int(now * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [[DIMENSION]],
+                    "Metrics": [
+                        {"Name": metric.name, "Unit": metric.unit}
+                        for metric in FUNCTION_METRICS
+                        if metric.name in values
+                    ],
+                }
+            ],
+        },
+        DIMENSION: function_name,
+        **values,
+    }
+
+
+def _values(result: Result, now: float) -> Mapping[str, Any]:
+    receipts = [*result.objects, *result.rejected_objects]
+    created = [receipt for receipt in receipts if receipt.outcome == "created"]
+    slowest = sorted(result.put_seconds, reverse=True)[:_MOST_VALUES]
+    return {
+        "RecordsReceived": result.received,
+        "RecordsStored": result.stored,
+        "RecordsRejected": result.rejected,
+        "RecordsNotStored": result.not_stored,
+        "ObjectsCreated": len(created),
+        "ObjectsAdopted": len(receipts) - len(created),
+        "UploadsFailed": len(result.causes),
+        "BytesStored": sum(receipt.bytes for receipt in created),
+        "PutLatency": [round(seconds * 1000, 1) for seconds in slowest] or None,
+        "OldestRecordAge": None
+        if result.oldest_arrival is None
+        else max(0, round((now - result.oldest_arrival) * 1000)),
+    }

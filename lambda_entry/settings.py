@@ -1,0 +1,118 @@
+"""The function's settings: environment variables to a Batcher, each with an error that says how to set it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
+
+from truckstream.batcher import Batcher
+from truckstream.batcher.batcher import MAX_BATCH_SIZE
+from truckstream.batcher.formats import Compression, FormatName
+from truckstream.batcher.keys import Layout
+from truckstream.batcher.store import Encryption
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.record import TruckRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["read_batcher"]
+
+_T = TypeVar("_T")
+
+#: An argument of the Batcher and the variable that sets it, for errors that only the Batcher can find.
+_VARIABLES: Final = {
+    "store": "STORE_URL",
+    "prefix": "PREFIX",
+    "rejected_prefix": "REJECTED_PREFIX",
+    "format": "FORMAT",
+    "compression": "COMPRESSION",
+    "layout": "LAYOUT",
+    "schema": "SCHEMA",
+    "encryption": "ENCRYPTION",
+    "kms_key_id": "KMS_KEY_ID",
+}
+
+
+def read_batcher(environment: Mapping[str, str]) -> Batcher:
+    """The batcher that the environment describes. A variable that is empty counts as not set.
+
+    Raises:
+        ConfigurationError: names the setting and how to set it.
+    """
+    given = {name: value for name, value in environment.items() if value}
+    try:
+        return Batcher(
+            _store_url(given),
+            prefix=given.get("PREFIX", "sensor_data"),
+            rejected_prefix=given.get("REJECTED_PREFIX", "rejected"),
+            batch_size=_batch_size(given.get("BATCH_SIZE", "700")),
+            layout=cast("Layout", _choice(given, "LAYOUT", get_args(Layout), "flat")),
+            format=cast("FormatName", _choice(given, "FORMAT", get_args(FormatName), "ndjson")),
+            compression=cast("Compression | None", _choice(given, "COMPRESSION", get_args(Compression), None)),
+            schema=_schema(given.get("SCHEMA", "truck")),
+            max_in_flight=_number(given, "MAX_IN_FLIGHT", 16),
+            max_bytes_in_flight=_number(given, "MAX_BYTES_IN_FLIGHT", 16 * 1024 * 1024),
+            encryption=cast("Encryption | None", _choice(given, "ENCRYPTION", get_args(Encryption), None)),
+            kms_key_id=given.get("KMS_KEY_ID"),
+            region_name=given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION"),
+            endpoint_url=given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL"),
+        )
+    except InvalidArgumentError as error:
+        setting = _VARIABLES.get(error.argument, error.argument)
+        raise ConfigurationError(setting, f"is {error.value!r}", f"It {error.rule}.") from error
+    except ConfigurationError as error:
+        if error.setting not in _VARIABLES:
+            raise
+        raise ConfigurationError(_VARIABLES[error.setting], error.problem, error.hint) from error
+
+
+def _store_url(given: Mapping[str, str]) -> str:
+    if url := given.get("STORE_URL"):
+        return url
+    if bucket := given.get("BUCKET_NAME"):
+        return f"s3://{bucket}"
+    hint = "Set BUCKET_NAME to the bucket's name, or STORE_URL (file:///data) in the function's environment."
+    raise ConfigurationError("BUCKET_NAME", "is not set", hint)
+
+
+def _batch_size(value: str) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_BATCH_SIZE):
+        hint = f"Set it to a number of records up to {MAX_BATCH_SIZE:,}, such as 700, or to auto."
+        raise ConfigurationError("BATCH_SIZE", f"is {value!r}", hint)
+    return int(value)
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    value = given.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ConfigurationError(name, f"is {value!r}", f"Set it to a number above 0, such as {default}.")
+    return int(value)
+
+
+def _choice(given: Mapping[str, str], name: str, choices: tuple[str, ...], default: _T) -> str | _T:
+    value = given.get(name)
+    if value is None:
+        return default
+    if value not in choices:
+        raise ConfigurationError(name, f"is {value!r}", f"Set it to {_or(choices)}.")
+    return value
+
+
+def _or(choices: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+
+
+def _schema(value: str) -> Any:
+    if value == "truck":
+        return TruckRecord
+    if value == "none":
+        return None
+    module, _, name = value.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = "Set it to truck, to none, or to module:name of a msgspec type or a callable in the function's package."
+        raise ConfigurationError("SCHEMA", f"is {value!r}, and {error}", hint) from error

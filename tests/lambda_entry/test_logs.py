@@ -1,0 +1,111 @@
+"""Lines of JSON, and the metrics among them."""
+
+import json
+import logging
+
+import pytest
+
+from lambda_entry.logs import JsonLines, report
+from tests.batcher.support import ARRIVAL, ScriptedStore, Small, numbers, small
+from truckstream.batcher import Batcher, Result
+from truckstream.metrics import FUNCTION_METRICS
+
+
+@pytest.fixture
+def lines():
+    """What is written, decoded; with the handler's request ID."""
+    written = []
+    handler = JsonLines(written.append)
+    handler.request_id = "request-7"
+    handler.install("INFO")
+    yield lambda: [json.loads(line) for line in written]
+    handler.uninstall()
+
+
+async def processed(*records, store=None):
+    return await Batcher(store or ScriptedStore(), batch_size=10, schema=Small).process(records)
+
+
+def write(result, lines):
+    report(result, function_name="trucks", now=ARRIVAL + 2.5)
+    return lines()[-1]
+
+
+async def test_a_call_is_one_line_with_every_metric_and_its_unit(lines):
+    line = write(await processed(*numbers(15), small(15, good=False)), lines)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Truckstream", [["FunctionName"]])
+    assert directive["Metrics"] == [{"Name": metric.name, "Unit": metric.unit} for metric in FUNCTION_METRICS]
+    assert line["_aws"]["Timestamp"] == int((ARRIVAL + 2.5) * 1000)
+    assert {name: line[name] for name in ("FunctionName", "request_id", "level", "first_failed", "causes")} == {
+        "FunctionName": "trucks",
+        "request_id": "request-7",
+        "level": "INFO",
+        "first_failed": None,
+        "causes": [],
+    }
+    received, stored = line["RecordsReceived"], line["RecordsStored"]
+    assert (received, stored, line["RecordsRejected"], line["RecordsNotStored"]) == (16, 15, 1, 0)
+    assert (line["ObjectsCreated"], line["ObjectsAdopted"], line["UploadsFailed"]) == (3, 0, 0)
+    assert (line["OldestRecordAge"], len(line["PutLatency"])) == (2500, 3)
+    assert line["message"] == "16 of 16 records dealt with, 1 of them refused"
+
+
+async def test_the_records_of_a_call_add_up(lines):
+    store = ScriptedStore(lambda verb, _: OSError("503") if verb == "put" and len(store.puts()) == 2 else None)
+    line = write(await processed(*numbers(30), store=store), lines)
+    assert line["RecordsReceived"] == line["RecordsStored"] + line["RecordsRejected"] + line["RecordsNotStored"]
+    assert (line["UploadsFailed"], line["level"]) == (1, "WARNING")
+    assert line["causes"] != []
+    assert line["first_failed"] is not None
+
+
+async def test_objects_found_are_told_from_objects_made(lines):
+    store = ScriptedStore()
+    await processed(*numbers(15), store=store)
+    line = write(await processed(*numbers(20), store=store), lines)
+    assert (line["ObjectsCreated"], line["ObjectsAdopted"]) == (1, 2)
+    assert line["BytesStored"] == sum(len(b'{"n":%d}\n' % n) for n in range(15, 20))
+
+
+def test_a_call_without_records_has_no_age_and_no_latency(lines):
+    line = write(Result(), lines)
+    assert "OldestRecordAge" not in line
+    assert "PutLatency" not in line
+    names = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert names == {metric.name for metric in FUNCTION_METRICS} - {"OldestRecordAge", "PutLatency"}
+
+
+def test_of_very_many_puts_the_slowest_are_said(lines):
+    line = write(Result(put_seconds=tuple(n / 1000 for n in range(150))), lines)
+    assert line["PutLatency"] == [float(n) for n in range(149, 49, -1)]
+
+
+def test_a_clock_that_is_behind_makes_no_age_below_zero(lines):
+    assert write(Result(oldest_arrival=ARRIVAL + 9), lines)["OldestRecordAge"] == 0
+
+
+def test_other_loggers_lines_have_the_request_too_and_their_exception(lines):
+    error = ValueError("käse \ud800")
+    logging.getLogger("truckstream.batcher").error("a %s", "b", exc_info=error)
+    (line,) = lines()
+    assert (line["message"], line["level"], line["logger"]) == ("a b", "ERROR", "truckstream.batcher")
+    assert line["request_id"] == "request-7"
+    assert "ValueError: käse" in line["exception"]
+
+
+def test_a_line_is_one_line_whatever_is_in_it(lines):
+    logging.getLogger("truckstream.batcher").warning("two\nlines %s", {"a": object})
+    (line,) = lines()
+    assert line["message"].startswith("two\nlines")
+
+
+@pytest.mark.parametrize(("level", "effective"), [("DEBUG", 10), ("ERROR", 40), ("LOUD", 20)])
+def test_the_level_is_as_asked_or_info(level, effective):
+    handler = JsonLines(lambda _: None)
+    handler.install(level)
+    try:
+        assert logging.getLogger("truckstream.batcher").getEffectiveLevel() == effective
+    finally:
+        handler.uninstall()
+    assert logging.getLogger("truckstream").propagate

@@ -1,0 +1,113 @@
+"""From the environment to a Batcher, and from a mistake to what to do about it."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from lambda_entry import handler, settings
+from lambda_entry.settings import read_batcher
+from truckstream.errors import ConfigurationError
+from truckstream.record import TruckRecord
+
+MEMORY = {"STORE_URL": "memory:///"}
+
+
+class Mine(msgspec.Struct):
+    n: int
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The arguments of the Batcher that is made."""
+    arguments = {}
+    monkeypatch.setattr(settings, "Batcher", lambda store, **options: arguments.update(options, store=store))
+    return arguments
+
+
+def test_without_settings_the_batchers_own_defaults_hold(made):
+    read_batcher({"BUCKET_NAME": "trucks"})
+    assert made == {
+        "store": "s3://trucks",
+        "prefix": "sensor_data",
+        "rejected_prefix": "rejected",
+        "batch_size": 700,
+        "layout": "flat",
+        "format": "ndjson",
+        "compression": None,
+        "schema": TruckRecord,
+        "max_in_flight": 16,
+        "max_bytes_in_flight": 16_777_216,
+        "encryption": None,
+        "kms_key_id": None,
+        "region_name": None,
+        "endpoint_url": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({"STORE_URL": "s3://lake/raw", "BUCKET_NAME": "trucks"}, {"store": "s3://lake/raw"}),
+        ({"BATCH_SIZE": "auto"}, {"batch_size": "auto"}),
+        ({"BATCH_SIZE": "50"}, {"batch_size": 50}),
+        ({"FORMAT": "parquet", "LAYOUT": "hive"}, {"format": "parquet", "layout": "hive"}),
+        ({"COMPRESSION": "zstd"}, {"compression": "zstd"}),
+        ({"COMPRESSION": "", "PREFIX": ""}, {"compression": None, "prefix": "sensor_data"}),
+        ({"SCHEMA": "none"}, {"schema": None}),
+        ({"SCHEMA": f"{__name__}:Mine"}, {"schema": Mine}),
+        ({"MAX_IN_FLIGHT": "4", "MAX_BYTES_IN_FLIGHT": "5"}, {"max_in_flight": 4, "max_bytes_in_flight": 5}),
+        ({"ENCRYPTION": "aws:kms", "KMS_KEY_ID": "k"}, {"encryption": "aws:kms", "kms_key_id": "k"}),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, {"region_name": "eu-west-1"}),
+        ({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "us-east-1"}, {"region_name": "us-east-1"}),
+        ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"}, {"endpoint_url": "http://b"}),
+    ],
+)
+def test_each_variable_reaches_the_batcher(variables, arguments, made, monkeypatch):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or SimpleNamespace(Mine=Mine))
+    read_batcher({"BUCKET_NAME": "trucks"} | variables)
+    assert {name: made[name] for name in arguments} == arguments
+
+
+@pytest.mark.parametrize(
+    ("variables", "setting", "hint"),
+    [
+        ({"STORE_URL": ""}, "BUCKET_NAME", "Set BUCKET_NAME"),
+        ({"STORE_URL": "ftp://x"}, "STORE_URL", "s3://bucket"),
+        ({"BATCH_SIZE": "lots"}, "BATCH_SIZE", "such as 700, or to auto"),
+        ({"BATCH_SIZE": "0"}, "BATCH_SIZE", "up to 10,000"),
+        ({"BATCH_SIZE": "10001"}, "BATCH_SIZE", "up to 10,000"),
+        ({"LAYOUT": "deep"}, "LAYOUT", "flat or hive"),
+        ({"FORMAT": "csv"}, "FORMAT", "ndjson, json or parquet"),
+        ({"FORMAT": "parquet", "COMPRESSION": "gzip"}, "COMPRESSION", "zstd"),
+        ({"FORMAT": "parquet", "SCHEMA": "none"}, "SCHEMA", "columns"),
+        ({"COMPRESSION": "lz4"}, "COMPRESSION", "gzip or zstd"),
+        ({"SCHEMA": "trucks"}, "SCHEMA", "module:name"),
+        ({"SCHEMA": "nowhere:Mine"}, "SCHEMA", "module:name"),
+        ({"SCHEMA": "math:Mine"}, "SCHEMA", "module:name"),
+        ({"SCHEMA": "math:pi"}, "SCHEMA", "msgspec"),
+        ({"MAX_IN_FLIGHT": "0"}, "MAX_IN_FLIGHT", "above 0"),
+        ({"MAX_BYTES_IN_FLIGHT": "1e6"}, "MAX_BYTES_IN_FLIGHT", "above 0"),
+        ({"ENCRYPTION": "rot13"}, "ENCRYPTION", "AES256, aws:kms or aws:kms:dsse"),
+        ({"ENCRYPTION": "AES256"}, "ENCRYPTION", "Only S3"),
+        ({"STORE_URL": "s3://b", "ENCRYPTION": "AES256", "KMS_KEY_ID": "k"}, "KMS_KEY_ID", "aws:kms"),
+        ({"PREFIX": "a", "REJECTED_PREFIX": "a"}, "REJECTED_PREFIX", "differ"),
+    ],
+)
+def test_a_mistake_names_its_variable_and_the_way_out(variables, setting, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        read_batcher(MEMORY | variables)
+    assert caught.value.setting == setting
+    assert hint in caught.value.hint
+    assert str(caught.value).startswith(f"{setting} is ")
+
+
+def test_the_handlers_page_names_every_variable_that_is_read():
+    named = set(re.findall(r"\b[A-Z][A-Z0-9_]{5,}\b", handler.__doc__))
+    text = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (settings, handler))
+    read = set(re.findall(r'"([A-Z][A-Z0-9_]{5,})"', text)) - {"AES256", "AWS_LAMBDA_FUNCTION_NAME"}
+    assert read <= named
+    assert {"BUCKET_NAME", "MAX_IN_FLIGHT", "LOG_LEVEL"} <= read
