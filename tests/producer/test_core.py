@@ -15,6 +15,7 @@ from truckstream.errors import (
     ServiceError,
     StreamNotFoundError,
 )
+from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.entry import largest_size
 
@@ -161,6 +162,17 @@ def test_only_what_failed_is_sent_again(make_core):
     assert service.stored == [b"0", b"2", b"1"]
     assert core.stats(wakeup).throttled == 1
     assert core.used_bytes == 0
+
+
+def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
+    """Its neighbour that was throttled is not."""
+    core, service = make_core(), Service(even_shards(1))
+    entries = [put(core, b"%d" % index, now=0.0) for index in range(2)]
+    [request] = core.requests_due(0.1)
+    core.on_answers(request, [RecordAnswer(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2)
+    _, again = next_request(core, 0.2)
+    core.on_answers(again, service.answer(again), 0.5)
+    assert [entry.maybe_duplicate for entry in entries] == [True, False]
 
 
 def test_a_request_without_an_answer_makes_its_records_maybe_duplicates(make_core):

@@ -50,8 +50,15 @@ class UnreliableService(Service):
             core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "Reset", ""), now)
 
     def _one(self, parcel):
-        refusals = [throttled(), RecordAnswer(error_code="InternalFailure", error_message="Internal Service Failure")]
-        return self.store(parcel) if self._dice.random() < 0.5 else self._dice.choice(refusals)
+        fate = self._dice.random()
+        if fate < 0.5:
+            return self.store(parcel)
+        if fate < 0.75:
+            return throttled()
+        if self._dice.random() < 0.5:
+            self.store(parcel)
+        self.doubted |= {id(entry) for entry in entries_of(parcel)}
+        return RecordAnswer(error_code="InternalFailure", error_message="Internal Service Failure")
 
 
 class Run:

@@ -309,6 +309,9 @@ class ProducerCore:
             refused.setdefault(parcel.outbox, []).append(parcel)
             if answer.error_code == THROTTLED_CODE:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
+            else:  # InternalFailure: nothing says that the record was not stored
+                for entry in entries_of(parcel):
+                    entry.maybe_duplicate = True
         self._acknowledge(stored)
         self._slow_down(request, throttled, now)
         for outbox, parcels in refused.items():
