@@ -168,6 +168,8 @@ class Bucket:
         #: Set by the first PUT that arrives.
         self.reached = asyncio.Event()
         self.puts = 0
+        #: (method, path, headers) of each request.
+        self.requests = []
         self._transports = set()
 
     async def __aenter__(self):
@@ -191,6 +193,7 @@ class Bucket:
 
     async def _serve(self, request):
         self._transports.add(request.transport)
+        self.requests.append((request.method, request.path, dict(request.headers)))
         key = request.match_info["key"]
         if request.method == "PUT":
             return await self._put(request, key)

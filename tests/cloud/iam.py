@@ -1,0 +1,92 @@
+"""A judge of IAM policies: may this call be made? As AWS decides: a deny wins, and what nobody allows is denied.
+
+It knows what the policies here use: wildcards, and the conditions StringEquals, ArnEquals, Bool, Null and
+NumericLessThan. Another operator is an error, so that a condition is never passed over.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as IAM sees it."""
+
+    action: str
+    resource: str
+    context: dict = field(default_factory=dict)
+
+
+def allows(documents, call):
+    """True if these policies together allow the call."""
+    found = [each for document in documents for each in document["Statement"] if _speaks_of(each, call)]
+    effects = {each["Effect"] for each in found}
+    return "Deny" not in effects and "Allow" in effects
+
+
+def _speaks_of(statement, call):
+    return (
+        any(_like(call.action, action, re.IGNORECASE) for action in _list(statement["Action"]))
+        and any(_like(call.resource, resource) for resource in _list(statement["Resource"]))
+        and all(
+            _holds(operator, key, wanted, call.context)
+            for operator, pairs in statement.get("Condition", {}).items()
+            for key, wanted in pairs.items()
+        )
+    )
+
+
+def _like(text, pattern, flags=0):
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, flags) is not None
+
+
+def _holds(operator, key, wanted, context):
+    if operator == "Null":
+        return (key not in context) is (wanted == "true")
+    if key not in context:
+        return False
+    if operator in {"StringEquals", "Bool"}:
+        return context[key] in _list(wanted)
+    if operator == "ArnEquals":
+        return any(_like(context[key], each) for each in _list(wanted))
+    if operator == "NumericLessThan":
+        return float(context[key]) < float(wanted)
+    raise AssertionError(f"the judge does not know {operator}")
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def resolved(value, references):
+    """A template's value with its intrinsic functions worked out; None for what a condition leaves out.
+
+    `references` has names (Ref), attributes (Name.Attribute) and conditions (True or False).
+    """
+    if isinstance(value, list):
+        return [found for each in value if (found := resolved(each, references)) is not None]
+    if not isinstance(value, dict):
+        return value
+    [(name, argument), *more] = value.items()
+    if not more and name in INTRINSIC:
+        return INTRINSIC[name](argument, references)
+    return {name: found for name, each in value.items() if (found := resolved(each, references)) is not None}
+
+
+def _either(argument, references):
+    condition, yes, no = argument
+    return resolved(yes if references[condition] else no, references)
+
+
+def _filled(argument, references):
+    text, more = argument if isinstance(argument, list) else (argument, {})
+    names = {**references, **{name: resolved(each, references) for name, each in more.items()}}
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(names[match[1]]), text)
+
+
+INTRINSIC = {
+    "Ref": lambda name, references: references.get(name),
+    "Fn::GetAtt": lambda path, references: references[".".join(path)],
+    "Fn::If": _either,
+    "Fn::Sub": _filled,
+}
