@@ -180,3 +180,41 @@ def test_every_kind_says_what_it_does_and_what_its_client_may_believe():
     for name, kind in KINDS.items():
         assert kind.does.endswith("."), name
         assert kind.client.endswith("."), name
+
+
+FAULTS = st.lists(
+    st.builds(
+        Fault,
+        st.sampled_from([name for name, kind in KINDS.items() if not kind.options & {"seconds"}]),
+        st.floats(0, 1),
+        st.none() | st.integers(1, 5),
+        st.integers(0, 5),
+        st.floats(0, 3),
+    ),
+    max_size=6,
+)
+COURSE = st.lists(
+    st.tuples(st.sampled_from(["PutRecords", "GetRecords", "ListShards"]), st.floats(0, 0.5), st.integers(0, 3)),
+    max_size=40,
+)
+
+
+@given(FAULTS, COURSE, st.integers())
+def test_decisions_follow_from_the_plan_and_the_requests_alone(faults, course, seed):
+    def run():
+        active, now, seen = injector(*faults, seed=seed), T0, []
+        for operation, pause, count in course:
+            now += pause
+            strike = active.on_request(operation, now)
+            for event in strike.events:
+                active.count(event)
+            struck = [active.on_record(operation, "shardId-000000000000", now) for _ in range(count)]
+            seen.append((strike.kind, [event.fault for event in strike.events], struck))
+        return seen, active.report(), active.hits()
+
+    seen, report, hits = run()
+    assert (seen, report, hits) == run()
+    assert all(one.hits <= one.fault.limit for one in report)
+    assert sum(one.hits for one in report) == sum(hits.values())
+    told = sum(bool(kind) + len(events) + len([one for one in struck if one]) for kind, events, struck in seen)
+    assert told == sum(hits.values())

@@ -309,13 +309,17 @@ class ProducerCore:
             refused.setdefault(parcel.outbox, []).append(parcel)
             if answer.error_code == THROTTLED_CODE:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
-            else:  # InternalFailure: nothing says that the record was not stored
-                for entry in entries_of(parcel):
-                    entry.maybe_duplicate = True
+            else:
+                self._doubt(parcel)
         self._acknowledge(stored)
         self._slow_down(request, throttled, now)
         for outbox, parcels in refused.items():
             self._retry(outbox, parcels, now)
+
+    def _doubt(self, parcel: Parcel) -> None:
+        """It was answered with InternalFailure: nothing says that it was not stored."""
+        for entry in entries_of(parcel):
+            entry.maybe_duplicate = True
 
     def on_failure(self, request: Request, failure: RequestFailedError, now: float) -> None:
         """`request` failed as a whole."""
