@@ -423,6 +423,7 @@ NOT_RUN: Final = {
     (KINESIS_MOCK, "test_put_record_refuses_10_mib_and_1"): "takes 12 s",
     (KINESIS_MOCK, "test_put_records_takes_10_mib"): "takes 8 s",
     (KINESIS_MOCK, "test_put_records_refuses_more_than_10_mib"): "takes 8 s",
+    (KINESIS_MOCK, "test_only_five_consumers_may_be_creating"): "counts them or not, by how fast they come",
     (KINESIS_MOCK, "test_a_consumer_is_deregistered"): "stays DELETING or not, by what ran before",
     (KINESIS_MOCK, "test_a_consumer_is_deregistered_by_name"): "stays DELETING or not, by what ran before",
 }

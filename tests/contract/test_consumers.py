@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.support import arn_of, put, refused, summary
+from tests.contract.support import arn_of, in_passing, put, refused, summary
 
 SHARD = "shardId-000000000000"
 
@@ -24,11 +24,11 @@ def register(kinesis, arn, name="reader"):
 
 
 def wait_until_gone(kinesis, arn):
-    for _ in range(100):
+    for _ in range(500):
         if kinesis.list_stream_consumers(StreamARN=arn)["Consumers"] == []:
             return
         time.sleep(0.02)
-    pytest.fail("the consumer is still listed after 2 s")
+    pytest.fail("the consumer is still listed after 10 s")
 
 
 def subscribe(kinesis, consumer_arn):
@@ -86,6 +86,7 @@ def test_a_consumers_name_has_a_pattern(kinesis, stream, name):
         kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)
 
 
+@in_passing
 def test_only_five_consumers_may_be_creating(kinesis, stream):
     """Registering a 6th consumer while there are 5 in a CREATING status results in a LimitExceededException."""
     arn = arn_of(kinesis, stream())

@@ -8,6 +8,7 @@ from tests.contract.support import (
     arn_of,
     create,
     even,
+    in_passing,
     is_open,
     open_ranges,
     put,
@@ -57,6 +58,7 @@ def test_a_split_closes_the_parent(kinesis, stream):
     assert int(last) <= ending < int(low["SequenceNumberRange"]["StartingSequenceNumber"])
 
 
+@in_passing
 def test_a_split_stream_is_updating_for_a_while(kinesis, stream):
     """Kinesis Data Streams returns a response and sets the stream status to UPDATING, then to ACTIVE."""
     name = stream()
@@ -117,6 +119,7 @@ def test_a_split_of_a_closed_shard_is_refused(kinesis, stream):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="1000")
 
 
+@in_passing
 def test_a_split_waits_for_an_active_stream(kinesis, stream):
     """ResourceInUseException: for successful operation, the resource must be in the ACTIVE state."""
     name = stream(2)
@@ -146,6 +149,7 @@ def test_a_merge_makes_one_child(kinesis, stream):
     assert {put(kinesis, name, key=key)["ShardId"] for key in "ab"} == {THIRD}
 
 
+@in_passing
 def test_a_merged_stream_is_updating_for_a_while(kinesis, stream):
     """MergeShards sets the StreamStatus to UPDATING, and to ACTIVE after the operation is completed."""
     name = stream(2)
@@ -183,6 +187,7 @@ def test_a_merge_of_a_closed_shard_is_refused(kinesis, stream):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SECOND)
 
 
+@in_passing
 def test_a_merge_waits_for_an_active_stream(kinesis, stream):
     """If a stream is in the CREATING, UPDATING, or DELETING state, MergeShards returns a ResourceInUseException."""
     name = stream(2)
@@ -225,6 +230,7 @@ def test_a_stream_is_scaled_by_a_half(kinesis, stream):
     assert even(ranges)
 
 
+@in_passing
 def test_a_scaled_stream_is_updating_for_a_while(kinesis, stream):
     """UpdateShardCount returns immediately and sets the status of the stream to UPDATING."""
     name = stream()
@@ -270,6 +276,7 @@ def test_scaling_has_one_type(kinesis, stream):
         kinesis.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="BY_LOAD")
 
 
+@in_passing
 def test_scaling_waits_for_an_active_stream(kinesis, stream):
     """ResourceInUseException: for successful operation, the resource must be in the ACTIVE state."""
     name = stream()

@@ -10,6 +10,7 @@ from tests.contract.support import (
     arn_of,
     create,
     even,
+    in_passing,
     is_open,
     open_ranges,
     put,
@@ -21,6 +22,7 @@ from tests.contract.support import (
 )
 
 
+@in_passing
 def test_a_new_stream_becomes_active(kinesis, stream):
     """CreateStream sets the stream status to CREATING, and to ACTIVE after the stream is created."""
     name = stream.new_name()
@@ -73,6 +75,7 @@ def test_more_shards_than_the_account_may_have_are_refused(kinesis, stream):
         kinesis.create_stream(StreamName=stream.new_name(), ShardCount=50_000)
 
 
+@in_passing
 def test_only_five_streams_may_be_creating(kinesis, stream):
     """LimitExceededException on having more than five streams in the CREATING state at any point in time."""
     names = [stream.new_name() for _ in range(10)]
@@ -137,6 +140,7 @@ def test_a_deleted_stream_is_gone(kinesis, stream):
         put(kinesis, name)
 
 
+@in_passing
 def test_a_stream_is_deleting_for_a_while(kinesis, stream):
     """After a DeleteStream request, the stream is in the DELETING state until the deletion is complete."""
     name = stream()

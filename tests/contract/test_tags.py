@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.contract.support import arn_of, create, refused
+from tests.contract.support import arn_of, create, in_passing, refused
 
 SHARD = "shardId-000000000000"
 
@@ -105,6 +105,7 @@ def test_tags_have_an_alphabet(kinesis, stream):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"depot!": "north"})
 
 
+@in_passing
 def test_tags_wait_for_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
@@ -115,6 +116,7 @@ def test_tags_wait_for_an_active_stream(kinesis, stream):
         kinesis.remove_tags_from_stream(StreamName=name, TagKeys=["depot"])
 
 
+@in_passing
 def test_tags_of_a_resource_wait_for_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
