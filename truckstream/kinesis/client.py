@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from truckstream.kinesis.answers import StreamSummary
     from truckstream.kinesis.failures import RequestFailedError
-    from truckstream.kinesis.http1 import HttpAnswer
     from truckstream.kinesis.shards import Shard
     from truckstream.kinesis.signing import Keys
 
@@ -135,6 +134,7 @@ class KinesisClient:
         keys = await self._gateway.keys()
         remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
+            offset = self._clock.offset
             signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
             answer = await self._gateway.send(template, signature, body)
             if answer.status == OK:
@@ -144,14 +144,14 @@ class KinesisClient:
             if remedy not in remedies:
                 raise failure
             remedies.remove(remedy)
-            keys = await self._cured(remedy, failure, answer, keys)
+            if remedy is FailureKind.CLOCK_SKEW:
+                if not self._clock.correct(answer.headers.get("date"), time.time(), offset):
+                    raise failure
+            else:
+                keys = await self._renewed(keys, failure)
 
-    async def _cured(self, remedy: FailureKind, failure: RequestFailedError, answer: HttpAnswer, keys: Keys) -> Keys:
-        """The credentials to sign with again after `failure`, and the clock set right; raises it if nothing changed."""
-        if remedy is FailureKind.CLOCK_SKEW:
-            if not self._clock.correct(answer.headers.get("date"), time.time()):
-                raise failure
-            return keys
+    async def _renewed(self, keys: Keys, failure: RequestFailedError) -> Keys:
+        """Other credentials than those that were refused; raises `failure` if there are none."""
         renewed = await self._gateway.renew_keys(keys)
         if renewed == keys:
             raise failure

@@ -21,12 +21,22 @@ class ServiceClock:
         """The service's time at our `now`."""
         return now + self.offset
 
-    def correct(self, date: str | None, now: float) -> bool:
-        """Learn from the Date header of an answer that came at `now`; whether that changes anything."""
+    def correct(self, date: str | None, now: float, signed_with: float) -> bool:
+        """Learn from the Date header of an answer that came at `now` and refused a signature for its time.
+
+        Args:
+            date: the header.
+            now: our time.
+            signed_with: what `offset` was when the request was signed: another request's refusal may have set the
+                clock right since.
+
+        Returns:
+            Whether to sign with the clock as it is now makes a difference to the refused request.
+        """
         try:
             offset = parsedate_to_datetime(date or "").timestamp() - now
         except ValueError:
             return False
-        changed = abs(offset - self.offset) >= LEAST_SKEW_SECONDS
-        self.offset = offset if changed else self.offset
-        return changed
+        if abs(offset - self.offset) >= LEAST_SKEW_SECONDS:
+            self.offset = offset
+        return abs(self.offset - signed_with) >= LEAST_SKEW_SECONDS
