@@ -65,6 +65,10 @@ def throttled():
     return RecordAnswer(error_code=THROTTLED, error_message="Rate exceeded for shard …")
 
 
+def failed_inside():
+    return RecordAnswer(error_code="InternalFailure", error_message="Internal service failure.")
+
+
 def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     """Put one record into a core, as the shell does it."""
     outbox, key_size, tail = core.route(key, explicit_hash_key)

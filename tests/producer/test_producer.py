@@ -1,14 +1,14 @@
 """The producer's shell on virtual time, over a client of plain Python."""
 
 import asyncio
-import functools
 import gc
 import logging
 
 import pytest
 
 from tests import virtual_time
-from tests.producer.support import Service, even_shards, throttled
+from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.support import even_shards, throttled
 from truckstream.errors import (
     BufferFullError,
     DeliveryErrorGroup,
@@ -19,64 +19,9 @@ from truckstream.errors import (
     ServiceError,
     StreamNotFoundError,
 )
-from truckstream.kinesis.answers import StreamSummary
-from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer
 from truckstream.producer.entry import cost_of
-
-KEY = "TRUCK_001"
-
-
-class Client:
-    """A stream's client that stores in memory; `script` replaces the answers of the next requests."""
-
-    def __init__(self, shards=1):
-        self.service = Service(even_shards(shards))
-        self.listed = even_shards(shards)
-        self.limit = 1 << 20
-        self.latency = 0.01
-        self.script = []
-        self.requests = []
-        self.closed = False
-
-    async def open(self):
-        pass
-
-    async def put_records(self, records):
-        self.requests.append([record.data for record in records])
-        await asyncio.sleep(self.latency)
-        step = self.script.pop(0) if self.script else None
-        if isinstance(step, Exception):
-            raise step
-        if step is not None:
-            return step(records)
-        return [self.service.store(record) for record in records]
-
-    async def list_shards(self):
-        if isinstance(self.listed, Exception):
-            raise self.listed
-        return self.listed
-
-    async def summary(self):
-        if isinstance(self.limit, Exception):
-            raise self.limit
-        return StreamSummary(max_record_bytes=self.limit)
-
-    async def close(self):
-        self.closed = True
-
-
-def on_virtual_time(test):
-    @functools.wraps(test)
-    def run():
-        virtual_time.run(test())
-
-    del run.__wrapped__  # pytest-asyncio would await it on a loop of its own
-    return run
-
-
-def refused(code, kind=FailureKind.PERMANENT):
-    return RequestFailedError(kind, code, "the service's words")
 
 
 @on_virtual_time

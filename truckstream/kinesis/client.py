@@ -96,6 +96,8 @@ class KinesisClient:
             hint = "Give the stream's name (1 to 128 letters, digits, _ . -) or its whole ARN."
             raise ConfigurationError("stream", f"is {stream!r}, which is no stream's name", hint)
         self._stream = {"StreamARN": stream} if arn else {"StreamName": stream}
+        #: Without the account and region of an ARN.
+        self.stream_name = arn["name"] if arn else stream
         self._clock = ServiceClock()
         self._gateway = Gateway(
             region_name=region_name or (arn["region"] if arn else None),

@@ -4,7 +4,35 @@
 """
 
 from truckstream.producer.delivery import Ack, Delivery
+from truckstream.producer.observer import (
+    BatchFailed,
+    BatchSent,
+    MapRefreshed,
+    ProducerEvent,
+    ProducerObserver,
+    RecordsAcknowledged,
+    RecordsFailed,
+    RecordsRetried,
+    RecordsThrottled,
+    StatsSampled,
+)
 from truckstream.producer.producer import Producer
 from truckstream.producer.stats import ProducerStats, ShardStats
 
-__all__ = ["Ack", "Delivery", "Producer", "ProducerStats", "ShardStats"]
+__all__ = [
+    "Ack",
+    "BatchFailed",
+    "BatchSent",
+    "Delivery",
+    "MapRefreshed",
+    "Producer",
+    "ProducerEvent",
+    "ProducerObserver",
+    "ProducerStats",
+    "RecordsAcknowledged",
+    "RecordsFailed",
+    "RecordsRetried",
+    "RecordsThrottled",
+    "ShardStats",
+    "StatsSampled",
+]

@@ -29,6 +29,7 @@ from truckstream.producer.bundle import Bundle
 from truckstream.producer.concurrency import Concurrency
 from truckstream.producer.entry import cost_of, largest_size
 from truckstream.producer.epochs import Epochs
+from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.outbox import Outbox, Parcel, entries_of, records_in
 from truckstream.producer.refresh import MapRefresh
 from truckstream.producer.request import Request
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.answers import RecordAnswer, StreamSummary
     from truckstream.kinesis.shards import Shard
     from truckstream.producer.entry import Entry
+    from truckstream.producer.journal import Journal
     from truckstream.producer.options import ProducerOptions
 
 __all__ = ["ProducerCore"]
@@ -89,8 +91,10 @@ class _Retry:
 class ProducerCore:
     """Decides what is sent when, and what becomes of each record."""
 
-    def __init__(self, options: ProducerOptions, random: Random) -> None:
+    def __init__(self, options: ProducerOptions, random: Random, journal: Journal = NO_JOURNAL) -> None:
         self.options = options
+        #: Notes what happens, if somebody watches.
+        self.journal = journal
         #: The stream's largest record.
         self.max_record_bytes = DEFAULT_MAX_RECORD_BYTES
         self.used_bytes = 0
@@ -232,6 +236,7 @@ class ProducerCore:
         self._counters.requests += 1
         self._in_flight.add(request)
         request.was_last = self._concurrency.opens_at(len(self._in_flight), now) > now
+        self.journal.sent(request, len(self._in_flight))
         return request
 
     def _return_retries(self, now: float) -> None:
@@ -311,10 +316,11 @@ class ProducerCore:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
             else:
                 self._doubt(parcel)
-        self._acknowledge(stored)
+        self._acknowledge(request, stored, now)
         self._slow_down(request, throttled, now)
         for outbox, parcels in refused.items():
             self._retry(outbox, parcels, now)
+        self.journal.retried(refused, answers)
 
     def _doubt(self, parcel: Parcel) -> None:
         """It was answered with InternalFailure: nothing says that it was not stored."""
@@ -325,6 +331,7 @@ class ProducerCore:
         """`request` failed as a whole."""
         if not self._finish(request):
             return
+        self.journal.request_failed(request, failure, now)
         if failure.kind in TROUBLE:
             self._concurrency.on_failure(request.sent_at, now)
         if failure.kind in {FailureKind.POISONED, FailureKind.PERMANENT}:
@@ -341,6 +348,7 @@ class ProducerCore:
                     entry.maybe_duplicate = True
         for outbox, parcels in by_outbox.items():
             self._retry(outbox, parcels, now)
+        self.journal.retried(by_outbox, failure)
 
     def take_settled(self) -> list[Entry]:
         """The entries that got their outcome since the last call."""
@@ -357,13 +365,15 @@ class ProducerCore:
             outbox.in_flight -= count
         return True
 
-    def _acknowledge(self, stored: list[Entry]) -> None:
+    def _acknowledge(self, request: Request, stored: list[Entry], now: float) -> None:
         """Account for stored records, many at a time: one by one this took 0.6 µs a record, so it takes 0.2."""
-        for outbox, count in Counter(map(_outbox, stored)).items():
+        by_outbox, size = Counter(map(_outbox, stored)), sum(map(_size, stored))
+        for outbox, count in by_outbox.items():
             outbox.acked += count
         self._counters.acked += len(stored)
-        self._counters.acked_bytes += sum(map(_size, stored))
+        self._counters.acked_bytes += size
         self._settle(stored)
+        self.journal.acknowledged(request, stored, by_outbox, size, now)
 
     def _refused(self, parcels: list[Parcel], failure: RequestFailedError) -> None:
         """The service will not have the request. If one record is malformed, only that one shall fail."""
@@ -387,6 +397,7 @@ class ProducerCore:
             if outbox.pace:
                 sent = sum(parcel.outbox is outbox for parcel in request.entries)
                 outbox.pace.on_throttled(count / sent, request.sent_at, now)
+        self.journal.throttled(throttled)
 
     def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
         deadline = min(parcel.put_at for parcel in parcels) + self.options.delivery_timeout
@@ -396,6 +407,7 @@ class ProducerCore:
 
     def _fail(self, entry: Entry, error: TruckstreamError) -> None:
         entry.error = error
+        self.journal.failed(entry)
         self._counters.failed += 1
         self._settle([entry])
 
@@ -422,10 +434,12 @@ class ProducerCore:
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """The stream's shards: new ones get an outbox, and what waits for those that are gone is routed again."""
+        before = self._router.shard_ids
         misplaced = self._router.set_shards(shards, now)
         self._refresh.done(now, changed=misplaced is not None)
         for parcel in misplaced or ():
             self._reroute(parcel)
+        self.journal.shards_listed(before, self._router.shard_ids)
         self._quiet_until = -math.inf
 
     def on_shards_failure(self, now: float) -> None:

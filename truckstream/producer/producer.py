@@ -34,7 +34,9 @@ from truckstream.kinesis.limits import (
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.delivery import Delivery
 from truckstream.producer.entry import cost_of, largest_size
+from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
+from truckstream.producer.watch import SAMPLE_SECONDS, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.errors import TruckstreamError
+    from truckstream.producer.observer import ProducerObserver
     from truckstream.producer.request import Request
     from truckstream.producer.stats import ProducerStats
 
@@ -94,9 +97,10 @@ class Producer:
         aggregate: whether records of one shard share Kinesis records, in the KPL's format. Readers take them apart;
             truckstream's batcher does.
         aggregate_bytes: the most in one of those, 51,200 by default. A larger record goes by itself.
+        observer: is told what happens, request by request; see `truckstream.producer.ProducerObserver`.
 
     Raises:
-        InvalidArgumentError: an option is out of range.
+        InvalidArgumentError: an option is out of range or of another type.
         ConfigurationError: the stream's name is malformed.
     """
 
@@ -118,6 +122,7 @@ class Producer:
         ordered: bool = False,
         aggregate: bool = False,
         aggregate_bytes: int = AGGREGATE_BYTES,
+        observer: ProducerObserver | None = None,
     ) -> None:
         _check("buffer_bytes", buffer_bytes, 1)
         _check("linger", linger, 0)
@@ -151,7 +156,8 @@ class Producer:
             if isinstance(stream, str)
             else stream
         )
-        self._core = ProducerCore(options, random.Random())
+        self._watch = None if observer is None else Watch(observer, _name_of(stream))
+        self._core = ProducerCore(options, random.Random(), self._watch.journal if self._watch else NO_JOURNAL)
         # A record up to this size is refused by the stream's own limit or not at all.
         self._largest = min(max_batch_bytes, largest_size(buffer_bytes))
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
@@ -167,6 +173,7 @@ class Producer:
         self._pump_wanted = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        self._sampler: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._puts_this_turn = 0
 
@@ -203,6 +210,8 @@ class Producer:
             self._closed = True
             await self._disconnect()
             raise
+        if self._watch:
+            self._sample()
 
     async def close(self, timeout: float | None = None) -> ProducerStats:  # noqa: ASYNC109 - a bound on draining
         """Send what is buffered, wait for the outcomes, and disconnect. Another call waits for the first one's end.
@@ -253,8 +262,11 @@ class Producer:
             task.cancel()
         self._core.abort()
         self._hand_out()
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._sampler):
+            if timer:
+                timer.cancel()
+        if self._watch:
+            self._watch.sample(self.stats, is_last=True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self._client.close()
@@ -421,6 +433,8 @@ class Producer:
             self._start(self._refresh_shards())
         self._hand_out()
         self._set_timer(now)
+        if self._watch:
+            self._watch.tell()
 
     def _set_timer(self, now: float) -> None:
         at = self._core.next_wakeup(now)
@@ -434,6 +448,11 @@ class Producer:
     def _on_timer(self) -> None:
         self._timer, self._timer_at = None, math.inf
         self._pump()
+
+    def _sample(self) -> None:
+        assert self._watch is not None  # noqa: S101 - else nobody samples
+        self._sampler = self._loop.call_later(SAMPLE_SECONDS, self._sample)
+        self._watch.sample(self.stats)
 
     def _hand_out(self) -> None:
         settled = self._core.take_settled()
@@ -513,3 +532,8 @@ def _bytes_of(data: object) -> bytes:
     if isinstance(data, (bytearray, memoryview)):
         return bytes(data)
     raise InvalidArgumentError("data", data, "must be bytes: encode text and objects first")
+
+
+def _name_of(stream: str | StreamClient) -> str:
+    """What an observer is told of the stream: its name, of a client its `stream_name` if it has one."""
+    return stream.rpartition("/")[2] if isinstance(stream, str) else getattr(stream, "stream_name", "unknown")

@@ -46,9 +46,14 @@ class Router:
         #: By partition key, as far as they are remembered.
         self.routes: dict[str, Route] = {}
         self.unrouted = self._make_outbox(None, None)
-        self.by_shard: dict[str | None, Outbox] = {}
+        self.by_shard: dict[str, Outbox] = {}
         #: All of them.
         self.outboxes: list[Outbox] = [self.unrouted]
+
+    @property
+    def shard_ids(self) -> tuple[str, ...]:
+        """The shards that take records."""
+        return tuple(self.by_shard)
 
     def route(self, partition_key: str, explicit_hash_key: str | None) -> Route:
         """What the keys of a record say of it.

@@ -1,0 +1,66 @@
+"""A producer's shell on virtual time, over a client of plain Python."""
+
+import asyncio
+import functools
+import inspect
+
+from tests import virtual_time
+from tests.producer.support import Service, even_shards
+from truckstream.kinesis.answers import StreamSummary
+from truckstream.kinesis.encoding import decode_data
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+
+KEY = "TRUCK_001"
+
+
+class Client:
+    """A stream's client that stores in memory; `script` replaces the answers of the next requests."""
+
+    def __init__(self, shards=1):
+        self.service = Service(even_shards(shards))
+        self.listed = even_shards(shards)
+        self.limit = 1 << 20
+        self.latency = 0.01
+        self.script = []
+        self.requests = []
+        self.closed = False
+
+    async def open(self):
+        pass
+
+    async def put_records(self, records):
+        self.requests.append([decode_data(record.piece) for record in records])
+        await asyncio.sleep(self.latency)
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception):
+            raise step
+        if step is not None:
+            return step(records)
+        return [self.service.store(record) for record in records]
+
+    async def list_shards(self):
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        return self.listed
+
+    async def summary(self):
+        if isinstance(self.limit, Exception):
+            raise self.limit
+        return StreamSummary(max_record_bytes=self.limit)
+
+    async def close(self):
+        self.closed = True
+
+
+def on_virtual_time(test):
+    @functools.wraps(test)
+    def run(**fixtures):
+        virtual_time.run(test(**fixtures))
+
+    del run.__wrapped__  # pytest-asyncio would await it on a loop of its own
+    run.__signature__ = inspect.signature(test)
+    return run
+
+
+def refused(code, kind=FailureKind.PERMANENT):
+    return RequestFailedError(kind, code, "the service's words")
