@@ -1,5 +1,7 @@
 """Every metric that is watched, in one table, which the function's log lines, alarms, dashboard and docs follow.
 
+The producer's, which OpenTelemetry carries, have a table of their own (`truckstream.otel`).
+
 The function writes its own as EMF, CloudWatch's embedded metric format, into `NAMESPACE` with the one dimension
 `FunctionName`; the others come from the services. An alarm's name in template.yaml is its `Alarm.name`.
 """
@@ -9,7 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["ALARMS", "DIMENSION", "FUNCTION_METRICS", "METRICS", "NAMESPACE", "Alarm", "Metric"]
+__all__ = [
+    "ALARMS",
+    "DIMENSION",
+    "FUNCTION_METRICS",
+    "METRICS",
+    "NAMESPACE",
+    "PRODUCER_METRICS",
+    "Alarm",
+    "Instrument",
+    "Metric",
+]
 
 #: Where the function's own metrics lie in CloudWatch.
 NAMESPACE: Final = "Truckstream"
@@ -41,6 +53,21 @@ class Alarm:
     rings: str
     means: str
     do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric of the producer's. Units are UCUM's, as OpenTelemetry asks."""
+
+    name: str
+    #: A counter only grows; an up-down counter is what is there at present, of all producers together.
+    kind: Literal["counter", "up-down counter", "histogram"]
+    unit: str
+    #: What it is told apart by.
+    attributes: tuple[str, ...]
+    meaning: str
+    #: Of a histogram, the upper ends of its buckets.
+    buckets: tuple[float, ...] = ()
 
 
 METRICS: Final = (
@@ -127,4 +154,43 @@ ALARMS: Final = (
         "There is little room for a burst.",
         "truckstream scale --apply adds shards.",
     ),
+)
+
+_STREAM: Final = ("aws.kinesis.stream_name",)
+_SHARD: Final = (*_STREAM, "aws.kinesis.shard_id")
+_ERROR: Final = (*_STREAM, "error.type")
+_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+_RECORDS: Final = (1, 10, 50, 100, 200, 300, 400, 499, 500, 1_000, 5_000, 10_000, 50_000)
+_PREFIX: Final = "truckstream.producer"
+
+PRODUCER_METRICS: Final = (
+    Instrument(f"{_PREFIX}.records.acknowledged", "counter", "{record}", _SHARD, "records that the service stored"),
+    Instrument(f"{_PREFIX}.bytes.acknowledged", "counter", "By", _STREAM, "their data and keys"),
+    Instrument(f"{_PREFIX}.records.doubtful", "counter", "{record}", _STREAM, "those that may be stored twice"),
+    Instrument(f"{_PREFIX}.records.failed", "counter", "{record}", _ERROR, "records given up: their Delivery raises"),
+    Instrument(f"{_PREFIX}.records.sent", "counter", "{record}", _SHARD, "sends of records, first and again"),
+    Instrument(f"{_PREFIX}.records.retried", "counter", "{record}", _SHARD, "records that must be sent again"),
+    Instrument(f"{_PREFIX}.records.throttled", "counter", "{record}", _SHARD, "sends that a full shard refused"),
+    Instrument(f"{_PREFIX}.requests.sent", "counter", "{request}", _STREAM, "PutRecords requests"),
+    Instrument(f"{_PREFIX}.requests.failed", "counter", "{request}", _ERROR, "those refused or without an answer"),
+    Instrument(f"{_PREFIX}.map.refreshes", "counter", "{refresh}", _STREAM, "listings of the stream's shards"),
+    Instrument(
+        f"{_PREFIX}.request.records", "histogram", "{record}", _STREAM, "how many records a request carries", _RECORDS
+    ),
+    Instrument(
+        f"{_PREFIX}.request.duration", "histogram", "s", _STREAM, "from a request to its answer or failure", _SECONDS
+    ),
+    Instrument(
+        f"{_PREFIX}.delivery.duration",
+        "histogram",
+        "s",
+        _STREAM,
+        "from put to acknowledgement, of a request's oldest record",
+        _SECONDS,
+    ),
+    Instrument(f"{_PREFIX}.buffer.used", "up-down counter", "By", _STREAM, "of buffer_bytes, by records under way"),
+    Instrument(f"{_PREFIX}.records.buffered", "up-down counter", "{record}", _SHARD, "records that wait to be sent"),
+    Instrument(f"{_PREFIX}.records.in_flight", "up-down counter", "{record}", _SHARD, "records in requests under way"),
+    Instrument(f"{_PREFIX}.requests.in_flight", "up-down counter", "{request}", _STREAM, "requests under way"),
+    Instrument(f"{_PREFIX}.shard.pace", "up-down counter", "{record}/s", _SHARD, "the rate that pacing allows"),
 )
