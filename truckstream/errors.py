@@ -34,6 +34,7 @@ __all__ = [
     "StreamNotFoundError",
     "TruckstreamError",
     "UsageError",
+    "WrongEventLoopError",
 ]
 
 
@@ -131,6 +132,10 @@ class ProducerClosedError(UsageError):
     """The producer is closed, was never opened, or closed before it could send this record."""
 
 
+class WrongEventLoopError(UsageError, RuntimeError):
+    """A producer, or a delivery of one, is used on another event loop than the one that opened the producer."""
+
+
 # --- The service must act -----------------------------------------------------------------------
 
 
@@ -197,7 +202,7 @@ class DeliveryTimeoutError(DeliveryError):
 
 
 class DeliveryUnknownError(DeliveryError):
-    """The producer was closed while a request with this record was under way: its fate is not known."""
+    """The record's fate is not known: the producer was closed, or the process forked, while it was under way."""
 
 
 class DeliveryErrorGroup(ExceptionGroup[Exception], TruckstreamError):  # noqa: N818 - as ExceptionGroup itself

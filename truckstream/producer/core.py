@@ -91,7 +91,9 @@ class _Retry:
 class ProducerCore:
     """Decides what is sent when, and what becomes of each record."""
 
-    def __init__(self, options: ProducerOptions, random: Random, journal: Journal = NO_JOURNAL) -> None:
+    def __init__(
+        self, options: ProducerOptions, random: Random, journal: Journal = NO_JOURNAL, home: object = None
+    ) -> None:
         self.options = options
         #: Notes what happens, if somebody watches.
         self.journal = journal
@@ -104,7 +106,7 @@ class ProducerCore:
         self._epochs = Epochs()
         self._counters = _Counters()
         # Where records are.
-        self._router = Router(options)
+        self._router = Router(options, home)
         self.routes = self._router.routes
         self._retries: list[_Retry] = []
         self._ties = itertools.count()
@@ -457,14 +459,18 @@ class ProducerCore:
         """Whether every record put up to `epoch` has its outcome."""
         return self._epochs.is_flushed(epoch)
 
-    def abort(self) -> None:
-        """Give every record an outcome now: those under way are unknown, the rest are not sent (again)."""
+    def abort(self, *, forked: bool = False) -> None:
+        """Give every record an outcome now: those under way are unknown, the rest are not sent (again).
+
+        `forked` says that this is a copy of a producer, in another process: nothing is known of any of them.
+        """
+        under_way, not_sent = (fates.forked,) * 2 if forked else (fates.closed_under_way, fates.closed_waiting)
         for request in list(self._in_flight):
             self._finish(request)
             for parcel in request.entries:
                 for entry in entries_of(parcel):
                     entry.maybe_duplicate = True
-                    self._fail(entry, fates.closed_under_way(entry))
+                    self._fail(entry, under_way(entry))
         waiting = [parcel for retry in self._retries for parcel in retry.parcels]
         waiting += [parcel for half in self._halves for parcel in half]
         self._retries.clear()
@@ -474,7 +480,7 @@ class ProducerCore:
             waiting += [*outbox.take_returned(), *outbox.queue.clear()]
         for parcel in waiting:
             for entry in entries_of(parcel):
-                self._fail(entry, fates.closed_waiting(entry))
+                self._fail(entry, not_sent(entry))
 
     # --- Watching ---------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from truckstream.producer.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from truckstream.producer.home import Home
 
 __all__ = ["Ack", "Delivery"]
 
@@ -33,7 +35,7 @@ class Delivery(Entry):
 
     Awaiting raises what became of the record when it was not acknowledged: `DeliveryTimeoutError`,
     `DeliveryUnknownError`, `ProducerClosedError`, or a `ServiceError` with the service's own words. Cancelling the
-    wait is safe: the record goes on.
+    wait is safe: the record goes on. Waiting on another event loop than the producer's raises `WrongEventLoopError`.
     """
 
     _awaited: bool = False
@@ -82,6 +84,7 @@ class Delivery(Entry):
         self.waiters = None
 
     async def _wait(self) -> None:
+        cast("Home", self.outbox.home).check()
         waiter = asyncio.get_running_loop().create_future()
         if self.waiters is None:
             self.waiters = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from truckstream.errors import TruckstreamError
     from truckstream.producer.entry import Entry
 
-__all__ = ["closed_under_way", "closed_waiting", "refused", "timed_out"]
+__all__ = ["closed_under_way", "closed_waiting", "forked", "refused", "timed_out"]
 
 
 def timed_out(entry: Entry, delivery_timeout: float) -> TruckstreamError:
@@ -47,3 +47,9 @@ def closed_waiting(entry: Entry) -> TruckstreamError:
         return ProducerClosedError("the producer was closed before it sent this record")
     text = f"the producer was closed before attempt {entry.attempts + 1} at this record"
     return DeliveryError(text, attempts=entry.attempts, may_be_stored=entry.maybe_duplicate)
+
+
+def forked(entry: Entry) -> TruckstreamError:
+    """This process is a copy of the one that sends it."""
+    text = "this process was forked while the record was on its way: its producer is in the parent"
+    return DeliveryUnknownError(text, attempts=entry.attempts, may_be_stored=True)

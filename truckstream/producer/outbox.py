@@ -45,6 +45,7 @@ class Outbox:
         "_ties",
         "acked",
         "backed_off",
+        "home",
         "in_flight",
         "is_closed",
         "pace",
@@ -54,9 +55,16 @@ class Outbox:
     )
 
     def __init__(
-        self, shard_id: str | None, pace: ShardPace | None, queue: FifoQueue | KeyedQueue, options: ProducerOptions
+        self,
+        shard_id: str | None,
+        pace: ShardPace | None,
+        queue: FifoQueue | KeyedQueue,
+        options: ProducerOptions,
+        home: object = None,
     ) -> None:
         self.shard_id = shard_id
+        #: What the shell wants to find by way of an entry; no business of the core's.
+        self.home = home
         self.pace = pace
         #: Its shard takes no more records. An outbox of no shard stays open.
         self.is_closed = False

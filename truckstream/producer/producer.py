@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 import warnings
+import weakref
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from truckstream.errors import (
     BufferFullError,
     DeliveryErrorGroup,
     InvalidArgumentError,
     ProducerClosedError,
+    WrongEventLoopError,
 )
 from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
@@ -34,6 +37,7 @@ from truckstream.kinesis.limits import (
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.delivery import Delivery
 from truckstream.producer.entry import cost_of, largest_size
+from truckstream.producer.home import Home
 from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
 from truckstream.producer.watch import SAMPLE_SECONDS, Watch
@@ -58,6 +62,20 @@ PUTS_PER_TURN = 500
 
 #: Failures that nobody awaited and that are kept to be raised; more are only counted.
 KEPT_FAILURES = 100
+
+
+#: The producers of this process that are open.
+_OPEN: Final[weakref.WeakSet[Producer]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for producer in list(_OPEN):
+        producer._leave_to_parent()  # noqa: SLF001 - the next class's
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(slots=True, eq=False)
@@ -124,14 +142,14 @@ class Producer:
         aggregate_bytes: int = AGGREGATE_BYTES,
         observer: ProducerObserver | None = None,
     ) -> None:
-        _check("buffer_bytes", buffer_bytes, 1)
+        _check("buffer_bytes", buffer_bytes, 1, whole=True)
         _check("linger", linger, 0)
         _check("delivery_timeout", delivery_timeout, 0.001)
         _check("request_timeout", request_timeout, 0.001)
-        _check("max_in_flight", max_in_flight, 1)
-        _check("max_batch_records", max_batch_records, 1, MAX_RECORDS_PER_REQUEST)
-        _check("max_batch_bytes", max_batch_bytes, 1, MAX_BYTES_PER_REQUEST)
-        _check("aggregate_bytes", aggregate_bytes, 1, MAX_BYTES_PER_REQUEST)
+        _check("max_in_flight", max_in_flight, 1, whole=True)
+        _check("max_batch_records", max_batch_records, 1, MAX_RECORDS_PER_REQUEST, whole=True)
+        _check("max_batch_bytes", max_batch_bytes, 1, MAX_BYTES_PER_REQUEST, whole=True)
+        _check("aggregate_bytes", aggregate_bytes, 1, MAX_BYTES_PER_REQUEST, whole=True)
         options = ProducerOptions(
             buffer_bytes=buffer_bytes,
             linger=linger,
@@ -157,12 +175,17 @@ class Producer:
             else stream
         )
         self._watch = None if observer is None else Watch(observer, _name_of(stream))
-        self._core = ProducerCore(options, random.Random(), self._watch.journal if self._watch else NO_JOURNAL)
+        self._home = Home()
+        journal = self._watch.journal if self._watch else NO_JOURNAL
+        self._core = ProducerCore(options, random.Random(), journal, self._home)
         # A record up to this size is refused by the stream's own limit or not at all.
         self._largest = min(max_batch_bytes, largest_size(buffer_bytes))
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
         self._opened = False
+        # No more records; no more requests; a copy in a forked process.
         self._closed = False
+        self._ended = False
+        self._forked = False
         self._disconnected = asyncio.Event()
         # Who waits, and for what.
         self._room_waiters: deque[_RoomWaiter] = deque()
@@ -202,7 +225,8 @@ class Producer:
         if self._opened or self._closed:
             raise ProducerClosedError("a producer can be opened only once: make a new one")
         self._opened = True
-        self._loop = asyncio.get_running_loop()
+        self._loop = self._home.settle()
+        _OPEN.add(self)
         try:
             await self._client.open()
             await self._learn_the_stream()
@@ -219,10 +243,17 @@ class Producer:
         Every Delivery is resolved when this returns: acknowledged, failed, or unknown. Records put so far get until
         their `delivery_timeout`, or `timeout` seconds from now if that is sooner. If the wait is cancelled the rest
         is given up at once.
+
+        Raises:
+            InvalidArgumentError: `timeout` is no number of seconds.
+            WrongEventLoopError: the producer was opened on another event loop.
         """
-        if not self._opened:
+        if timeout is not None:
+            _check("timeout", timeout, 0)
+        if not self._opened or self._forked:
             self._closed = True
             return self.stats
+        self._home.check()
         if self._closed:
             await self._disconnected.wait()  # by whoever closes it
             return self.stats
@@ -257,9 +288,8 @@ class Producer:
             self._core.on_shards(shards, self._loop.time())
 
     async def _disconnect(self) -> None:
-        """Resolve what is left and give everything back."""
-        for task in self._tasks:
-            task.cancel()
+        """Resolve what is left and give everything back, also where this is cancelled again."""
+        self._ended = True
         self._core.abort()
         self._hand_out()
         for timer in (self._timer, self._sampler):
@@ -267,11 +297,24 @@ class Producer:
                 timer.cancel()
         if self._watch:
             self._watch.sample(self.stats, is_last=True)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
         try:
-            await self._client.close()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
-            self._disconnected.set()
+            try:
+                await self._client.close()
+            finally:
+                _OPEN.discard(self)
+                self._disconnected.set()
+
+    def _leave_to_parent(self) -> None:
+        """This is a copy of a producer whose process forked: the records and the connections are the parent's."""
+        self._closed = self._ended = self._forked = True
+        self._refuse_room()
+        self._core.abort(forked=True)
+        self._hand_out()
+        self._failures.clear()
 
     def __del__(self) -> None:
         if getattr(self, "_opened", False) and not self._closed:
@@ -292,7 +335,8 @@ class Producer:
         Raises:
             InvalidArgumentError: an argument breaks the service's rules.
             RecordTooLargeError: the record can never be sent.
-            ProducerClosedError: the producer is not open.
+            ProducerClosedError: the producer is not open, or this process was forked from the one that opened it.
+            WrongEventLoopError: the producer was opened on another event loop.
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
         self._puts_this_turn += 1
@@ -362,11 +406,17 @@ class Producer:
         return Delivery(piece, partition_key, explicit_hash_key, size, cost_of(size), outbox)
 
     def _accept(self, delivery: Delivery) -> None:
-        self._core.put(delivery, self._loop.time())
         if not self._pump_wanted:
-            self._want_pump()
+            try:
+                self._want_pump()
+            except WrongEventLoopError:
+                self._core.release(delivery.cost)
+                raise
+        self._core.put(delivery, self._loop.time())
 
     def _require_open(self) -> None:
+        if self._forked:
+            raise ProducerClosedError("this process was forked from the one that opened the producer: make a new one")
         if self._closed:
             raise ProducerClosedError("the producer is closed")
         if not self._opened:
@@ -375,6 +425,7 @@ class Producer:
     # --- Waiting ----------------------------------------------------------------------------------
 
     async def _wait_for_room(self, cost: int) -> None:
+        self._home.check()
         waiter = _RoomWaiter(cost, self._loop.create_future())
         self._room_waiters.append(waiter)
         try:
@@ -388,7 +439,7 @@ class Producer:
             raise
         if self._closed:
             self._core.release(cost)
-            raise ProducerClosedError("the producer was closed while put waited for room")
+            self._require_open()
 
     def _give_room(self) -> None:
         while self._room_waiters and self._core.reserve(self._room_waiters[0].cost):
@@ -405,6 +456,7 @@ class Producer:
                 waiter.granted.set_exception(ProducerClosedError("the producer was closed while put waited for room"))
 
     async def _drain(self) -> None:
+        self._home.check()
         epoch = self._core.flush()
         if self._core.is_flushed(epoch):
             return
@@ -420,16 +472,19 @@ class Producer:
 
     def _want_pump(self) -> None:
         if not self._pump_wanted:
+            self._home.check()
             self._pump_wanted = True
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pump_wanted = False
+        if self._ended:
+            return
         self._puts_this_turn = 0
         now = self._loop.time()
         for request in self._core.requests_due(now):
             self._start(self._send(request))
-        if not self._closed and self._core.shards_wanted(now):
+        if self._core.shards_wanted(now):
             self._start(self._refresh_shards())
         self._hand_out()
         self._set_timer(now)
@@ -499,6 +554,12 @@ class Producer:
     async def _send(self, request: Request) -> None:
         try:
             answers = await self._client.put_records(request.entries)
+        except asyncio.CancelledError:
+            # Closing does it, after it has resolved the records, or somebody cancels every task of the loop.
+            cancelled = RequestFailedError(FailureKind.AMBIGUOUS, "Cancelled", "its task was cancelled")
+            self._core.on_failure(request, cancelled, self._loop.time())
+            self._pump()
+            raise
         except RequestFailedError as failure:
             _logger.info("request of %d records failed: %s", len(request.entries), failure)
             self._core.on_failure(request, failure, self._loop.time())
@@ -514,18 +575,26 @@ class Producer:
     async def _refresh_shards(self) -> None:
         try:
             shards = await self._client.list_shards()
+        except asyncio.CancelledError:
+            self._core.on_shards_failure(self._loop.time())
+            self._pump()
+            raise
         except RequestFailedError as failure:
             _logger.info("listing the shards failed: %s", failure)
+            self._core.on_shards_failure(self._loop.time())
+        except Exception:
+            _logger.exception("listing the shards failed unexpectedly")
             self._core.on_shards_failure(self._loop.time())
         else:
             self._core.on_shards(shards, self._loop.time())
         self._pump()
 
 
-def _check(option: str, value: float, low: float, high: float = math.inf) -> None:
-    if not low <= value <= high:
-        rule = f"must be at least {low}" if high == math.inf else f"must be from {low} to {high}"
-        raise InvalidArgumentError(option, value, rule)
+def _check(option: str, value: float, low: float, high: float = math.inf, *, whole: bool = False) -> None:
+    kind, number = (int, "a whole number") if whole else ((int, float), "a number")
+    rule = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise InvalidArgumentError(option, value, f"must be {number}, {rule}")
 
 
 def _bytes_of(data: object) -> bytes:

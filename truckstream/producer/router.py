@@ -37,8 +37,9 @@ class Route(NamedTuple):
 class Router:
     """The outboxes of a stream's open shards, and one for what no shard is known for."""
 
-    def __init__(self, options: ProducerOptions) -> None:
+    def __init__(self, options: ProducerOptions, home: object = None) -> None:
         self._options = options
+        self._home = home
         #: Whether the capacity of new shards is to be learnt.
         self.on_demand = False
         self._lanes: Lanes = {}
@@ -126,7 +127,7 @@ class Router:
     def _make_outbox(self, shard_id: str | None, pace: ShardPace | None) -> Outbox:
         bundled = self._options.aggregate
         queue = KeyedQueue(self._lanes, bundled=bundled) if self._options.ordered else FifoQueue()
-        return Outbox(shard_id, pace, queue, self._options)
+        return Outbox(shard_id, pace, queue, self._options, self._home)
 
     def _outbox_of(self, hash_key: int) -> Outbox:
         shard = self._map.shard_of(hash_key)
