@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 from hashlib import md5
 
 import pytest
@@ -11,7 +12,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.npm import node_with
+from tests.strangers.installed import npm_with, or_skipped, tool
 from truckstream.errors import BrokenAggregateError, InvalidArgumentError
 from truckstream.kpl import MAGIC, REASONS, Aggregate, UserRecord, decode, is_aggregate
 
@@ -312,8 +313,18 @@ def node_cases():
     return [*plain, hashed, mixed, long]
 
 
+def node(script, text):
+    """What a script prints under node, with aws-kinesis-agg at hand and `text` as its standard input."""
+    with or_skipped("npm's aws-kinesis-agg"):
+        folder, program = npm_with("aws-kinesis-agg@4.2.8"), tool("node")
+    done = subprocess.run(
+        [program, "-e", script], cwd=folder, input=text, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_node_writes_the_same_bytes_and_reads_ours():
-    run = node_with("aws-kinesis-agg@4.2.8")
     cases = node_cases()
     asked = [
         {
@@ -329,7 +340,7 @@ def test_node_writes_the_same_bytes_and_reads_ours():
         }
         for case in cases
     ]
-    answers = json.loads(run(NODE_SCRIPT, json.dumps(asked)))
+    answers = json.loads(node(NODE_SCRIPT, json.dumps(asked)))
     for case, answer in zip(cases, answers, strict=True):
         encoded = base64.b64decode(answer["encoded"])
         assert decode(encoded) == case

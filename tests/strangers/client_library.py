@@ -1,7 +1,6 @@
 """The Kinesis Client Library for Java with its daemon for other languages, reading a stream that was split.
 
-A worker of the library waits for up to 30 s, by chance, until it makes its first leases, so it is started before all
-tests, and its own come last.
+A worker of the library waits for up to 30 s, by chance, until it makes its first leases.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.strangers.installed import CannotInstallError, python_with, tool
+from tests.strangers.installed import or_skipped, python_with, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +63,10 @@ def split_stream(kinesis: Any, stream: str) -> None:
 
 
 @contextlib.contextmanager
-def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[Worker | CannotInstallError]:
-    """Start a worker; gives why it can't be where it can't."""
-    try:
+def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[Worker]:
+    """Start a worker, or skip where it can't be installed."""
+    with or_skipped("the Kinesis Client Library"):
         java, python = java_with_sdk(), python_with(*KCLPY_EXT)
-    except CannotInstallError as error:
-        yield error
-        return
     worker = Worker(server.new_name(), folder / "facts", folder / "log")
     split_stream(kinesis, worker.stream)
     properties = folder / "worker.properties"

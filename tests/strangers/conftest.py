@@ -15,8 +15,6 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.strangers import client_library as client_library_module
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -24,26 +22,10 @@ if TYPE_CHECKING:
 PROGRAM_SECONDS = 40
 
 
-#: What these tests share takes its time to start: see `client_library`.
-LAST = "test_client_library.py"
-
-
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.timeout(180))
-    items.sort(key=lambda item: item.path == Path(__file__).with_name(LAST))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def client_library(request, tmp_path_factory):
-    """The worker of the Kinesis Client Library, or the error that kept it from being installed."""
-    if not any(item.path == Path(__file__).with_name(LAST) for item in request.session.items):
-        yield None
-        return
-    server, moto_url, kinesis = map(request.getfixturevalue, ("server", "moto_url", "kinesis"))
-    with client_library_module.working(server, moto_url, kinesis, tmp_path_factory.mktemp("kcl")) as worker:
-        yield worker
 
 
 @dataclass(frozen=True, slots=True)

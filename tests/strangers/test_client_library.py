@@ -1,24 +1,19 @@
-"""The Kinesis Client Library for Java: leases in moto's DynamoDB, subscriptions, a shard and its children.
-
-`client_library` tells why this worker was started before all other tests.
-"""
+"""The Kinesis Client Library for Java: leases in moto's DynamoDB, subscriptions, a shard and its children."""
 
 import json
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from tests.strangers.installed import CannotInstallError, or_skipped
+from tests.strangers import client_library
 
 PARENT, LOW, HIGH = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
 
 
-@pytest.fixture
-def worker(client_library):
-    with or_skipped("the Kinesis Client Library"):
-        if isinstance(client_library, CannotInstallError):
-            raise client_library
-    return client_library
+@pytest.fixture(scope="module")
+def worker(server, moto_url, kinesis, tmp_path_factory):
+    with client_library.working(server, moto_url, kinesis, tmp_path_factory.mktemp("kcl")) as started:
+        yield started
 
 
 def test_it_reads_a_shard_to_its_end_and_then_its_children(worker):
