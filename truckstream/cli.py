@@ -169,21 +169,31 @@ def simulate(
 
 
 async def _simulate(options: list[WorkerOptions]) -> int:
-    from truckstream.simulate import run_workers  # noqa: PLC0415
+    from truckstream.simulate import Progress, run_workers  # noqa: PLC0415
 
-    started = time.monotonic()
+    started, total = time.monotonic(), Progress()
     with _stop_on_signals() as stop, Live(console=_console, auto_refresh=False, transient=True) as live:
 
         def show(progress: Progress) -> None:
+            nonlocal total
+            total = progress
             live.update(Text(_progress_line(progress, time.monotonic() - started)), refresh=_console.is_terminal)
 
-        total = await run_workers(options, stop, show)
-    _console.print(_progress_line(total, time.monotonic() - started), highlight=False, soft_wrap=True)
+        try:
+            total = await run_workers(options, stop, show)
+        except asyncio.CancelledError:
+            _account_for(total, time.monotonic() - started)
+            raise
+    _account_for(total, time.monotonic() - started)
+    return 1 if total.errors or total.failed else 0
+
+
+def _account_for(total: Progress, elapsed: float) -> None:
+    _console.print(_progress_line(total, elapsed), highlight=False, soft_wrap=True)
     for shard_id, acked in total.shards.items():
         _console.print(f"{shard_id}: {acked:,} acknowledged", highlight=False)
     for error in total.errors:
         _problems.print(error, style="red", highlight=False, soft_wrap=True)
-    return 1 if total.errors or total.failed else 0
 
 
 def _progress_line(progress: Progress, elapsed: float) -> str:

@@ -2,7 +2,8 @@
 
 `run_workers` starts the processes and adds up what they tell; `python -m truckstream.simulate` is one of them. It
 takes its `WorkerOptions` as one JSON argument and prints a line of `Progress` every half second, the last one with
-its error if it had one. SIGINT and SIGTERM end the reports; what was put is still delivered.
+its error if it had one. SIGINT and SIGTERM end the reports; what was put is still delivered. A second one gives up what
+is not delivered yet.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "WorkerOptions", "run_workers", "worker_options"]
 
 PROGRESS_SECONDS: Final = 0.5
+
+#: How a worker ends that is stopped before it can listen to signals, and so before it has put anything.
+NOT_STARTED: Final = {-signal.SIGINT, -signal.SIGTERM}
+
+#: What workers get to give up what they have, and to say so.
+BREAK_OFF_SECONDS: Final = 5.0
 
 #: Room for about four seconds of a full shard: never empty, and soon drained when the user says stop.
 BUFFER_BYTES: Final = 4 * MIB
@@ -85,6 +92,8 @@ async def run_workers(
         options: what each process does.
         stop: set it to end the reports.
         update: is given the sum of what all of them have done, as it changes.
+
+    If this is cancelled, the workers give up what is not delivered yet; `update` gets their last word.
     """
     latest = [Progress() for _ in options]
     processes = [await _start(worker) for worker in options]
@@ -95,14 +104,18 @@ async def run_workers(
             latest[index] = progress
             update(_total(latest))
 
+    following = asyncio.gather(*(follow(index, process) for index, process in enumerate(processes)))
     try:
-        await asyncio.gather(*(follow(index, process) for index, process in enumerate(processes)))
+        await asyncio.shield(following)
+    except asyncio.CancelledError:
+        for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind could become one
+            _send(number, processes)
+        await asyncio.wait([following], timeout=BREAK_OFF_SECONDS)
+        raise
     finally:
         stopping.cancel()
-        for process in processes:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
+        _send(signal.SIGKILL, processes)
+        await asyncio.gather(following, *(process.wait() for process in processes), return_exceptions=True)
     return _total(latest)
 
 
@@ -116,9 +129,13 @@ async def _start(worker: WorkerOptions) -> Process:
 
 async def _stop_all(processes: list[Process], stop: asyncio.Event) -> None:
     await stop.wait()
+    _send(signal.SIGTERM, processes)
+
+
+def _send(number: signal.Signals, processes: list[Process]) -> None:
     for process in processes:
         if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
 
 
 async def _progress_of(process: Process) -> AsyncIterator[Progress]:
@@ -127,7 +144,7 @@ async def _progress_of(process: Process) -> AsyncIterator[Progress]:
     async for line in process.stdout:
         last = msgspec.json.decode(line, type=Progress)
         yield last
-    if await process.wait() != 0 and not last.errors:
+    if await process.wait() not in {0, *NOT_STARTED} and not last.errors:
         yield msgspec.structs.replace(last, errors=(f"a worker ended with status {process.returncode}",))
 
 
@@ -147,12 +164,10 @@ def _total(parts: list[Progress]) -> Progress:
 
 
 async def _work(options: WorkerOptions) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     producer = Producer(
         options.stream, region_name=options.region, endpoint_url=options.endpoint_url, buffer_bytes=BUFFER_BYTES
     )
+    stop = _stop_on_signals(producer)
     errors: tuple[str, ...] = ()
     try:
         async with producer:
@@ -165,10 +180,25 @@ async def _work(options: WorkerOptions) -> int:
     return 1 if errors else 0
 
 
+def _stop_on_signals(producer: Producer) -> asyncio.Event:
+    """An event that SIGINT or SIGTERM sets; a second one breaks off."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    breaking_off: list[asyncio.Task[object]] = []
+
+    def on_signal() -> None:
+        if stop.is_set():
+            breaking_off.append(loop.create_task(producer.close(timeout=0)))
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    return stop
+
+
 async def _report_until_stopped(producer: Producer, options: WorkerOptions, stop: asyncio.Event) -> None:
+    telling = asyncio.create_task(_keep_telling(producer))  # ends when the command has died
     tasks = [asyncio.create_task(_drive(producer, options)), asyncio.create_task(stop.wait())]
-    telling = asyncio.create_task(_keep_telling(producer))
-    done, _ = await asyncio.wait(tasks, timeout=options.seconds, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([*tasks, telling], timeout=options.seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,6 +14,7 @@ from tests import virtual_time
 from tests.producer.shell import KEY, Client, on_virtual_time, refused
 from tests.producer.support import even_shards
 from truckstream.errors import (
+    DeliveryError,
     DeliveryErrorGroup,
     InvalidArgumentError,
     ProducerClosedError,
@@ -165,6 +166,41 @@ async def test_opening_can_be_cancelled_and_lets_go():
     await producer.close()
     with pytest.raises(ProducerClosedError):
         await producer.put(b"a", KEY)
+
+
+@on_virtual_time
+async def test_closing_while_it_opens_ends_the_opening():
+    client = Client()
+
+    async def list_shards():
+        await asyncio.sleep(1_000)
+
+    client.list_shards = list_shards
+    producer = Producer(client)
+    opening = asyncio.create_task(producer.open())
+    await asyncio.sleep(1.0)
+    await producer.close()
+    with pytest.raises(ProducerClosedError, match="while it was opening"):
+        await opening
+    assert client.closed
+    assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+
+
+@on_virtual_time
+async def test_a_second_close_with_a_timeout_gives_up_what_the_first_waits_for():
+    client = Client()
+    client.put_records = _unreachable
+    producer = Producer(client)
+    await producer.open()
+    delivery = await producer.put(b"a", KEY)
+    first = asyncio.create_task(producer.close())
+    await asyncio.sleep(2.0)
+    stats = await producer.close(timeout=1.0)
+    assert (stats.failed, stats.buffered_bytes, client.closed) == (1, 0, True)
+    assert (await first).failed == 1
+    with pytest.raises(DeliveryError, match="closed before attempt"):
+        delivery.result()
+    assert asyncio.get_running_loop().time() == pytest.approx(3.0)
 
 
 @on_virtual_time

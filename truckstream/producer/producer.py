@@ -221,6 +221,7 @@ class Producer:
         Raises:
             StreamNotFoundError: there is no such stream in this account and region.
             ServiceError: the service cannot be reached or refuses; the message has its own words.
+            ProducerClosedError: it was opened before, or is closed meanwhile.
         """
         if self._opened or self._closed:
             raise ProducerClosedError("a producer can be opened only once: make a new one")
@@ -228,21 +229,25 @@ class Producer:
         self._loop = self._home.settle()
         _OPEN.add(self)
         try:
-            await self._client.open()
-            await self._learn_the_stream()
+            await self._start(self._connect())
         except BaseException:
+            task = asyncio.current_task()
+            closed_meanwhile = self._closed and not (task and task.cancelling())
             self._closed = True
             await self._disconnect()
+            if closed_meanwhile:
+                raise ProducerClosedError("the producer was closed while it was opening") from None
             raise
         if self._watch:
             self._sample()
 
     async def close(self, timeout: float | None = None) -> ProducerStats:  # noqa: ASYNC109 - a bound on draining
-        """Send what is buffered, wait for the outcomes, and disconnect. Another call waits for the first one's end.
+        """Send what is buffered, wait for the outcomes, and disconnect.
 
         Every Delivery is resolved when this returns: acknowledged, failed, or unknown. Records put so far get until
         their `delivery_timeout`, or `timeout` seconds from now if that is sooner. If the wait is cancelled the rest
-        is given up at once.
+        is given up at once. Another call waits for the first one's end, and gives up the rest when its own `timeout`
+        is sooner: `close(timeout=0)` ends a `close()` that takes too long.
 
         Raises:
             InvalidArgumentError: `timeout` is no number of seconds.
@@ -255,7 +260,7 @@ class Producer:
             return self.stats
         self._home.check()
         if self._closed:
-            await self._disconnected.wait()  # by whoever closes it
+            await self._wait_for_close(timeout)
             return self.stats
         self._closed = True
         self._refuse_room()
@@ -263,12 +268,33 @@ class Producer:
             async with asyncio.timeout(timeout):
                 await self._drain()
         except TimeoutError:
-            _logger.warning("closed after %s s with records unresolved: %s", timeout, self.stats)
+            self._give_up(timeout)
         finally:
             await self._disconnect()
         return self.stats
 
-    async def _learn_the_stream(self) -> None:
+    async def _wait_for_close(self, seconds: float | None) -> None:
+        """Somebody closes it already, or has done so."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._disconnected.wait()
+        except TimeoutError:
+            self._give_up(seconds)
+            await self._disconnected.wait()
+
+    def _give_up(self, seconds: float | None) -> None:
+        if not self._ended:
+            _logger.warning("closed after %s s with records unresolved: %s", seconds, self.stats)
+            self._end()
+
+    def _end(self) -> None:
+        """No more requests: what has no outcome gets one."""
+        self._ended = True
+        self._core.abort()
+        self._hand_out()
+
+    async def _connect(self) -> None:
+        await self._client.open()
         shards, summary = await asyncio.gather(
             self._client.list_shards(), self._client.summary(), return_exceptions=True
         )
@@ -289,9 +315,7 @@ class Producer:
 
     async def _disconnect(self) -> None:
         """Resolve what is left and give everything back, also where this is cancelled again."""
-        self._ended = True
-        self._core.abort()
-        self._hand_out()
+        self._end()
         for timer in (self._timer, self._sampler):
             if timer:
                 timer.cancel()
@@ -546,10 +570,11 @@ class Producer:
         group.total = total
         return group
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _send(self, request: Request) -> None:
         try:

@@ -1,0 +1,170 @@
+"""`truckstream simulate` and its signals: what was put is delivered and accounted for, and it never hangs."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from truckstream.local import Fault, LocalKinesis
+
+OUTAGE = Fault("error-before", operations=["PutRecords"])
+
+
+@pytest.fixture
+async def kinesis():
+    async with LocalKinesis(shards=2, stream="simulated", own_process=True) as kinesis:
+        yield kinesis
+
+
+async def until(condition):
+    """Wait for what only the outside world brings."""
+    async with asyncio.timeout(30):
+        while not (found := await condition()):  # noqa: ASYNC110 - there is nobody who could set an event
+            await asyncio.sleep(0.05)
+    return found
+
+
+class Command:
+    """The command under test, with its workers."""
+
+    def __init__(self, kinesis, *arguments):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "COLUMNS": "200"}
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "truckstream.cli", "simulate", "--stream", "simulated", "--trucks", "20"),
+                *("--endpoint-url", kinesis.endpoint_url, *arguments),
+            ],
+            env=clean | keys,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.send = self.process.send_signal
+
+    async def workers(self, count):
+        """The ids of its workers, when they are there."""
+
+        async def found():
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()  # noqa: ASYNC240
+            numbers = [int(number) for number in children.split()]
+            return numbers if len(numbers) >= count else None
+
+        return await until(found)
+
+    async def end(self):
+        """Its status and what it said."""
+        out, err = await asyncio.to_thread(self.process.communicate, timeout=30)
+        assert "Traceback" not in err, err
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def start(kinesis):
+    started = []
+
+    def start(*arguments):
+        started.append(Command(kinesis, *arguments))
+        return started[-1]
+
+    yield start
+    for command in started:
+        if command.process.poll() is None:
+            command.process.kill()
+            command.process.communicate()
+
+
+def count(word, out):
+    return int(re.search(rf"([\d,]+) {word}", out)[1].replace(",", ""))
+
+
+async def records_in(kinesis, at_least):
+    """Wait until so many are stored."""
+
+    async def enough():
+        return (await kinesis.stats()).records_in >= at_least
+
+    await until(enough)
+
+
+def is_alive(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_the_reports_and_what_was_put_is_delivered(kinesis, start, number):
+    command = start("--workers", "2")
+    await records_in(kinesis, 100)
+    command.send(number)
+    status, out, err = await command.end()
+    assert (status, err) == (0, "")
+    stored = [record async for record in kinesis.stored()]
+    assert count("put", out) == count("acknowledged", out) == len(stored) >= 100
+    assert count("buffered", out) == count("failed", out) == 0
+
+
+async def test_a_signal_during_an_outage_waits_for_its_end(kinesis, start):
+    command = start("--rate", "200")
+    await records_in(kinesis, 50)
+    await kinesis.inject(Fault("error-before", operations=["PutRecords"], until=3.0))
+    await asyncio.sleep(0.5)
+    command.send(signal.SIGTERM)
+    status, out, err = await command.end()
+    assert (status, err) == (0, "")
+    assert count("put", out) == count("acknowledged", out) == len([record async for record in kinesis.stored()])
+
+
+async def test_a_second_signal_gives_up_what_is_not_delivered_and_says_how_much(kinesis, start):
+    command = start("--workers", "2", "--rate", "500")
+    await records_in(kinesis, 100)
+    await kinesis.inject(OUTAGE)
+    await asyncio.sleep(1.0)
+    for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind could become one
+        command.send(number)
+    status, out, err = await command.end()
+    assert status == 130
+    assert count("failed", out) > 0
+    assert count("put", out) == count("acknowledged", out) + count("failed", out)
+    assert "closed" in err
+
+
+async def test_a_signal_before_anything_was_sent_is_no_error(kinesis, start):
+    command = start()
+    await command.workers(1)
+    command.send(signal.SIGTERM)
+    status, out, err = await command.end()
+    assert (status, err) == (0, "")
+    assert count("put", out) == len([record async for record in kinesis.stored()])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
+async def test_the_workers_end_when_the_command_is_killed(kinesis, start):
+    command = start("--workers", "2")
+    workers = await command.workers(2)
+    await records_in(kinesis, 100)
+    command.send(signal.SIGKILL)
+    await command.end()
+
+    async def all_ended():
+        return not any(map(is_alive, workers))
+
+    await until(all_ended)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
+async def test_a_worker_that_is_killed_is_told_and_the_others_go_on(kinesis, start):
+    command = start("--workers", "2", "--seconds", "4")
+    first, _ = await command.workers(2)
+    await records_in(kinesis, 100)
+    os.kill(first, signal.SIGKILL)
+    status, out, err = await command.end()
+    assert (status, err) == (1, "a worker ended with status -9\n")
+    assert count("acknowledged", out) >= 100
