@@ -8,7 +8,7 @@ from truckstream.local.mapping.response import Verdict, failed
 from truckstream.local.mapping.settings import MappingSettings
 from truckstream.local.service import Service
 from truckstream.local.service.account import Account
-from truckstream.local.service.shapes import read_request
+from truckstream.local.service.reading import read_request
 
 #: When the tests happen: 2026-11-23 00:00:00 UTC.
 T0 = 1_795_392_000.0

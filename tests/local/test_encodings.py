@@ -126,7 +126,21 @@ def test_no_bytes_make_it_stumble(body):
 
 def test_an_unknown_encoding_is_an_unknown_operation():
     refused = post(Api(), 0, "ListStreams", b"{}", "text/plain")
-    assert (refused.status, msgspec.json.decode(refused.body)) == (400, {"__type": "UnknownOperationException"})
+    assert refused == (404, b"<UnknownOperationException/>\n", "text/xml", None)
+
+
+def test_an_older_protocols_json_is_answered_in_its_own_way():
+    for body, status, code in ((b"{}", 404, "UnknownOperation"), (b"{", 400, "Serialization")):
+        refused = post(Api(), 0, "ListStreams", body, "application/json")
+        said = {"Output": {"__type": f"com.amazon.coral.service#{code}Exception"}, "Version": "1.0"}
+        assert (refused.status, refused.content_type) == (status, "application/json")
+        assert msgspec.json.decode(refused.body) == said
+
+
+def test_nothing_at_all_is_answered_in_cbor_unless_it_is_called_json():
+    for content_type, read in ((JSON, msgspec.json.decode), ("text/plain", loads), ("application/json", loads)):
+        assert read(post(Api(), 0, "ListStreams", b"", content_type).body) == {"__type": "SerializationException"}
+        assert read(post(Api(), 0, "Levitate", b"", content_type).body) == {"__type": "UnknownOperationException"}
 
 
 # --- Event streams --------------------------------------------------------------------------------

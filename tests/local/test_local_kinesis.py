@@ -61,7 +61,6 @@ async def test_an_answer_looks_as_the_service_sends_it():
     [
         ("Kinesis_20131202.Levitate", JSON, b"{}", 400, {"__type": "UnknownOperationException"}),
         ("PutRecords", JSON, b"{}", 400, {"__type": "UnknownOperationException"}),
-        ("Kinesis_20131202.ListStreams", "text/plain", b"{}", 400, {"__type": "UnknownOperationException"}),
         ("Kinesis_20131202.ListStreams", JSON, b"{", 400, {"__type": "SerializationException"}),
         ("Kinesis_20131202.PutRecords", JSON, b'{"Records": [', 400, {"__type": "SerializationException"}),
         ("Kinesis_20131202.PutRecords", JSON, b'{"Records": "\xff"}', 400, {"__type": "SerializationException"}),
@@ -77,7 +76,11 @@ async def test_an_answer_looks_as_the_service_sends_it():
             JSON,
             b'{"StreamName": "s", "Records": [{"Data": "eA==", "PartitionKey": 1}]}',
             400,
-            {"__type": "SerializationException", "message": "NUMBER_VALUE can not be converted to String"},
+            {
+                "__type": "SerializationException",
+                "Message": "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an "
+                "String",
+            },
         ),
         (
             "Kinesis_20131202.PutRecords",
@@ -117,10 +120,50 @@ async def test_a_client_that_waits_to_be_asked_for_the_body_is_asked():
 
 async def test_a_body_over_the_limit_is_413():
     async with LocalKinesis() as kinesis:
-        status, _, _ = await post(kinesis.endpoint_url, "Kinesis_20131202.PutRecords", b"x" * (16 * 2**20 + 1))
-        assert status == 413
-        async with aiohttp.ClientSession() as session, session.get(kinesis.endpoint_url) as answer:
-            assert answer.status == 404
+        status, _, said = await post(kinesis.endpoint_url, "Kinesis_20131202.PutRecords", b"x" * (16 * 2**20 + 1))
+        assert (status, json.loads(said)["message"]) == (413, "The body of a request has at most 16777216 bytes.")
+        status, _, _ = await post(kinesis.endpoint_url, "Kinesis_20131202.ListStreams", b"{}")
+        assert status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+async def test_a_request_for_no_operation_is_denied(method):
+    async with (
+        LocalKinesis() as kinesis,
+        aiohttp.ClientSession() as session,
+        session.request(method, kinesis.endpoint_url + "/whatever") as answer,
+    ):
+        assert answer.status == 403
+        assert "<Message>Unable to determine service/operation name to be authorized</Message>" in await answer.text()
+
+
+async def test_the_path_is_of_no_importance():
+    async with LocalKinesis() as kinesis:
+        status, _, _ = await post(f"{kinesis.endpoint_url}/any/where", "Kinesis_20131202.ListStreams", b"{}")
+    assert status == 200
+
+
+async def test_a_page_in_a_browser_may_call_it():
+    async with LocalKinesis() as kinesis, aiohttp.ClientSession(headers={"Origin": "https://example.org"}) as session:
+        asked = {"Access-Control-Request-Headers": "x-amz-target", "Access-Control-Request-Method": "POST"}
+        async with session.options(kinesis.endpoint_url, headers=asked) as answer:
+            assert (answer.status, answer.headers["Access-Control-Allow-Headers"]) == (200, "x-amz-target")
+            assert answer.headers["Access-Control-Allow-Methods"] == "POST"
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        headers = {"X-Amz-Target": "Kinesis_20131202.ListStreams", "Content-Type": JSON}
+        async with session.post(kinesis.endpoint_url, data=b"{}", headers=headers) as answer:
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+            assert "x-amzn-RequestId" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_a_path_that_the_tests_have_not_is_told_so():
+    async with (
+        LocalKinesis() as kinesis,
+        aiohttp.ClientSession() as session,
+        session.get(f"{kinesis.endpoint_url}/_truckstream/fault") as answer,
+    ):
+        assert answer.status == 404
+        assert "/_truckstream/fault is none of /_truckstream/call, " in (await answer.json())["message"]
 
 
 async def test_quotas_follow_the_clock_that_it_is_given():

@@ -1,11 +1,13 @@
 """The API without a loop: routing, numbers, pages, iterators, refusals. Times are seconds after the stream's start."""
 
+import base64
 import hashlib
 
 import pytest
 
 from tests.local.support import ARN, T0, Api
 from truckstream.local import RefusedError
+from truckstream.local.service.monitoring import SHARD_LEVEL_METRICS
 from truckstream.local.service.operations import OPERATIONS
 from truckstream.local.service.shapes import REQUESTS
 
@@ -111,7 +113,8 @@ def test_keys_of_256_characters_and_records_of_1_mib_with_their_key_are_taken():
         ("PutRecords", {"Records": [entry]}, "records.1.member.data"),
     ):
         assert refusal(api, 9, operation, StreamName="s", **members) == (
-            f"ValidationException: 1 validation error detected: Value at '{path}' failed to satisfy constraint: "
+            f"ValidationException: 1 validation error detected: "
+            f"Value 'java.nio.HeapByteBuffer[pos=0 lim=1048577 cap=1048577]' at '{path}' failed to satisfy constraint: "
             "Member must have length less than or equal to 1048576"
         )
 
@@ -240,12 +243,20 @@ def test_a_shards_own_starting_number_begins_at_its_first_record():
     assert len(api.read(1, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=start)["Records"]) == 3
 
 
+EITHER = (
+    "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
+    "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified"
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "members", "said"),
     [
-        ("LATEST", {"StartingSequenceNumber": "1"}, "Must either specify"),
-        ("AT_SEQUENCE_NUMBER", {}, "Must either specify"),
-        ("AT_TIMESTAMP", {}, "Must either specify"),
+        ("LATEST", {"StartingSequenceNumber": "1"}, f"{EITHER} LATEST and also a StartingSequenceNumber."),
+        ("AT_TIMESTAMP", {"StartingSequenceNumber": "1"}, f"{EITHER} AT_TIMESTAMP and also a StartingSequenceNumber."),
+        ("AT_SEQUENCE_NUMBER", {}, f"{EITHER} AT_SEQUENCE_NUMBER and no StartingSequenceNumber."),
+        ("AT_TIMESTAMP", {}, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP."),
+        ("LATEST", {"Timestamp": T0}, "Timestamp is only valid for an iterator of type AT_TIMESTAMP."),
         ("AT_TIMESTAMP", {"Timestamp": T0 + 99}, "The timestampInMillis parameter cannot be greater than"),
         (
             "AT_SEQUENCE_NUMBER",
@@ -659,7 +670,6 @@ def test_an_on_demand_stream_has_four_shards_and_is_not_resharded_by_hand():
     ("operation", "hours", "said"),
     [
         ("IncreaseStreamRetentionPeriod", 23, "Minimum allowed retention period is 24 hours. Requested retention"),
-        ("IncreaseStreamRetentionPeriod", 8_761, "Maximum allowed retention period is 8760 hours."),
         ("IncreaseStreamRetentionPeriod", 24, "Requested retention period (24 hours) for stream s can not be shorter"),
         ("DecreaseStreamRetentionPeriod", 49, "Requested retention period (49 hours) for stream s can not be longer"),
     ],
@@ -669,6 +679,14 @@ def test_retention_has_its_limits(operation, hours, said):
     api(0, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=48)
     text = refusal(api, 1, operation, StreamName="s", RetentionPeriodHours=hours)
     assert text.startswith(f"InvalidArgumentException: {said}")
+
+
+@pytest.mark.parametrize("hours", [0, 8_761])
+def test_retention_is_an_hour_to_a_year_to_the_services_front_end(hours):
+    text = refusal(Api(), 1, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=hours)
+    assert text.startswith(
+        f"ValidationException: 1 validation error detected: Value '{hours}' at 'retentionPeriodHours'"
+    )
 
 
 def test_what_was_written_unencrypted_stays_so():
@@ -685,9 +703,16 @@ def test_tags_have_their_limits_and_pages():
     api = Api()
     api(0, "AddTagsToStream", StreamName="s", Tags={f"k{number:02}": "v" for number in range(50)})
     assert "cannot have more than 50 tags" in refusal(api, 0, "AddTagsToStream", StreamName="s", Tags={"one more": "v"})
-    assert "illegal characters" in refusal(api, 0, "AddTagsToStream", StreamName="s", Tags={"k00": "^"})
+    for at, character in enumerate("^\t\n,;"):
+        said = refusal(api, at, "AddTagsToStream", StreamName="s", Tags={"k00": f"a{character}b"})
+        assert said.startswith("InvalidArgumentException: Some tags contain invalid characters. Valid characters: Unic")
+        assert said == refusal(api, at, "RemoveTagsFromStream", StreamName="s", TagKeys=[f"a{character}b"])
     page = api(0, "ListTagsForStream", StreamName="s", Limit=2, ExclusiveStartTagKey="k10")
     assert page == {"Tags": [{"Key": "k11", "Value": "v"}, {"Key": "k12", "Value": "v"}], "HasMoreTags": True}
+
+
+#: What the service's parser calls a number.
+NUMBER = "com.amazon.coral.value.json.numbers.TruncatingBigNumber"
 
 
 # --- The tables -----------------------------------------------------------------------------------
@@ -704,12 +729,184 @@ def test_null_members_are_absent_and_unknown_ones_ignored():
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"StreamName": 1}, "NUMBER_VALUE can not be converted to String"),
-        ({"ShardCount": "1"}, "STRING_VALUE can not be converted to Integer"),
-        ({"ShardCount": True}, "BOOLEAN_VALUE can not be converted to Integer"),
-        ({"StreamModeDetails": []}, "LIST_VALUE can not be converted to Structure"),
-        ({"Tags": {"a": 1}}, "NUMBER_VALUE can not be converted to String"),
+        ({"StreamName": 1}, f"class {NUMBER} can not be converted to an String"),
+        ({"ShardCount": "1"}, "class java.lang.String can not be converted to an Integer"),
+        ({"ShardCount": True}, "class java.lang.Boolean can not be converted to an Integer"),
+        ({"ShardCount": float("inf")}, f"class {NUMBER} can not be converted to an Integer"),
+        ({"ShardCount": b"1"}, "class java.nio.HeapByteBuffer can not be converted to an Integer"),
+        ({"ShardCount": object()}, "class java.lang.Object can not be converted to an Integer"),
+        ({"StreamModeDetails": []}, "Start of list found where not expected"),
+        ({"StreamModeDetails": 1.5}, "Expected null"),
+        ({"StreamName": {}}, "Start of structure or map found where not expected."),
+        ({"Tags": "a"}, "Expected map or null"),
+        ({"Tags": {"a": 1}}, f"class {NUMBER} can not be converted to an String"),
+        ({"Tags": {1: "a"}}, f"class {NUMBER} can not be converted to an String"),
     ],
 )
 def test_a_member_of_another_type_cannot_be_read(members, said):
     assert refusal(Api(), 0, "CreateStream", **members) == f"SerializationException: {said}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "said"),
+    [
+        ("PutRecords", {"Records": "a"}, "Expected list or null"),
+        ("PutRecords", {"DryRun": "maybe"}, "'MAYBE' can not be converted to an Boolean"),
+        ("GetShardIterator", {"Timestamp": "now"}, "class java.lang.String can not be converted to milliseconds since"),
+        ("PutRecord", {"Data": 1}, f"class {NUMBER} can not be converted to a Blob"),
+        ("PutRecord", {"Data": "eA="}, "'eA=' can not be converted to a Blob: Base64 encoded length is expected a"),
+        ("PutRecord", {"Data": "eA=%"}, "'eA=%' can not be converted to a Blob: Invalid Base64 character: '='"),
+        ("PutRecord", {"Data": "eA%="}, "'eA%=' can not be converted to a Blob: Invalid Base64 character: '%'"),
+        ("PutRecord", {"Data": "+/+="}, "'+/+=' can not be converted to a Blob: Invalid last non-pad Base64"),
+    ],
+)
+def test_each_kind_of_member_is_missed_in_words_of_its_own(operation, members, said):
+    assert refusal(Api(), 0, operation, **members).startswith(f"SerializationException: {said}")
+
+
+def test_numbers_are_read_generously():
+    api = Api()
+    assert len(api(0, "DescribeStream", StreamName="s", Limit=1.9)["StreamDescription"]["Shards"]) == 1
+    said = refusal(api, 0, "UpdateShardCount", StreamName="s", ScalingType="UNIFORM_SCALING", TargetShardCount=2**40)
+    assert said.endswith("Target shard count: 2147483647")
+
+
+def of_length(least, most):
+    return (
+        f"must satisfy constraint: [Member must have length less than or equal to {most}, "
+        f"Member must have length greater than or equal to {least}]"
+    )
+
+
+ONE_OF_THE_METRICS = (
+    f"must satisfy constraint: [Member must satisfy enum value set: [{', '.join((*SHARD_LEVEL_METRICS, 'ALL'))}]]"
+)
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "said"),
+    [
+        (
+            "AddTagsToStream",
+            {"Tags": {"a": "b", "k" * 129: "c"}},
+            f"Value '{{a=b, {'k' * 129}=c}}' at 'tags' failed to satisfy constraint: Map keys {of_length(1, 128)}",
+        ),
+        (
+            "AddTagsToStream",
+            {"Tags": {"a": "v" * 257}},
+            f"Value '{{a={'v' * 257}}}' at 'tags' failed to satisfy constraint: Map value {of_length(0, 256)}",
+        ),
+        (
+            "RemoveTagsFromStream",
+            {"TagKeys": ["a", ""]},
+            f"Value '[a, ]' at 'tagKeys' failed to satisfy constraint: Member {of_length(1, 128)}",
+        ),
+        (
+            "EnableEnhancedMonitoring",
+            {"ShardLevelMetrics": ["Everything"]},
+            f"Value '[Everything]' at 'shardLevelMetrics' failed to satisfy constraint: Member {ONE_OF_THE_METRICS}",
+        ),
+    ],
+)
+def test_of_lists_and_maps_the_whole_is_shown(operation, members, said):
+    said = f"ValidationException: 1 validation error detected: {said}"
+    assert refusal(Api(), 0, operation, StreamName="s", **members) == said
+
+
+def test_ten_broken_constraints_are_named_at_most():
+    said = refusal(Api(), 0, "PutRecords", StreamName="s", Records=[{"PartitionKey": "k"}] * 501)
+    assert said.startswith(
+        "ValidationException: 10 validation errors detected: "
+        "Value '[com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@0, com"
+    )
+    assert said.endswith("'records.9.member.data' failed to satisfy constraint: Member must not be null")
+
+
+# --- Shards by name, and sequence numbers that a client gives -------------------------------------
+
+TOO_LARGE = "shardId-002147483648"
+
+
+@pytest.mark.parametrize("name", ["7", "shardId-7", "any-0000007", "-7", "shardId-000000000007"])
+def test_a_shard_that_is_not_there_is_told_by_its_full_id(name):
+    for stream, operation in (("s", "GetShardIterator"), ("nobody", "GetShardIterator")):
+        said = refusal(Api(), 0, operation, StreamName=stream, ShardId=name, ShardIteratorType="LATEST")
+        assert said == (
+            f"ResourceNotFoundException: Shard shardId-000000000007 in stream {stream} under account 000000000000 "
+            "does not exist"
+        )
+
+
+@pytest.mark.parametrize("name", ["2147483648", TOO_LARGE, "ABKLFD8", "2.14E4", "shardId", "a--7"])
+def test_what_can_be_no_shard_is_told_before_the_stream_is_looked_for(name):
+    api = Api()
+    requests = {
+        "GetShardIterator": {"ShardId": name, "ShardIteratorType": "LATEST"},
+        "SplitShard": {"ShardToSplit": name, "NewStartingHashKey": "9"},
+        "MergeShards": {"ShardToMerge": "0", "AdjacentShardToMerge": name},
+    }
+    for operation, members in requests.items():
+        assert refusal(api, 0, operation, StreamName="nobody", **members) == (
+            f"ResourceNotFoundException: Could not find shard {name} in stream nobody under account 000000000000."
+        )
+
+
+def test_the_largest_number_of_a_shard_is_one():
+    said = refusal(Api(), 0, "SplitShard", StreamName="nobody", ShardToSplit="2147483647", NewStartingHashKey="9")
+    assert said == "ResourceNotFoundException: Stream nobody under account 000000000000 not found."
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0",
+        "49590338271490256608559692538361571095921575989136588898",
+        str(0x20000000000000000000000000000000000000000000002),
+        str(0x20000000000000000000000000000000000000000000001),
+        str(0x20000000000000000000000000000000000000800000002),
+    ],
+)
+def test_a_number_of_the_service_orders_a_record(number):
+    assert Api()(0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k", SequenceNumberForOrdering=number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        0x20000000000000000000000000000000000000000000000,
+        0x20000000000000000000000000000000000000000000003,
+        0x30000000000000000000000000000000000000000000001,
+        0x1FFFFFFFFFF7FFFFFFFFFFFFFFF000000000007FFFFFFF2,
+        0x2FFFFFFFFFF7FFFFFFFFFFFFFFF000000000007FFFFFFF2,
+        0x20000000000800000000000000000000000000000000002,
+        0x13BB2CC3D80000000000000000000000,
+        10**128,
+    ],
+    ids=hex,
+)
+def test_another_number_does_not(number):
+    members = {"StreamName": "s", "Data": b"", "PartitionKey": "k", "SequenceNumberForOrdering": str(number)}
+    assert refusal(Api(), 0, "PutRecord", **members) == (
+        f"InvalidArgumentException: ExclusiveMinimumSequenceNumber {number} used in PutRecord on stream s "
+        "under account 000000000000 is invalid."
+    )
+
+
+def test_a_number_of_a_stream_that_was_there_before_did_not_come_from_this_one():
+    api = Api()
+    number = api(0, "PutRecord", StreamName="s", Data=b"", PartitionKey="k")["SequenceNumber"]
+    api(5, "DeleteStream", StreamName="s")
+    api(5, "CreateStream", StreamName="s", ShardCount=1)
+    place = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+    said = refusal(api, 9, "GetShardIterator", StreamName="s", ShardId="0", **place)
+    assert said.endswith("is invalid because it did not come from this stream.")
+
+
+@pytest.mark.parametrize("name", ["s", "s" * 128])
+def test_an_iterator_is_as_long_as_the_services(name):
+    api = Api()
+    api(0, "CreateStream", StreamName=name + "x" * (len(name) == 1), ShardCount=1)
+    request = {"StreamName": name + "x" * (len(name) == 1), "ShardId": "0", "ShardIteratorType": "LATEST"}
+    length = len(base64.b64decode(api(5, "GetShardIterator", **request)["ShardIterator"]))
+    assert length >= 152
+    assert length % 16 == 8

@@ -161,7 +161,8 @@ def test_a_request_without_a_signature_is_told_so():
 @pytest.mark.parametrize(
     ("headers", "message"),
     [
-        ({"authorization": "Basic Zm9v"}, "Unsupported AWS 'algorithm': 'Basic'."),
+        ({"authorization": "Basic Zm9v"}, "Authorization header requires 'Credential' parameter. Authorization header"),
+        ({"authorization": "AWS4 Credential=a,Signature=b, SignedHeaders=c"}, "Unsupported AWS 'algorithm': 'AWS4'."),
         (
             {"authorization": "AWS4-HMAC-SHA256 Credential=a/b"},
             (
@@ -169,7 +170,9 @@ def test_a_request_without_a_signature_is_told_so():
                 "parameter. Authorization=AWS4-HMAC-SHA256 Credential=a/b"
             ),
         ),
-        ({"x_amz_date": "yesterday"}, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "),
+        ({"x_amz_date": None}, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "),
+        ({"x_amz_date": "yesterday"}, "Date must be in ISO-8601 'basic format'. Got 'yesterday'."),
+        ({"x_amz_date": None, "date": "today"}, "Date must be in ISO-8601 'basic format'. Got 'today'."),
     ],
 )
 def test_an_incomplete_header_is_told_by_what_is_missing(headers, message):
@@ -203,3 +206,24 @@ def test_credentials_that_cannot_be_are_refused(field, options):
     with pytest.raises(InvalidArgumentError) as refused:
         Credentials(**options)
     assert refused.value.argument == field
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("X-Amz-Credential=a", "Missing Authentication Token"),
+        (
+            "X-Amz-Algorithm=a&X-Amz-Credential=b&X-Amz-Signature=c&X-Amz-Date=d",
+            "AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the query-string parameters.",
+        ),
+    ],
+)
+def test_a_signature_in_the_query_is_looked_at(query, answer):
+    assert refusal(altered(signed(), authorization=None)._replace(query=query))[1] == answer
+
+
+def test_a_request_is_signed_in_one_place():
+    assert refusal(signed()._replace(query="X-Amz-Algorithm")) == (
+        "InvalidSignatureException",
+        "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+    )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import cbor2
 import msgspec
 
+from truckstream.local.service.reading import read_request
 from truckstream.local.service.refusal import not_readable
-from truckstream.local.service.shapes import read_request
 from truckstream.local.typed import PutRecord, PutRecords
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def decode(operation: str, body: bytes) -> Request:
     """
     try:
         raw = cbor2.loads(body, semantic_decoders={_TIME: _bare})
-    except (cbor2.CBORDecodeError, ValueError) as error:
-        raise not_readable(str(error)) from None
+    except (cbor2.CBORDecodeError, ValueError):
+        raise not_readable() from None
     if (kind := _TYPED.get(operation)) is not None:
         try:
             request: Request = msgspec.convert(raw, kind, builtin_types=(bytes,))

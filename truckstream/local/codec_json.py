@@ -4,7 +4,7 @@
 text, and checks the alphabet on the way), and stored as bytes: a quarter less memory than base64, and nothing to
 convert for a protocol that carries bytes. The encoder turns bytes into base64 in the same manner. Times are seconds.
 
-Requests for PutRecords and PutRecord are decoded by their type. One that does not fit goes through `shapes` instead,
+Requests for PutRecords and PutRecord are decoded by their type. One that does not fit goes through `reading` instead,
 which finds the words for what is wrong with it, or accepts what only looks odd (a null member).
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from truckstream.local.service.reading import read_request
 from truckstream.local.service.refusal import not_readable
-from truckstream.local.service.shapes import read_request
 from truckstream.local.typed import PutRecord, PutRecords
 
 if TYPE_CHECKING:
@@ -48,6 +48,6 @@ def decode(operation: str, body: bytes) -> Request:
             return request
     try:
         raw = _decode_any(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise not_readable(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise not_readable() from None
     return read_request(operation, raw)

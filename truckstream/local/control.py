@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Control"]
 
+_ROOT: Final = "/_truckstream/"
 CALL_PATH: Final = "/_truckstream/call"
 FAULTS_PATH: Final = "/_truckstream/faults"
 STATS_PATH: Final = "/_truckstream/stats"
@@ -51,13 +52,16 @@ class Control:
         }
 
     def owns(self, path: str) -> bool:
-        """Whether `path` is one of these."""
-        return path in self._answers
+        """Whether `path` is below theirs."""
+        return path.startswith(_ROOT)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer a request for a path that it owns."""
+        function = self._answers.get(request.path)
+        if function is None:
+            return _json(404, {"message": f"{request.path} is none of {', '.join(self._answers)}"})
         try:
-            return self._answers[request.path](request, await request.read())
+            return function(request, await request.read())
         except RefusedError as refusal:
             return _json(404, {"__type": refusal.code, "message": refusal.message})
         except (ValueError, msgspec.DecodeError) as error:

@@ -9,6 +9,8 @@ Paths under `/_truckstream/` are the test's, not the client's: see `control`.
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import time
 import uuid
 from email.utils import formatdate
@@ -18,10 +20,11 @@ from aiohttp import web
 
 from truckstream.errors import TruckstreamError
 from truckstream.local.control import Control
+from truckstream.local.cors import is_preflight, of_answer, of_preflight
 from truckstream.local.faults import wire
 from truckstream.local.faults.effects import answer_instead, error_of, happen, record_striker
 from truckstream.local.http2 import AnyHttp
-from truckstream.local.protocol import HttpAnswer, operation_of, refuse, respond, stream_name_of
+from truckstream.local.protocol import Call, HttpAnswer, carry_out, no_post, operation_of, refuse, understand
 from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.signature import SignedRequest, check_age
@@ -120,55 +123,56 @@ class Endpoint:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._control.owns(request.path):
             return await self._control.answer(request)
-        if request.method != "POST" or request.path != "/":
-            return _answer(HttpAnswer(404, b'{"__type":"UnknownOperationException"}'))
+        if request.method != "POST":
+            return _no_post(request)
         operation = operation_of(request.headers.get("X-Amz-Target", ""))
         strike = self._injector.on_request(operation, self._clock())
         try:
-            return await self._serve(request, operation, strike)
+            return await self._serve(request, strike)
         except web.HTTPRequestEntityTooLarge:
-            return _answer(HttpAnswer(413, b""))
+            too_large = RefusedError("RequestEntityTooLarge", f"The body of a request has at most {_MAX_BODY} bytes.")
+            return _response(request, refuse(too_large, request.content_type))
 
-    async def _serve(self, request: web.BaseRequest, operation: str, strike: Strike) -> web.StreamResponse:
+    async def _serve(self, request: web.BaseRequest, strike: Strike) -> web.StreamResponse:
         """The course of a request: received, carried out, answered. A fault ends it in one of the three."""
         body = await _receive(request, strike)
         if body is None:
             return wire.reset(request)
         self._let_happen(strike)
-        answer = self._refusal(request, operation, strike, body) or self._respond(request, body)
-        return await _send(request, answer, strike, self._clock)
+        return await _send(request, self._answer(request, strike, body), strike, self._clock)
+
+    def _answer(self, request: web.BaseRequest, strike: Strike, body: bytes) -> HttpAnswer:
+        """In the service's order: can it be read, is it signed, is it carried out. A fault may come before the last."""
+        call = understand(request.headers.get("X-Amz-Target", ""), request.content_type, body)
+        if isinstance(call, HttpAnswer):
+            return call
+        return self._refusal(request, call, strike, body) or self._carry_out(call)
 
     def _let_happen(self, strike: Strike) -> None:
         for active in strike.events:
             if happen(active.fault, active.random, self._service.account, self._stream_name, self._clock()):
                 self._injector.count(active)
 
-    def _refusal(self, request: web.BaseRequest, operation: str, strike: Strike, body: bytes) -> HttpAnswer | None:
+    def _refusal(self, request: web.BaseRequest, call: Call, strike: Strike, body: bytes) -> HttpAnswer | None:
         """What keeps the request from being carried out: its signature, or a fault."""
+        content_type = call.codec.content_type
         try:
             if self._signatures is not None:
                 self._signatures.check(_as_signed(request, body), time.time() + strike.skew)
             elif strike.skew:
                 check_age(request.headers.get("X-Amz-Date", ""), time.time() + strike.skew)
         except RefusedError as refusal:
-            return refuse(refusal, request.content_type)
+            return refuse(refusal, content_type)
         if strike.ending is None:
             return None
-        name = stream_name_of(body, request.content_type)
-        return answer_instead(strike.ending, operation, self._service.account, name, request.content_type)
+        return answer_instead(strike.ending, call.operation, self._service.account, call.stream_name, content_type)
 
-    def _respond(self, request: web.BaseRequest, body: bytes) -> HttpAnswer:
+    def _carry_out(self, call: Call) -> HttpAnswer:
         account, now = self._service.account, self._clock()
         if self._injector.strikes_records:
             account.strike = record_striker(self._injector, account.account_id, now)
         try:
-            return respond(
-                self._service,
-                target=request.headers.get("X-Amz-Target", ""),
-                content_type=request.content_type,
-                body=body,
-                now=now,
-            )
+            return carry_out(self._service, call, now)
         finally:
             account.strike = None
 
@@ -199,7 +203,7 @@ async def _send(
         await asyncio.sleep(strike.delay)
     if strike.ending is not None and strike.kind == "error-after":
         answer = error_of(strike.ending, request.content_type)
-    headers = _headers(answer, strike.skew)
+    headers = _headers(request, answer, strike.skew)
     if strike.kind == "reset-answer":
         return await wire.answer_half(request, answer, headers)
     if answer.events is not None:
@@ -221,12 +225,23 @@ def _as_signed(request: web.BaseRequest, body: bytes) -> SignedRequest:
     return SignedRequest(request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, headers, body)
 
 
-def _answer(answer: HttpAnswer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer, skew=0.0))
+def _no_post(request: web.BaseRequest) -> web.Response:
+    if is_preflight(request.method, request.headers):
+        return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **of_preflight(request.headers)})
+    return _response(request, no_post())
 
 
-def _headers(answer: HttpAnswer, skew: float) -> dict[str, str]:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": answer.content_type}
+def _response(request: web.BaseRequest, answer: HttpAnswer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(request, answer))
+
+
+def _headers(request: web.BaseRequest, answer: HttpAnswer, skew: float = 0.0) -> dict[str, str]:
+    headers = {
+        "x-amzn-RequestId": str(uuid.uuid4()),
+        "x-amz-id-2": base64.b64encode(os.urandom(72)).decode(),
+        "Content-Type": answer.content_type,
+        **of_answer(request.headers),
+    }
     if skew:
         headers["Date"] = formatdate(time.time() + skew, usegmt=True)
     return headers

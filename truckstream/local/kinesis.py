@@ -19,8 +19,9 @@ from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.options import Options
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
 from truckstream.local.service.memory import DEFAULT_BYTES
+from truckstream.local.service.reading import read_request
 from truckstream.local.service.refusal import RefusedError
-from truckstream.local.service.shapes import REQUESTS, read_request
+from truckstream.local.service.shapes import REQUESTS
 from truckstream.local.signature import Credentials
 from truckstream.local.stats import KinesisStats, read_stats
 from truckstream.local.stored import StoredPage, StoredRecord, read_stored

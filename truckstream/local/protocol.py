@@ -1,18 +1,20 @@
 """The AWS protocols over HTTP, without the HTTP: what a POST means, and what answers it.
 
-A request says in its Content-Type how it is encoded, and its answer, or its error, is encoded in the same way.
+A request says in its Content-Type how it is encoded, and its answer, or its error, is encoded in the same way. What it
+is for, and whether it can be read, is looked at before its signature, and that before everything else. All of what is
+answered to requests that are none was recorded from the service (see `service.refusal`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from xml.sax.saxutils import escape
 
 from truckstream.local import codec_cbor, codec_json, eventstream
 from truckstream.local.codec_json import CONTENT_TYPE
 from truckstream.local.service.operations import OPERATIONS
-from truckstream.local.service.refusal import RefusedError, unknown_operation
+from truckstream.local.service.refusal import RefusedError, not_readable, unknown_operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,18 @@ if TYPE_CHECKING:
     from truckstream.local.service.account import Request
     from truckstream.local.service.subscribe import Subscription
 
-__all__ = ["CONTENT_TYPE", "EventStream", "HttpAnswer", "operation_of", "refuse", "respond", "stream_name_of"]
+__all__ = [
+    "CONTENT_TYPE",
+    "Call",
+    "EventStream",
+    "HttpAnswer",
+    "carry_out",
+    "no_post",
+    "operation_of",
+    "refuse",
+    "respond",
+    "understand",
+]
 
 _TARGET_PREFIX: Final = "Kinesis_20131202."
 
@@ -37,11 +50,11 @@ class Codec(NamedTuple):
 
 
 _JSON: Final = Codec(codec_json.CONTENT_TYPE, codec_json.decode, codec_json.encode)
-_CODECS: Final = {
-    codec_json.CONTENT_TYPE: _JSON,
-    "application/json": _JSON,
-    codec_cbor.CONTENT_TYPE: Codec(codec_cbor.CONTENT_TYPE, codec_cbor.decode, codec_cbor.encode),
-}
+_CBOR: Final = Codec(codec_cbor.CONTENT_TYPE, codec_cbor.decode, codec_cbor.encode)
+_CODECS: Final = {codec.content_type: codec for codec in (_JSON, _CBOR)}
+#: Of an older protocol, in which the service answers to nothing.
+_OLD_JSON: Final = "application/json"
+_XML: Final = "text/xml"
 
 
 class HttpAnswer(NamedTuple):
@@ -82,8 +95,21 @@ class EventStream:
         return eventstream.event("SubscribeToShardEvent", self._codec.encode(event), self._codec.content_type)
 
 
+class Call(NamedTuple):
+    """A request that could be read: for a known operation, with members of the right types."""
+
+    operation: str
+    request: Request
+    codec: Codec
+
+    @property
+    def stream_name(self) -> str:
+        """The stream that it names; "*" where it names none."""
+        return str(self.request.get("StreamName") or self.request.get("StreamARN", "*").rpartition("/")[2])
+
+
 def respond(service: Service, *, target: str, content_type: str, body: bytes, now: float) -> HttpAnswer:
-    """Answer one POST. Never raises.
+    """Answer one POST, whoever signed it. Never raises.
 
     Args:
         service: who answers.
@@ -92,18 +118,44 @@ def respond(service: Service, *, target: str, content_type: str, body: bytes, no
         body: as it came.
         now: seconds since the epoch.
     """
-    codec = _CODECS.get(content_type, _JSON)
+    call = understand(target, content_type, body)
+    return carry_out(service, call, now) if isinstance(call, Call) else call
+
+
+def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer:
+    """What a POST asks for, or what answers one that cannot be understood."""
+    operation = operation_of(target)
+    is_known = operation != target and operation in OPERATIONS
+    if not body:
+        spoken = _JSON if content_type == _JSON.content_type else _CBOR
+        return _refuse_in(spoken, not_readable() if is_known else unknown_operation())
+    if content_type == _OLD_JSON:
+        return _refuse_in_old_json(body)
+    if (codec := _CODECS.get(content_type)) is None:
+        service, _, name = target.partition(".")
+        return _in_xml(404, unknown_operation()) if service and name else no_post()
     try:
-        operation = _operation(target, content_type)
-        answer = service.call(operation, codec.decode(operation, body), now)
+        if not is_known:
+            codec.decode("DescribeLimits", body)  # of no members: it looks at the encoding alone
+            raise unknown_operation()
+        return Call(operation, codec.decode(operation, body), codec)
     except RefusedError as refusal:
-        return refuse(refusal, content_type)
+        return _refuse_in(codec, refusal)
+
+
+def carry_out(service: Service, call: Call, now: float) -> HttpAnswer:
+    """Answer a request that was understood. Never raises."""
+    codec = call.codec
+    try:
+        answer = service.call(call.operation, call.request, now)
+    except RefusedError as refusal:
+        return _refuse_in(codec, refusal)
     except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's
         _log.exception("a bug of the local Kinesis, answered as InternalFailure")
-        return refuse(RefusedError("InternalFailure", ""), content_type)
+        return _refuse_in(codec, RefusedError("InternalFailure", ""))
     if answer is None:
         return HttpAnswer(200, b"", codec.content_type)
-    if operation == "SubscribeToShard":
+    if call.operation == "SubscribeToShard":
         return HttpAnswer(200, b"", eventstream.CONTENT_TYPE, EventStream(answer["EventStream"], codec))
     return HttpAnswer(200, codec.encode(answer), codec.content_type)
 
@@ -113,25 +165,39 @@ def operation_of(target: str) -> str:
     return target.removeprefix(_TARGET_PREFIX)
 
 
-def stream_name_of(body: bytes, content_type: str) -> str:
-    """The stream that a body names, for the words of a refusal; "*" where it names none."""
-    with contextlib.suppress(RefusedError):
-        request = _CODECS.get(content_type, _JSON).decode("DescribeStreamSummary", body)
-        return str(request.get("StreamName") or request.get("StreamARN", "*").rpartition("/")[2])
-    return "*"
-
-
-def _operation(target: str, content_type: str) -> str:
-    operation = operation_of(target)
-    if content_type not in _CODECS or operation == target or operation not in OPERATIONS:
-        raise unknown_operation()
-    return operation
-
-
 def refuse(refusal: RefusedError, content_type: str) -> HttpAnswer:
     """The answer that carries a refusal, in the encoding of its request."""
-    codec = _CODECS.get(content_type, _JSON)
+    codec = _CODECS.get(content_type)
+    return _in_xml(403, refusal) if codec is None else _refuse_in(codec, refusal)
+
+
+def no_post() -> HttpAnswer:
+    """The answer to what is no request for an operation."""
+    text = "Unable to determine service/operation name to be authorized"
+    return _in_xml(403, RefusedError("AccessDeniedException", text))
+
+
+def _refuse_in(codec: Codec, refusal: RefusedError) -> HttpAnswer:
     document = {"__type": refusal.code}
     if refusal.message:
-        document["message"] = refusal.message
+        # The parser before the service spells it in its own way.
+        document["Message" if refusal.code == "SerializationException" else "message"] = refusal.message
     return HttpAnswer(refusal.status, codec.encode(document), codec.content_type)
+
+
+def _refuse_in_old_json(body: bytes) -> HttpAnswer:
+    try:
+        codec_json.decode("DescribeLimits", body)
+    except RefusedError as refusal:
+        status, code = 400, refusal.code
+    else:
+        status, code = 404, "UnknownOperationException"
+    document = {"Output": {"__type": f"com.amazon.coral.service#{code}"}, "Version": "1.0"}
+    return HttpAnswer(status, codec_json.encode(document), _OLD_JSON)
+
+
+def _in_xml(status: int, refusal: RefusedError) -> HttpAnswer:
+    if not refusal.message:
+        return HttpAnswer(status, f"<{refusal.code}/>\n".encode(), _XML)
+    text = f"<{refusal.code}>\n  <Message>{escape(refusal.message)}</Message>\n</{refusal.code}>\n"
+    return HttpAnswer(status, text.encode(), _XML)

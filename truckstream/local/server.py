@@ -10,7 +10,7 @@ from truckstream.local.endpoint import Endpoint
 from truckstream.local.faults.injector import FaultInjector
 from truckstream.local.service import Service
 from truckstream.local.service.account import Account
-from truckstream.local.service.shapes import validate
+from truckstream.local.service.constraints import validate
 from truckstream.local.service.streams import create_stream
 from truckstream.local.signature import SignatureCheck
 

@@ -30,6 +30,7 @@ _SERVICE: Final = "kinesis"
 _WINDOW_SECONDS: Final = 300.0
 _MOMENT: Final = "%Y%m%dT%H%M%SZ"
 _SPACES: Final = re.compile(" +")
+_SEPARATORS: Final = re.compile("[, ]")
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -74,6 +75,8 @@ class _Claim(NamedTuple):
     scope: str
     signed_headers: list[str]
     signature: str
+    #: The X-Amz-Date header.
+    signed_at: str
 
 
 class SignatureCheck:
@@ -90,8 +93,8 @@ class SignatureCheck:
             RefusedError: with the service's code and words for what is wrong first: the header's form, the time, the
                 scope, the key, the token, the signature.
         """
-        claim = _read_claim(request.headers)
-        signed_at = request.headers["x-amz-date"]
+        claim = _read_claim(request)
+        signed_at = claim.signed_at
         check_age(signed_at, now)
         self._check_scope(claim, signed_at)
         known = self._credentials.get(claim.access_key_id)
@@ -166,25 +169,50 @@ def _bad(text: str) -> RefusedError:
     return RefusedError("InvalidSignatureException", text)
 
 
-def _read_claim(headers: Mapping[str, str]) -> _Claim:
+def _read_claim(request: SignedRequest) -> _Claim:
+    headers = request.headers
     authorization = headers.get("authorization", "")
+    _check_query(request.query, is_in_header=bool(authorization))
     if not authorization:
         raise RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")  # [rec]
-    scheme, _, rest = authorization.partition(" ")
-    if scheme != _ALGORITHM:
-        raise RefusedError("IncompleteSignatureException", f"Unsupported AWS 'algorithm': '{scheme}'.")
-    parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in rest.split(","))}
+    scheme, *rest = filter(None, _SEPARATORS.split(authorization))
+    parts = {name: value for name, _, value in (part.partition("=") for part in rest)}
+    signed_at = headers.get("x-amz-date", "")
     problems = [
         f"Authorization header requires '{name}' parameter. "
         for name in ("Credential", "Signature", "SignedHeaders")
         if not parts.get(name)
     ]
-    if _read_moment(headers.get("x-amz-date", "")) is None:
+    if not (signed_at or headers.get("date")):
         problems.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if problems:  # [rec]
-        raise RefusedError("IncompleteSignatureException", f"{''.join(problems)}Authorization={authorization}")
+        raise _incomplete(f"{''.join(problems)}Authorization={authorization}")
+    if scheme != _ALGORITHM:
+        raise _incomplete(f"Unsupported AWS 'algorithm': '{scheme}'.")
+    if _read_moment(signed_at) is None:
+        raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{signed_at or headers['date']}'.")
     access_key_id, _, scope = parts["Credential"].partition("/")
-    return _Claim(access_key_id, scope, parts["SignedHeaders"].split(";"), parts["Signature"])
+    return _Claim(access_key_id, scope, parts["SignedHeaders"].split(";"), parts["Signature"], signed_at)
+
+
+def _check_query(query: str, *, is_in_header: bool) -> None:
+    """Refuse a signature in the query that is not whole, or not the only one; all recorded."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if "X-Amz-Algorithm" not in given:
+        return
+    if is_in_header:
+        raise _bad("Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+    problems = [
+        f"AWS query-string parameters must include '{name}'. "
+        for name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+        if not given.get(name)
+    ]
+    if problems:
+        raise _incomplete(f"{''.join(problems)}Re-examine the query-string parameters.")
+
+
+def _incomplete(text: str) -> RefusedError:
+    return RefusedError("IncompleteSignatureException", text)
 
 
 def _canonical(request: SignedRequest, signed_headers: list[str]) -> str:

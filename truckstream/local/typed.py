@@ -1,4 +1,4 @@
-"""The two writes' requests as types, for decoders that check while they decode. The rest goes through `shapes`."""
+"""The two writes' requests as types, for decoders that check while they decode. The rest goes through `reading`."""
 
 from __future__ import annotations
 

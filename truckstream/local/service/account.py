@@ -10,7 +10,15 @@ from truckstream.local.service.commitment import Commitment
 from truckstream.local.service.consumers import Consumer, consumer_of_arn
 from truckstream.local.service.memory import DEFAULT_BYTES, Memory
 from truckstream.local.service.rates import CallRates
-from truckstream.local.service.refusal import consumer_busy, invalid, stream_busy, stream_not_found, too_many_shards
+from truckstream.local.service.refusal import (
+    consumer_busy,
+    invalid,
+    shard_not_found,
+    stream_busy,
+    stream_not_found,
+    too_many_shards,
+)
+from truckstream.local.service.shard_id import full_id
 from truckstream.local.service.stream import Mode, Stream
 
 if TYPE_CHECKING:
@@ -106,7 +114,7 @@ class Account:
 
     def named(self, request: Request, now: float) -> Stream:
         """The stream that the request names, in whatever state. Old records are gone from it."""
-        name, account = self._name_in(request)
+        name, account = self.name_in(request)
         stream = self.known(name, now) if account == self.account_id else None
         if stream is None:
             raise stream_not_found(name, account)
@@ -152,7 +160,15 @@ class Account:
             return resource
         return self.changeable({"StreamARN": arn}, now)
 
-    def _name_in(self, request: Request) -> tuple[str, str]:
+    def shard_id(self, request: Request, member: str) -> str:
+        """The full ID of the shard that this member names. The service looks at it before it looks for the stream."""
+        shard_id = full_id(request[member])
+        if shard_id is None:
+            raise shard_not_found(request[member], *self.name_in(request))
+        return shard_id
+
+    def name_in(self, request: Request) -> tuple[str, str]:
+        """The name of the stream that the request names, and the account."""
         name, arn = request.get("StreamName"), request.get("StreamARN")
         if arn is None:
             if name is None:

@@ -18,13 +18,13 @@ from truckstream.local.service import (
     read,
     reshard,
     settings,
-    shapes,
     streams,
     subscribe,
     tags,
     write,
 )
 from truckstream.local.service.account import Account, Answer, Request
+from truckstream.local.service.constraints import validate
 from truckstream.local.service.quota import QuotaLeft
 from truckstream.local.service.refusal import unknown_operation
 
@@ -121,7 +121,7 @@ class Service:
 
         Args:
             operation: its name, such as "PutRecords".
-            request: as `shapes.read_request` gives it.
+            request: as `reading.read_request` gives it.
             now: seconds since the epoch.
 
         Raises:
@@ -132,7 +132,7 @@ class Service:
             raise unknown_operation()
         self.requests[operation] = self.requests.get(operation, 0) + 1
         if operation not in _VALIDATE_THEMSELVES:
-            shapes.validate(operation, request)
+            validate(operation, request)
             self.account.call_rates.admit(operation, request, now)
         return function(self.account, request, now)
 

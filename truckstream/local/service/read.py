@@ -14,6 +14,7 @@ from truckstream.local.service.refusal import (
     shard_unknown,
     stream_not_found,
 )
+from truckstream.local.service.shard_id import id_of
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -24,10 +25,16 @@ __all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "st
 
 
 def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
-    stream = account.usable(request, now)
-    shard = stream.shard_named(request["ShardId"])
+    shard_id = account.shard_id(request, "ShardId")
+    try:
+        stream = account.usable(request, now)
+    except RefusedError as refusal:
+        if refusal.code != "ResourceNotFoundException":
+            raise
+        raise shard_unknown(shard_id, *account.name_in(request)) from None  # [rec]: it misses the shard, not the stream
+    shard = stream.shards.get(shard_id)
     if shard is None:
-        raise shard_unknown(request["ShardId"], stream.name, account.account_id)
+        raise shard_unknown(shard_id, stream.name, account.account_id)
     kind, number, moment = (request.get(name) for name in ("ShardIteratorType", "StartingSequenceNumber", "Timestamp"))
     place = starting_place(account, stream, shard, str(kind), number, moment, now)
     if request.get("DryRun"):
@@ -53,11 +60,20 @@ def starting_place(
         RefusedError: `number` or `moment` is missing, not asked for, or not valid.
     """
     by_sequence = kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
-    if by_sequence != (number is not None) or (kind == "AT_TIMESTAMP") != (moment is not None):
-        raise invalid(
+    if by_sequence != (number is not None):
+        has = "no" if number is None else "also a"
+        raise invalid(  # [rec], see `refusal`
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
-            "(2) AT_TIMESTAMP and Timestamp or (3) TRIM_HORIZON or LATEST and neither."
+            "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
+            f"Request specified {kind} and {has} StartingSequenceNumber."
         )
+    if kind == "AT_TIMESTAMP" and moment is None:
+        raise invalid(  # [rec]
+            "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. "
+            "Current request has no timestamp parameter."
+        )
+    if kind != "AT_TIMESTAMP" and moment is not None:
+        raise invalid(f"Timestamp is only valid for an iterator of type AT_TIMESTAMP. Request specified {kind}.")
     if number is not None:
         place = _place_of(account, stream, shard, number)
         return place + 1 if kind == "AFTER_SEQUENCE_NUMBER" else place
@@ -74,14 +90,15 @@ def starting_place(
 def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: str) -> int:
     located = sequence.locate(int(sequence_number))
     if located is not None and located.shard_index != shard.index:
-        raise invalid(  # [rec], see `refusal`
-            f"Invalid StartingSequenceNumber. It encodes shardId-{located.shard_index:012}, "
+        raise invalid(  # [rec]
+            f"Invalid StartingSequenceNumber. It encodes {id_of(located.shard_index)}, "
             f"while it was used in a call to a shard with {shard.shard_id}"
         )
     if located is None or located.epoch != shard.epoch or located.place > shard.next_place:
+        because = " because it did not come from this stream" if located and located.epoch != shard.epoch else ""
         raise invalid(  # [rec]
             f"StartingSequenceNumber {sequence_number} used in GetShardIterator on shard {shard.shard_id} "
-            f"in stream {stream.name} under account {account.account_id} is invalid."
+            f"in stream {stream.name} under account {account.account_id} is invalid{because}."
         )
     return located.place
 

@@ -37,14 +37,13 @@ def stream_not_found(name: str, account: str) -> RefusedError:
 
 
 def shard_not_found(shard_id: str, name: str, account: str) -> RefusedError:
+    """What is said of what can be no shard's ID."""
     text = f"Could not find shard {shard_id} in stream {name} under account {account}."  # [rec]
     return RefusedError("ResourceNotFoundException", text)
 
 
 def shard_unknown(shard_id: str, name: str, account: str) -> RefusedError:
-    """What a reader is told of a shard that is not there."""
-    if not shard_id.removeprefix("shardId-").isdigit():
-        return shard_not_found(shard_id, name, account)
+    """What is said of a shard that is not there, or not any more."""
     text = f"Shard {shard_id} in stream {name} under account {account} does not exist"  # [rec]
     return RefusedError("ResourceNotFoundException", text)
 
@@ -123,7 +122,8 @@ def not_valid(problems: list[str]) -> RefusedError:
     return RefusedError("ValidationException", text)
 
 
-def not_readable(text: str) -> RefusedError:
+def not_readable(text: str = "") -> RefusedError:
+    """The service says nothing of a body that is not of its encoding at all [rec]."""
     return RefusedError("SerializationException", text)
 
 

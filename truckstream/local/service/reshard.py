@@ -18,8 +18,9 @@ _DAY: Final = 86_400.0
 
 
 def split_shard(account: Account, request: Request, now: float) -> Answer:
+    shard_id = account.shard_id(request, "ShardToSplit")
     stream = _provisioned(account, request, now)
-    shard = _open_shard(account, stream, request["ShardToSplit"])
+    shard = _open_shard(account, stream, shard_id)
     new_start = int(request["NewStartingHashKey"])
     if not shard.hash_range.start + 1 < new_start < shard.hash_range.end:
         raise invalid(  # [rec], see `refusal`
@@ -34,8 +35,9 @@ def split_shard(account: Account, request: Request, now: float) -> Answer:
 
 
 def merge_shards(account: Account, request: Request, now: float) -> Answer:
+    ids = [account.shard_id(request, member) for member in ("ShardToMerge", "AdjacentShardToMerge")]
     stream = _provisioned(account, request, now)
-    shard, adjacent = (_open_shard(account, stream, request[name]) for name in ("ShardToMerge", "AdjacentShardToMerge"))
+    shard, adjacent = (_open_shard(account, stream, shard_id) for shard_id in ids)
     low, high = sorted((shard.hash_range, adjacent.hash_range))
     if low.end + 1 != high.start:
         raise invalid(  # [rec]
@@ -90,7 +92,7 @@ def _provisioned(account: Account, request: Request, now: float) -> Stream:
 
 
 def _open_shard(account: Account, stream: Stream, shard_id: str) -> Shard:
-    shard = stream.shard_named(shard_id)
+    shard = stream.shards.get(shard_id)
     if shard is None:
         raise shard_not_found(shard_id, stream.name, account.account_id)
     if not shard.is_open:

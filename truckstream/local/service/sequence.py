@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["STEP", "Located", "locate", "number"]
+__all__ = ["STEP", "Located", "locate", "may_order", "number"]
 
 _VERSION: Final = 2
 _SHARD_BITS, _PLACE_BITS, _EPOCH_BITS = 32, 112, 36
@@ -55,4 +55,29 @@ def locate(sequence_number: int) -> Located | None:
         epoch=sequence_number >> _EPOCH_SHIFT & (1 << _EPOCH_BITS) - 1,
         shard_index=sequence_number >> _SHARD_SHIFT & (1 << _SHARD_BITS) - 1,
         place=sequence_number >> _PLACE_SHIFT & (1 << _PLACE_BITS) - 1,
+    )
+
+
+#: Numbers from here on would be of a shard made in the year 2477: the service takes them for none of its own [rec].
+_LAST_EPOCH: Final = 16_025_175_000
+#: The service has 63 bits for a record's index in its shard, from this bit down; the bit itself is never set [rec].
+_NEVER_SET: Final = 1 << 143
+#: Until 2014 numbers had 125 bits, and no version digit at the front.
+_OLD_BITS: Final = 125
+_OLD_EPOCH_SHIFT: Final = 88
+
+
+def may_order(sequence_number: int) -> bool:
+    """Whether the service takes it for one of its numbers, of whatever stream: it may be a SequenceNumberForOrdering.
+
+    "0", with which the documentation's example begins, is one.
+    """
+    mask = (1 << _EPOCH_BITS) - 1
+    if sequence_number < 1 << _OLD_BITS:
+        return (sequence_number >> _OLD_EPOCH_SHIFT & mask) < _LAST_EPOCH
+    return (
+        sequence_number >> _VERSION_SHIFT == _VERSION
+        and sequence_number & 0xF in {1, _VERSION}
+        and (sequence_number >> _EPOCH_SHIFT & mask) < _LAST_EPOCH
+        and not sequence_number & _NEVER_SET
     )

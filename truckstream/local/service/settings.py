@@ -19,7 +19,7 @@ __all__ = [
 
 _DAY: Final = 86_400.0
 
-# --- Retention: the four sentences are recorded ones ----------------------------------------------
+# --- Retention: the three sentences are recorded ones ---------------------------------------------
 
 
 def increase_retention(account: Account, request: Request, now: float) -> Answer:
@@ -54,11 +54,6 @@ def _retention_hours(request: Request) -> int:
         raise invalid(
             f"Minimum allowed retention period is {limits.RETENTION_HOURS} hours. "
             f"Requested retention period ({hours} hours) is too short."
-        )
-    if hours > limits.RETENTION_HOURS_MAX:
-        raise invalid(
-            f"Maximum allowed retention period is {limits.RETENTION_HOURS_MAX} hours. "
-            f"Requested retention period ({hours} hours) is too long."
         )
     return hours
 

@@ -1,29 +1,19 @@
-"""The requests' shapes as one table, and what the service says of a request that has another.
+"""The requests' shapes as one table: members, which of them are required, and their constraints.
 
-The table follows botocore's model of 2013-12-02 (read 2026-11-23): members, which of them are required, and their
-constraints. The service's front end checks twice. What cannot be read as the member's type is a
-SerializationException. What can be read, but breaks a constraint, is a ValidationException that lists every broken
-constraint of the request, each naming its member in the manner of Java: `records.1.member.partitionKey`.
-
-Members that the table does not name are ignored, as the service does.
+It follows botocore's model of 2013-12-02 (read 2026-11-23). The service's front end looks at it twice: `reading` asks
+whether a request can be read as these types, `constraints` whether what was read keeps the bounds.
 """
 
 from __future__ import annotations
 
-import binascii
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import msgspec
 
 from truckstream.local.service import limits
 from truckstream.local.service.monitoring import SHARD_LEVEL_METRICS
-from truckstream.local.service.refusal import not_readable, not_valid
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["REQUESTS", "read_request", "validate"]
+__all__ = ["KEYLESS", "REQUESTS", "Blob", "Flag", "Items", "Moment", "Pairs", "Rule", "Shape", "Text", "Whole"]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -76,6 +66,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     members: dict[str, Rule]
     required: tuple[str, ...] = ()
+    #: As the service's own code calls it, where a refusal shows it.
+    name: str = ""
 
 
 Rule = Text | Whole | Blob | Flag | Moment | Items | Pairs | Shape
@@ -100,7 +92,9 @@ _MODE: Final = Shape({"StreamMode": Text(choices=("PROVISIONED", "ON_DEMAND"))},
 _FILTER_TYPES: Final = (
     *("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"),
 )
-_ITERATOR_TYPES: Final = (*("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),)
+_ITERATOR_TYPES: Final = (  # in the order in which the service tells them [rec]
+    *("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"),
+)
 _POSITION: Final = Shape(
     {"Type": Text(choices=_ITERATOR_TYPES), "SequenceNumber": _SEQUENCE, "Timestamp": Moment()},
     ("Type",),
@@ -112,7 +106,12 @@ _FILTER: Final = Shape(
 _STRATEGY: Final = Text(choices=("AUTO", "USER_PARTITION_KEY"))
 _WARM: Final = Whole(0)
 _METRICS: Final = Items(Text(choices=(*SHARD_LEVEL_METRICS, "ALL")), 1, 7)
-_ENTRY: Final = Shape({"Data": Blob(), "ExplicitHashKey": _HASH_KEY, "PartitionKey": _KEY}, ("Data", "PartitionKey"))
+_ENTRY: Final = Shape(
+    {"Data": Blob(), "ExplicitHashKey": _HASH_KEY, "PartitionKey": _KEY},
+    ("Data", "PartitionKey"),
+    "com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry",
+)
+_RETENTION: Final = Whole(1, limits.RETENTION_HOURS_MAX)  # in the service, if not in its model [rec]
 _ENCRYPTION: Final = {"EncryptionType": Text(choices=("NONE", "KMS")), "KeyId": Text(1, 2048)}
 _MAX_RECORD: Final = Whole(limits.RECORD_KIB, limits.RECORD_KIB_MAX)
 _OF_STREAM: Final[dict[str, Rule]] = {"StreamName": _NAME, "StreamARN": _ARN}
@@ -149,7 +148,7 @@ REQUESTS: Final[dict[str, Shape]] = {
         },
         ("StreamName",),
     ),
-    "DecreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=Whole()),
+    "DecreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=_RETENTION),
     "DeleteResourcePolicy": _on_resource(),
     "DeleteStream": _on_stream(EnforceConsumerDeletion=Flag()),
     "DeregisterStreamConsumer": _on_consumer(),
@@ -178,7 +177,7 @@ REQUESTS: Final[dict[str, Shape]] = {
         Timestamp=Moment(),
         DryRun=Flag(),
     ),
-    "IncreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=Whole()),
+    "IncreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=_RETENTION),
     "ListShards": _on_stream(
         NextToken=_TOKEN,
         ExclusiveStartShardId=_SHARD_ID,
@@ -234,158 +233,9 @@ REQUESTS: Final[dict[str, Shape]] = {
 }
 
 #: The writes to a stream whose RecordDistributionStrategy is AUTO: "a partition key is not required".
-_KEYLESS: Final[dict[str, Shape]] = {
+KEYLESS: Final[dict[str, Shape]] = {
     "PutRecord": Shape(REQUESTS["PutRecord"].members, ("Data",)),
     "PutRecords": _on_stream(
-        "Records", Records=Items(Shape(_ENTRY.members, ("Data",)), 1, limits.PUT_RECORDS), DryRun=Flag()
+        "Records", Records=Items(Shape(_ENTRY.members, ("Data",), _ENTRY.name), 1, limits.PUT_RECORDS), DryRun=Flag()
     ),
 }
-
-# --- First check: can it be read? ----------------------------------------------------------------
-
-_PYTHON_TYPES: Final[dict[type, tuple[tuple[type, ...], str]]] = {
-    Text: ((str,), "String"),
-    Whole: ((int,), "Integer"),
-    Flag: ((bool,), "Boolean"),
-    Moment: ((int, float), "Timestamp"),
-    Items: ((list,), "List"),
-    Pairs: ((dict,), "Map"),
-    Shape: ((dict,), "Structure"),
-}
-_JSON_NAMES: Final = {str: "STRING", bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", list: "LIST", dict: "STRUCTURE"}
-
-
-def read_request(operation: str, raw: object, *, ticks: int = 1) -> dict[str, Any]:
-    """The request as the operations take it: members that the shape names, null ones left out, blobs as bytes.
-
-    Args:
-        operation: its name.
-        raw: as its encoding gives it.
-        ticks: the units in a second in which the encoding tells a time.
-
-    Raises:
-        RefusedError: a SerializationException.
-    """
-    request = _read(REQUESTS[operation], raw, ticks)
-    assert isinstance(request, dict)  # noqa: S101 - that is what a Shape reads into
-    return request
-
-
-def _read(rule: Rule, value: Any, ticks: int) -> Any:
-    if isinstance(rule, Blob):
-        return _read_blob(value)
-    _check_type(rule, value)
-    match rule:
-        case Shape():
-            known = {name: member for name, member in value.items() if member is not None and name in rule.members}
-            return {name: _read(rule.members[name], member, ticks) for name, member in known.items()}
-        case Items():
-            return [_read(rule.member, item, ticks) for item in value]
-        case Pairs():
-            return {key: _read(rule.value, item, ticks) for key, item in value.items()}
-        case Moment():
-            return value / ticks
-    return value
-
-
-def _check_type(rule: Rule, value: object) -> None:
-    accepted, name = _PYTHON_TYPES[type(rule)]
-    # A bool is an int to Python, and to nobody else.
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
-        raise not_readable(f"{_JSON_NAMES.get(type(value), 'NULL')}_VALUE can not be converted to {name}")
-
-
-def _read_blob(value: object) -> bytes:
-    if isinstance(value, bytes):  # a protocol with bytes of its own
-        return value
-    if not isinstance(value, str):
-        raise not_readable(f"{_JSON_NAMES.get(type(value), 'NULL')}_VALUE can not be converted to Blob")
-    try:
-        return binascii.a2b_base64(value, strict_mode=True)
-    except ValueError as error:
-        raise not_readable(f"Invalid base64 data: {error}") from None
-
-
-# --- Second check: does it keep the constraints? --------------------------------------------------
-
-
-def validate(operation: str, request: dict[str, Any], *, keyless: bool = False) -> None:
-    """Hold a request that could be read to its constraints.
-
-    Args:
-        operation: its name.
-        request: as `read_request` gives it.
-        keyless: for the two writes: the stream distributes its records without keys.
-
-    Raises:
-        RefusedError: a ValidationException that lists them all.
-    """
-    problems = list(_problems((_KEYLESS if keyless else REQUESTS)[operation], request, ""))
-    if problems:
-        raise not_valid(problems)
-
-
-def _problems(rule: Rule, value: Any, path: str) -> Iterator[str]:
-    match rule:
-        case Shape():
-            yield from _shape_problems(rule, value, path)
-        case Items():
-            yield from _length(rule, value, path, "")
-            for number, item in enumerate(value, 1):
-                yield from _problems(rule.member, item, f"{path}.{number}.member")
-        case Pairs():
-            yield from _length(rule, value, path, "")
-            for key, item in value.items():
-                yield from _problems(rule.key, key, f"{path}.{key}.key")
-                yield from _problems(rule.value, item, f"{path}.{key}.member")
-        case Text():
-            yield from _text_problems(rule, value, path)
-        case Whole():
-            yield from _whole_problems(rule, value, path)
-
-
-def _shape_problems(rule: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
-    for name in rule.required:
-        if name not in value:
-            yield _broken(_join(path, name), "Member must not be null", " null")
-    for name, member in value.items():
-        yield from _problems(rule.members[name], member, _join(path, name))
-
-
-def _text_problems(rule: Text, value: str, path: str) -> Iterator[str]:
-    shown = f" '{value}'"
-    if rule.choices and value not in rule.choices:
-        yield _broken(path, f"Member must satisfy enum value set: [{', '.join(rule.choices)}]", shown)
-    if rule.pattern and not re.fullmatch(rule.pattern, value):
-        yield _broken(path, f"Member must satisfy regular expression pattern: {rule.pattern}", shown)
-    yield from _length(rule, value, path, shown)
-
-
-def _whole_problems(rule: Whole, value: int, path: str) -> Iterator[str]:
-    if rule.minimum is not None and value < rule.minimum:
-        yield _broken(path, f"Member must have value greater than or equal to {rule.minimum}", f" '{value}'")
-    if rule.maximum is not None and value > rule.maximum:
-        yield _broken(path, f"Member must have value less than or equal to {rule.maximum}", f" '{value}'")
-
-
-def _length(rule: Text | Items | Pairs, value: Any, path: str, shown: str) -> Iterator[str]:
-    if len(value) < rule.minimum:
-        yield _broken(path, f"Member must have length greater than or equal to {rule.minimum}", shown)
-    if rule.maximum is not None and len(value) > rule.maximum:
-        yield _broken(path, f"Member must have length less than or equal to {rule.maximum}", shown)
-
-
-def _broken(path: str, constraint: str, shown: str) -> str:
-    """One broken constraint. Lists and blobs are not `shown`: the service prints Java object IDs for them."""
-    return f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def _join(path: str, name: str) -> str:
-    name = name[0].lower() + name[1:]
-    return f"{path}.{name}" if path else name
-
-
-def data_too_long(record: int, maximum: int) -> str:
-    """The sentence for a record over the stream's size; `record` counts from 1, and 0 means PutRecord's only one."""
-    path = f"records.{record}.member.data" if record else "data"
-    return _broken(path, f"Member must have length less than or equal to {maximum}", "")

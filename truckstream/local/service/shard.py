@@ -17,6 +17,7 @@ import msgspec
 from truckstream.local.service import sequence
 from truckstream.local.service.memory import RECORD_OVERHEAD
 from truckstream.local.service.quota import QuotaLeft, ReadQuota, WriteQuota
+from truckstream.local.service.shard_id import id_of
 
 if TYPE_CHECKING:
     from truckstream.local.service.hashing import HashRange
@@ -84,7 +85,7 @@ class Shard:
         quota_scale: float = 1.0,
     ) -> None:
         self.index = index
-        self.shard_id = f"shardId-{index:012}"
+        self.shard_id = id_of(index)
         self.hash_range = hash_range
         self.parents = parents
         self.epoch = epoch

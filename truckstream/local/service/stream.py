@@ -102,11 +102,6 @@ class Stream(Lifecycle):
         self._arrival = max(self._arrival, round(now, 3))
         return self._arrival
 
-    def shard_named(self, name: str) -> Shard | None:
-        """The shard with this ID; its number will do, as the service takes `shardId-7` and `7` for it [rec]."""
-        number = name.split("-")[1] if "-" in name else name
-        return self.shards.get(f"shardId-{int(number):012}") if number.isascii() and number.isdigit() else None
-
     def horizon(self, now: float) -> float:
         """The oldest arrival time that is kept."""
         return now - self.retention_hours * _HOUR

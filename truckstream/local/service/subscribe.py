@@ -21,9 +21,11 @@ from truckstream.local.service.refusal import (
     consumer_not_found,
     dry_run,
     shard_not_found,
+    shard_unknown,
     stream_not_found,
     subscription_taken,
 )
+from truckstream.local.service.shard_id import full_id
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
@@ -39,9 +41,12 @@ def subscribe_to_shard(account: Account, request: Request, now: float) -> Answer
     stream, consumer = consumer_of_arn(account, request["ConsumerARN"], now)
     if (status := consumer.status(now)) != "ACTIVE":
         raise consumer_busy(consumer.arn, status)
-    shard = stream.shard_named(request["ShardId"])
-    if shard is None:
+    shard_id = full_id(request["ShardId"])
+    if shard_id is None:
         raise shard_not_found(request["ShardId"], stream.name, account.account_id)
+    shard = stream.shards.get(shard_id)
+    if shard is None:
+        raise shard_unknown(shard_id, stream.name, account.account_id)
     position = request["StartingPosition"]
     place = starting_place(
         account, stream, shard, position["Type"], position.get("SequenceNumber"), position.get("Timestamp"), now

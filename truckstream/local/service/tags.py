@@ -23,20 +23,25 @@ __all__ = [
     "untag_resource",
 ]
 
-_TAG_TEXT: Final = re.compile(r"[\w\s.:/=+\-@%]*")
+#: "White space" is the space alone: tabs and ends of lines are refused [rec].
+_TAG_TEXT: Final = re.compile(r"[\w .:/=+\-@%]*")
 
 
 def check_tags(name: str, account_id: str, tags: dict[str, str], existing: Iterable[str] = ()) -> None:
     """Refuse tags that the service would not add."""
-    if not all(_TAG_TEXT.fullmatch(part) for tag in tags.items() for part in tag):
-        raise invalid(
-            f"Failed to add tags to stream {name} under account {account_id} because some tags contained illegal "
-            "characters. The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@','%'."
-        )
+    _check_characters(part for tag in tags.items() for part in tag)
     if len(set(existing) | set(tags)) > limits.TAGS:
         raise invalid(
             f"Failed to add tags to stream {name} under account {account_id} because a given stream cannot have more "
             f"than {limits.TAGS} tags associated with it."
+        )
+
+
+def _check_characters(texts: Iterable[str]) -> None:
+    if not all(map(_TAG_TEXT.fullmatch, texts)):
+        raise invalid(  # [rec], see `refusal`
+            "Some tags contain invalid characters. Valid characters: "
+            "Unicode letters, digits, white space, _ . / = + - % @."
         )
 
 
@@ -49,6 +54,7 @@ def add_tags_to_stream(account: Account, request: Request, now: float) -> Answer
 
 def remove_tags_from_stream(account: Account, request: Request, now: float) -> Answer:
     stream = account.changeable(request, now)
+    _check_characters(request["TagKeys"])
     for key in request["TagKeys"]:
         stream.tags.pop(key, None)
     return None
@@ -70,6 +76,7 @@ def tag_resource(account: Account, request: Request, now: float) -> Answer:
 
 def untag_resource(account: Account, request: Request, now: float) -> Answer:
     resource = account.changeable_resource(request["ResourceARN"], now)
+    _check_characters(request["TagKeys"])
     for key in request["TagKeys"]:
         resource.tags.pop(key, None)
     return None

@@ -12,7 +12,7 @@ tricks, each with what it saves a record:
 - A key's shard and length are remembered by the stream: 0.03 µs against 2 to 3 (validation, MD5, big integers,
   bisection). A key that is remembered has been validated, so that a known key needs no other look either.
 - Whether a request keeps its constraints is asked in the pass that routes its records: 0.1 µs. Only a request that
-  does not is walked by `shapes.validate`, for its words: 4 µs.
+  does not is walked by `constraints.validate`, for its words: 4 µs.
 - `Data` comes as bytes (see `truckstream.local.protocol`) and is stored as it is: no base64 in Python, which alone
   would be 1.3 µs.
 """
@@ -22,7 +22,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.local.service import limits, shapes
+from truckstream.local.service import limits, sequence
+from truckstream.local.service.constraints import data_too_long, validate
 from truckstream.local.service.refusal import (
     RefusedError,
     dry_run,
@@ -46,7 +47,7 @@ _HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
 def put_records(account: Account, request: Request, now: float) -> Answer:
     entries = request.get("Records", ())
     if not 1 <= len(entries) <= limits.PUT_RECORDS:
-        shapes.validate("PutRecords", request)
+        validate("PutRecords", request)
     stream = _stream(account, "PutRecords", request, now)
     targets = _spread(stream, request, entries) if stream.spreads_evenly else _targets(stream, request, entries)
     if request.get("DryRun"):
@@ -81,12 +82,18 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
 
 def put_record(account: Account, request: Request, now: float) -> Answer:
     stream = _stream(account, "PutRecord", request, now)
-    shapes.validate("PutRecord", request, keyless=stream.spreads_evenly)
+    validate("PutRecord", request, keyless=stream.spreads_evenly)
     key = request.get("PartitionKey", "")
     shard, key_size = (stream.next_shard(), len(key.encode())) if stream.spreads_evenly else _route(stream, request)
     size = len(request["Data"]) + key_size
     if size > stream.max_record_bytes:
-        raise not_valid([shapes.data_too_long(0, stream.max_record_bytes)])
+        raise not_valid([data_too_long(0, size, stream.max_record_bytes)])
+    after = request.get("SequenceNumberForOrdering")
+    if after is not None and not sequence.may_order(int(after)):
+        raise invalid(  # [rec], see `refusal`
+            f"ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {stream.name} under account "
+            f"{account.account_id} is invalid."
+        )
     if request.get("DryRun"):
         raise dry_run()
     shard.write_quota.refill(now)
@@ -116,7 +123,7 @@ def _stream(account: Account, operation: str, request: Request, now: float) -> S
     try:
         return account.usable(request, now)
     except RefusedError:
-        shapes.validate(operation, request)  # a broken constraint is told before an unknown stream
+        validate(operation, request)  # a broken constraint is told before an unknown stream
         raise
 
 
@@ -136,10 +143,10 @@ def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) ->
         route = None if "ExplicitHashKey" in entry else known.get(entry.get("PartitionKey", ""))
         if route is None:
             if not _is_sound(entry):
-                shapes.validate("PutRecords", request)
+                validate("PutRecords", request)
             route = _route(stream, entry)
         elif "Data" not in entry:
-            shapes.validate("PutRecords", request)
+            validate("PutRecords", request)
         shard, key_size = route
         size = len(entry["Data"]) + key_size
         total += size
@@ -152,7 +159,7 @@ def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) ->
 
 def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
     """`_targets` of a stream that "ignores any partition key and ExplicitHashKey that a producer provides"."""
-    shapes.validate("PutRecords", request, keyless=True)
+    validate("PutRecords", request, keyless=True)
     if too_long := _too_long(entries, stream.max_record_bytes):
         raise not_valid(too_long)
     for entry in entries:
@@ -168,7 +175,7 @@ def _check_total(size: int) -> None:
 
 
 def _is_sound(entry: dict[str, Any]) -> bool:
-    """Whether the entry keeps its constraints: the quick form of what `shapes.validate` puts in words."""
+    """Whether the entry keeps its constraints: the quick form of what `constraints.validate` puts in words."""
     return (
         "Data" in entry
         and 1 <= len(entry.get("PartitionKey", "")) <= limits.PARTITION_KEY_CHARACTERS
@@ -192,4 +199,4 @@ def _route(stream: Stream, entry: dict[str, Any]) -> tuple[Shard, int]:
 
 def _too_long(entries: list[dict[str, Any]], largest: int) -> list[str]:
     sizes = [len(entry.get("Data", b"")) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
-    return [shapes.data_too_long(number, largest) for number, size in enumerate(sizes, 1) if size > largest]
+    return [data_too_long(number, size, largest) for number, size in enumerate(sizes, 1) if size > largest]
