@@ -35,7 +35,8 @@ class Client:
         if isinstance(step, Exception):
             raise step
         if step is not None:
-            return step(records)
+            answers = step(records)
+            return await answers if asyncio.iscoroutine(answers) else answers
         return [self.service.store(record) for record in records]
 
     async def list_shards(self):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from truckstream.errors import ConfigurationError
+from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.http1 import header_lines
 from truckstream.kinesis.signing import ALGORITHM, Keys, Signer
@@ -79,6 +79,12 @@ class Gateway:
         connections: int,
         request_timeout: float,
     ) -> None:
+        for argument, value in (("region_name", region_name), ("endpoint_url", endpoint_url)):
+            if value is not None and not isinstance(value, str):
+                raise InvalidArgumentError(argument, value, "must be a str")
+        if session is not None and not hasattr(session, "create_client"):
+            rule = "must be an aiobotocore session, as aiobotocore.session.get_session() makes it (aioboto3: _session)"
+            raise InvalidArgumentError("session", session, rule)
         self._region_name = region_name
         self._endpoint_url = endpoint_url
         self._session: Any = session
@@ -99,11 +105,11 @@ class Gateway:
         """Make aiobotocore's client.
 
         Raises:
-            ConfigurationError: no region is known.
+            ConfigurationError: no region is known, or aiobotocore refuses the region, the endpoint or the profile.
         """
         from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU, for those who open one
         from aiobotocore.session import get_session  # noqa: PLC0415
-        from botocore.exceptions import NoRegionError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
         config = AioConfig(
             connect_timeout=self._connect_timeout,
@@ -113,14 +119,17 @@ class Gateway:
             parameter_validation=False,
         )
         self._session = self._session or get_session()
-        context = self._session.create_client(
-            "kinesis", region_name=self._region_name, endpoint_url=self._endpoint_url, config=config
-        )
         try:
+            context = self._session.create_client(
+                "kinesis", region_name=self._region_name, endpoint_url=self._endpoint_url, config=config
+            )
             self._client = await self._resources.enter_async_context(context)
         except NoRegionError as error:
             hint = "Pass region_name=, or set AWS_DEFAULT_REGION, or give the stream's ARN."
             raise ConfigurationError("region_name", "is not set", hint) from error
+        except (BotoCoreError, ValueError) as error:
+            hint = "Look at region_name=, endpoint_url=, AWS_PROFILE and AWS_ENDPOINT_URL_KINESIS."
+            raise ConfigurationError("the AWS configuration", f"is refused: {str(error).rstrip('.')}", hint) from error
         self._client.meta.events.register_first("before-send.kinesis", _stop)
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ import random
 import warnings
 import weakref
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -43,7 +44,7 @@ from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
 from truckstream.producer.watch import SAMPLE_SECONDS, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from types import TracebackType
 
     from aiobotocore.session import AioSession
@@ -142,6 +143,11 @@ class Producer:
         aggregate_bytes: int = AGGREGATE_BYTES,
         observer: ProducerObserver | None = None,
     ) -> None:
+        if not isinstance(stream, str) and not hasattr(stream, "put_records"):
+            raise InvalidArgumentError("stream", stream, "must be a stream's name or ARN as a str, or a StreamClient")
+        for option, flag in (("pacing", pacing), ("ordered", ordered), ("aggregate", aggregate)):
+            if not isinstance(flag, bool):
+                raise InvalidArgumentError(option, flag, "must be True or False")
         _check("buffer_bytes", buffer_bytes, 1, whole=True)
         _check("linger", linger, 0)
         _check("delivery_timeout", delivery_timeout, 0.001)
@@ -366,6 +372,7 @@ class Producer:
         self._puts_this_turn += 1
         if self._puts_this_turn > PUTS_PER_TURN:
             await asyncio.sleep(0)
+            self._require_open()
         if self._room_waiters or not self._core.reserve(delivery.cost):
             await self._wait_for_room(delivery.cost)
         self._accept(delivery)
@@ -387,9 +394,23 @@ class Producer:
     async def put_many(self, records: Iterable[tuple[bytes, str]]) -> list[Delivery]:
         """Put each (data, partition key) of `records`, in their order.
 
-        Raises what `put` raises for the first that is refused; those before it are on their way.
+        Cancelling it is safe: a prefix of them was accepted, and is on its way.
+
+        Raises:
+            InvalidArgumentError: `records` is no iterable of such pairs.
+            and what `put` raises for the first record that is refused; those before it are on their way.
         """
-        return [await self.put(data, partition_key) for data, partition_key in records]
+        if not isinstance(records, Iterable):
+            raise InvalidArgumentError("records", records, "must be an iterable of (data, partition key) pairs")
+        deliveries: list[Delivery] = []
+        for record in records:
+            try:
+                data, partition_key = record
+            except (TypeError, ValueError):
+                rule = f"must be a pair of data and partition key: records[{len(deliveries)}] is none"
+                raise InvalidArgumentError("records", record, rule) from None
+            deliveries.append(await self.put(data, partition_key))
+        return deliveries
 
     async def flush(self) -> None:
         """Send what was put so far without lingering, and wait until all of it has an outcome.
@@ -421,7 +442,10 @@ class Producer:
         if not isinstance(data, bytes):
             data = _bytes_of(data)
         core = self._core
-        route = core.routes.get(partition_key) if explicit_hash_key is None else None
+        try:
+            route = core.routes.get(partition_key) if explicit_hash_key is None else None
+        except TypeError:  # it cannot be a key of anything
+            route = None
         outbox, key_size, tail = route or core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         if size > core.max_record_bytes or size > self._largest:

@@ -65,7 +65,7 @@ class Router:
         if explicit_hash_key is not None:
             outbox, size = self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
             return Route(outbox, size, encode_tail(partition_key, explicit_hash_key))
-        route = self.routes.get(partition_key)
+        route = self.routes.get(partition_key) if isinstance(partition_key, str) else None
         if route is None:
             encoded = check_partition_key(partition_key)
             if len(self.routes) >= MAX_REMEMBERED_ROUTES:

@@ -1,0 +1,193 @@
+"""The buffer's room under any mix of puts, cancellations, answers and ends: never exceeded, never lost, in order."""
+
+import asyncio
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import virtual_time
+from tests.producer.shell import Client, refused
+from tests.producer.support import failed_inside, throttled
+from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
+from truckstream.kinesis.failures import FailureKind
+from truckstream.producer import Producer
+from truckstream.producer.entry import cost_of
+
+BUFFER_BYTES = 6_000
+SIZES = st.sampled_from([0, 1, 100, 500, 1_500, 3_000])
+KEYS = st.sampled_from(["a", "b", "c"])
+
+STEPS = st.one_of(
+    st.tuples(st.just("put"), SIZES, KEYS),
+    st.tuples(st.just("try_put"), SIZES, KEYS),
+    st.tuples(st.just("cancel"), st.integers(0, 50)),
+    st.tuples(st.just("sleep"), st.sampled_from([0.0, 0.001, 0.05, 0.3, 3.0])),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("answer"), st.sampled_from(["throttle", "fail", "ambiguous", "slow", "permanent", "poison"])),
+)
+
+
+def answers_of(client):
+    """What a step of the name makes of the client's next request."""
+
+    async def slow(records):
+        await asyncio.sleep(8.0)
+        return [client.service.store(record) for record in records]
+
+    return {
+        "throttle": lambda records: [throttled() for _ in records],
+        "fail": lambda records: [failed_inside(), *map(client.service.store, records[1:])],
+        "ambiguous": refused("ReadTimeout", FailureKind.AMBIGUOUS),
+        "permanent": refused("AccessDeniedException"),
+        "poison": refused("ValidationException", FailureKind.POISONED),
+        "slow": slow,
+    }
+
+
+class Room:
+    """One producer, those who wait for its room, and what they got."""
+
+    def __init__(self, producer, client):
+        self.producer = producer
+        self.client = client
+        self.answers = answers_of(client)
+        self.deliveries = []
+        #: In the order in which they came, and in which they got room.
+        self.waiting = []
+        self.came = []
+        self.served = []
+
+    async def put(self, size, key):
+        number = len(self.came)
+        self.came.append(number)
+
+        async def put():
+            delivery = await self.producer.put(bytes(size), key)
+            self.served.append(number)
+            self.deliveries.append(delivery)
+
+        self.waiting.append(asyncio.create_task(put()))
+        await asyncio.sleep(0)
+
+    async def try_put(self, size, key):
+        somebody_waits = bool(self.producer._room_waiters)
+        free = BUFFER_BYTES - self.producer.stats.buffered_bytes
+        try:
+            self.deliveries.append(self.producer.try_put(bytes(size), key))
+        except BufferFullError:
+            assert somebody_waits or free < cost_of(size + 1)
+        else:
+            assert not somebody_waits
+
+    async def cancel(self, number):
+        unfinished = [task for task in self.waiting if not task.done()]
+        if unfinished:
+            unfinished[number % len(unfinished)].cancel()
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(seconds)
+
+    async def flush(self):
+        self.waiting.append(asyncio.create_task(self._flush()))
+
+    async def _flush(self):
+        with contextlib.suppress(DeliveryErrorGroup):
+            await self.producer.flush()
+
+    async def answer(self, name):
+        self.client.script.append(self.answers[name])
+
+    def check(self):
+        stats = self.producer.stats
+        unsettled = [delivery for delivery in self.deliveries if not delivery.done()]
+        assert 0 <= stats.buffered_bytes <= BUFFER_BYTES
+        assert stats.buffered_bytes >= sum(delivery.cost for delivery in unsettled)
+        assert stats.put == stats.acked + stats.failed + stats.buffered + stats.in_flight
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    steps=st.lists(STEPS, min_size=3, max_size=60),
+    ending=st.sampled_from([None, 0.0, 2.0]),
+    options=st.fixed_dictionaries({"ordered": st.booleans(), "aggregate": st.booleans(), "pacing": st.booleans()}),
+)
+def test_room_is_never_exceeded_never_lost_and_given_in_order(steps, ending, options):
+    async def main():
+        client = Client()
+        producer = Producer(client, buffer_bytes=BUFFER_BYTES, delivery_timeout=20.0, max_in_flight=3, **options)
+        await producer.open()
+        room = Room(producer, client)
+        for name, *arguments in steps:
+            await getattr(room, name)(*arguments)
+            room.check()
+        await producer.close(ending)
+        results = await asyncio.gather(*room.waiting, return_exceptions=True)
+        for result in results:
+            assert result is None or isinstance(result, (asyncio.CancelledError, ProducerClosedError)), result
+        room.check()
+        stats = producer.stats
+        assert (stats.buffered_bytes, stats.buffered, stats.in_flight, stats.requests_in_flight) == (0, 0, 0, 0)
+        assert all(delivery.done() for delivery in room.deliveries)
+        assert stats.acked == sum(delivery.error is None for delivery in room.deliveries)
+        assert room.served == sorted(room.served)
+
+    virtual_time.run(main())
+
+
+def test_a_large_record_is_not_starved_by_small_ones():
+    async def main():
+        client = Client()
+        client.latency = 0.1
+        async with Producer(client, buffer_bytes=BUFFER_BYTES, linger=0.0, pacing=False) as producer:
+            small = asyncio.create_task(keep_putting(producer))
+            await asyncio.sleep(1.0)
+            async with asyncio.timeout(1.0):
+                await producer.put(bytes(3_000), "large")
+            small.cancel()
+            await asyncio.gather(small, return_exceptions=True)
+
+    async def keep_putting(producer):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(10):
+                group.create_task(put_small_ones(producer))
+
+    async def put_small_ones(producer):
+        while True:
+            await producer.put(b"small", "key")
+
+    virtual_time.run(main())
+
+
+def test_room_is_held_from_put_to_the_outcome_through_every_retry():
+    async def main():
+        client = Client()
+        client.script = [
+            lambda records: [throttled() for _ in records],
+            refused("ReadTimeout", FailureKind.AMBIGUOUS),
+            refused("ConnectError", FailureKind.NOT_SENT),
+            lambda records: [failed_inside() for _ in records],
+        ]
+        async with Producer(client) as producer:
+            delivery = await producer.put(bytes(1_000), "key")
+            while not delivery.done():
+                assert producer.stats.buffered_bytes == delivery.cost == cost_of(1_003)
+                await asyncio.sleep(0.005)
+            assert producer.stats.buffered_bytes == 0
+            assert delivery.result().attempts == 5
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("aggregate", [False, True])
+def test_what_a_record_costs_covers_what_it_takes(aggregate):
+    """Not to the byte: the encoded piece alone, which is most of it."""
+
+    async def main():
+        async with Producer(Client(), aggregate=aggregate, linger=50.0) as producer:
+            for size in (0, 1, 2, 3, 100, 1_000, 10_000):
+                delivery = await producer.put(bytes(size), "key")
+                assert delivery.cost >= len(delivery.piece) + 300
+
+    virtual_time.run(main())
