@@ -23,6 +23,7 @@ STEPS = st.one_of(
     st.tuples(st.just("put"), SIZES, KEYS),
     st.tuples(st.just("try_put"), SIZES, KEYS),
     st.tuples(st.just("cancel"), st.integers(0, 50)),
+    st.tuples(st.just("cancel_all")),
     st.tuples(st.just("sleep"), st.sampled_from([0.0, 0.001, 0.05, 0.3, 3.0])),
     st.tuples(st.just("flush")),
     st.tuples(st.just("answer"), st.sampled_from(["throttle", "fail", "ambiguous", "slow", "permanent", "poison"])),
@@ -86,6 +87,10 @@ class Room:
         if unfinished:
             unfinished[number % len(unfinished)].cancel()
 
+    async def cancel_all(self):
+        for task in self.waiting:
+            task.cancel()
+
     async def sleep(self, seconds):
         await asyncio.sleep(seconds)
 
@@ -132,6 +137,36 @@ def test_room_is_never_exceeded_never_lost_and_given_in_order(steps, ending, opt
         assert all(delivery.done() for delivery in room.deliveries)
         assert stats.acked == sum(delivery.error is None for delivery in room.deliveries)
         assert room.served == sorted(room.served)
+
+    virtual_time.run(main())
+
+
+def test_one_who_stops_waiting_lets_the_next_in_at_once():
+    async def main():
+        client = Client()
+        client.latency = 5.0
+        async with Producer(client, buffer_bytes=BUFFER_BYTES, linger=0.0) as producer:
+            await producer.put(bytes(3_000), "key")
+            large = asyncio.create_task(producer.put(bytes(3_000), "key"))
+            small = asyncio.create_task(producer.put(b"small", "key"))
+            await asyncio.sleep(0.1)
+            large.cancel()
+            await asyncio.wait_for(small, 0.1)
+
+    virtual_time.run(main())
+
+
+def test_all_who_wait_may_stop_in_the_same_turn():
+    async def main():
+        async with Producer(Client(), buffer_bytes=BUFFER_BYTES, linger=50.0) as producer:
+            await producer.put(bytes(3_000), "key")
+            waiting = [asyncio.create_task(producer.put(bytes(size), "key")) for size in (3_000, 0, 3_000, 0)]
+            await asyncio.sleep(0.1)
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+            assert all(task.cancelled() for task in waiting)
+            assert producer.stats.buffered_bytes == cost_of(3_003)
 
     virtual_time.run(main())
 
