@@ -3,12 +3,13 @@
 import contextlib
 
 from truckstream.kinesis.client import KinesisClient
-from truckstream.kinesis.encoding import encode_record, encode_tail
+from truckstream.kinesis.encoding import encode_tail
 
 
 class Record:
     def __init__(self, data, partition_key="TRUCK_001", explicit_hash_key=None):
-        self.piece = encode_record(data, encode_tail(partition_key, explicit_hash_key))
+        self.data = data
+        self.tail = encode_tail(partition_key, explicit_hash_key)
 
 
 RECORDS = [Record(b"a"), Record(b"b")]

@@ -1,4 +1,4 @@
-"""Pieces and bodies are JSON that any parser reads back as the records they were made of."""
+"""Bodies are JSON that any parser reads back as the records they were made of."""
 
 import base64
 import json
@@ -6,19 +6,16 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.encoding import decode_data, encode_body, encode_record, encode_tail
+from tests.kinesis.support import Record
+from truckstream.kinesis.encoding import encode_body
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
 hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)
 records = st.lists(st.tuples(st.binary(max_size=100), keys, hash_keys), min_size=1, max_size=5)
 
 
-def piece(data, key, hash_key=None):
-    return encode_record(data, encode_tail(key, hash_key))
-
-
 def test_a_body_by_its_letters():
-    body = encode_body({"StreamName": "trucks"}, [piece(b"ABC", "TRUCK_001"), piece(b"", 'a"b', "7")])
+    body = encode_body({"StreamName": "trucks"}, [Record(b"ABC", "TRUCK_001"), Record(b"", 'a"b', "7")])
     assert body == (
         b'{"StreamName":"trucks","Records":['
         b'{"Data":"QUJD","PartitionKey":"TRUCK_001"},{"Data":"","PartitionKey":"a\\"b","ExplicitHashKey":"7"}]}'
@@ -27,14 +24,9 @@ def test_a_body_by_its_letters():
 
 @given(records)
 def test_a_body_holds_its_records(given_records):
-    body = json.loads(encode_body({"StreamARN": "arn:…"}, [piece(*record) for record in given_records]))
+    body = json.loads(encode_body({"StreamARN": "arn:…"}, [Record(*record) for record in given_records]))
     assert body["StreamARN"] == "arn:…"
     assert [
         (base64.b64decode(record["Data"]), record["PartitionKey"], record.get("ExplicitHashKey"))
         for record in body["Records"]
     ] == given_records
-
-
-@given(st.binary(max_size=100), keys, hash_keys)
-def test_a_piece_gives_its_data_back(data, key, hash_key):
-    assert decode_data(piece(data, key, hash_key)) == data

@@ -7,7 +7,6 @@ import inspect
 from tests import virtual_time
 from tests.producer.support import Service, even_shards
 from truckstream.kinesis.answers import StreamSummary
-from truckstream.kinesis.encoding import decode_data
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
 KEY = "TRUCK_001"
@@ -29,7 +28,7 @@ class Client:
         pass
 
     async def put_records(self, records):
-        self.requests.append([decode_data(record.piece) for record in records])
+        self.requests.append([record.data for record in records])
         await asyncio.sleep(self.latency)
         step = self.script.pop(0) if self.script else None
         if isinstance(step, Exception):

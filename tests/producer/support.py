@@ -5,10 +5,10 @@ import json
 
 from truckstream import kpl
 from truckstream.kinesis.client import RecordAnswer
-from truckstream.kinesis.encoding import encode_record
+from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shards import Shard, ShardMap, hash_key_of
-from truckstream.producer.entry import Entry, cost_of
+from truckstream.producer.entry import Entry
 
 THROTTLED = "ProvisionedThroughputExceededException"
 
@@ -24,9 +24,15 @@ def even_shards(count, first=0):
     ]
 
 
-def user_records(piece):
-    """The records that a reader gets of a piece: (partition key, explicit hash key, data) each."""
-    document = json.loads(b'{"Data":"' + piece)
+def as_sent(parcel):
+    """A parcel as it stands in a request."""
+    [document] = json.loads(encode_body({"StreamName": "trucks"}, [parcel]))["Records"]
+    return document
+
+
+def user_records(parcel):
+    """The records that a reader gets of a parcel: (partition key, explicit hash key, data) each."""
+    document = as_sent(parcel)
     data = base64.b64decode(document["Data"])
     if kpl.is_aggregate(data):
         return [(record.partition_key, record.explicit_hash_key, record.data) for record in kpl.decode(data)]
@@ -49,10 +55,10 @@ class Service:
 
     def store(self, parcel):
         self._sequence += 1
-        document = json.loads(b'{"Data":"' + parcel.piece)
+        document = as_sent(parcel)
         hash_key = hash_of(document["PartitionKey"], document.get("ExplicitHashKey"))
         shard = self.shards.shard_of(hash_key)
-        records = user_records(parcel.piece)
+        records = user_records(parcel)
         self.stored += [data for _, _, data in records]
         self.log.append((shard, hash_key, records))
         return RecordAnswer(shard_id=shard.shard_id, sequence_number=str(self._sequence))
@@ -74,8 +80,7 @@ def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     outbox, key_size, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
     core.check_size(size)
-    piece = data if core.options.aggregate else encode_record(data, tail)
-    entry = Entry(piece, key, explicit_hash_key, size=size, cost=cost_of(size), outbox=outbox)
+    entry = Entry(data, tail, key, explicit_hash_key, size, outbox)
     assert core.reserve(entry.cost)
     core.put(entry, now)
     return entry

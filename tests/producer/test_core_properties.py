@@ -32,10 +32,9 @@ class UnreliableService(Service):
         self.doubted = set()
 
     def reply(self, core, request, now):
-        pieces = [parcel.piece for parcel in request.entries]
-        assert 1 <= len(pieces) <= 500
+        assert 1 <= len(request.entries) <= 500
         fate = self._dice.random()
-        if any(data.startswith(POISON) for piece in pieces for _, _, data in user_records(piece)):
+        if any(data.startswith(POISON) for parcel in request.entries for _, _, data in user_records(parcel)):
             core.on_failure(request, RequestFailedError(FailureKind.POISONED, "ValidationException", ""), now)
         elif fate < self._reliability:
             core.on_answers(request, self.answer(request), now)
@@ -110,7 +109,7 @@ class Run:
         seen = set()
         for request in self.under_way:
             for parcel in request.entries:
-                keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel.piece)}
+                keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel)}
                 assert not keys & seen
                 seen |= keys
 

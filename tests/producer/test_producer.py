@@ -416,3 +416,11 @@ async def test_repr_answers_the_question_of_the_one_on_call():
     async with Producer(Client()) as producer:
         await producer.put(b"a", KEY)
         assert repr(producer) == "<Producer open: 1 shards, 1 buffered, 0 in flight, 0 acked, 0 throttled, 0 failed>"
+
+
+@on_virtual_time
+async def test_the_garbage_collector_need_not_look_at_records():
+    async with Producer(Client()) as producer:
+        deliveries = [await producer.put(b"data", KEY) for _ in range(3)]
+        await producer.flush()
+        assert not any(map(gc.is_tracked, deliveries))

@@ -17,7 +17,7 @@ import msgspec
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.answers import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
 from truckstream.kinesis.clock import ServiceClock
-from truckstream.kinesis.encoding import encode_body
+from truckstream.kinesis.encoding import PutRecord, encode_body
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.gateway import Gateway
 
@@ -32,13 +32,6 @@ if TYPE_CHECKING:
     from truckstream.kinesis.signing import Keys
 
 __all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
-
-
-class PutRecord(Protocol):
-    """What a client reads of a record that it sends."""
-
-    #: The record as it stands in a body, made by `truckstream.kinesis.encoding.encode_record`.
-    piece: bytes
 
 
 class StreamClient(Protocol):
@@ -111,7 +104,7 @@ class KinesisClient:
         await self._gateway.open()
 
     async def put_records(self, records: Sequence[PutRecord]) -> Sequence[RecordAnswer]:
-        body = encode_body(self._stream, [record.piece for record in records])
+        body = encode_body(self._stream, records)
         return parse_put_records(await self._call("PutRecords", body), len(records))
 
     async def list_shards(self) -> list[Shard]:

@@ -1,38 +1,48 @@
 """Several records in one Kinesis record: the KPL's aggregated format, made when the record goes.
 
-While records wait they are single, so that a reshard before they go costs nothing. A bundle holds them encoded, for
-one shard; a retry sends the same bytes. If its shard is gone by then it is opened, and its records go where they belong
-now.
+While records wait they are single, so that a reshard before they go costs nothing. A bundle is for one shard, and a
+retry sends the same bytes, which are made for each attempt. If its shard is gone by then it is taken apart, and its
+records go where they belong now.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from truckstream import kpl
-from truckstream.kinesis.encoding import decode_data, encode_record, encode_tail
+from truckstream.kinesis.encoding import encode_tail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from truckstream.producer.entry import Entry
     from truckstream.producer.outbox import Outbox
     from truckstream.producer.queues import FifoQueue, KeyedQueue
 
 __all__ = ["Bundle"]
 
+_put_at: Callable[[Entry], float] = attrgetter("put_at")
+
 
 class Bundle:
     """One Kinesis record that holds one or more records. A single one is not wrapped, as in the KPL."""
 
-    __slots__ = ("attempts", "members", "outbox", "piece", "put_at", "size")
+    __slots__ = ("_aggregate", "attempts", "members", "outbox", "put_at", "size", "tail")
 
-    def __init__(self, members: list[Entry], outbox: Outbox, piece: bytes, size: int) -> None:
+    def __init__(self, members: list[Entry], outbox: Outbox, aggregate: kpl.Aggregate) -> None:
         #: In the order in which readers get them.
         self.members = members
         self.outbox = outbox
-        self.piece = piece
-        #: Bytes of data and key, as the service counts them.
-        self.size = size
-        self.put_at = min(member.put_at for member in members)
+        self._aggregate = aggregate
+        #: Bytes of data and key, as the service counts them; and the keys, for the request.
+        if len(members) == 1:
+            self.size, self.tail = members[0].size, members[0].tail
+        else:
+            key = aggregate.partition_key
+            self.size = aggregate.size + len(key.encode())
+            self.tail = encode_tail(key, aggregate.explicit_hash_key)
+        self.put_at = min(map(_put_at, members))
         #: Requests that carried this bundle; its records may have been in others before.
         self.attempts = 0
 
@@ -47,29 +57,15 @@ class Bundle:
             keys = entry.partition_key, entry.explicit_hash_key
             if not len(aggregate):
                 room = 0 if entry.alone else limit - len(entry.partition_key.encode())
-                return aggregate.add(entry.piece, *keys)  # in any case: too large for company, it goes by itself
-            return aggregate.size <= room and not entry.alone and aggregate.add(entry.piece, *keys, limit=int(room))
+                return aggregate.add(entry.data, *keys)  # in any case: too large for company, it goes by itself
+            return aggregate.size <= room and not entry.alone and aggregate.add(entry.data, *keys, limit=int(room))
 
-        members = queue.take_while(fits)
-        if len(members) == 1:
-            [member] = members
-            piece = encode_record(member.piece, encode_tail(member.partition_key, member.explicit_hash_key))
-            size = member.size
-        else:
-            key, hash_key = aggregate.partition_key, aggregate.explicit_hash_key
-            piece = encode_record(aggregate.encode(), encode_tail(key, hash_key))
-            size = aggregate.size + len(key.encode())
-        for member in members:
-            member.piece = b""
-        return cls(members, outbox, piece, size)
+        return cls(queue.take_while(fits), outbox, aggregate)
 
-    def open(self) -> list[Entry]:
-        """Its records, each with its data again."""
-        data = decode_data(self.piece)
-        datas = [data] if len(self.members) == 1 else [record.data for record in kpl.decode(data)]
-        for member, own in zip(self.members, datas, strict=True):
-            member.piece = own
-        return self.members
+    @property
+    def data(self) -> bytes:
+        """The Kinesis record's, made anew at each call."""
+        return self.members[0].data if len(self.members) == 1 else self._aggregate.encode()
 
     def __repr__(self) -> str:
         return f"<Bundle of {len(self.members)} records, {self.size:,} bytes>"

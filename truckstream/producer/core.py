@@ -27,7 +27,7 @@ from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
 from truckstream.producer import fates
 from truckstream.producer.bundle import Bundle
 from truckstream.producer.concurrency import Concurrency
-from truckstream.producer.entry import cost_of, largest_size
+from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES, cost_of, largest_size
 from truckstream.producer.epochs import Epochs
 from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.outbox import Outbox, Parcel, entries_of, records_in
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProducerCore"]
 
-_cost: Callable[[Entry], int] = attrgetter("cost")
 _epoch: Callable[[Entry], int] = attrgetter("epoch")
 _maybe_duplicate: Callable[[Entry], bool] = attrgetter("maybe_duplicate")
 _outbox: Callable[[Entry], Outbox] = attrgetter("outbox")
@@ -257,7 +256,7 @@ class ProducerCore:
             self._router.reroute(parcel).return_parcel(parcel)
             return
         by_outbox: dict[Outbox, list[Entry]] = {}
-        for entry in parcel.open():
+        for entry in parcel.members:
             by_outbox.setdefault(self._router.reroute(entry), []).append(entry)
         for outbox, entries in by_outbox.items():
             outbox.queue.put_back(entries)
@@ -273,7 +272,6 @@ class ProducerCore:
         entries = entries_of(parcel)
         late = [entry for entry in entries if entry.put_at + self.options.delivery_timeout <= now]
         if isinstance(parcel, Bundle) and len(late) < len(entries):
-            parcel.open()
             parcel.outbox.queue.put_back([entry for entry in entries if entry not in late])
         for entry in late:
             self._fail(entry, fates.timed_out(entry, self.options.delivery_timeout))
@@ -414,7 +412,7 @@ class ProducerCore:
         self._settle([entry])
 
     def _settle(self, entries: list[Entry]) -> None:
-        self.used_bytes -= sum(map(_cost, entries))
+        self.used_bytes -= sum(map(_size, entries)) + len(entries) * ENTRY_OVERHEAD_BYTES
         self._counters.maybe_duplicates += sum(map(_maybe_duplicate, entries))
         for epoch, count in Counter(map(_epoch, entries)).items():
             self._epochs.settle(epoch, count)

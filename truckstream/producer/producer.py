@@ -28,7 +28,6 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
-from truckstream.kinesis.encoding import encode_record
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import (
     MAX_BYTES_PER_REQUEST,
@@ -37,7 +36,7 @@ from truckstream.kinesis.limits import (
 )
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.delivery import Delivery
-from truckstream.producer.entry import cost_of, largest_size
+from truckstream.producer.entry import largest_size
 from truckstream.producer.home import Home
 from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
@@ -100,9 +99,8 @@ class Producer:
     Args:
         stream: the stream's name or ARN; or a `StreamClient` of your own, which is then opened and closed here.
         region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
-        buffer_bytes: the room for records between put and outcome, in bytes. A record takes four thirds of its data
-            and key (it is kept encoded) and 400 bytes; `put` waits for room. 64 MiB by default: about 60 seconds of one
-            full shard of 500-byte records.
+        buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data and key and 400
+            bytes; `put` waits for room. 64 MiB by default: over 60 seconds of one full shard of 500-byte records.
         linger: seconds that a record waits for company in its request; 0.1 by default, as in the KPL.
         delivery_timeout: seconds from put to the latest outcome; 120 by default, as in Kafka's producers.
         request_timeout: seconds that the service may take for one answer.
@@ -450,8 +448,7 @@ class Producer:
         size = len(data) + key_size
         if size > core.max_record_bytes or size > self._largest:
             core.check_size(size)
-        piece = data if core.options.aggregate else encode_record(data, tail)
-        return Delivery(piece, partition_key, explicit_hash_key, size, cost_of(size), outbox)
+        return Delivery(data, tail, partition_key, explicit_hash_key, size, outbox)
 
     def _accept(self, delivery: Delivery) -> None:
         if not self._pump_wanted:

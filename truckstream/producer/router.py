@@ -30,7 +30,7 @@ class Route(NamedTuple):
     outbox: Outbox
     #: The partition key's bytes, as the service counts them.
     key_size: int
-    #: The end of the record's piece.
+    #: What stands behind the record's data in a request's body.
     tail: bytes
 
 
