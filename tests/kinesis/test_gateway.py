@@ -189,6 +189,16 @@ async def test_a_session_without_signatures():
     assert "authorization" not in server.received[0].headers
 
 
+async def test_a_session_without_signatures_needs_no_credentials(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    session = get_session()
+    session.set_default_client_config(AioConfig(signature_version=UNSIGNED))
+    async with serving() as server, client_of(server.url, session=session) as client:
+        await client.put_records(RECORDS)
+    assert "authorization" not in server.received[0].headers
+
+
 async def test_a_signature_of_another_kind_is_refused():
     session = get_session()
     session.set_default_client_config(AioConfig(signature_version="v2"))

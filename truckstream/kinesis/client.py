@@ -20,6 +20,7 @@ from truckstream.kinesis.clock import ServiceClock
 from truckstream.kinesis.encoding import PutRecord, encode_body
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.gateway import Gateway
+from truckstream.kinesis.signing import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from truckstream.kinesis.answers import StreamSummary
     from truckstream.kinesis.failures import RequestFailedError
     from truckstream.kinesis.shards import Shard
-    from truckstream.kinesis.signing import Keys
 
 __all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
 
@@ -57,6 +57,9 @@ _ARN = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]+):\d{12}:stream/(?P<name>[
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
 OK: Final = 200
+
+#: Of a session whose requests are not signed.
+NO_KEYS: Final = Keys("", "", None)
 
 #: The service does not know the access key, or not any more: other credentials may help where the same do not.
 _UNKNOWN_KEY_CODES: Final = {"UnrecognizedClientException", "InvalidClientTokenId"}
@@ -126,7 +129,7 @@ class KinesisClient:
     async def _call(self, operation: str, body: bytes) -> bytes:
         """The body of the service's answer to one request, signed again where that helps."""
         template = await self._gateway.template(operation, self._stream)
-        keys = await self._gateway.keys()
+        keys = await self._gateway.keys() if template.signer else NO_KEYS
         remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset

@@ -44,6 +44,12 @@ _OF_ONE_REQUEST: Final = {
 }
 
 
+#: What aiobotocore signs the requests with that it only prepares. botocore logs what it signs, at DEBUG, with key and
+#: token: it gets none that are worth anything.
+_PLACEHOLDERS: Final = dict.fromkeys(
+    ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), "a-placeholder-for-requests-never-sent"
+)
+
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -121,7 +127,11 @@ class Gateway:
         self._session = self._session or get_session()
         try:
             context = self._session.create_client(
-                "kinesis", region_name=self._region_name, endpoint_url=self._endpoint_url, config=config
+                "kinesis",
+                region_name=self._region_name,
+                endpoint_url=self._endpoint_url,
+                config=config,
+                **_PLACEHOLDERS,
             )
             self._client = await self._resources.enter_async_context(context)
         except NoRegionError as error:
@@ -141,7 +151,7 @@ class Gateway:
         """The template for the requests of an operation, such as "PutRecords", on a stream.
 
         Raises:
-            RequestFailedError: there are no credentials, or they could not be fetched.
+            RequestFailedError: aiobotocore could not prepare one.
         """
         template = self._templates.get(operation)
         if template is None:
@@ -164,6 +174,8 @@ class Gateway:
             RequestFailedError: there are none, or they could not be refreshed.
         """
         given = await _translated(self._session.get_credentials())
+        if given is None:
+            raise RequestFailedError(FailureKind.PERMANENT, "NoCredentialsError", "Unable to locate credentials")
         if given is not self._given:  # at first, and after the user has set others
             self._given = self._credentials = given
         return await _keys_of(self._credentials)

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Producer"]
 
+#: Says what is wrong by kind, code and count. The service's words may quote a key, a header or a record: they are in the
+#: errors that are raised, and never in here.
 _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
@@ -242,6 +244,7 @@ class Producer:
             if closed_meanwhile:
                 raise ProducerClosedError("the producer was closed while it was opening") from None
             raise
+        _logger.debug("opened: %s", self.stats)
         if self._watch:
             self._sample()
 
@@ -288,7 +291,7 @@ class Producer:
 
     def _give_up(self, seconds: float | None) -> None:
         if not self._ended:
-            _logger.warning("closed after %s s with records unresolved: %s", seconds, self.stats)
+            _logger.warning("closed after %s s, and gave up what was not delivered: %s", seconds, self.stats)
             self._end()
 
     def _end(self) -> None:
@@ -309,7 +312,7 @@ class Producer:
         if isinstance(shards, RequestFailedError):
             if shards.kind is FailureKind.PERMANENT and "AccessDenied" in shards.code:
                 # Least privilege may leave the listing out. Everything but pacing works without it.
-                _logger.warning("shards cannot be listed, so sends are not paced: %s", shards)
+                _logger.warning("%s: the shards cannot be listed, so that sends are not paced", shards.code)
             else:
                 raise shards.to_service_error() from shards
         elif isinstance(shards, BaseException):
@@ -335,6 +338,7 @@ class Producer:
             finally:
                 _OPEN.discard(self)
                 self._disconnected.set()
+                _logger.debug("closed: %s", self.stats)
 
     def _leave_to_parent(self) -> None:
         """This is a copy of a producer whose process forked: the records and the connections are the parent's."""
@@ -574,6 +578,8 @@ class Producer:
             if len(self._failures) < KEPT_FAILURES:
                 self._failures.append(delivery)
             else:
+                if not self._failures_dropped:
+                    _logger.warning("over %d records failed and nobody awaits them: await, or flush", KEPT_FAILURES)
                 self._failures_dropped += 1
 
     def _raise_failures(self) -> None:
@@ -607,11 +613,11 @@ class Producer:
             self._pump()
             raise
         except RequestFailedError as failure:
-            _logger.info("request of %d records failed: %s", len(request.entries), failure)
+            _logger.info("a request of %d records failed: %s (%s)", request.records, failure.code, failure.kind.value)
             self._core.on_failure(request, failure, self._loop.time())
         except Exception as error:
             # A defect, here or in the client. The records must not vanish with it.
-            _logger.exception("request of %d records failed unexpectedly", len(request.entries))
+            _logger.exception("a request of %d records failed unexpectedly", request.records)
             unknown = RequestFailedError(FailureKind.AMBIGUOUS, type(error).__name__, str(error))
             self._core.on_failure(request, unknown, self._loop.time())
         else:
@@ -626,13 +632,14 @@ class Producer:
             self._pump()
             raise
         except RequestFailedError as failure:
-            _logger.info("listing the shards failed: %s", failure)
+            _logger.info("listing the shards failed: %s (%s)", failure.code, failure.kind.value)
             self._core.on_shards_failure(self._loop.time())
         except Exception:
             _logger.exception("listing the shards failed unexpectedly")
             self._core.on_shards_failure(self._loop.time())
         else:
             self._core.on_shards(shards, self._loop.time())
+            _logger.info("the shards were listed again: %s", self.stats)
         self._pump()
 
 
