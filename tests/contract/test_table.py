@@ -1,8 +1,23 @@
-"""The page of differences is written by `python -m tests.contract.differences`."""
+"""The page of differences is written by `python -m tests.contract.differences`, and the product's page counts them."""
 
-from tests.contract.differences import PAGE, render
+import re
+from pathlib import Path
+
+from tests.contract.cases import cases
+from tests.contract.differences import KNOWN, LACKS, PAGE, render
+from tests.contract.servers import TITLES
+
+LOCAL_PAGE = Path(__file__).parents[2] / "truckstream" / "local" / "README.md"
 
 
 def test_the_page_is_up_to_date():
     """README.md is what the table renders to."""
     assert PAGE.read_text() == render(), "run python -m tests.contract.differences"
+
+
+def test_the_page_of_the_local_kinesis_has_the_same_numbers():
+    text = LOCAL_PAGE.read_text(encoding="utf-8")
+    assert f"of {len(cases())} cases otherwise" in text
+    for server, title in TITLES.items():
+        lacks = f", and lacks {len(LACKS[server])} operations" if server in LACKS else ""
+        assert re.search(rf"^\| {re.escape(title)} \| {len(KNOWN[server])}{lacks} \|", text, re.MULTILINE), title

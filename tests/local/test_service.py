@@ -260,8 +260,13 @@ EITHER = (
         ("AT_TIMESTAMP", {"Timestamp": T0 + 99}, "The timestampInMillis parameter cannot be greater than"),
         (
             "AT_SEQUENCE_NUMBER",
-            {"StartingSequenceNumber": "123"},
-            "StartingSequenceNumber 123 used in GetShardIterator",
+            {"StartingSequenceNumber": "9" * 60},
+            f"StartingSequenceNumber {'9' * 60} used in GetShardIterator on shard shardId-000000000000 in stream s",
+        ),
+        (
+            "AT_SEQUENCE_NUMBER",
+            {"StartingSequenceNumber": "5"},
+            "Invalid StartingSequenceNumber. It encodes shardId-000000000005, while it was used in a call to a shard",
         ),
     ],
 )
@@ -436,11 +441,11 @@ def test_a_merge_has_two_parents():
         1,
         "MergeShards",
         StreamName="s",
-        ShardToMerge="shardId-000000000001",
-        AdjacentShardToMerge="shardId-000000000000",
+        ShardToMerge="shardId-000000000000",
+        AdjacentShardToMerge="shardId-000000000001",
     )
     child = api(2, "ListShards", StreamName="s")["Shards"][2]
-    assert (child["ParentShardId"], child["AdjacentParentShardId"]) == ("shardId-000000000001", "shardId-000000000000")
+    assert (child["ParentShardId"], child["AdjacentParentShardId"]) == ("shardId-000000000000", "shardId-000000000001")
     assert child["HashKeyRange"] == {"StartingHashKey": "0", "EndingHashKey": str(HASH_MAX)}
 
 
@@ -518,6 +523,7 @@ def test_only_open_neighbours_merge():
 
     assert "are not an adjacent pair of shards eligible for merging" in merge(0, 2)
     assert "are not an adjacent pair" in merge(1, 1)
+    assert "are not an adjacent pair" in merge(1, 0)  # the adjacent one is above
     assert merge(0, 9) == (
         "ResourceNotFoundException: Could not find shard shardId-000000000009 in stream s under account 000000000000."
     )
@@ -687,6 +693,19 @@ def test_retention_is_an_hour_to_a_year_to_the_services_front_end(hours):
     assert text.startswith(
         f"ValidationException: 1 validation error detected: Value '{hours}' at 'retentionPeriodHours'"
     )
+
+
+def test_a_retention_that_is_so_already_leaves_the_stream_active():
+    api = Api(transition_seconds=5)
+    api(6, "IncreaseStreamRetentionPeriod", StreamName="s", RetentionPeriodHours=24)
+    assert api(6, "DescribeStreamSummary", StreamName="s")["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE"
+
+
+def test_a_stream_in_creation_tells_of_no_shards():
+    api = Api(transition_seconds=5)
+    api(0, "CreateStream", StreamName="t", ShardCount=2)
+    assert api(4, "DescribeStream", StreamName="t")["StreamDescription"]["Shards"] == []
+    assert len(api(6, "DescribeStream", StreamName="t")["StreamDescription"]["Shards"]) == 2
 
 
 def test_what_was_written_unencrypted_stays_so():
@@ -890,6 +909,24 @@ def test_another_number_does_not(number):
         f"InvalidArgumentException: ExclusiveMinimumSequenceNumber {number} used in PutRecord on stream s "
         "under account 000000000000 is invalid."
     )
+
+
+def test_a_sequence_number_tells_when_its_record_arrived():
+    api = Api(shards=20)
+    answer = api(7.9, "PutRecord", StreamName="s", Data=b"", PartitionKey="k", ExplicitHashKey=str(HASH_MAX))
+    digits = f"{int(answer['SequenceNumber']):x}"
+    # 2, when the shard was made, the shard's last digit, the place in it, 00, when it arrived, the shard, 2.
+    assert digits == f"2{int(T0):09x}3{1:016x}00{int(T0) + 7:09x}{19:08x}2"
+
+
+def test_an_iterator_of_a_stream_that_is_gone_misses_its_shard():
+    api = Api()
+    iterator = api.iterator(0)
+    said = "ResourceNotFoundException: Shard shardId-000000000000 in stream s under account 000000000000 does not exist"
+    api(0, "DeleteStream", StreamName="s")
+    assert refusal(api, 1, "GetRecords", ShardIterator=iterator) == said
+    api(1, "CreateStream", StreamName="s", ShardCount=1)
+    assert refusal(api, 2, "GetRecords", ShardIterator=iterator) == said
 
 
 def test_a_number_of_a_stream_that_was_there_before_did_not_come_from_this_one():

@@ -1,8 +1,11 @@
 """How often each operation may be called: the limits of the control plane.
 
 They are token buckets like a shard's, each with one second's worth of burst. Most count per account, some per stream,
-consumer or shard. The numbers are those of each operation's own page (API, read 2026-11-23), and of QUOTAS where that
-page has none. PutRecord, PutRecords and GetRecords are not here: the shards' quotas bound those.
+consumer or shard. The numbers are those of each operation's own page (API, read 2026-11-23), and where that has none,
+those of "Quotas and limits" in the Developer Guide: retention, enhanced monitoring, resource policies. The two agree
+but in one thing: of merges, splits, registrations of consumers and a stream's tags the guide says that they count per
+stream, and their own pages, which hold here, per account. Operations for which neither has a rate have none here, such
+as TagResource and UpdateStreamMode. PutRecord, PutRecords and GetRecords are bounded by the shards' quotas.
 """
 
 from __future__ import annotations
@@ -49,7 +52,6 @@ RATES: Final[dict[str, Rate]] = {
     "ListShards": Rate(1_000, _STREAM),
     "ListStreamConsumers": Rate(5, _STREAM),
     "ListStreams": Rate(5),
-    "ListTagsForResource": Rate(5),
     "ListTagsForStream": Rate(5),
     "MergeShards": Rate(5),
     "PutResourcePolicy": Rate(5),
@@ -57,11 +59,8 @@ RATES: Final[dict[str, Rate]] = {
     "RemoveTagsFromStream": Rate(5),
     "SplitShard": Rate(5),
     "SubscribeToShard": Rate(1, ("ConsumerARN", "ShardId")),
-    "TagResource": Rate(5),
-    "UntagResource": Rate(5),
     "UpdateAccountSettings": Rate(5),
     "UpdateShardCount": Rate(10),
-    "UpdateStreamMode": Rate(5),
     "UpdateStreamWarmThroughput": Rate(5),
 }
 

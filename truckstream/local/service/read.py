@@ -12,7 +12,6 @@ from truckstream.local.service.refusal import (
     invalid,
     rate_exceeded,
     shard_unknown,
-    stream_not_found,
 )
 from truckstream.local.service.shard_id import id_of
 
@@ -25,21 +24,25 @@ __all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "st
 
 
 def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
-    shard_id = account.shard_id(request, "ShardId")
-    try:
-        stream = account.usable(request, now)
-    except RefusedError as refusal:
-        if refusal.code != "ResourceNotFoundException":
-            raise
-        raise shard_unknown(shard_id, *account.name_in(request)) from None  # [rec]: it misses the shard, not the stream
-    shard = stream.shards.get(shard_id)
-    if shard is None:
-        raise shard_unknown(shard_id, stream.name, account.account_id)
+    stream, shard = _find(account, request, account.shard_id(request, "ShardId"), now)
     kind, number, moment = (request.get(name) for name in ("ShardIteratorType", "StartingSequenceNumber", "Timestamp"))
     place = starting_place(account, stream, shard, str(kind), number, moment, now)
     if request.get("DryRun"):
         raise dry_run()
     return {"ShardIterator": seal(ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now))}
+
+
+def _find(account: Account, request: Request, shard_id: str, now: float) -> tuple[Stream, Shard]:
+    """The shard to read. Of one in a stream that is not there, the service says that the shard is not [rec]."""
+    name, account_id = account.name_in(request)
+    try:
+        stream = account.usable(request, now)
+    except RefusedError:
+        raise shard_unknown(shard_id, name, account_id) from None
+    shard = stream.shards.get(shard_id)
+    if shard is None:
+        raise shard_unknown(shard_id, name, account_id)
+    return stream, shard
 
 
 def starting_place(
@@ -105,12 +108,9 @@ def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: s
 
 def get_records(account: Account, request: Request, now: float) -> Answer:
     iterator = open_iterator(request["ShardIterator"], now)
-    stream = account.usable({"StreamName": iterator.stream_name}, now)
+    stream, shard = _find(account, {"StreamName": iterator.stream_name}, iterator.shard_id, now)
     if stream.created_at != iterator.created_at:
-        raise stream_not_found(stream.name, account.account_id)
-    shard = stream.shards.get(iterator.shard_id)
-    if shard is None:
-        raise shard_unknown(iterator.shard_id, stream.name, account.account_id)
+        raise shard_unknown(shard.shard_id, stream.name, account.account_id)
     if request.get("DryRun"):
         raise dry_run()
     if account.strike and (struck := account.strike("GetRecords", stream, shard)) is not None:

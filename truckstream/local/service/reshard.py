@@ -38,8 +38,7 @@ def merge_shards(account: Account, request: Request, now: float) -> Answer:
     ids = [account.shard_id(request, member) for member in ("ShardToMerge", "AdjacentShardToMerge")]
     stream = _provisioned(account, request, now)
     shard, adjacent = (_open_shard(account, stream, shard_id) for shard_id in ids)
-    low, high = sorted((shard.hash_range, adjacent.hash_range))
-    if low.end + 1 != high.start:
+    if shard.hash_range.end + 1 != adjacent.hash_range.start:  # nor is the pair one in the other order [rec]
         raise invalid(  # [rec]
             f"Shards {shard.shard_id} and {adjacent.shard_id} in stream {stream.name} under account "
             f"{account.account_id} are not an adjacent pair of shards eligible for merging"

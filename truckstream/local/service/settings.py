@@ -9,6 +9,7 @@ from truckstream.local.service.refusal import invalid, limit_exceeded
 
 if TYPE_CHECKING:
     from truckstream.local.service.account import Account, Answer, Request
+    from truckstream.local.service.stream import Stream
 
 __all__ = [
     "decrease_retention",
@@ -30,8 +31,7 @@ def increase_retention(account: Account, request: Request, now: float) -> Answer
             f"Requested retention period ({hours} hours) for stream {stream.name} can not be shorter than existing "
             f"retention period ({stream.retention_hours} hours). Use DecreaseRetentionPeriod API."
         )
-    stream.retention_hours = hours
-    account.changing(stream, now)
+    _retain(account, stream, hours, now)
     return None
 
 
@@ -43,9 +43,14 @@ def decrease_retention(account: Account, request: Request, now: float) -> Answer
             f"Requested retention period ({hours} hours) for stream {stream.name} can not be longer than existing "
             f"retention period ({stream.retention_hours} hours). Use IncreaseRetentionPeriod API."
         )
-    stream.retention_hours = hours
-    account.changing(stream, now)
+    _retain(account, stream, hours, now)
     return None
+
+
+def _retain(account: Account, stream: Stream, hours: int, now: float) -> None:
+    if hours != stream.retention_hours:  # else the stream stays ACTIVE
+        stream.retention_hours = hours
+        account.changing(stream, now)
 
 
 def _retention_hours(request: Request) -> int:

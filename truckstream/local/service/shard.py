@@ -57,11 +57,13 @@ class Shard:
 
     __slots__ = (
         "_arrivals",
+        "_arrived",
         "_bytes_gone",
         "_data",
         "_first",
         "_keys",
         "_number",
+        "_time",
         "closed_at",
         "counts",
         "created_at",
@@ -94,13 +96,16 @@ class Shard:
         self.counts = ShardCounts()
         self.write_quota = WriteQuota(now, quota_scale)
         self.read_quota = ReadQuota(now, quota_scale)
-        # The columns, the place of their first row, and the number of the last record.
+        # The columns, the place of their first row, and the number of the last record but for its time.
         self._data: list[bytes] = []
         self._keys: list[str] = []
         self._arrivals: list[float] = []
         self._first = 1
         self._bytes_gone = 0
         self._number = sequence.number(epoch, index, 0)
+        # When the last record arrived, as the clock has it and as a number does.
+        self._arrived = 0.0
+        self._time = 0
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
@@ -131,7 +136,9 @@ class Shard:
         self._keys.append(key)
         self._arrivals.append(arrival)
         self._number += sequence.STEP
-        return str(self._number)
+        if arrival != self._arrived:
+            self._arrived, self._time = arrival, sequence.with_time(int(arrival))
+        return str(self._number + self._time)
 
     def close(self, now: float) -> None:
         self.closed_at = now
@@ -200,19 +207,23 @@ class Shard:
 
     def _record(self, row: int) -> Record:
         place = self._first + row
-        number = sequence.number(self.epoch, self.index, place)
-        return Record(place, str(number), self._data[row], self._keys[row], self._arrivals[row])
+        return Record(place, self.number_at(place), self._data[row], self._keys[row], self._arrivals[row])
 
     # --- As the service tells it -----------------------------------------------------------------
 
+    def number_at(self, place: int) -> str:
+        """The sequence number of `place`. Of one that holds no record, now or any more, the time is the shard's."""
+        arrival = self.arrival_of(place)
+        return str(sequence.number(self.epoch, self.index, place, self.epoch if arrival is None else int(arrival)))
+
     @property
     def starting_sequence_number(self) -> str:
-        return str(sequence.number(self.epoch, self.index, 0))
+        return self.number_at(0)
 
     @property
     def ending_sequence_number(self) -> str | None:
         """A number after the last record's, once the shard is closed."""
-        return None if self.is_open else str(sequence.number(self.epoch, self.index, self.next_place))
+        return None if self.is_open else self.number_at(self.next_place)
 
     def describe(self) -> dict[str, object]:
         """The API's `Shard`."""
@@ -224,7 +235,7 @@ class Shard:
             "HashKeyRange": self.describe_range(),
             "SequenceNumberRange": numbers,
         }
-        # A merge has two parents; which of them is "adjacent" is how the request named them.
+        # A merge has two parents; the second is the request's AdjacentShardToMerge.
         shard.update(zip(("ParentShardId", "AdjacentParentShardId"), self.parents, strict=False))
         return shard
 

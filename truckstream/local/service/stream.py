@@ -172,11 +172,9 @@ class Stream(Lifecycle):
         return low, high
 
     def merge(self, parent: Shard, adjacent: Shard, now: float) -> Shard:
-        """Replace two neighbours by one shard."""
-        start = min(parent.hash_range.start, adjacent.hash_range.start)
-        end = max(parent.hash_range.end, adjacent.hash_range.end)
-        child = self._make(HashRange(start, end), now, (parent, adjacent))
-        self._replace(sorted((parent, adjacent), key=lambda shard: shard.hash_range), [child], now)
+        """Replace a shard, and the one whose hash keys come next, by one shard."""
+        child = self._make(HashRange(parent.hash_range.start, adjacent.hash_range.end), now, (parent, adjacent))
+        self._replace([parent, adjacent], [child], now)
         return child
 
     def resize(self, count: int, now: float) -> None:

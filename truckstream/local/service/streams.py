@@ -63,7 +63,9 @@ def describe_stream(account: Account, request: Request, now: float) -> Answer:
     stream = account.named(request, now)
     count = min(request.get("Limit", limits.DESCRIBE_SHARDS), limits.DESCRIBE_SHARDS)
     after = request.get("ExclusiveStartShardId", "")
-    shards = [shard for shard_id, shard in stream.shards.items() if shard_id > after]
+    # A stream in creation tells of no shards yet [rec], see `refusal`.
+    known = {} if stream.status(now) == "CREATING" else stream.shards
+    shards = [shard for shard_id, shard in known.items() if shard_id > after]
     description = _description(stream, now) | {
         "Shards": [shard.describe() for shard in shards[:count]],
         "HasMoreShards": len(shards) > count,

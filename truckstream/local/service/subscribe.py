@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from truckstream.local.service import limits, sequence
+from truckstream.local.service import limits
 from truckstream.local.service.consumers import consumer_of_arn
 from truckstream.local.service.quota import Bucket
 from truckstream.local.service.read import children, millis_behind, starting_place, tell
@@ -112,8 +112,7 @@ class Subscription:
             self.is_over = True
             event["ChildShards"] = children(self._stream, shard)
         else:
-            number = sequence.number(shard.epoch, shard.index, max(self._place, shard.first_place) - 1)
-            event["ContinuationSequenceNumber"] = str(number)
+            event["ContinuationSequenceNumber"] = shard.number_at(max(self._place, shard.first_place) - 1)
         return event
 
     def _check(self, now: float) -> None:

@@ -89,7 +89,7 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
     if size > stream.max_record_bytes:
         raise not_valid([data_too_long(0, size, stream.max_record_bytes)])
     after = request.get("SequenceNumberForOrdering")
-    if after is not None and not sequence.may_order(int(after)):
+    if after is not None and not sequence.is_sound(int(after)):
         raise invalid(  # [rec], see `refusal`
             f"ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {stream.name} under account "
             f"{account.account_id} is invalid."
