@@ -8,6 +8,12 @@ import time
 import pytest
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("chaos", "histories of faults in tests/chaos")
+    group.addoption("--chaos-records", type=int, default=100_000, help="records of each history")
+    group.addoption("--chaos-seeds", default="1", help="its seeds, joined by commas")
+
+
 @pytest.fixture(scope="session")
 def moto_url():
     """The endpoint of a moto server in a process of its own, where a warning of its is no error of ours."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.kinesis.answers import StreamSummary
-    from truckstream.kinesis.failures import RequestFailedError
+    from truckstream.kinesis.http1 import HttpAnswer
     from truckstream.kinesis.shards import Shard
 
 __all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
@@ -139,18 +139,21 @@ class KinesisClient:
                 return answer.body
             failure = parse_error(answer.status, answer.headers.get("x-amzn-errortype"), answer.body)
             remedy = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
-            if remedy not in remedies:
-                raise failure
-            remedies.remove(remedy)
-            if remedy is FailureKind.CLOCK_SKEW:
-                if not self._clock.correct(answer.headers.get("date"), time.time(), offset):
+            cured = remedy in remedies and await self._cured(remedy, answer, keys, offset)
+            if not cured:
+                try:
                     raise failure
-            else:
-                keys = await self._renewed(keys, failure)
+                finally:
+                    del failure  # its traceback has this frame, and so the body: a cycle that only gc would end
+            remedies.remove(remedy)
+            keys = cured
 
-    async def _renewed(self, keys: Keys, failure: RequestFailedError) -> Keys:
-        """Other credentials than those that were refused; raises `failure` if there are none."""
+    async def _cured(self, remedy: FailureKind, answer: HttpAnswer, keys: Keys, offset: float) -> Keys | None:
+        """The credentials to sign with again, and the clock set right; None if that would change nothing.
+
+        The refused request was signed with `keys`, and with the clock at `offset`.
+        """
+        if remedy is FailureKind.CLOCK_SKEW:
+            return keys if self._clock.correct(answer.headers.get("date"), time.time(), offset) else None
         renewed = await self._gateway.renew_keys(keys)
-        if renewed == keys:
-            raise failure
-        return renewed
+        return None if renewed == keys else renewed

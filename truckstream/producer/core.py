@@ -57,6 +57,10 @@ _size: Callable[[Entry], int] = attrgetter("size")
 
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
+#: A request's body is a copy of its records, which the budget does not count. So none begins while those under way
+#: have more than this part of it; a single one may.
+BODIES_SHARE: Final = 0.1
+
 #: Whole requests that fail so are a reason to send fewer of them.
 TROUBLE: Final = {
     FailureKind.THROTTLED,
@@ -111,6 +115,7 @@ class ProducerCore:
         self._ties = itertools.count()
         self._halves: deque[list[Parcel]] = deque()
         self._in_flight: set[Request] = set()
+        self._in_flight_bytes = 0
         self._settled: list[Entry] = []
         # Before this time nothing is due, unless a put below brings it forward. Guards `requests_due`.
         self._quiet_until = -math.inf
@@ -186,7 +191,7 @@ class ProducerCore:
         self._return_retries(now)
         self._expire(now)
         requests: list[Request] = []
-        while self._concurrency.opens_at(len(self._in_flight), now) <= now:
+        while self._opens_at(now) <= now:
             parcels = self._halves.popleft() if self._halves else self._pack(now)
             if not parcels:
                 break
@@ -198,6 +203,12 @@ class ProducerCore:
         """When `requests_due`, just asked, may have more; None if only an answer or a put can bring it."""
         at = min(self._quiet_until, self._refresh.due_at())
         return None if at == math.inf else max(at, now)
+
+    def _opens_at(self, now: float) -> float:
+        """When another request may go; infinity if only an answer can tell."""
+        if self._in_flight_bytes > self.options.buffer_bytes * BODIES_SHARE:
+            return math.inf
+        return self._concurrency.opens_at(len(self._in_flight), now)
 
     def _pack(self, now: float) -> list[Parcel]:
         """Parcels for one request, if one is due: from each outbox in turn what its pace allows."""
@@ -236,6 +247,7 @@ class ProducerCore:
         self._counters.sent += len(parcels)
         self._counters.requests += 1
         self._in_flight.add(request)
+        self._in_flight_bytes += request.size
         request.was_last = self._concurrency.opens_at(len(self._in_flight), now) > now
         self.journal.sent(request, len(self._in_flight))
         return request
@@ -278,7 +290,7 @@ class ProducerCore:
 
     def _next_due(self, now: float) -> float:
         at = self._retries[0].at if self._retries else math.inf
-        opens_at = self._concurrency.opens_at(len(self._in_flight), now)
+        opens_at = self._opens_at(now)
         if self._halves:
             at = min(at, opens_at)
         for outbox in self._router.outboxes:
@@ -360,6 +372,7 @@ class ProducerCore:
         if request not in self._in_flight:
             return False
         self._in_flight.remove(request)
+        self._in_flight_bytes -= request.size
         self._quiet_until = -math.inf
         for outbox, count in request.by_outbox.items():
             outbox.in_flight -= count

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["Request"]
 
 _outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
+_size: Callable[[Parcel], int] = attrgetter("size")
 
 
 class Request:
     """Parcels that go in one PutRecords call."""
 
-    __slots__ = ("by_outbox", "entries", "records", "sent_at", "was_last")
+    __slots__ = ("by_outbox", "entries", "records", "sent_at", "size", "was_last")
 
     def __init__(self, entries: list[Parcel], sent_at: float) -> None:
         #: What goes, one Kinesis record each.
@@ -31,6 +32,8 @@ class Request:
             if parcel.members is not None:
                 self.by_outbox[parcel.outbox] += len(parcel.members) - 1
         self.records = self.by_outbox.total()
+        #: Bytes of data and keys.
+        self.size = sum(map(_size, entries))
         #: No more requests could go with this one: what holds the producer back may be their number.
         self.was_last = False
 

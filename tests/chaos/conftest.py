@@ -1,0 +1,13 @@
+import pytest
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--chaos-seeds")
+        metafunc.parametrize("seed", [int(seed) for seed in chosen.split(",")])
+
+
+@pytest.fixture
+def records(pytestconfig):
+    """How many records a history has."""
+    return pytestconfig.getoption("--chaos-records")

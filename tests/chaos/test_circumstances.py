@@ -1,0 +1,95 @@
+"""What happens beside the requests: rivals for the quota, a stream that is gone, the end of a producer, an outage."""
+
+import asyncio
+import contextlib
+import tracemalloc
+
+import pytest
+
+from tests.chaos.support import MODES, History, on_put
+from tests.chaos.test_faults import PLANS
+from truckstream.errors import BufferFullError, StreamNotFoundError
+from truckstream.local import FaultPlan, LocalKinesis
+from truckstream.producer import Producer
+
+pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("mode", ["plain", "ordered"])
+@pytest.mark.parametrize(("quotas", "pacing"), [(1.0, True), (5.0, False)])
+async def test_two_producers_share_the_quota(mode, quotas, pacing, seed):
+    """Both pace themselves, or neither: then the shards refuse most of what they send."""
+    async with LocalKinesis(shards=2, quotas=quotas, own_process=True) as kinesis:
+        histories = [History(kinesis, seed, mode, name=name, pacing=pacing) for name in range(2)]
+        await asyncio.gather(*(history.run(int(3_000 * quotas)) for history in histories))
+        for history in histories:
+            await history.judge()
+            assert history.stats.failed == 0
+        assert (await kinesis.stats()).records_throttled > 0
+
+
+@pytest.mark.parametrize("mode", ["plain", "ordered-aggregate"])
+async def test_the_stream_is_deleted_and_made_again(mode, seed, records):
+    """What it held is gone, and so are records that came while it was not there. Later ones are all there."""
+    async with LocalKinesis(shards=3, quotas=False, own_process=True) as kinesis:
+        history = History(kinesis, seed, mode)
+        producer_is = {}
+
+        async def make_it_again():
+            await kinesis.call("DeleteStream", StreamName=kinesis.stream_name)
+            await asyncio.sleep(0.2)
+            await kinesis.call("CreateStream", StreamName=kinesis.stream_name, ShardCount=5)
+            producer_is["lost_before"] = len(history.deliveries)
+
+        try:
+            await history.run(records // 4, halfway=make_it_again)
+        except* StreamNotFoundError:
+            pass
+        await history.judge(**producer_is)
+        shards = {delivery.result().shard_id for delivery in history.deliveries[-1_000:]}
+    assert len(shards) == 5
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_closing_in_the_middle_of_it_leaves_nothing_in_doubt_that_is_not_said(mode, seed, records):
+    faults = FaultPlan(*PLANS["everything"], on_put("latency", seconds=0.1, jitter=0.9), seed=seed)
+    async with LocalKinesis(shards=4, quotas=False, faults=faults, own_process=True) as kinesis:
+        history = History(kinesis, seed, mode, buffer_bytes=64 << 20)
+        producer = history.client.producer = Producer(history.client, **history.options)
+        await producer.open()
+        for number in range(records // 10):
+            history.deliveries.append(producer.try_put(b"0/%d" % number, f"TRUCK_{number % 1_000}"))
+        await asyncio.sleep(0.3)
+        history.stats = await producer.close(timeout=0.2)
+        await asyncio.sleep(0.5)  # what was under way may still be stored
+        await history.judge()
+    assert history.stats.failed > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_memory_stays_within_the_budget_while_the_service_is_away(mode):
+    """Put until there is no room, against a service that answers with errors only."""
+    budget = 16 << 20
+    faults = FaultPlan(on_put("error-before"))
+    async with LocalKinesis(shards=4, quotas=False, faults=faults, own_process=True) as kinesis:
+        history = History(kinesis, 1, mode, buffer_bytes=budget, delivery_timeout=30.0)
+        producer = history.client.producer = Producer(history.client, **history.options)
+        await producer.open()
+        await asyncio.sleep(0)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(1_000_000):
+                with contextlib.suppress(BufferFullError):
+                    producer.try_put(b"%498d" % number, f"TRUCK_{number % 1_000}")
+                    continue
+                break
+            else:
+                pytest.fail("there was always room")
+            await asyncio.sleep(3.0)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        await producer.close(timeout=0)
+    assert producer.stats.requests > 3
+    assert most - before <= budget * 1.2
