@@ -56,7 +56,7 @@ def test_500_records_do_not_linger(make_core):
 
 
 def test_a_request_never_carries_more_than_500_records_or_10_mib(make_core):
-    core = make_core(pacing=False)
+    core = make_core(pacing=False, buffer_bytes=512 << 20)
     for _ in range(1_001):
         put(core, b"x", now=0.0)
     assert [len(request.entries) for request in core.requests_due(0.1)] == [500, 500, 1]
@@ -65,6 +65,17 @@ def test_a_request_never_carries_more_than_500_records_or_10_mib(make_core):
     sizes = [sum(entry.size for entry in request.entries) for request in core.requests_due(1.1)]
     assert max(sizes) <= 10 * 1024 * 1024
     assert [size // 1_000_000 for size in sizes] == [10, 10, 5]
+
+
+def test_bodies_under_way_take_a_small_part_of_the_buffers_size(make_core):
+    core = make_core(pacing=False, buffer_bytes=64 << 20, max_batch_bytes=2_000_000)
+    for _ in range(25):
+        put(core, bytes(1_000_000), now=0.0)
+    first, *others = core.requests_due(0.1)
+    assert [len(request.entries) for request in (first, *others)] == [1] * 7  # 7 MB are over a tenth of 64 MiB
+    assert core.next_wakeup(0.1) is None or core.next_wakeup(0.1) > 1.0
+    core.on_answers(first, Service(even_shards(1)).answer(first), 0.2)
+    assert len(core.requests_due(0.2)) == 1
 
 
 def test_bytes_that_fill_a_request_do_not_linger(make_core):
