@@ -8,7 +8,6 @@ import random
 
 from truckstream import kpl
 from truckstream.kinesis.client import KinesisClient
-from truckstream.kinesis.encoding import decode_data
 from truckstream.local import Fault, LocalKinesis
 from truckstream.producer import Producer
 
@@ -35,7 +34,7 @@ class WatchedClient(KinesisClient):
     async def put_records(self, records):
         self.requests += 1
         self.most_records = max(self.most_records, len(records))
-        self.most_bytes = max(self.most_bytes, sum(len(decode_data(record.piece)) for record in records))
+        self.most_bytes = max(self.most_bytes, sum(len(record.data) for record in records))
         self.most_buffered = max(self.most_buffered, self.producer.stats.buffered_bytes)
         return await super().put_records(records)
 

@@ -140,7 +140,7 @@ def test_a_slow_shard_does_not_hold_up_the_others(make_core):
 
 
 def test_a_record_larger_than_half_a_second_of_bytes_still_goes(make_core):
-    core = make_core()
+    core = make_core(buffer_bytes=512 << 20)
     core.max_record_bytes = 10 << 20
     put(core, bytes(9 << 20), now=0.0)
     put(core, b"behind it", now=0.0)

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Producer"]
 
-#: Says what is wrong by kind, code and count. The service's words may quote a key, a header or a record: they are in the
-#: errors that are raised, and never in here.
+#: Says what is wrong by kind, code and count. The service's words may quote a key, a header or a record: they are in
+#: the errors that are raised, and never in here.
 _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
