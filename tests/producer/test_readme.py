@@ -1,0 +1,83 @@
+"""What the producer's page says is run, and its tables are the code's."""
+
+import asyncio
+import inspect
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from truckstream import errors
+from truckstream.kinesis.failures import FailureKind
+from truckstream.local import LocalKinesis
+from truckstream.metrics import PRODUCER_METRICS
+from truckstream.producer import Producer, ProducerObserver
+
+PAGE = Path(__file__).parents[2] / "truckstream" / "producer" / "README.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SAID = {"plain": "shardId-", "observer": "after 0.", "otel": "truckstream.producer.records.acknowledged"}
+
+
+def section(title):
+    return re.search(rf"## {title}\n(.*?)(?:\n## |\Z)", TEXT, re.DOTALL)[1]
+
+
+def rows(text):
+    """The cells of a page's tables, without their heads."""
+    lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")] for line in lines if not line.startswith("---")]
+
+
+@pytest.mark.parametrize(("program", "said"), list(zip(PROGRAMS, SAID.values(), strict=True)), ids=SAID)
+async def test_a_program_runs(program, said, tmp_path):
+    async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-c", program),
+            env=clean | kinesis.environment() | {"NO_PROXY": "127.0.0.1"},
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 40)
+    assert (process.returncode, err.decode()) == (0, "")
+    assert said in out.decode()
+
+
+def test_the_options_and_their_defaults_are_the_codes():
+    parameters = inspect.signature(Producer).parameters.values()
+    expected = [(f"`{p.name}`", "" if p.default is p.empty else f"`{p.default}`") for p in parameters]
+    assert [(option, default) for option, default, _ in rows(section("Options"))[1:]] == expected
+
+
+def test_every_kind_of_failure_is_told():
+    assert {row[0] for row in rows(section("What each failure does"))} >= {kind.value for kind in FailureKind}
+
+
+def test_every_error_that_is_named_is_there():
+    for name in re.findall(r"`(\w+(?:Error|Group))`", TEXT):
+        assert hasattr(errors, name), name
+
+
+def test_the_hooks_are_the_codes():
+    hooks = {name for name in vars(ProducerObserver) if not name.startswith("_")}
+    assert {row[0].strip("`") for row in rows(section("Observing")) if row[0].strip("`") in hooks} == hooks
+
+
+def test_the_table_of_metrics_is_the_codes():
+    lines = ["| metric | kind | unit | attributes | what it counts |", "|---|---|---|---|---|"]
+    for row in PRODUCER_METRICS:
+        attributes = ", ".join(f"`{attribute}`" for attribute in row.attributes)
+        lines.append(f"| `{row.name}` | {row.kind} | `{row.unit}` | {attributes} | {row.meaning} |")
+    told = re.search(r"<!-- metrics:.*?-->\n(.*?)<!-- /metrics -->", TEXT, re.DOTALL)[1]
+    assert told.strip() == "\n".join(lines)
+
+
+def test_the_public_calls_are_told():
+    told = section("Putting") + section("Closing") + section("Observing")
+    for name in vars(Producer):
+        if not name.startswith("_") and name != "open":
+            assert f"{name}" in told, name
