@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from truckstream.errors import ConfigurationError, InvalidArgumentError, TruckstreamError
+from truckstream.errors import ConfigurationError, InvalidArgumentError, ServiceError, TruckstreamError
 
 try:
     import uvloop
@@ -37,11 +37,17 @@ if TYPE_CHECKING:
     from truckstream.local import LocalKinesis
     from truckstream.simulate import Progress, WorkerOptions
 
+
+def _told(default: object) -> str | None:
+    """How `--help` tells a default; nothing of what is off, empty or not given."""
+    return None if default is None or default is False or default == () else str(default)
+
+
 app = App(
     name="truckstream",
     version=__version__,
     help="Telemetry through Amazon Kinesis into S3 at the full speed of the shards, losing nothing.",
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), show_default=_told),
 )
 
 app.update(aws_app)
@@ -274,7 +280,7 @@ async def _local(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> int:
     with _stop_on_signals() as stop:
         async with kinesis:
             for name, shards in streams[1:]:
-                await kinesis.call("CreateStream", StreamName=name, ShardCount=shards)
+                await _create(kinesis, name, shards)
             listed = ", ".join(f"{name} ({shards} shard{'s' * (shards > 1)})" for name, shards in streams)
             _say(f"Local Kinesis at {kinesis.endpoint_url} with {listed}. Point any client at it:\n")
             for name, value in kinesis.environment().items():
@@ -289,6 +295,19 @@ async def _local(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> int:
             summary = _local_summary(kinesis, (await kinesis.stats()).faults)
     _say(summary)
     return 0
+
+
+async def _create(kinesis: LocalKinesis, name: str, shards: int) -> None:
+    """Create a stream at the service's own rate, five a second."""
+    while True:
+        try:
+            await kinesis.call("CreateStream", StreamName=name, ShardCount=shards)
+        except ServiceError as error:
+            if not error.message.startswith("Rate exceeded"):
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def _local_summary(kinesis: LocalKinesis, faults: Mapping[str, int]) -> str:
@@ -352,7 +371,7 @@ def main() -> None:
     try:
         status = app(result_action="return_value")
     except TruckstreamError as error:
-        _problems.print(f"truckstream: {error}", style="red", highlight=False, soft_wrap=True)
+        _problems.print(f"truckstream: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         status = 2 if isinstance(error, (ConfigurationError, InvalidArgumentError)) else 1
     sys.exit(status)
 

@@ -64,6 +64,10 @@ def test_it_tells_every_kind_of_fault():
         ("--stream=trucks:many", "stream is 'trucks:many': must be NAME or NAME:SHARDS"),
         ("--shards=0", "shards is 0: must be at least 1"),
         ("--max-bytes=5", "max_bytes is 5: must be None or at least 16777216"),
+        ("--port=99999", "port is 99999: must be from 0 to 65535"),
+        ("--port=-1", "port is -1: must be from 0 to 65535"),
+        ("--transition-seconds=-1", "transition_seconds is -1.0: must be at least 0"),
+        ("--transition-seconds=nan", "transition_seconds is nan: must be at least 0"),
         ("--quota-scale=-1", "quotas is -1.0: must be True, False or a positive number"),
     ],
 )
@@ -71,3 +75,26 @@ def test_a_bad_argument_is_named(argument, words):
     process = command(argument)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, words in errors) == (2, True), errors
+
+
+def test_the_words_of_a_refusal_are_told_whole():
+    """With the brackets of a pattern, which a terminal's markup would swallow."""
+    process = command("--port=0", "--stream=a/b")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "Value 'a/b' at 'streamName' failed to satisfy constraint" in errors
+    assert "[a-zA-Z0-9_.-]+" in errors
+
+
+def test_it_starts_with_more_streams_than_are_created_in_a_second():
+    process = command("--port=0", *(f"--stream=s{number}" for number in range(9)))
+    assert "s7 (1 shard), s8 (1 shard)." in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == ""
+
+
+def test_the_help_tells_no_empty_defaults():
+    out, _ = command("--help").communicate(timeout=20)
+    assert "[default: 4567]" in out
+    assert "default: ()" not in out
+    assert "default: False" not in out

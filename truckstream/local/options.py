@@ -39,6 +39,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgumentError("shards", self.shards, "must be at least 1")
         if self.quotas is not False and not 0 < self.quotas < math.inf:
             raise InvalidArgumentError("quotas", self.quotas, "must be True, False or a positive number")
+        if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - 16 bits
+            raise InvalidArgumentError("port", self.port, "must be from 0 to 65535")
+        if not 0 <= self.transition_seconds < math.inf:
+            raise InvalidArgumentError("transition_seconds", self.transition_seconds, "must be at least 0")
         if self.max_bytes is not None and self.max_bytes < LEAST_BYTES:
             raise InvalidArgumentError("max_bytes", self.max_bytes, f"must be None or at least {LEAST_BYTES}")
 
