@@ -462,6 +462,10 @@ async def main():
 asyncio.run(main())
 """
 
+ON_UVLOOP = IN_MEMORY.replace("import asyncio, os, sys", "import asyncio, os, sys, uvloop").replace(
+    "\nasyncio.run(main())", "\nuvloop.run(main())"
+)
+
 OVER_HTTP = """
 import asyncio, multiprocessing, sys
 from truckstream import Producer
@@ -504,7 +508,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-@pytest.mark.parametrize("script", [IN_MEMORY, OVER_HTTP], ids=["in memory", "over HTTP"])
+@pytest.mark.parametrize("script", [IN_MEMORY, ON_UVLOOP, OVER_HTTP], ids=["in memory", "uvloop", "over HTTP"])
 def test_a_forked_process_is_told_and_does_the_parent_no_harm(script, fake_credentials):
     del fake_credentials
     done = subprocess.run(

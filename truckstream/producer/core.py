@@ -235,21 +235,23 @@ class ProducerCore:
 
     def _send(self, parcels: list[Parcel], now: float) -> Request:
         request = Request(parcels, now)
+        repeated = 0
         for parcel in parcels:
             parcel.attempts = attempts = parcel.attempts + 1
             if parcel.members is not None:
                 for entry in parcel.members:
                     entry.attempts += 1
             if attempts > 1:
-                self._counters.retried += 1
+                repeated += 1
         for outbox, count in request.by_outbox.items():
             outbox.in_flight += count
         self._counters.sent += len(parcels)
+        self._counters.retried += repeated
         self._counters.requests += 1
         self._in_flight.add(request)
         self._in_flight_bytes += request.size
         request.was_last = self._concurrency.opens_at(len(self._in_flight), now) > now
-        self.journal.sent(request, len(self._in_flight))
+        self.journal.sent(request, repeated, len(self._in_flight))
         return request
 
     def _return_retries(self, now: float) -> None:
@@ -385,8 +387,8 @@ class ProducerCore:
             outbox.acked += count
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
-        self._settle(stored)
-        self.journal.acknowledged(request, stored, by_outbox, size, now)
+        doubtful = self._settle(stored)
+        self.journal.acknowledged(request, stored, by_outbox, size, doubtful, now)
 
     def _refused(self, parcels: list[Parcel], failure: RequestFailedError) -> None:
         """The service will not have the request. If one record is malformed, only that one shall fail."""
@@ -424,15 +426,18 @@ class ProducerCore:
         self._counters.failed += 1
         self._settle([entry])
 
-    def _settle(self, entries: list[Entry]) -> None:
+    def _settle(self, entries: list[Entry]) -> int:
+        """They have their outcome; for how many of them the service may hold another copy."""
         self.used_bytes -= sum(map(_size, entries)) + len(entries) * ENTRY_OVERHEAD_BYTES
-        self._counters.maybe_duplicates += sum(map(_maybe_duplicate, entries))
+        doubtful = sum(map(_maybe_duplicate, entries))
+        self._counters.maybe_duplicates += doubtful
         for epoch, count in Counter(map(_epoch, entries)).items():
             self._epochs.settle(epoch, count)
         if self.options.ordered:
             for entry in entries:
                 entry.outbox.queue.settled(entry)
         self._settled += entries
+        return doubtful
 
     # --- Shards -----------------------------------------------------------------------------------
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_JOURNAL", "EventJournal", "Journal"]
 
 _put_at: Callable[[Entry], float] = attrgetter("put_at")
-_maybe_duplicate: Callable[[Entry], bool] = attrgetter("maybe_duplicate")
 
 
 class Journal:
@@ -45,16 +44,22 @@ class Journal:
 
     __slots__ = ()
 
-    def sent(self, request: Request, in_flight: int) -> None:
-        """A request goes out, beside others: `in_flight` with it."""
+    def sent(self, request: Request, repeated: int, in_flight: int) -> None:
+        """A request goes out, beside others: `in_flight` with it. Of its parcels so many were sent before."""
 
     def request_failed(self, request: Request, failure: RequestFailedError, now: float) -> None:
         """It failed as a whole."""
 
     def acknowledged(
-        self, request: Request, stored: Sequence[Entry], by_outbox: Mapping[Outbox, int], size: int, now: float
+        self,
+        request: Request,
+        stored: Sequence[Entry],
+        by_outbox: Mapping[Outbox, int],
+        size: int,
+        doubtful: int,
+        now: float,
     ) -> None:
-        """Of its records those were stored, `size` bytes."""
+        """Of its records those were stored, `size` bytes; `doubtful` of them perhaps twice."""
 
     def throttled(self, by_outbox: Mapping[Outbox, int]) -> None:
         """So many parcels of one request were refused for a quota."""
@@ -91,15 +96,15 @@ class EventJournal(Journal):
         events, self._events = self._events, []
         return events
 
-    def sent(self, request: Request, in_flight: int) -> None:
+    def sent(self, request: Request, repeated: int, in_flight: int) -> None:
         self._note(
             BatchSent(
                 stream=self._stream,
                 records=request.records,
                 shards=_by_shard(request.by_outbox),
                 kinesis_records=len(request.entries),
-                repeated=sum(parcel.attempts > 1 for parcel in request.entries),
-                bytes=sum(parcel.size for parcel in request.entries),
+                repeated=repeated,
+                bytes=request.size,
                 requests_in_flight=in_flight,
             )
         )
@@ -118,7 +123,13 @@ class EventJournal(Journal):
         )
 
     def acknowledged(
-        self, request: Request, stored: Sequence[Entry], by_outbox: Mapping[Outbox, int], size: int, now: float
+        self,
+        request: Request,
+        stored: Sequence[Entry],
+        by_outbox: Mapping[Outbox, int],
+        size: int,
+        doubtful: int,
+        now: float,
     ) -> None:
         if not stored:
             return
@@ -128,7 +139,7 @@ class EventJournal(Journal):
                 records=len(stored),
                 shards=_by_shard(by_outbox),
                 bytes=size,
-                maybe_duplicates=sum(map(_maybe_duplicate, stored)),
+                maybe_duplicates=doubtful,
                 seconds=now - request.sent_at,
                 oldest_seconds=now - min(map(_put_at, stored)),
                 deliveries=cast("Sequence[Delivery]", stored),  # only deliveries are put by whoever watches
