@@ -10,8 +10,9 @@ import pytest
 
 def pytest_addoption(parser):
     group = parser.getgroup("chaos", "histories of faults in tests/chaos")
-    group.addoption("--chaos-records", type=int, default=100_000, help="records of each history")
-    group.addoption("--chaos-seeds", default="1", help="its seeds, joined by commas")
+    group.addoption("--chaos-records", type=int, default=100_000, help="records of a producer's history")
+    group.addoption("--chaos-histories", type=int, default=2_000, help="histories of deliveries to the batcher")
+    group.addoption("--chaos-seeds", default="1", help="seeds, joined by commas")
 
 
 @pytest.fixture(scope="session")

@@ -11,3 +11,9 @@ def pytest_generate_tests(metafunc):
 def records(pytestconfig):
     """How many records a history has."""
     return pytestconfig.getoption("--chaos-records")
+
+
+@pytest.fixture
+def histories(pytestconfig):
+    """How many histories a seed has, of deliveries to the batcher."""
+    return pytestconfig.getoption("--chaos-histories")
