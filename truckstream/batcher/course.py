@@ -22,8 +22,8 @@ this changes nothing of the above.
 
 What this cannot see is a delivery that *begins* inside an object, because one before it was shorter than an earlier
 one had been and ended there. `commit` asks Lambda for another round where that can still be prevented; where it
-cannot, the records from there to the object's end are stored twice, and none is lost. Lambda repeats or tops up, and
-does not shorten, unless it is told to bisect batches: so the mapping must not.
+cannot, records from there on that were stored before, and none before there, are stored twice, and none is lost.
+Lambda repeats or tops up, and does not shorten, unless it is told to bisect batches: so the mapping must not.
 """
 
 from __future__ import annotations
