@@ -208,7 +208,8 @@ class DeliveryUnknownError(DeliveryError):
 class DeliveryErrorGroup(ExceptionGroup[Exception], TruckstreamError):  # noqa: N818 - as ExceptionGroup itself
     """Failures of records that nobody awaited, raised by `flush` and on leaving the producer's context.
 
-    It holds at most the first 100; `total` counts them all.
+    It holds at most the first 100; `total` counts them all. Of those beyond the first 100 it counts also what was
+    awaited since.
     """
 
     total: int = 0

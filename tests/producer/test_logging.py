@@ -133,7 +133,7 @@ async def test_records_that_fail_unnoticed_are_warned_of_once_they_are_too_many_
         await asyncio.sleep(5.0)
     await producer.close()
     warnings = [message for level, message in told(everything) if level == "WARNING"]
-    assert warnings == ["over 100 records failed and nobody awaits them: await, or flush"]
+    assert warnings == ["over 100 records failed and were not awaited so far: await them, or flush"]
 
 
 @on_virtual_time

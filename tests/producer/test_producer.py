@@ -157,6 +157,22 @@ async def test_failures_that_nobody_awaited_are_raised_on_leaving_and_counted():
 
 
 @on_virtual_time
+async def test_failures_that_were_awaited_make_room_for_others():
+    """Whoever awaits each record is told nothing at the end, however many failed."""
+    client = Client()
+    client.script = [refused("AccessDeniedException")] * 300
+    async with Producer(client, linger=0.0) as producer:
+        for _ in range(299):
+            delivery = await producer.put(b"x", KEY)
+            with pytest.raises(ServiceError):
+                await delivery
+        await producer.put(b"x", KEY)
+        with pytest.raises(DeliveryErrorGroup) as caught:
+            await producer.flush()
+        assert caught.value.total == 1
+
+
+@on_virtual_time
 async def test_an_error_in_the_body_is_not_hidden_by_failed_records():
     client = Client()
     client.script = [refused("AccessDeniedException")]

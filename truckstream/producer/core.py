@@ -13,11 +13,9 @@ Invariants:
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -33,9 +31,9 @@ from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.outbox import Outbox, Parcel, entries_of, records_in
 from truckstream.producer.refresh import MapRefresh
 from truckstream.producer.request import Request
-from truckstream.producer.retry import Backoff
+from truckstream.producer.retry import Backoff, Retries
 from truckstream.producer.router import Route, Router
-from truckstream.producer.stats import ProducerStats, ShardStats
+from truckstream.producer.stats import Counters, ProducerStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,26 +69,6 @@ TROUBLE: Final = {
 }
 
 
-@dataclass(slots=True)
-class _Counters:
-    acked: int = 0
-    acked_bytes: int = 0
-    failed: int = 0
-    maybe_duplicates: int = 0
-    sent: int = 0
-    retried: int = 0
-    throttled: int = 0
-    requests: int = 0
-
-
-@dataclass(order=True, slots=True)
-class _Retry:
-    at: float
-    tie: int
-    outbox: Outbox = field(compare=False)
-    parcels: list[Parcel] = field(compare=False)
-
-
 class ProducerCore:
     """Decides what is sent when, and what becomes of each record."""
 
@@ -107,12 +85,11 @@ class ProducerCore:
         self._concurrency = Concurrency(options.max_in_flight, self._backoff)
         self._refresh = MapRefresh()
         self._epochs = Epochs()
-        self._counters = _Counters()
+        self._counters = Counters()
         # Where records are.
         self._router = Router(options, home)
         self.routes = self._router.routes
-        self._retries: list[_Retry] = []
-        self._ties = itertools.count()
+        self._retries = Retries()
         self._halves: deque[list[Parcel]] = deque()
         self._in_flight: set[Request] = set()
         self._in_flight_bytes = 0
@@ -255,14 +232,12 @@ class ProducerCore:
         return request
 
     def _return_retries(self, now: float) -> None:
-        while self._retries and self._retries[0].at <= now:
-            retry = heapq.heappop(self._retries)
-            for parcel in retry.parcels:
-                retry.outbox.backed_off -= records_in(parcel)
-                if retry.outbox.is_closed:
+        for outbox, parcels in self._retries.take_due(now):
+            for parcel in parcels:
+                if outbox.is_closed:
                     self._reroute(parcel)
                 else:
-                    retry.outbox.return_parcel(parcel)
+                    outbox.return_parcel(parcel)
 
     def _reroute(self, parcel: Parcel) -> None:
         """Send what its shard did not take to the shards that are there now; a bundle never mixes them."""
@@ -291,7 +266,7 @@ class ProducerCore:
             self._fail(entry, fates.timed_out(entry, self.options.delivery_timeout))
 
     def _next_due(self, now: float) -> float:
-        at = self._retries[0].at if self._retries else math.inf
+        at = self._retries.next_at
         opens_at = self._opens_at(now)
         if self._halves:
             at = min(at, opens_at)
@@ -417,8 +392,7 @@ class ProducerCore:
     def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
         deadline = min(parcel.put_at for parcel in parcels) + self.options.delivery_timeout
         at = self._backoff.retry_at(max(parcel.attempts for parcel in parcels), now, deadline)
-        outbox.backed_off += sum(map(records_in, parcels))
-        heapq.heappush(self._retries, _Retry(at, next(self._ties), outbox, parcels))
+        self._retries.add(at, outbox, parcels)
 
     def _fail(self, entry: Entry, error: TruckstreamError) -> None:
         entry.error = error
@@ -487,12 +461,10 @@ class ProducerCore:
                 for entry in entries_of(parcel):
                     entry.maybe_duplicate = True
                     self._fail(entry, under_way(entry))
-        waiting = [parcel for retry in self._retries for parcel in retry.parcels]
+        waiting = [parcel for _, parcels in self._retries.take_due(math.inf) for parcel in parcels]
         waiting += [parcel for half in self._halves for parcel in half]
-        self._retries.clear()
         self._halves.clear()
         for outbox in self._router.outboxes:
-            outbox.backed_off = 0
             waiting += [*outbox.take_returned(), *outbox.queue.clear()]
         for parcel in waiting:
             for entry in entries_of(parcel):
@@ -510,22 +482,6 @@ class ProducerCore:
             in_flight=in_flight,
             requests_in_flight=len(self._in_flight),
             put=self._epochs.pending + counters.acked + counters.failed,
-            acked=counters.acked,
-            acked_bytes=counters.acked_bytes,
-            failed=counters.failed,
-            maybe_duplicates=counters.maybe_duplicates,
-            sent=counters.sent,
-            retried=counters.retried,
-            throttled=counters.throttled,
-            requests=counters.requests,
-            shards={
-                outbox.shard_id: ShardStats(
-                    buffered=outbox.waiting,
-                    in_flight=outbox.in_flight,
-                    acked=outbox.acked,
-                    throttled=outbox.throttled,
-                    records_per_second=outbox.pace.rate_at(now) if outbox.pace else None,
-                )
-                for outbox in outboxes
-            },
+            shards={outbox.shard_id: outbox.stats(now) for outbox in outboxes},
+            **asdict(counters),
         )

@@ -17,6 +17,7 @@ from msgspec import field
 
 from truckstream.producer.bundle import Bundle
 from truckstream.producer.entry import Entry
+from truckstream.producer.stats import ShardStats
 
 if TYPE_CHECKING:  # outboxes are made and never decoded, so that the struct's types are not needed at run time
     from collections.abc import Iterator  # noqa: TC004
@@ -77,6 +78,16 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     def ready_bytes(self) -> int:
         """Bytes of what may go as far as order and backoff are concerned."""
         return self.queue.bytes + self._again_bytes
+
+    def stats(self, now: float) -> ShardStats:
+        """What is told of the shard."""
+        return ShardStats(
+            buffered=self.waiting,
+            in_flight=self.in_flight,
+            acked=self.acked,
+            throttled=self.throttled,
+            records_per_second=self.pace.rate_at(now) if self.pace else None,
+        )
 
     def return_parcel(self, parcel: Parcel) -> None:
         """Its backoff is over."""

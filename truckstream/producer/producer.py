@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 from truckstream.errors import (
     BufferFullError,
-    DeliveryErrorGroup,
     InvalidArgumentError,
     ProducerClosedError,
     WrongEventLoopError,
@@ -40,6 +39,7 @@ from truckstream.producer.entry import largest_size
 from truckstream.producer.home import Home
 from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
+from truckstream.producer.unnoticed import KEPT, Unnoticed
 from truckstream.producer.watch import SAMPLE_SECONDS, Watch
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-    from truckstream.errors import TruckstreamError
     from truckstream.producer.observer import ProducerObserver
     from truckstream.producer.request import Request
     from truckstream.producer.stats import ProducerStats
@@ -61,9 +60,6 @@ _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
 PUTS_PER_TURN = 500
-
-#: Failures that nobody awaited and that are kept to be raised; more are only counted.
-KEPT_FAILURES = 100
 
 
 #: The producers of this process that are open.
@@ -196,8 +192,7 @@ class Producer:
         # Who waits, and for what.
         self._room_waiters: deque[_RoomWaiter] = deque()
         self._flush_waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._failures: list[Delivery] = []
-        self._failures_dropped = 0
+        self._unnoticed = Unnoticed()
         # What is scheduled: at most one pump in this turn, one timer, and a task for each request.
         self._pump_wanted = False
         self._timer: asyncio.TimerHandle | None = None
@@ -218,7 +213,7 @@ class Producer:
         await self.close()
         if error is None:
             self._raise_failures()
-        elif failures := self._take_failures():
+        elif failures := self._unnoticed.take():
             error.add_note(f"truckstream: {failures}")
 
     async def open(self) -> None:
@@ -346,7 +341,7 @@ class Producer:
         self._refuse_room()
         self._core.abort(forked=True)
         self._hand_out()
-        self._failures.clear()
+        self._unnoticed.clear()
 
     def __del__(self) -> None:
         if getattr(self, "_opened", False) and not self._closed:
@@ -574,28 +569,12 @@ class Producer:
 
     def _hand_out_failure(self, delivery: Delivery) -> None:
         delivery.wake()
-        if delivery.unnoticed_failure:
-            if len(self._failures) < KEPT_FAILURES:
-                self._failures.append(delivery)
-            else:
-                if not self._failures_dropped:
-                    _logger.warning("over %d records failed and nobody awaits them: await, or flush", KEPT_FAILURES)
-                self._failures_dropped += 1
+        if delivery.unnoticed_failure and self._unnoticed.add(delivery):
+            _logger.warning("over %d records failed and were not awaited so far: await them, or flush", KEPT)
 
     def _raise_failures(self) -> None:
-        if failures := self._take_failures():
+        if failures := self._unnoticed.take():
             raise failures
-
-    def _take_failures(self) -> DeliveryErrorGroup | None:
-        unnoticed = [delivery for delivery in self._failures if delivery.unnoticed_failure]
-        total = len(unnoticed) + self._failures_dropped
-        self._failures, self._failures_dropped = [], 0
-        errors: list[TruckstreamError] = [delivery.error for delivery in unnoticed if delivery.error]
-        if not errors:
-            return None
-        group = DeliveryErrorGroup(f"{total:,} records were not delivered and nobody awaited them", errors)
-        group.total = total
-        return group
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ProducerStats", "ShardStats"]
+__all__ = ["Counters", "ProducerStats", "ShardStats"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a core counts; `ProducerStats` says what each is."""
+
+    acked: int = 0
+    acked_bytes: int = 0
+    failed: int = 0
+    maybe_duplicates: int = 0
+    sent: int = 0
+    retried: int = 0
+    throttled: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
