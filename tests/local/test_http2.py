@@ -138,6 +138,27 @@ async def test_a_refusal_has_its_status_and_its_headers(kinesis):
         assert not {"connection", "transfer-encoding"} & headers.keys()
 
 
+async def test_a_body_over_the_limit_is_refused_and_spares_the_connection(kinesis):
+    async with connected(kinesis) as client:
+        answer = await client("PutRecord", StreamName="s", Data="A" * 17_000_000, PartitionKey="k")
+        assert (answer["__type"], client.answers[1]["headers"][":status"]) == ("RequestEntityTooLarge", "413")
+        assert (await client("PutRecord", StreamName="s", Data="QQ==", PartitionKey="k"))["ShardId"] == SHARD
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [b"\x00\x00\x04\x00\x00\x00\x00\x00\x01data", b"\x00\x00\x03\x01\x05\x00\x00\x00\x01\x00\x01\xff"],
+    ids=["no stream", "header"],
+)
+async def test_what_is_no_http2_after_the_preface_is_hung_up(kinesis, frames):
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+    assert b"\x00\x00" in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    async with connected(kinesis) as client:
+        assert (await client("ListStreams"))["StreamNames"] == ["s"]
+
+
 @pytest.mark.parametrize("kind", ["reset-before", "reset-request", "reset-after", "reset-answer"])
 async def test_a_fault_resets_its_stream_and_spares_the_connection(kinesis, kind):
     await kinesis.inject(Fault(kind, operations=("PutRecord",), count=1))

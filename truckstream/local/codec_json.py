@@ -25,6 +25,9 @@ __all__ = ["CONTENT_TYPE", "decode", "encode"]
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
+#: A RecursionError is of lists in lists in lists.
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 encode: Final = msgspec.json.Encoder().encode
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_typed: Final[dict[str, Any]] = {
@@ -42,12 +45,12 @@ def decode(operation: str, body: bytes) -> Request:
     if (typed := _decode_typed.get(operation)) is not None:
         try:
             request: Request = typed(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             pass
         else:
             return request
     try:
         raw = _decode_any(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise not_readable() from None
     return read_request(operation, raw)

@@ -90,7 +90,10 @@ class Control:
     def _stored(self, request: web.BaseRequest, body: bytes) -> web.Response:  # noqa: ARG002 - as the others
         query = request.query
         name, shard_id = query.get("stream", self._stream_name), query.get("shard", "")
-        page = read_stored(self._service, name, shard_id, int(query.get("place", "0")), self._clock())
+        place = query.get("place", "0")
+        if not place.isdecimal():
+            raise ValueError(f"place is {place!r}: must be a whole number")
+        page = read_stored(self._service, name, shard_id, int(place), self._clock())
         return web.Response(body=msgspec.msgpack.encode(page), content_type="application/msgpack")
 
 

@@ -13,6 +13,7 @@ import base64
 import os
 import time
 import uuid
+from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from truckstream.local.cors import is_preflight, of_answer, of_preflight
 from truckstream.local.faults import wire
 from truckstream.local.faults.effects import answer_instead, error_of, happen, record_striker
 from truckstream.local.http2 import AnyHttp
-from truckstream.local.protocol import Call, HttpAnswer, carry_out, no_post, operation_of, refuse, understand
+from truckstream.local.protocol import MAX_BODY, Call, HttpAnswer, carry_out, no_post, operation_of, refuse, understand
 from truckstream.local.push import push
 from truckstream.local.service.refusal import RefusedError
 from truckstream.local.signature import SignedRequest, check_age
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "EndpointError"]
 
-#: 10 MiB of records are 14 MB of base64, and 500 records with keys of 256 characters some more.
-_MAX_BODY: Final = 16 * 1024 * 1024
 #: Larger than most requests, so that a body of 350 kB comes in a few pieces.
 _READ_BUFFER: Final = 512 * 1024
 
@@ -130,8 +129,14 @@ class Endpoint:
         try:
             return await self._serve(request, strike)
         except web.HTTPRequestEntityTooLarge:
-            too_large = RefusedError("RequestEntityTooLarge", f"The body of a request has at most {_MAX_BODY} bytes.")
+            too_large = RefusedError("RequestEntityTooLarge", f"The body of a request has at most {MAX_BODY} bytes.")
             return _response(request, refuse(too_large, request.content_type))
+        except web.RequestPayloadError:
+            encoding = request.headers.get("Content-Encoding", "")
+            unreadable = RefusedError(
+                "SerializationException", f"The body is not {encoding}, as Content-Encoding says."
+            )
+            return _response(request, refuse(unreadable, request.content_type))
 
     async def _serve(self, request: web.BaseRequest, strike: Strike) -> web.StreamResponse:
         """The course of a request: received, carried out, answered. A fault ends it in one of the three."""
@@ -181,6 +186,8 @@ async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:
     """The request's body; None when the connection is to be reset."""
     if strike.kind == "reset-before":
         return None
+    if (request.content_length or 0) > MAX_BODY:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await _continue(request)
     if strike.kind == "reset-request":
@@ -213,7 +220,8 @@ async def _send(
 
 async def _continue(request: web.BaseRequest) -> None:
     """Ask for the body: the low-level server leaves that to its handler, and curl waits a second for it."""
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    with suppress(ConnectionError):  # a client that has gone already
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     request.writer.output_size = 0  # nothing of the answer has been sent yet
 
 
@@ -254,4 +262,4 @@ def _make_request(
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:
-    return web.BaseRequest(message, payload, protocol, writer, task, task.get_loop(), client_max_size=_MAX_BODY)
+    return web.BaseRequest(message, payload, protocol, writer, task, task.get_loop(), client_max_size=MAX_BODY)

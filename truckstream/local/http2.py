@@ -30,6 +30,8 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
+from truckstream.local.protocol import MAX_BODY
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -98,8 +100,21 @@ class _Exchange:
 
     def __init__(self, head: bytes) -> None:
         self.head = head
-        self.body: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """A piece of the body has come. One that is too large is counted, and not kept."""
+        self._size += len(piece)
+        if self._size <= MAX_BODY:
+            self._body.append(piece)
+        else:
+            self._body.clear()
+
+    def request(self) -> bytes:
+        """The whole of it in HTTP/1.1. One that was too large is refused for the length that it tells."""
+        return b"".join((self.head, b"content-length: %d\r\n\r\n" % self._size, *self._body))
 
 
 class Http2Connection(asyncio.Protocol):
@@ -131,7 +146,7 @@ class Http2Connection(asyncio.Protocol):
         try:
             for event in self._http2.receive_data(data):
                 self._happened(event)
-        except ProtocolError:
+        except (ProtocolError, UnicodeDecodeError):  # the latter of a header
             self._flush()
             self._transport.close()
         else:
@@ -154,7 +169,7 @@ class Http2Connection(asyncio.Protocol):
                 self._exchanges[number] = _Exchange(_head([(str(name), str(value)) for name, value in headers]))
             case DataReceived(stream_id=int(number), data=bytes(data), flow_controlled_length=int(length)):
                 self._http2.acknowledge_received_data(length, number)
-                self._exchanges[number].body.append(data)
+                self._exchanges[number].add(data)
             case StreamEnded(stream_id=int(number)):
                 self._exchanges[number].task = asyncio.ensure_future(self._answer(number, self._exchanges[number]))
             case StreamReset(stream_id=int(number)) if (exchange := self._exchanges.get(number)) is not None:
@@ -175,8 +190,7 @@ class Http2Connection(asyncio.Protocol):
         await asyncio.get_running_loop().connect_accepted_socket(self._serve, theirs)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_PIECE)
         try:
-            body = b"".join(exchange.body)
-            writer.write(exchange.head + b"content-length: %d\r\n\r\n" % len(body) + body)
+            writer.write(exchange.request())
             headers = await _read_head(reader)
             self._http2.send_headers(
                 number, [pair for pair in headers if pair[0] not in {"connection", "transfer-encoding"}]
@@ -213,7 +227,7 @@ class Http2Connection(asyncio.Protocol):
 def _head(headers: list[tuple[str, str]]) -> bytes:
     """The head of the request in HTTP/1.1, but for its length and its end."""
     found = dict(headers)
-    lines = [f"{found[':method']} {found[':path']} HTTP/1.1", f"host: {found.get(':authority', '')}"]
+    lines = [f"{found[':method']} {found.get(':path', '/')} HTTP/1.1", f"host: {found.get(':authority', '')}"]
     lines += [f"{name}: {value}" for name, value in headers if name[0] != ":" and name not in _NOT_HANDED_ON]
     return ("\r\n".join([*lines, "connection: close"]) + "\r\n").encode()
 

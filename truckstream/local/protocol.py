@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_TYPE",
+    "MAX_BODY",
     "Call",
     "EventStream",
     "HttpAnswer",
@@ -36,6 +37,8 @@ __all__ = [
     "understand",
 ]
 
+#: Of a request's body: 10 MiB of records are 14 MB of base64, and 500 records with keys of 256 characters some more.
+MAX_BODY: Final = 16 * 1024 * 1024
 _TARGET_PREFIX: Final = "Kinesis_20131202."
 
 _log: Final = logging.getLogger(__name__)
@@ -123,7 +126,7 @@ def respond(service: Service, *, target: str, content_type: str, body: bytes, no
 
 
 def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer:
-    """What a POST asks for, or what answers one that cannot be understood."""
+    """What a POST asks for, or what answers one that cannot be understood. Never raises."""
     operation = operation_of(target)
     is_known = operation != target and operation in OPERATIONS
     if not body:
@@ -135,12 +138,13 @@ def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer
         service, _, name = target.partition(".")
         return _in_xml(404, unknown_operation()) if service and name else no_post()
     try:
-        if not is_known:
-            codec.decode("DescribeLimits", body)  # of no members: it looks at the encoding alone
-            raise unknown_operation()
-        return Call(operation, codec.decode(operation, body), codec)
+        # An unknown operation is told after what cannot be read; for that look, one without members will do.
+        request = codec.decode(operation if is_known else "DescribeLimits", body)
     except RefusedError as refusal:
         return _refuse_in(codec, refusal)
+    except Exception:  # noqa: BLE001 - see carry_out
+        return _bug(codec)
+    return Call(operation, request, codec) if is_known else _refuse_in(codec, unknown_operation())
 
 
 def carry_out(service: Service, call: Call, now: float) -> HttpAnswer:
@@ -151,8 +155,7 @@ def carry_out(service: Service, call: Call, now: float) -> HttpAnswer:
     except RefusedError as refusal:
         return _refuse_in(codec, refusal)
     except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's
-        _log.exception("a bug of the local Kinesis, answered as InternalFailure")
-        return _refuse_in(codec, RefusedError("InternalFailure", ""))
+        return _bug(codec)
     if answer is None:
         return HttpAnswer(200, b"", codec.content_type)
     if call.operation == "SubscribeToShard":
@@ -183,6 +186,11 @@ def _refuse_in(codec: Codec, refusal: RefusedError) -> HttpAnswer:
         # The parser before the service spells it in its own way.
         document["Message" if refusal.code == "SerializationException" else "message"] = refusal.message
     return HttpAnswer(refusal.status, codec.encode(document), codec.content_type)
+
+
+def _bug(codec: Codec) -> HttpAnswer:
+    _log.exception("a bug of the local Kinesis, answered as InternalFailure")
+    return _refuse_in(codec, RefusedError("InternalFailure", ""))
 
 
 def _refuse_in_old_json(body: bytes) -> HttpAnswer:
