@@ -88,35 +88,45 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
+# Fleets send the same keys and few lengths over and over: what is made of them is remembered, a few MB at most.
+@lru_cache(maxsize=16_384)
+def _table_entry(tag: bytes, key: str) -> bytes:
+    """A key in its table."""
+    whose = "partition_key" if tag is _PARTITION_KEY else "explicit_hash_key"
+    try:
+        text = key.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(whose, key, "must be text that UTF-8 can hold") from error
+    return tag + _varint(len(text)) + text
+
+
+@lru_cache(maxsize=16_384)
+def _record_start(index: int, hash_index: int | None, length: int) -> bytes:
+    """A record up to its data, which has `length` bytes."""
+    hash_key = b"" if hash_index is None else _HASH_KEY_INDEX + _varint(hash_index)
+    start = b"%b%b%b%b%b" % (_PARTITION_KEY_INDEX, _varint(index), hash_key, _DATA, _varint(length))
+    return b"%b%b%b" % (_RECORD, _varint(len(start) + length), start)
+
+
 class _Table:
     """Keys in the order in which they came; equal ones share an index."""
 
-    __slots__ = ("entries", "indices", "tag", "whose")
+    __slots__ = ("entries", "indices", "tag")
 
-    def __init__(self, tag: bytes, whose: str) -> None:
+    def __init__(self, tag: bytes) -> None:
         self.tag = tag
-        self.whose = whose
         self.indices: dict[str, int] = {}
         self.entries: list[bytes] = []
-
-    def index(self, key: str) -> int:
-        """The key's index, or the one that it would get."""
-        return self.indices.get(key, len(self.entries))
-
-    def entry(self, key: str) -> bytes:
-        """What the key would add to the message: nothing if it is in the table."""
-        if key in self.indices:
-            return b""
-        try:
-            text = key.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidArgumentError(self.whose, key, "must be text that UTF-8 can hold") from error
-        return self.tag + _varint(len(text)) + text
 
     def add(self, key: str, entry: bytes) -> None:
         if entry:
             self.indices[key] = len(self.entries)
             self.entries.append(entry)
+
+    def find(self, key: str) -> tuple[int, bytes]:
+        """The key's index, and what it would add to the message: nothing if it is in the table."""
+        index = self.indices.get(key)
+        return (len(self.entries), _table_entry(self.tag, key)) if index is None else (index, b"")
 
 
 class Aggregate:
@@ -125,17 +135,15 @@ class Aggregate:
     Keys are taken as the service takes them; their length and digits are the caller's to check.
     """
 
-    __slots__ = ("_count", "_first", "_hash_keys", "_heads", "_partition_keys", "_pieces", "size")
+    __slots__ = ("_count", "_first", "_hash_keys", "_partition_keys", "_pieces", "size")
 
     def __init__(self) -> None:
         #: Bytes of `encode()`.
         self.size = _OVERHEAD
         self._count = 0
         self._first: tuple[str, str | None] | None = None
-        self._partition_keys = _Table(_PARTITION_KEY, "partition_key")
-        self._hash_keys = _Table(_HASH_KEY, "explicit_hash_key")
-        #: What a record of these keys begins with: its indices, and the tag of its data.
-        self._heads: dict[tuple[str, str | None], bytes] = {}
+        self._partition_keys = _Table(_PARTITION_KEY)
+        self._hash_keys = _Table(_HASH_KEY)
         self._pieces: list[bytes] = []
 
     def __len__(self) -> int:
@@ -170,20 +178,18 @@ class Aggregate:
         Raises:
             InvalidArgumentError: a key is no text that UTF-8 can hold.
         """
-        keys = (partition_key, explicit_hash_key)
-        head = self._heads.get(keys)
-        entries = self._entries(keys) if head is None else None
-        if head is None:
-            head = self._head(keys)
-        start = head + _varint(len(data))
-        start = _RECORD + _varint(len(start) + len(data)) + start
-        size = self.size + len(start) + len(data)
-        if entries is not None:
-            size += sum(map(len, entries))
+        index, entry = self._partition_keys.find(partition_key)
+        hash_index, hash_entry = (None, b"") if explicit_hash_key is None else self._hash_keys.find(explicit_hash_key)
+        start = _record_start(index, hash_index, len(data))
+        size = self.size + len(entry) + len(hash_entry) + len(start) + len(data)
         if size > limit:
             return False
-        if entries is not None:
-            self._enter(keys, head, entries)
+        if entry:
+            self._partition_keys.add(partition_key, entry)
+        if hash_entry and explicit_hash_key is not None:
+            self._hash_keys.add(explicit_hash_key, hash_entry)
+        if not self._count:
+            self._first = partition_key, explicit_hash_key
         self.size = size
         self._count += 1
         self._pieces += (start, data)
@@ -191,9 +197,10 @@ class Aggregate:
 
     def size_with(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> int:
         """What `size` would be with this record too."""
-        keys = (partition_key, explicit_hash_key)
-        inner = len(self._head(keys)) + len(_varint(len(data))) + len(data)
-        return self.size + sum(map(len, self._entries(keys))) + len(_RECORD) + len(_varint(inner)) + inner
+        index, entry = self._partition_keys.find(partition_key)
+        hash_index, hash_entry = (None, b"") if explicit_hash_key is None else self._hash_keys.find(explicit_hash_key)
+        start = _record_start(index, hash_index, len(data))
+        return self.size + len(entry) + len(hash_entry) + len(start) + len(data)
 
     def encode(self) -> bytes:
         """The data of the Kinesis record.
@@ -204,36 +211,6 @@ class Aggregate:
         self._outer()
         message = b"".join((*self._partition_keys.entries, *self._hash_keys.entries, *self._pieces))
         return b"%b%b%b" % (MAGIC, message, md5(message, usedforsecurity=False).digest())
-
-    def _head(self, keys: tuple[str, str | None]) -> bytes:
-        partition_key, hash_key = keys
-        head = _PARTITION_KEY_INDEX + _varint(self._partition_keys.index(partition_key))
-        return (
-            head + _DATA
-            if hash_key is None
-            else b"%b%b%b%b"
-            % (
-                head,
-                _HASH_KEY_INDEX,
-                _varint(self._hash_keys.index(hash_key)),
-                _DATA,
-            )
-        )
-
-    def _entries(self, keys: tuple[str, str | None]) -> tuple[bytes, bytes]:
-        """What the keys would add to the two tables."""
-        partition_key, hash_key = keys
-        return self._partition_keys.entry(partition_key), b"" if hash_key is None else self._hash_keys.entry(hash_key)
-
-    def _enter(self, keys: tuple[str, str | None], head: bytes, entries: tuple[bytes, bytes]) -> None:
-        """Put new keys into their tables and remember their head."""
-        partition_key, hash_key = keys
-        self._partition_keys.add(partition_key, entries[0])
-        if hash_key is not None:
-            self._hash_keys.add(hash_key, entries[1])
-        self._heads[keys] = head
-        if self._first is None:
-            self._first = keys
 
 
 # --- Reading ------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     size = len(data) + key_size
     core.check_size(size)
     entry = Entry(data, tail, key, explicit_hash_key, size, outbox)
-    assert core.reserve(entry.cost)
+    assert core.reserve(entry.size)
     core.put(entry, now)
     return entry
 

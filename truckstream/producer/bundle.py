@@ -50,15 +50,14 @@ class Bundle:
     def pack(cls, queue: FifoQueue | KeyedQueue, outbox: Outbox, limit: float) -> Bundle:
         """Take the oldest records of `queue`, as many as fit into a Kinesis record of `limit` bytes; at least one."""
         aggregate = kpl.Aggregate()
-        room = 0.0
+        first = queue.head()
+        aggregate.add(first.data, first.partition_key, first.explicit_hash_key)  # too large for company, it goes alone
+        room = 0 if first.alone else int(limit) - len(first.partition_key.encode())
 
         def fits(entry: Entry) -> bool:
-            nonlocal room
-            keys = entry.partition_key, entry.explicit_hash_key
-            if not len(aggregate):
-                room = 0 if entry.alone else limit - len(entry.partition_key.encode())
-                return aggregate.add(entry.data, *keys)  # in any case: too large for company, it goes by itself
-            return aggregate.size <= room and not entry.alone and aggregate.add(entry.data, *keys, limit=int(room))
+            return entry is first or (
+                not entry.alone and aggregate.add(entry.data, entry.partition_key, entry.explicit_hash_key, limit=room)
+            )
 
         return cls(queue.take_while(fits), outbox, aggregate)
 

@@ -17,7 +17,7 @@ import math
 from collections import Counter, deque
 from dataclasses import asdict
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
@@ -48,10 +48,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ProducerCore"]
 
+_error_code: Callable[[RecordAnswer], str | None] = attrgetter("error_code")
+_shard_id: Callable[[RecordAnswer], str | None] = attrgetter("shard_id")
+_shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 _epoch: Callable[[Entry], int] = attrgetter("epoch")
 _maybe_duplicate: Callable[[Entry], bool] = attrgetter("maybe_duplicate")
 _outbox: Callable[[Entry], Outbox] = attrgetter("outbox")
-_size: Callable[[Entry], int] = attrgetter("size")
+_size: Callable[[Parcel], int] = attrgetter("size")
 
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
@@ -76,6 +79,11 @@ class ProducerCore:
         self, options: ProducerOptions, random: Random, journal: Journal = NO_JOURNAL, home: object = None
     ) -> None:
         self.options = options
+        # What each put asks, at hand.
+        self._buffer_bytes = options.buffer_bytes
+        self._max_batch_bytes = options.max_batch_bytes
+        self._max_batch_records = options.max_batch_records
+        self._aggregates = options.aggregate
         #: Notes what happens, if somebody watches.
         self.journal = journal
         #: The stream's largest record.
@@ -122,16 +130,17 @@ class ProducerCore:
         if cost_of(size) > self.options.buffer_bytes:
             raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes), "the buffer's room")
 
-    def reserve(self, cost: int) -> bool:
-        """Take `cost` bytes of the budget, if they are free."""
-        if self.used_bytes + cost > self.options.buffer_bytes:
+    def reserve(self, size: int) -> bool:
+        """Take what a record of `size` bytes costs off the budget, if it is free."""
+        used = self.used_bytes + size + ENTRY_OVERHEAD_BYTES
+        if used > self._buffer_bytes:
             return False
-        self.used_bytes += cost
+        self.used_bytes = used
         return True
 
-    def release(self, cost: int) -> None:
+    def release(self, size: int) -> None:
         """Give back what `reserve` took for a record that was not put after all."""
-        self.used_bytes -= cost
+        self.used_bytes -= cost_of(size)
 
     @property
     def free_bytes(self) -> int:
@@ -143,20 +152,20 @@ class ProducerCore:
         if outbox.is_closed:
             outbox = self._router.reroute(entry)  # resharded while it waited for room
         epochs = self._epochs
-        entry.put_at = now
-        entry.epoch = epochs.current
         epochs.unsettled += 1
+        entry.epoch = epochs.current
+        entry.put_at = now
         queue = outbox.queue
         queued = queue.count
         queue.append(entry)
         # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
         if queued == 0:
             self._quiet_until = min(self._quiet_until, now + self.options.linger)
-        if queue.bytes >= self.options.max_batch_bytes:
+        if queue.bytes >= self._max_batch_bytes:
             self._quiet_until = -math.inf
-        elif not self.options.aggregate and (outbox.pace is None or queued < outbox.pace.last_allowed):
+        elif not self._aggregates and (outbox.pace is None or queued < outbox.pace.last_allowed):
             self._sendable += 1
-            if self._sendable >= self.options.max_batch_records:
+            if self._sendable >= self._max_batch_records:
                 self._quiet_until = -math.inf
 
     # --- Requests go out --------------------------------------------------------------------------
@@ -198,7 +207,7 @@ class ProducerCore:
         for outbox in outboxes[self._turn :] + outboxes[: self._turn]:
             records_left = self.options.max_batch_records - len(parcels)
             taken = outbox.take(records_left, bytes_left, self.max_record_bytes, now)
-            bytes_left -= sum(parcel.size for parcel in taken)
+            bytes_left -= sum(map(_size, taken))
             parcels += taken
         return parcels
 
@@ -285,27 +294,28 @@ class ProducerCore:
         if not self._finish(request):
             return
         self._concurrency.on_answer(request.sent_at, now, was_last=request.was_last)
+        if any(map(_error_code, answers)):
+            self._on_mixed_answers(request, answers, now)
+        else:
+            self._acknowledge(request, request.entries, answers, now)
+
+    def _on_mixed_answers(self, request: Request, answers: Sequence[RecordAnswer], now: float) -> None:
+        """Not all were stored."""
+        stored: list[Parcel] = []
+        theirs: list[RecordAnswer] = []
         refused: dict[Outbox, list[Parcel]] = {}
         throttled: dict[Outbox, int] = {}
-        stored: list[Entry] = []
         for parcel, answer in zip(request.entries, answers, strict=True):
             if answer.error_code is None:
-                if answer.shard_id != parcel.outbox.shard_id:
-                    self._refresh.want()
-                if isinstance(parcel, Bundle):
-                    for entry in parcel.members:
-                        entry.answer = answer
-                    stored += parcel.members
-                else:
-                    parcel.answer = answer
-                    stored.append(parcel)
+                stored.append(parcel)
+                theirs.append(answer)
                 continue
             refused.setdefault(parcel.outbox, []).append(parcel)
             if answer.error_code == THROTTLED_CODE:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
             else:
                 self._doubt(parcel)
-        self._acknowledge(request, stored, now)
+        self._acknowledge(request, stored, theirs, now)
         self._slow_down(request, throttled, now)
         for outbox, parcels in refused.items():
             self._retry(outbox, parcels, now)
@@ -355,15 +365,35 @@ class ProducerCore:
             outbox.in_flight -= count
         return True
 
-    def _acknowledge(self, request: Request, stored: list[Entry], now: float) -> None:
+    def _acknowledge(
+        self, request: Request, parcels: Sequence[Parcel], answers: Sequence[RecordAnswer], now: float
+    ) -> None:
         """Account for stored records, many at a time: one by one this took 0.6 µs a record, so it takes 0.2."""
-        by_outbox, size = Counter(map(_outbox, stored)), sum(map(_size, stored))
+        if list(map(_shard_id, answers)) != list(map(_shard_of, parcels)):
+            self._refresh.want()
+        stored = self._answered(parcels, answers)
+        by_outbox = request.by_outbox if len(stored) == request.records else Counter(map(_outbox, stored))
+        size = sum(map(_size, stored))
         for outbox, count in by_outbox.items():
             outbox.acked += count
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
-        doubtful = self._settle(stored)
+        doubtful = self._settle(stored, size)
         self.journal.acknowledged(request, stored, by_outbox, size, doubtful, now)
+
+    def _answered(self, parcels: Sequence[Parcel], answers: Sequence[RecordAnswer]) -> list[Entry]:
+        """The records of `parcels`, each with its answer."""
+        if not self._aggregates:
+            entries = cast("list[Entry]", list(parcels))  # only aggregation makes bundles
+            for entry, answer in zip(entries, answers, strict=True):
+                entry.answer = answer
+            return entries
+        stored: list[Entry] = []
+        for parcel, answer in zip(parcels, answers, strict=True):
+            for entry in entries_of(parcel):
+                entry.answer = answer
+                stored.append(entry)
+        return stored
 
     def _refused(self, parcels: list[Parcel], failure: RequestFailedError) -> None:
         """The service will not have the request. If one record is malformed, only that one shall fail."""
@@ -398,11 +428,11 @@ class ProducerCore:
         entry.error = error
         self.journal.failed(entry)
         self._counters.failed += 1
-        self._settle([entry])
+        self._settle([entry], entry.size)
 
-    def _settle(self, entries: list[Entry]) -> int:
-        """They have their outcome; for how many of them the service may hold another copy."""
-        self.used_bytes -= sum(map(_size, entries)) + len(entries) * ENTRY_OVERHEAD_BYTES
+    def _settle(self, entries: list[Entry], size: int) -> int:
+        """Records of `size` bytes have their outcome; for how many of them the service may hold another copy."""
+        self.used_bytes -= size + len(entries) * ENTRY_OVERHEAD_BYTES
         doubtful = sum(map(_maybe_duplicate, entries))
         self._counters.maybe_duplicates += doubtful
         for epoch, count in Counter(map(_epoch, entries)).items():

@@ -29,6 +29,7 @@ from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import (
+    DEFAULT_MAX_RECORD_BYTES,
     MAX_BYTES_PER_REQUEST,
     MAX_RECORDS_PER_REQUEST,
     MIB,
@@ -78,7 +79,7 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(slots=True, eq=False)
 class _RoomWaiter:
-    cost: int
+    size: int
     granted: asyncio.Future[None]
 
 
@@ -180,8 +181,9 @@ class Producer:
         self._home = Home()
         journal = self._watch.journal if self._watch else NO_JOURNAL
         self._core = ProducerCore(options, random.Random(), journal, self._home)
-        # A record up to this size is refused by the stream's own limit or not at all.
-        self._largest = min(max_batch_bytes, largest_size(buffer_bytes))
+        # What each put asks, at hand. A larger record may be more than the stream, a request or the buffer takes.
+        self._routes = self._core.routes
+        self._surely_fits = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
         self._opened = False
         # No more records; no more requests; a copy in a forked process.
@@ -302,6 +304,7 @@ class Producer:
         )
         if isinstance(summary, StreamSummary):
             self._core.on_summary(summary)
+            self._surely_fits = min(self._surely_fits, summary.max_record_bytes)
         elif not isinstance(summary, RequestFailedError):  # what it tells may be left out
             raise summary
         if isinstance(shards, RequestFailedError):
@@ -370,8 +373,8 @@ class Producer:
         if self._puts_this_turn > PUTS_PER_TURN:
             await asyncio.sleep(0)
             self._require_open()
-        if self._room_waiters or not self._core.reserve(delivery.cost):
-            await self._wait_for_room(delivery.cost)
+        if self._room_waiters or not self._core.reserve(delivery.size):
+            await self._wait_for_room(delivery.size)
         self._accept(delivery)
         return delivery
 
@@ -383,7 +386,7 @@ class Producer:
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
-        if self._room_waiters or not self._core.reserve(delivery.cost):
+        if self._room_waiters or not self._core.reserve(delivery.size):
             raise BufferFullError(delivery.cost, 0 if self._room_waiters else self._core.free_bytes)
         self._accept(delivery)
         return delivery
@@ -438,15 +441,14 @@ class Producer:
             self._require_open()
         if not isinstance(data, bytes):
             data = _bytes_of(data)
-        core = self._core
         try:
-            route = core.routes.get(partition_key) if explicit_hash_key is None else None
+            route = self._routes.get(partition_key) if explicit_hash_key is None else None
         except TypeError:  # it cannot be a key of anything
             route = None
-        outbox, key_size, tail = route or core.route(partition_key, explicit_hash_key)
+        outbox, key_size, tail = route or self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
-        if size > core.max_record_bytes or size > self._largest:
-            core.check_size(size)
+        if size > self._surely_fits:
+            self._core.check_size(size)
         return Delivery(data, tail, partition_key, explicit_hash_key, size, outbox)
 
     def _accept(self, delivery: Delivery) -> None:
@@ -454,7 +456,7 @@ class Producer:
             try:
                 self._want_pump()
             except WrongEventLoopError:
-                self._core.release(delivery.cost)
+                self._core.release(delivery.size)
                 raise
         self._core.put(delivery, self._loop.time())
 
@@ -468,9 +470,9 @@ class Producer:
 
     # --- Waiting ----------------------------------------------------------------------------------
 
-    async def _wait_for_room(self, cost: int) -> None:
+    async def _wait_for_room(self, size: int) -> None:
         self._home.check()
-        waiter = _RoomWaiter(cost, self._loop.create_future())
+        waiter = _RoomWaiter(size, self._loop.create_future())
         self._room_waiters.append(waiter)
         try:
             await waiter.granted
@@ -478,18 +480,18 @@ class Producer:
             if waiter in self._room_waiters:
                 self._room_waiters.remove(waiter)
             elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
-                self._core.release(cost)  # granted and cancelled in the same turn
+                self._core.release(size)  # granted and cancelled in the same turn
             self._give_room()
             raise
         if self._closed:
-            self._core.release(cost)
+            self._core.release(size)
             self._require_open()
 
     def _give_room(self) -> None:
-        while self._room_waiters and self._core.reserve(self._room_waiters[0].cost):
+        while self._room_waiters and self._core.reserve(self._room_waiters[0].size):
             waiter = self._room_waiters.popleft()
             if waiter.granted.done():  # cancelled: its own clean-up has not run yet
-                self._core.release(waiter.cost)
+                self._core.release(waiter.size)
             else:
                 waiter.granted.set_result(None)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from truckstream.producer.entry import Entry
 
 __all__ = ["FifoQueue", "KeyedQueue", "Lane", "Lanes", "lane_key"]
+
+_size: Callable[[Entry], int] = attrgetter("size")
 
 
 class FifoQueue:
@@ -64,20 +67,25 @@ class FifoQueue:
         """Take the oldest ones that go together as records of their own."""
         if self.count <= max_records and self.bytes <= max_bytes:
             return self.clear()
-        taken: list[Entry] = []
-        entries, left = self._entries, max_bytes
-        while entries and len(taken) < max_records and entries[0].size <= left:
-            left -= entries[0].size
-            taken.append(entries.popleft())
+        pop = self._entries.popleft
+        taken = [pop() for _ in range(min(max_records, self.count))]
+        size = sum(map(_size, taken))
+        left: list[Entry] = []
+        while size > max_bytes:
+            left.append(taken.pop())
+            size -= left[-1].size
+        self._entries.extendleft(left)
         self.count -= len(taken)
-        self.bytes -= sum(entry.size for entry in taken)
+        self.bytes -= size
         return taken
 
     def take_while(self, fits: Callable[[Entry], bool]) -> list[Entry]:
         """Take the oldest ones that go in one bundle: as long as `fits`."""
-        taken = []
-        while self._entries and fits(self._entries[0]):
-            taken.append(self.pop())
+        entries, taken = self._entries, []
+        while entries and fits(entries[0]):
+            taken.append(entries.popleft())
+        self.count -= len(taken)
+        self.bytes -= sum(map(_size, taken))
         return taken
 
     def put_back(self, entries: Sequence[Entry]) -> None:

@@ -6,6 +6,8 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from truckstream.producer.outbox import records_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,9 +30,9 @@ class Request:
         self.sent_at = sent_at
         #: Records of the caller's, by outbox and in all.
         self.by_outbox = Counter(map(_outbox, entries))
-        for parcel in entries:
-            if parcel.members is not None:
-                self.by_outbox[parcel.outbox] += len(parcel.members) - 1
+        if entries[0].members is not None:  # then all are bundles
+            for parcel in entries:
+                self.by_outbox[parcel.outbox] += records_in(parcel) - 1
         self.records = self.by_outbox.total()
         #: Bytes of data and keys.
         self.size = sum(map(_size, entries))
