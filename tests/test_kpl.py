@@ -251,8 +251,9 @@ def spoilt_messages(draw):
     return bytes(message)
 
 
-#: Where protobuf reads on and we do not. The KCL, too, ends in an exception on an index beyond its table.
-STRICTER = {"no_records", "index_out_of_range", "not_utf8", "bad_field", "bad_number"}
+#: Where protobuf in Python reads on and we do not. The KCL, too, ends in an exception on an index beyond its table, and
+#: protobuf in Java on a required field that is missing.
+STRICTER = {"no_records", "index_out_of_range", "missing_field", "not_utf8", "bad_field", "bad_number"}
 
 
 @settings(max_examples=500)
