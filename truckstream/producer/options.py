@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
+from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST, MAX_RECORDS_PER_REQUEST
 
-__all__ = ["AGGREGATE_BYTES", "ProducerOptions"]
+__all__ = ["AGGREGATE_BYTES", "ProducerOptions", "check_number"]
 
 #: The KPL's AggregationMaxSize. About 100 records of 500 bytes share one Kinesis record, which leaves a hundredth of
 #: its cost to each; larger ones only make a retry dearer and a shard's steps coarser.
@@ -16,7 +18,11 @@ AGGREGATE_BYTES: Final = 51_200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProducerOptions:
-    """What a producer may do. Times in seconds, sizes in bytes."""
+    """What a producer may do. Times in seconds, sizes in bytes.
+
+    Raises:
+        InvalidArgumentError: an option is out of range or of another type.
+    """
 
     buffer_bytes: int
     linger: float
@@ -31,3 +37,34 @@ class ProducerOptions:
     #: Records of one shard share Kinesis records of up to `aggregate_bytes`.
     aggregate: bool = False
     aggregate_bytes: int = AGGREGATE_BYTES
+
+    def __post_init__(self) -> None:
+        check_number("linger", self.linger, 0)
+        check_number("delivery_timeout", self.delivery_timeout, 0.001)
+        for option, most in _SIZES.items():
+            check_number(option, getattr(self, option), 1, most, whole=True)
+        for option in ("pacing", "ordered", "aggregate"):
+            if not isinstance(value := getattr(self, option), bool):
+                raise InvalidArgumentError(option, value, "must be True or False")
+
+
+#: Whole numbers from 1 to this.
+_SIZES: Final = {
+    "buffer_bytes": math.inf,
+    "max_in_flight": math.inf,
+    "max_batch_records": MAX_RECORDS_PER_REQUEST,
+    "max_batch_bytes": MAX_BYTES_PER_REQUEST,
+    "aggregate_bytes": MAX_BYTES_PER_REQUEST,
+}
+
+
+def check_number(option: str, value: float, low: float, high: float = math.inf, *, whole: bool = False) -> None:
+    """Nothing, if `value` is a number from `low` to `high`.
+
+    Raises:
+        InvalidArgumentError: it is not.
+    """
+    kind, number = (int, "a whole number") if whole else ((int, float), "a number")
+    rule = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise InvalidArgumentError(option, value, f"must be {number}, {rule}")

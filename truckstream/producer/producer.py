@@ -39,7 +39,7 @@ from truckstream.producer.delivery import Delivery
 from truckstream.producer.entry import largest_size
 from truckstream.producer.home import Home
 from truckstream.producer.journal import NO_JOURNAL
-from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
+from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions, check_number
 from truckstream.producer.unnoticed import KEPT, Unnoticed
 from truckstream.producer.watch import SAMPLE_SECONDS, Watch
 
@@ -142,17 +142,7 @@ class Producer:
     ) -> None:
         if not isinstance(stream, str) and not hasattr(stream, "put_records"):
             raise InvalidArgumentError("stream", stream, "must be a stream's name or ARN as a str, or a StreamClient")
-        for option, flag in (("pacing", pacing), ("ordered", ordered), ("aggregate", aggregate)):
-            if not isinstance(flag, bool):
-                raise InvalidArgumentError(option, flag, "must be True or False")
-        _check("buffer_bytes", buffer_bytes, 1, whole=True)
-        _check("linger", linger, 0)
-        _check("delivery_timeout", delivery_timeout, 0.001)
-        _check("request_timeout", request_timeout, 0.001)
-        _check("max_in_flight", max_in_flight, 1, whole=True)
-        _check("max_batch_records", max_batch_records, 1, MAX_RECORDS_PER_REQUEST, whole=True)
-        _check("max_batch_bytes", max_batch_bytes, 1, MAX_BYTES_PER_REQUEST, whole=True)
-        _check("aggregate_bytes", aggregate_bytes, 1, MAX_BYTES_PER_REQUEST, whole=True)
+        check_number("request_timeout", request_timeout, 0.001)
         options = ProducerOptions(
             buffer_bytes=buffer_bytes,
             linger=linger,
@@ -258,7 +248,7 @@ class Producer:
             WrongEventLoopError: the producer was opened on another event loop.
         """
         if timeout is not None:
-            _check("timeout", timeout, 0)
+            check_number("timeout", timeout, 0)
         if not self._opened or self._forked:
             self._closed = True
             return self.stats
@@ -622,13 +612,6 @@ class Producer:
             self._core.on_shards(shards, self._loop.time())
             _logger.info("the shards were listed again: %s", self.stats)
         self._pump()
-
-
-def _check(option: str, value: float, low: float, high: float = math.inf, *, whole: bool = False) -> None:
-    kind, number = (int, "a whole number") if whole else ((int, float), "a number")
-    rule = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        raise InvalidArgumentError(option, value, f"must be {number}, {rule}")
 
 
 def _bytes_of(data: object) -> bytes:
