@@ -1,8 +1,8 @@
 """`python -m truckstream.local`: the local Kinesis as a program.
 
-It prints one line of JSON when it serves (`endpoint_url`, `port`, `stream_name`, `stream_arn`, `region_name`), and
-ends with status 0 on Ctrl-C or SIGTERM. `--while-stdin-is-open` ends it as well when its standard input closes, which
-is how a parent's death reaches it.
+It prints one line of JSON when it serves (`endpoint_url`, `port`, `stream_name`, `stream_arn`, `region_name`, and with
+TLS `ca_pem`), and ends with status 0 on Ctrl-C or SIGTERM. `--while-stdin-is-open` ends it as well when its standard
+input closes, which is how a parent's death reaches it.
 """
 
 from __future__ import annotations

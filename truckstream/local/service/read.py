@@ -62,6 +62,16 @@ def starting_place(
     Raises:
         RefusedError: `number` or `moment` is missing, not asked for, or not valid.
     """
+    _check_start(kind, number, moment, now)
+    if number is not None:
+        place = _place_of(account, stream, shard, number)
+        return place + 1 if kind == "AFTER_SEQUENCE_NUMBER" else place
+    if moment is not None:
+        return shard.place_at(moment)
+    return shard.next_place if kind == "LATEST" else shard.first_place
+
+
+def _check_start(kind: str, number: str | None, moment: float | None, now: float) -> None:
     by_sequence = kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
     if by_sequence != (number is not None):
         has = "no" if number is None else "also a"
@@ -77,17 +87,11 @@ def starting_place(
         )
     if kind != "AT_TIMESTAMP" and moment is not None:
         raise invalid(f"Timestamp is only valid for an iterator of type AT_TIMESTAMP. Request specified {kind}.")
-    if number is not None:
-        place = _place_of(account, stream, shard, number)
-        return place + 1 if kind == "AFTER_SEQUENCE_NUMBER" else place
-    if moment is not None:
-        if moment > now:
-            raise invalid(
-                f"The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
-                f"timestampInMillis: {moment * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}"
-            )
-        return shard.place_at(moment)
-    return shard.next_place if kind == "LATEST" else shard.first_place
+    if moment is not None and moment > now:
+        raise invalid(  # [rec]
+            f"The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+            f"timestampInMillis: {moment * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}"
+        )
 
 
 def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: str) -> int:

@@ -1,8 +1,8 @@
 """The service's refusals: an error type, its words, and the HTTP status that carries them.
 
-The constructors below are the only place where a sentence of the service stands, so that one look shows what is
-covered. A sentence marked [rec] was recorded from the service (reports on GitHub, and the tests of kinesalite, which
-were run against AWS); the others follow the pattern of those.
+A sentence that more than one operation says stands here, the others where they are said. What is marked [rec], here
+and there, was recorded from the service: in reports on GitHub, and in the tests of kinesalite, which were run against
+AWS. The other sentences follow the pattern of those.
 """
 
 from __future__ import annotations
