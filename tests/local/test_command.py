@@ -98,3 +98,16 @@ def test_the_help_tells_no_empty_defaults():
     assert "[default: 4567]" in out
     assert "default: ()" not in out
     assert "default: False" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [('{"shards": 0}', "shards is 0: must be at least 1"), ('{"shards": "x"}', "Expected `int`"), ("{", "truncated")],
+)
+def test_bad_options_of_a_parent_are_named(options, words):
+    line = [sys.executable, "-m", "truckstream.local", f"--options={options}"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("truckstream.local: --options: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(arguments)
     try:
         asyncio.run(_serve(_read(flags), while_stdin_is_open=flags.while_stdin_is_open))
+    except msgspec.DecodeError as error:
+        print(f"truckstream.local: --options: {error}", file=sys.stderr)  # noqa: T201 - this is a program
+        return 2
     except TruckstreamError as error:
         print(f"truckstream.local: {error}", file=sys.stderr)  # noqa: T201 - this is a program
         return 1
