@@ -40,7 +40,7 @@ ALLOWED = {
 #: Folders that think, and the few files in them that do: the shells. In all others time and chance are arguments.
 SHELLS = {
     "truckstream/kinesis": {"client", "connections", "gateway", "proxied"},
-    "truckstream/producer": {"delivery", "home", "producer", "watch"},
+    "truckstream/producer": {"delivery", "home", "producer", "room", "watch"},
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),
     "truckstream/local/mapping": {"context", "invoker", "mapping"},

@@ -74,7 +74,7 @@ class Room:
         await asyncio.sleep(0)
 
     async def try_put(self, size, key):
-        somebody_waits = bool(self.producer._room_waiters)
+        somebody_waits = bool(self.producer._room.line)
         free = BUFFER_BYTES - self.producer.stats.buffered_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))

@@ -10,14 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import random
 import warnings
-import weakref
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from truckstream.errors import (
     BufferFullError,
@@ -40,6 +36,7 @@ from truckstream.producer.entry import largest_size
 from truckstream.producer.home import Home
 from truckstream.producer.journal import NO_JOURNAL
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions, check_number
+from truckstream.producer.room import Room
 from truckstream.producer.unnoticed import KEPT, Unnoticed
 from truckstream.producer.watch import SAMPLE_SECONDS, Watch
 
@@ -61,26 +58,6 @@ _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
 PUTS_PER_TURN = 500
-
-
-#: The producers of this process that are open.
-_OPEN: Final[weakref.WeakSet[Producer]] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for producer in list(_OPEN):
-        producer._leave_to_parent()  # noqa: SLF001 - the next class's
-    _OPEN.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@dataclass(slots=True, eq=False)
-class _RoomWaiter:
-    size: int
-    granted: asyncio.Future[None]
 
 
 class Producer:
@@ -168,7 +145,7 @@ class Producer:
             else stream
         )
         self._watch = None if observer is None else Watch(observer, _name_of(stream))
-        self._home = Home()
+        self._home = Home(self._leave_to_parent)
         journal = self._watch.journal if self._watch else NO_JOURNAL
         self._core = ProducerCore(options, random.Random(), journal, self._home)
         # What each put asks, at hand. A larger record may be more than the stream, a request or the buffer takes.
@@ -182,7 +159,8 @@ class Producer:
         self._forked = False
         self._disconnected = asyncio.Event()
         # Who waits, and for what.
-        self._room_waiters: deque[_RoomWaiter] = deque()
+        self._room = Room(self._core)
+        self._waiting_for_room = self._room.line
         self._flush_waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._unnoticed = Unnoticed()
         # What is scheduled: at most one pump in this turn, one timer, and a task for each request.
@@ -220,7 +198,6 @@ class Producer:
             raise ProducerClosedError("a producer can be opened only once: make a new one")
         self._opened = True
         self._loop = self._home.settle()
-        _OPEN.add(self)
         try:
             await self._start(self._connect())
         except BaseException:
@@ -257,7 +234,7 @@ class Producer:
             await self._wait_for_close(timeout)
             return self.stats
         self._closed = True
-        self._refuse_room()
+        self._room.refuse()
         try:
             async with asyncio.timeout(timeout):
                 await self._drain()
@@ -324,14 +301,14 @@ class Producer:
             try:
                 await self._client.close()
             finally:
-                _OPEN.discard(self)
+                self._home.leave()
                 self._disconnected.set()
                 _logger.debug("closed: %s", self.stats)
 
     def _leave_to_parent(self) -> None:
         """This is a copy of a producer whose process forked: the records and the connections are the parent's."""
         self._closed = self._ended = self._forked = True
-        self._refuse_room()
+        self._room.refuse()
         self._core.abort(forked=True)
         self._hand_out()
         self._unnoticed.clear()
@@ -363,7 +340,7 @@ class Producer:
         if self._puts_this_turn > PUTS_PER_TURN:
             await asyncio.sleep(0)
             self._require_open()
-        if self._room_waiters or not self._core.reserve(delivery.size):
+        if self._waiting_for_room or not self._core.reserve(delivery.size):
             await self._wait_for_room(delivery.size)
         self._accept(delivery)
         return delivery
@@ -376,8 +353,8 @@ class Producer:
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
-        if self._room_waiters or not self._core.reserve(delivery.size):
-            raise BufferFullError(delivery.cost, 0 if self._room_waiters else self._core.free_bytes)
+        if self._waiting_for_room or not self._core.reserve(delivery.size):
+            raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else self._core.free_bytes)
         self._accept(delivery)
         return delivery
 
@@ -462,34 +439,10 @@ class Producer:
 
     async def _wait_for_room(self, size: int) -> None:
         self._home.check()
-        waiter = _RoomWaiter(size, self._loop.create_future())
-        self._room_waiters.append(waiter)
-        try:
-            await waiter.granted
-        except asyncio.CancelledError:
-            if waiter in self._room_waiters:
-                self._room_waiters.remove(waiter)
-            elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
-                self._core.release(size)  # granted and cancelled in the same turn
-            self._give_room()
-            raise
+        await self._room.wait(size)
         if self._closed:
             self._core.release(size)
             self._require_open()
-
-    def _give_room(self) -> None:
-        while self._room_waiters and self._core.reserve(self._room_waiters[0].size):
-            waiter = self._room_waiters.popleft()
-            if waiter.granted.done():  # cancelled: its own clean-up has not run yet
-                self._core.release(waiter.size)
-            else:
-                waiter.granted.set_result(None)
-
-    def _refuse_room(self) -> None:
-        while self._room_waiters:
-            waiter = self._room_waiters.popleft()
-            if not waiter.granted.done():
-                waiter.granted.set_exception(ProducerClosedError("the producer was closed while put waited for room"))
 
     async def _drain(self) -> None:
         self._home.check()
@@ -554,7 +507,7 @@ class Producer:
                 self._hand_out_failure(delivery)
             elif delivery.waiters is not None:
                 delivery.wake()
-        self._give_room()
+        self._room.give()
         for epoch, flushed in self._flush_waiters:
             if not flushed.done() and self._core.is_flushed(epoch):
                 flushed.set_result(None)
