@@ -12,6 +12,11 @@ import pytest
 
 from truckstream.local import Fault, LocalKinesis
 
+pytestmark = pytest.mark.timeout(300)
+
+#: For what takes a second or two on a machine that has nothing else to do.
+PATIENCE = 120
+
 OUTAGE = Fault("error-before", operations=["PutRecords"])
 
 
@@ -23,7 +28,7 @@ async def kinesis():
 
 async def until(condition):
     """Wait for what only the outside world brings."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (found := await condition()):  # noqa: ASYNC110 - there is nobody who could set an event
             await asyncio.sleep(0.05)
     return found
@@ -59,7 +64,7 @@ class Command:
 
     async def end(self):
         """Its status and what it said."""
-        out, err = await asyncio.to_thread(self.process.communicate, timeout=30)
+        out, err = await asyncio.to_thread(self.process.communicate, timeout=PATIENCE)
         assert "Traceback" not in err, err
         return self.process.returncode, out, err
 

@@ -34,8 +34,8 @@ PROGRESS_SECONDS: Final = 0.5
 #: How a worker ends that is stopped before it can listen to signals, and so before it has put anything.
 NOT_STARTED: Final = {-signal.SIGINT, -signal.SIGTERM}
 
-#: What workers get to give up what they have, and to say so.
-BREAK_OFF_SECONDS: Final = 5.0
+#: What workers get to give up what they have, and to say so; a third signal waits no longer.
+BREAK_OFF_SECONDS: Final = 20.0
 
 #: Room for about four seconds of a full shard: never empty, and soon drained when the user says stop.
 BUFFER_BYTES: Final = 4 * MIB

@@ -493,7 +493,7 @@ async def main():
             child = multiprocessing.get_context("fork").Process(target=work, args=(url,))
             child.start()
             deliveries += await producer.put_many((b"after %d" % index, str(index)) for index in range(2_000))
-            await asyncio.to_thread(child.join, 20)
+            await asyncio.to_thread(child.join, 60)
             assert child.exitcode == 0, child.exitcode
             deliveries += await producer.put_many((b"later %d" % index, str(index)) for index in range(2_000))
             for delivery in deliveries:
@@ -507,6 +507,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("script", [IN_MEMORY, ON_UVLOOP, OVER_HTTP], ids=["in memory", "uvloop", "over HTTP"])
 def test_a_forked_process_is_told_and_does_the_parent_no_harm(script, fake_credentials):
@@ -516,7 +517,7 @@ def test_a_forked_process_is_told_and_does_the_parent_no_harm(script, fake_crede
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "both are well\n"), done.stderr

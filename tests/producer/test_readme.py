@@ -31,6 +31,7 @@ def rows(text):
     return [[cell.strip() for cell in line.split("|")] for line in lines if not line.startswith("---")]
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize(("program", "said"), list(zip(PROGRAMS, SAID.values(), strict=True)), ids=SAID)
 async def test_a_program_runs(program, said, tmp_path):
     async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
@@ -42,7 +43,7 @@ async def test_a_program_runs(program, said, tmp_path):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 40)
+        out, err = await asyncio.wait_for(process.communicate(), 120)
     assert (process.returncode, err.decode()) == (0, "")
     assert said in out.decode()
 
