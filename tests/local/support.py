@@ -1,6 +1,7 @@
 """A service with one stream, and pilots, without a loop, a socket or a clock."""
 
 import math
+from itertools import cycle
 
 from truckstream.local.mapping.event import EventMaker
 from truckstream.local.mapping.pilot import ShardPilot
@@ -72,6 +73,8 @@ DEFAULTS = {
     "retry_base_in_seconds": 0.5,
     "retry_limit_in_seconds": 60.0,
     "parallelization_factor": 1,
+    "starting_position_timestamp": None,
+    "tail": "alone",
 }
 
 EVENTS = EventMaker("shardId-000000000000", stream_arn=ARN, region="us-east-1", role_arn="arn:aws:iam::0:role/r")
@@ -83,7 +86,7 @@ class Flight:
     def __init__(self, **settings):
         self.api = Api(limited=False)
         self.shard = next(iter(self.api.stream().shards.values()))
-        self.pilot = ShardPilot(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0)
+        self.pilot = ShardPilot(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0, cycle((True, False)).__next__)
 
     def put(self, at, *names, size=0):
         records = [{"Data": name.encode().ljust(size, b" "), "PartitionKey": "k"} for name in names]

@@ -3,13 +3,15 @@
 import asyncio
 import base64
 import json
+import re
 import threading
 import time
 
 import pytest
+from obstore.store import MemoryStore
 
 from truckstream.errors import InvalidArgumentError, UsageError
-from truckstream.local import EventSourceMapping, LocalKinesis, RefusedError
+from truckstream.local import EventSourceMapping, LocalKinesis, RefusedError, VirtualClock
 from truckstream.local.mapping.settings import PAYLOAD_BYTES
 
 
@@ -57,7 +59,7 @@ async def test_the_event_is_the_services(kinesis):
     (number,) = await put(kinesis, "hello", key="TRUCK_é\n")
     async with EventSourceMapping(kinesis, handler, function_name="f", function_timeout_in_seconds=60) as mapping:
         await mapping.drain(timeout=5)
-        events_of_shard = mapping._pilots["shardId-000000000000"]._events
+        events_of_shard = mapping._pilots["shardId-000000000000"][0]._events
     event, context = events[0]
     arrival = event["Records"][0]["kinesis"].pop("approximateArrivalTimestamp")
     assert abs(arrival - time.time()) < 60
@@ -401,6 +403,10 @@ async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
         {"maximum_batching_window_in_seconds": 301},
         {"maximum_retry_attempts": -2},
         {"starting_position": "EARLIEST"},
+        {"starting_position": "AT_TIMESTAMP"},
+        {"starting_position_timestamp": 1.0},
+        {"parallelization_factor": 11},
+        {"tail": "halved"},
         {"function_response_types": ["ReportEverything"]},
     ],
 )
@@ -414,6 +420,106 @@ async def test_a_kinesis_of_another_process_has_no_mapping():
         await EventSourceMapping(LocalKinesis(own_process=True), Recorder()).__aenter__()
 
 
-def test_parallelization_is_refused_for_now():
-    with pytest.raises(UsageError, match="parallelization_factor"):
-        EventSourceMapping(LocalKinesis(), Recorder(), parallelization_factor=2)
+async def test_a_shard_is_processed_in_parallel_and_each_key_in_order(kinesis):
+    """As many batches at a time as the factor says; a batch has whole keys."""
+    under_way, most, seen, lanes = 0, 0, {}, {}
+
+    async def handler(event, _context):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.01)
+        keys = frozenset(record["kinesis"]["partitionKey"] for record in event["Records"])
+        for record in event["Records"]:
+            key = record["kinesis"]["partitionKey"]
+            seen.setdefault(key, []).append(base64.b64decode(record["kinesis"]["data"]).decode())
+            lanes.setdefault(key, set()).update(keys)
+        under_way -= 1
+
+    for number in range(50):
+        for key in range(20):
+            await put(kinesis, f"{number:02}", key=f"KEY_{key}")
+    async with EventSourceMapping(kinesis, handler, parallelization_factor=4, batch_size=30) as mapping:
+        await mapping.drain(timeout=20)
+        assert mapping.stats.records == 1_000
+    assert seen == {f"KEY_{key}": [f"{number:02}" for number in range(50)] for key in range(20)}
+    assert most == 4
+    assert len({frozenset(keys) for keys in lanes.values()}) == 4
+
+
+async def test_a_lane_that_fails_does_not_hold_up_the_others(kinesis):
+    handler = Recorder()
+
+    async def failing(event, context):
+        if event["Records"][0]["kinesis"]["partitionKey"] == "KEY_0":
+            raise ValueError("poison")
+        await handler(event, context)
+
+    for key in range(8):
+        await put(kinesis, f"{key}", key=f"KEY_{key}")
+    async with EventSourceMapping(kinesis, failing, parallelization_factor=10, batch_size=1) as mapping:
+        with pytest.raises(TimeoutError):
+            await mapping.drain(timeout=0.3)
+    assert "0" not in handler.names
+    assert len(handler.names) >= 4
+
+
+async def test_children_wait_for_every_lane_of_their_parent(kinesis):
+    handler = Recorder()
+    for key in range(10):
+        await put(kinesis, "parent", key=f"KEY_{key}")
+    await split(kinesis)
+    for key in range(10):
+        await put(kinesis, "child", key=f"KEY_{key}")
+    async with EventSourceMapping(kinesis, handler, parallelization_factor=5) as mapping:
+        await mapping.drain(timeout=10)
+    assert handler.names == ["parent"] * 10 + ["child"] * 10
+
+
+async def test_at_a_timestamp_it_begins_with_what_came_then_or_later():
+    handler = Recorder()
+    clock = VirtualClock(1_795_392_000.0)
+    async with LocalKinesis(quotas=False, clock=clock) as kinesis:
+        await put(kinesis, "before")
+        clock.advance(10)
+        await put(kinesis, "then")
+        clock.advance(10)
+        await put(kinesis, "later")
+        at = {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": 1_795_392_005.0}
+        async with EventSourceMapping(kinesis, handler, **at) as mapping:
+            await mapping.drain(timeout=5)
+    assert handler.names == ["then", "later"]
+
+
+async def test_a_bucket_gets_the_records_of_a_discarded_batch(kinesis):
+    async def handler(_event, _context):
+        raise ValueError("poison")
+
+    documents, store = [], MemoryStore()
+    numbers = await put(kinesis, "a", "b")
+    async with EventSourceMapping(
+        kinesis, handler, maximum_retry_attempts=0, on_failure=documents.append, on_failure_store=store
+    ) as mapping:
+        await mapping.drain(timeout=5)
+    (meta,) = [meta for page in store.list() for meta in page]
+    assert re.fullmatch(
+        r"aws/lambda/[0-9a-f-]{36}/shardId-000000000000/20\d\d/\d\d/\d\d/20\d\d-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}",
+        meta["path"],
+    )
+    found = json.loads(bytes(store.get(meta["path"]).bytes()))
+    payload = json.loads(found.pop("payload"))
+    assert [found] == documents
+    assert [record["kinesis"]["sequenceNumber"] for record in payload["Records"]] == numbers
+
+
+@pytest.mark.parametrize(("position", "expected"), [("TRIM_HORIZON", ["a", "b", "c"]), ("LATEST", ["c"])])
+async def test_a_mapping_made_again_knows_nothing_of_the_one_before(kinesis, position, expected):
+    """Its checkpoints are gone with it: it begins where its own starting position says."""
+    handler = Recorder()
+    await put(kinesis, "a", "b")
+    async with EventSourceMapping(kinesis, Recorder()) as mapping:
+        await mapping.drain(timeout=5)
+    async with EventSourceMapping(kinesis, handler, starting_position=position) as mapping:
+        await put(kinesis, "c")
+        await mapping.drain(timeout=5)
+    assert handler.names == expected

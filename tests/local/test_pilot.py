@@ -118,6 +118,53 @@ def test_the_rest_of_a_batch_is_a_batch_of_its_own():
     assert flight.pilot.counts.processed == 1
 
 
+def test_the_rest_of_a_batch_may_be_topped_up_with_newer_records():
+    """With those that waited, and with those that came during the pause; never over the batch size."""
+    flight = Flight(batch_size=4, tail="topped up")
+    flight.put(0, "a", "b", "c", "d", "e")
+    flight.poll(0)
+    assert flight.batch(0) == ["a", "b", "c", "d"]
+    flight.settle(1, progressed(2))
+    flight.put(1.2, "f", "g")
+    assert flight.batch(1.2) is None
+    assert flight.poll(1.5)
+    assert flight.batch(1.5) == ["c", "d", "e", "f"]
+    flight.settle(2, SUCCEEDED)
+    assert flight.batch(2, hurry=True) == ["g"]
+
+
+def test_a_rest_is_topped_up_as_far_as_the_event_has_room():
+    flight = Flight(batch_size=9, tail="topped up")
+    flight.put(0, "a", "b", "c", size=2**20 - 1)
+    flight.put(0, "d", "e", "f", size=2**20 - 1)
+    flight.poll(0)
+    assert flight.batch(0) == ["a", "b", "c", "d"]
+    flight.settle(1, progressed(3))
+    assert flight.batch(2) == ["d", "e", "f"]
+    flight.put(3, "g", size=2**20 - 1)
+    flight.settle(3, progressed(1))
+    flight.put(3, "h", size=2**20 - 1)
+    flight.put(3, "i", size=2**20 - 1)
+    flight.poll(4)
+    assert flight.batch(4) == ["e", "f", "g", "h"]
+
+
+def test_a_coin_decides_if_it_may_be_either():
+    alone = 0
+    flight = Flight(batch_size=3, tail="either", retry_base_in_seconds=0)
+    for second in range(100):
+        flight.put(second, "a", "b", "c", "d")
+        flight.poll(second)
+        flight.batch(second)
+        flight.settle(second, progressed(2))
+        rest = flight.batch(second)
+        alone += len(rest) == 1
+        flight.settle(second, SUCCEEDED)
+        while flight.batch(second, hurry=True):
+            flight.settle(second, SUCCEEDED)
+    assert alone == 50
+
+
 def test_recorded_on_aws_the_poison_record_is_delivered_five_times():
     """Batches of 3, 3 retries, six records of which the last always fails (design.md, recorded facts)."""
     flight = Flight(batch_size=3, maximum_retry_attempts=3)

@@ -16,9 +16,12 @@ outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
     batch_size=st.integers(1, 7),
     retries=st.integers(-1, 3),
     bisect=st.booleans(),
+    tail=st.sampled_from(["alone", "topped up", "either"]),
 )
-def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, retries, bisect):
-    flight = Flight(batch_size=batch_size, maximum_retry_attempts=retries, bisect_batch_on_function_error=bisect)
+def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, retries, bisect, tail):
+    flight = Flight(
+        batch_size=batch_size, maximum_retry_attempts=retries, bisect_batch_on_function_error=bisect, tail=tail
+    )
     names, settled, delivered = [], [], set()
     for second, count in enumerate(writes):
         new = [f"{second}.{number}" for number in range(count)]

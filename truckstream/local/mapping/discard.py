@@ -1,4 +1,6 @@
-"""What reaches the on-failure destination: the service's document, which points at records and does not hold them.
+"""What reaches the on-failure destination: the service's document, which points at records.
+
+A queue or a topic gets no more. A bucket gets the records, too, as the event's JSON in `payload`.
 
 Shape: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html, read 2026-11-23. Recorded on
 AWS: `functionError` is null when the function answered with failures, "Unhandled" when it raised.
@@ -13,7 +15,7 @@ import msgspec
 
 from truckstream.local.service.shard import Record
 
-__all__ = ["Condition", "Discard", "failure_document"]
+__all__ = ["Condition", "Discard", "failure_document", "failure_object"]
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
@@ -59,6 +61,13 @@ def failure_document(
             "functionError": discard.function_error,
         }
     return document
+
+
+def failure_object(document: dict[str, Any], event: dict[str, Any], *, mapping_id: str, name: str) -> tuple[str, bytes]:
+    """The key and the content of what a bucket gets: `document`, with the event of its records; `name` is unique."""
+    shard_id, at = document["KinesisBatchInfo"]["shardId"], datetime.fromisoformat(document["timestamp"])
+    key = f"aws/lambda/{mapping_id}/{shard_id}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{name}"
+    return key, msgspec.json.encode({**document, "payload": msgspec.json.encode(event).decode()})
 
 
 def _timestamp(seconds: float) -> str:

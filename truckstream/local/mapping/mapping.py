@@ -1,7 +1,7 @@
 """`EventSourceMapping`: the shell around the pilots.
 
-One task a shard: poll, ask the pilot, invoke, settle, sleep until the pilot's next time. One task more looks for new
-shards. All decisions are the pilots' and the roster's.
+One task for each lane of a shard (one, or as many as the parallelization factor): poll, ask the pilot, invoke, settle,
+sleep until the pilot's next time. One task more looks for new shards. All decisions are the pilots' and the roster's.
 
 Its reads are not charged to the shards' read quota, although Lambda's are: one poll a second, with what it brings,
 stays below 5 calls and 2 MiB/s except where a backlog is read, and there a laptop should not wait.
@@ -13,10 +13,11 @@ import asyncio
 import inspect
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any, Final, Self
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from truckstream.errors import UsageError
-from truckstream.local.mapping.discard import Discard, failure_document
+from truckstream.local.mapping.discard import failure_document, failure_object
 from truckstream.local.mapping.event import EventMaker
 from truckstream.local.mapping.invoker import Function, FunctionError, Invoker
 from truckstream.local.mapping.pilot import ShardPilot
@@ -27,9 +28,11 @@ from truckstream.local.mapping.settings import (
     REPORT_BATCH_ITEM_FAILURES,
     MappingSettings,
     StartingPosition,
+    Tail,
 )
 from truckstream.local.mapping.stats import MappingStats, add_up
 from truckstream.local.service import limits
+from truckstream.local.service.hashing import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -42,6 +45,12 @@ if TYPE_CHECKING:
 __all__ = ["EventSourceMapping"]
 
 _log: Final = logging.getLogger(__name__)
+
+
+class FailureStore(Protocol):
+    """What is used of the store of discarded batches: any of obstore's has it."""
+
+    def put_async(self, path: str, file: bytes, /) -> Awaitable[Any]: ...
 
 
 class EventSourceMapping:
@@ -61,17 +70,25 @@ class EventSourceMapping:
         batch_size: most records of an invocation, 1 to 10,000. 498-byte records fill the event's 6 MB at about 5,000.
         maximum_batching_window_in_seconds: how long a batch waits to be filled, 0 to 300.
         function_response_types: without ReportBatchItemFailures the function's answer is ignored.
-        starting_position: TRIM_HORIZON begins with the oldest record, LATEST with the next one to come.
+        starting_position: TRIM_HORIZON begins with the oldest record, LATEST with the next one to come, AT_TIMESTAMP
+            with the first that came at `starting_position_timestamp`, in seconds since the epoch, or later.
         function_timeout_in_seconds: when an invocation has failed; Lambda's most is 900.
         maximum_retry_attempts: for a batch that makes no progress; -1 retries until its records expire.
         maximum_record_age_in_seconds: older records are discarded before an invocation; -1 keeps them all.
         bisect_batch_on_function_error: halve a batch that failed as a whole.
-        on_failure: is called (and awaited, if it is async) with the service's document of each batch that is discarded.
+        on_failure: is called (and awaited, if it is async) with the service's document of each batch that is discarded,
+            as a queue or a topic gets it: it names the records and does not hold them.
+        on_failure_store: an obstore store, to which the same goes as to a bucket, with the records, under the service's
+            keys: `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/…`.
         poll_interval_in_seconds: between two reads of a shard; the service reads once a second.
         retry_base_in_seconds, retry_limit_in_seconds: the pause before the first retry, which doubles up to the limit.
         function_name: as the context tells it.
         memory_limit_in_mb: as the context tells it; nothing enforces it.
-        parallelization_factor: only 1 for now.
+        parallelization_factor: batches of one shard that are processed at the same time, 1 to 10; records of one
+            partition key stay in order. A plain function still takes one call at a time.
+        tail: what comes back after a failure inside a batch: the rest "alone", or "topped up" with newer records, or
+            "either", by a seeded choice. The service does both.
+        seed: of these choices.
 
     Raises:
         InvalidArgumentError: a setting is out of its range.
@@ -88,23 +105,28 @@ class EventSourceMapping:
         maximum_batching_window_in_seconds: float = 5.0,
         function_response_types: Iterable[str] = (REPORT_BATCH_ITEM_FAILURES,),
         starting_position: StartingPosition = "TRIM_HORIZON",
+        starting_position_timestamp: float | None = None,
         function_timeout_in_seconds: float = 300.0,
         maximum_retry_attempts: int = -1,
         maximum_record_age_in_seconds: float = -1,
         bisect_batch_on_function_error: bool = False,
         on_failure: Callable[[dict[str, Any]], Awaitable[None] | None] | None = None,
+        on_failure_store: FailureStore | None = None,
         poll_interval_in_seconds: float = 1.0,
         retry_base_in_seconds: float = 0.1,
         retry_limit_in_seconds: float = 60.0,
         function_name: str = "truckstream",
         memory_limit_in_mb: int = 512,
         parallelization_factor: int = 1,
+        tail: Tail = "alone",
+        seed: int = 0,
     ) -> None:
         self._settings = MappingSettings(
             batch_size=batch_size,
             maximum_batching_window_in_seconds=maximum_batching_window_in_seconds,
             function_response_types=tuple(function_response_types),
             starting_position=starting_position,
+            starting_position_timestamp=starting_position_timestamp,
             function_timeout_in_seconds=function_timeout_in_seconds,
             maximum_retry_attempts=maximum_retry_attempts,
             maximum_record_age_in_seconds=maximum_record_age_in_seconds,
@@ -113,10 +135,14 @@ class EventSourceMapping:
             retry_base_in_seconds=retry_base_in_seconds,
             retry_limit_in_seconds=retry_limit_in_seconds,
             parallelization_factor=parallelization_factor,
+            tail=tail,
         )
+        self._seed = seed
+        self._id = str(uuid.uuid4())
         self._kinesis = kinesis
         self._stream_name = stream_name or kinesis.stream_name
         self._on_failure = on_failure
+        self._on_failure_store = on_failure_store
         self._handler = handler
         self._function = Function(
             name=function_name,
@@ -126,7 +152,8 @@ class EventSourceMapping:
         )
         self._invoker: Invoker | None = None
         self._roster: Roster | None = None
-        self._pilots: dict[str, ShardPilot] = {}
+        # Of each shard, one for each lane.
+        self._pilots: dict[str, list[ShardPilot]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # Wakes a task that sleeps: something else than time has changed for it.
         self._wakes: dict[asyncio.Task[None], asyncio.Event] = {}
@@ -137,11 +164,13 @@ class EventSourceMapping:
         self._crash: BaseException | None = None
 
     def __repr__(self) -> str:
-        pilots = ", ".join(f"{shard_id} {pilot!r}" for shard_id, pilot in self._pilots.items())
+        pilots = ", ".join(f"{shard_id} {pilot!r}" for shard_id, lanes in self._pilots.items() for pilot in lanes)
         return f"<EventSourceMapping of {self._stream_name}: {pilots or 'no shards'}>"
 
     async def __aenter__(self) -> Self:
-        self._roster = Roster(self._stream().shards.values(), self._settings.starting_position)
+        settings = self._settings
+        shards = self._stream().shards.values()
+        self._roster = Roster(shards, settings.starting_position, settings.starting_position_timestamp)
         self._invoker = Invoker(self._handler, self._function)
         self._start_ready_shards()
         self._spawn(self._look_for_shards())
@@ -167,7 +196,7 @@ class EventSourceMapping:
     @property
     def stats(self) -> MappingStats:
         """What the mapping did so far, over all shards."""
-        return add_up(self._pilots.values())
+        return add_up(pilot for lanes in self._pilots.values() for pilot in lanes)
 
     async def drain(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - a deadline with a message
         """Wait until every record that is in the stream now is processed or discarded.
@@ -202,7 +231,8 @@ class EventSourceMapping:
 
     def _has_reached(self, targets: dict[str, int]) -> bool:
         return all(
-            self._is_finished(shard_id) or (shard_id in self._pilots and self._pilots[shard_id].position >= place)
+            self._is_finished(shard_id)
+            or (shard_id in self._pilots and all(pilot.position >= place for pilot in self._pilots[shard_id]))
             for shard_id, place in targets.items()
         )
 
@@ -224,42 +254,56 @@ class EventSourceMapping:
                 region=self._kinesis.region_name,
                 role_arn=f"arn:aws:iam::{self._kinesis.account_id}:role/{self._function.name}",
             )
-            pilot = ShardPilot(self._settings, events, place, self._kinesis.now())
-            self._pilots[shard.shard_id] = pilot
-            self._spawn(self._fly(shard, pilot, events))
+            lanes = self._pilots[shard.shard_id] = [
+                ShardPilot(self._settings, events, place, self._kinesis.now(), self._coin(shard, lane))
+                for lane in range(self._settings.parallelization_factor)
+            ]
+            for lane in range(len(lanes)):
+                self._spawn(self._fly(shard, lane, events))
+
+    def _coin(self, shard: Shard, lane: int) -> Callable[[], bool]:
+        """One for each lane: their turns come in no order that could be repeated."""
+        random = Random(f"{self._seed}/{shard.index}/{lane}")
+        return lambda: random.choice((True, False))
 
     async def _look_for_shards(self) -> None:
         while not self._is_stopping:
             self._start_ready_shards()
             await self._sleep(self._settings.poll_interval_in_seconds)
 
-    async def _fly(self, shard: Shard, pilot: ShardPilot, events: EventMaker) -> None:
-        """Process a shard to its end."""
+    async def _fly(self, shard: Shard, lane: int, events: EventMaker) -> None:
+        """Process a lane of a shard to its end."""
+        lanes = self._pilots[shard.shard_id]
+        pilot = lanes[lane]
         while not pilot.is_finished and not self._is_stopping:
             now = self._kinesis.now()
             hurry = self._drains > 0
             if pilot.wants_poll(now, hurry=hurry):
-                self._poll(shard, pilot, now)
+                self._poll(shard, lane, now)
             records = pilot.next_batch(now, hurry=hurry)
-            await self._report_discards(shard, pilot, "")
+            await self._report_discards(shard, pilot, events, "")
             if records is not None:
                 request_id = str(uuid.uuid4())
                 verdict = await self._invoke(records, events, request_id)
                 pilot.settle(verdict, self._kinesis.now())
-                await self._report_discards(shard, pilot, request_id)
+                await self._report_discards(shard, pilot, events, request_id)
             elif not pilot.is_finished:
                 self._moved.set()
                 await self._sleep(pilot.next_time(now) - now)
             self._moved.set()
-        if pilot.is_finished and self._roster is not None:
+        if self._roster is not None and all(each.is_finished for each in lanes):
             self._roster.finish(shard.shard_id)
             self._start_ready_shards()
             self._moved.set()
 
-    def _poll(self, shard: Shard, pilot: ShardPilot, now: float) -> None:
+    def _poll(self, shard: Shard, lane: int, now: float) -> None:
+        lanes = self._pilots[shard.shard_id]
+        pilot = lanes[lane]
         records = shard.read(pilot.read_from, limits.GET_RECORDS, limits.GET_BYTES)
         read_to = records[-1].place + 1 if records else max(pilot.read_from, shard.first_place)
         ended = not shard.is_open and read_to >= shard.next_place
+        if len(lanes) > 1:
+            records = [record for record in records if hash_of(record.partition_key) % len(lanes) == lane]
         pilot.receive(records, now, read_to=read_to, shard_ended=ended)
 
     async def _invoke(self, records: list[Record], events: EventMaker, request_id: str) -> Verdict:
@@ -275,24 +319,24 @@ class EventSourceMapping:
         numbers = [record.sequence_number for record in records]
         return judge(answer, numbers, reports_item_failures=self._settings.reports_item_failures)
 
-    async def _report_discards(self, shard: Shard, pilot: ShardPilot, request_id: str) -> None:
+    async def _report_discards(self, shard: Shard, pilot: ShardPilot, events: EventMaker, request_id: str) -> None:
         discards, pilot.discards = pilot.discards, []
         for discard in discards:
-            await self._report(shard, discard, request_id)
-
-    async def _report(self, shard: Shard, discard: Discard, request_id: str) -> None:
-        if self._on_failure is None:
-            return
-        document = failure_document(
-            discard,
-            request_id=request_id,
-            function_arn=self._function.arn,
-            shard_id=shard.shard_id,
-            stream_arn=self._stream().arn,
-        )
-        done = self._on_failure(document)
-        if inspect.isawaitable(done):
-            await done
+            document = failure_document(
+                discard,
+                request_id=request_id,
+                function_arn=self._function.arn,
+                shard_id=shard.shard_id,
+                stream_arn=self._stream().arn,
+            )
+            if self._on_failure is not None:
+                done = self._on_failure(document)
+                if inspect.isawaitable(done):
+                    await done
+            if self._on_failure_store is not None:
+                event, name = events.make(discard.records), str(uuid.uuid4())
+                key, content = failure_object(document, event, mapping_id=self._id, name=name)
+                await self._on_failure_store.put_async(key, content)
 
     # --- Tasks -----------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ What an invocation's end does:
 
     verdict      records  condition            the records
     succeeded                                  are processed
-    progressed                                 before the checkpoint are processed; the rest is a batch of its own,
-                                               with all its retries: progress resets the count
+    progressed                                 before the checkpoint are processed; the rest is a batch of its own, or
+                                               is topped up with newer records; with all its retries, because progress
+                                               resets the count
     failed       several  bisection is on      are two batches, each with the retries that are left: a split uses none
     failed                retries are left     come again, after a pause that doubles
     failed                no retry is left     are discarded, and the failure document is due
@@ -22,8 +23,12 @@ in its batch of three, and 1 + 3 times as a batch of its own.
 
 Before each invocation, the first case included, records older than the maximum age are discarded.
 
-Not recorded anywhere, and decided here: the rest of a batch is not topped up with newer records; the pauses between
-retries (the service documents that it backs off, and not how).
+Not recorded anywhere, and decided here: when a rest is topped up, and when not (`tail`, by a seeded choice); the pauses
+between retries (the service documents that it backs off, and not how).
+
+With a parallelization factor each shard has so many lanes, each with a pilot of its own and every record whose
+partition key falls to it. So one key's records stay in order, and each lane has its own checkpoint. The service
+documents the former; how it deals keys to lanes it does not say.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from truckstream.local.mapping.settings import PAYLOAD_BYTES, MappingSettings
 from truckstream.local.service.shard import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from truckstream.local.mapping.event import EventMaker
     from truckstream.local.mapping.response import Verdict
@@ -55,6 +60,8 @@ class Batch(msgspec.Struct):
     not_before: float = 0.0
     #: Retries that it has in common with the batch that it was split from.
     retries: int = 0
+    #: Newer records may still join it.
+    is_open: bool = False
 
 
 class PilotCounts(msgspec.Struct):
@@ -77,10 +84,14 @@ class ShardPilot:
         events: knows how large a record is in an event.
         place: the first record to process.
         now: the time, in seconds since the epoch, as everywhere here.
+        coin: decides where a rest may come alone or topped up.
     """
 
-    def __init__(self, settings: MappingSettings, events: EventMaker, place: int, now: float) -> None:
+    def __init__(
+        self, settings: MappingSettings, events: EventMaker, place: int, now: float, coin: Callable[[], bool]
+    ) -> None:
         self._settings = settings
+        self._coin = coin
         self._events = events
         #: Every record before this place is processed or discarded.
         self.position = place
@@ -118,7 +129,13 @@ class ShardPilot:
 
     def wants_poll(self, now: float, *, hurry: bool = False) -> bool:
         """Whether to read now: a poll is due, and the backlog does not fill a batch yet. `hurry` does not wait."""
-        if self._shard_ended or self._batches or len(self._backlog) >= self._settings.batch_size:
+        waiting = len(self._backlog)
+        if self._batches:
+            batch = self._batches[0]
+            if not batch.is_open or self._is_flying:
+                return False
+            waiting += len(batch.records)
+        if self._shard_ended or waiting >= self._settings.batch_size:
             return False
         return hurry or now >= self._next_poll
 
@@ -148,7 +165,10 @@ class ShardPilot:
         if not self._batches or now < self._batches[0].not_before:
             return None
         self._is_flying = True
-        return self._batches[0].records
+        batch = self._batches[0]
+        if batch.is_open:
+            self._top_up(batch, now)
+        return batch.records
 
     def next_time(self, now: float) -> float:
         """When to ask again, if nothing happens before: a poll, the end of a window, or of a pause."""
@@ -183,10 +203,24 @@ class ShardPilot:
         return self._fit
 
     def _cut(self, now: float) -> Batch:
-        batch = Batch([self._backlog.popleft() for _ in range(self._fitting())])
+        return Batch(self._take(self._fitting(), now))
+
+    def _take(self, count: int, now: float) -> list[Record]:
         self._window_from = now
         self._fit, self._fit_room = 0, PAYLOAD_BYTES - self._events.frame_bytes()
-        return batch
+        return [self._backlog.popleft() for _ in range(count)]
+
+    def _top_up(self, batch: Batch, now: float) -> None:
+        """Newer records join the rest of a batch, as far as they fit."""
+        batch.is_open = False
+        room = PAYLOAD_BYTES - self._events.frame_bytes() - sum(map(self._events.size_of, batch.records))
+        joining = 0
+        for record in islice(self._backlog, self._settings.batch_size - len(batch.records)):
+            room -= self._events.size_of(record)
+            if room < 0:
+                break
+            joining += 1
+        batch.records += self._take(joining, now)
 
     # --- Ends ------------------------------------------------------------------------------------
 
@@ -217,7 +251,12 @@ class ShardPilot:
     def _keep_rest(self, batch: Batch, checkpoint: int, now: float) -> None:
         self._finish(batch.records[:checkpoint])
         self.counts.retries += 1
-        self._batches[0] = Batch(batch.records[checkpoint:], not_before=now + self._pause(1))
+        is_open = self._tops_up() and len(self._batches) == 1  # a half's rest is followed by the other half
+        self._batches[0] = Batch(batch.records[checkpoint:], not_before=now + self._pause(1), is_open=is_open)
+
+    def _tops_up(self) -> bool:
+        tail = self._settings.tail
+        return tail == "topped up" or (tail == "either" and self._coin())
 
     def _halve(self, batch: Batch, now: float) -> None:
         middle = len(batch.records) // 2

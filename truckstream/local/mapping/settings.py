@@ -5,15 +5,18 @@ Limits and defaults: https://docs.aws.amazon.com/lambda/latest/dg/services-kines
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
-from truckstream.errors import InvalidArgumentError, UsageError
+from truckstream.errors import InvalidArgumentError
 
-__all__ = ["PAYLOAD_BYTES", "REPORT_BATCH_ITEM_FAILURES", "MappingSettings", "StartingPosition"]
+__all__ = ["PAYLOAD_BYTES", "REPORT_BATCH_ITEM_FAILURES", "MappingSettings", "StartingPosition", "Tail"]
 
-StartingPosition = Literal["TRIM_HORIZON", "LATEST"]
+StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+
+#: How the rest of a batch comes again after a partial failure: both ways are recorded of the service.
+Tail = Literal["alone", "topped up", "either"]
 
 REPORT_BATCH_ITEM_FAILURES: Final = "ReportBatchItemFailures"
 
@@ -41,6 +44,7 @@ class MappingSettings(msgspec.Struct, frozen=True, kw_only=True):
     maximum_batching_window_in_seconds: float
     function_response_types: tuple[str, ...]
     starting_position: StartingPosition
+    starting_position_timestamp: float | None
     function_timeout_in_seconds: float
     maximum_retry_attempts: int
     maximum_record_age_in_seconds: float
@@ -49,6 +53,7 @@ class MappingSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_base_in_seconds: float
     retry_limit_in_seconds: float
     parallelization_factor: int
+    tail: Tail
 
     def __post_init__(self) -> None:
         for name, low, high, open_ended in _RANGES:
@@ -57,14 +62,16 @@ class MappingSettings(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidArgumentError(
                     name, value, f"must be from {low:g} to {high:g}" + (", or -1" if open_ended else "")
                 )
-        if self.starting_position not in ("TRIM_HORIZON", "LATEST"):
-            raise InvalidArgumentError("starting_position", self.starting_position, "must be TRIM_HORIZON or LATEST")
+        for name, known in (("starting_position", get_args(StartingPosition)), ("tail", get_args(Tail))):
+            if getattr(self, name) not in known:
+                raise InvalidArgumentError(name, getattr(self, name), f"must be {' or '.join(known)}")
+        if (self.starting_position == "AT_TIMESTAMP") != (self.starting_position_timestamp is not None):
+            rule = "must be given with starting_position AT_TIMESTAMP, and only then"
+            raise InvalidArgumentError("starting_position_timestamp", self.starting_position_timestamp, rule)
         if set(self.function_response_types) - {REPORT_BATCH_ITEM_FAILURES}:
             raise InvalidArgumentError(
                 "function_response_types", self.function_response_types, f"only {REPORT_BATCH_ITEM_FAILURES} is known"
             )
-        if self.parallelization_factor != 1:
-            raise UsageError("parallelization_factor above 1 is not supported by the local event source mapping yet")
 
     @property
     def reports_item_failures(self) -> bool:
