@@ -1,0 +1,92 @@
+"""Runs one handler in its own process, and prints what it took as a line of JSON. Needs the standard library only.
+
+    python harness.py '{"module": "with_boto3", "question": "encode", "event": "event.json", "seconds": 2}'
+
+A handler is a module with `lambda_handler(event, context)`, and `encode(event)`, the bytes of its objects. `event`
+names a file with the event as JSON; `seconds` are aimed at, after a warm-up.
+"""
+
+import json
+import resource
+import sys
+import time
+from importlib import import_module
+from types import SimpleNamespace
+
+
+class Context:
+    """As much of Lambda's as handlers read."""
+
+    function_name = "trucks"
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    @staticmethod
+    def get_remaining_time_in_millis():
+        return 300_000
+
+
+def clocks():
+    """CPU (user and system, all threads) and wall-clock time, in seconds."""
+    return time.process_time(), time.perf_counter()
+
+
+def cold(job, event):
+    """From nothing to the first client, which an empty event brings about; and on to the first event's answer."""
+    begun = clocks()
+    handler = import_module(job.module).lambda_handler
+    handler({"Records": []}, Context())
+    ready = clocks()
+    answer = handler(event, Context())
+    done = clocks()
+    assert answer["batchItemFailures"] == [], answer
+    return {
+        "start_cpu_ms": (ready[0] - begun[0]) * 1e3,
+        "call_cpu_ms": (done[0] - ready[0]) * 1e3,
+        "start_wall_ms": (ready[1] - begun[1]) * 1e3,
+        "call_wall_ms": (done[1] - ready[1]) * 1e3,
+    }
+
+
+def encode(job, event):
+    """Event to encoded objects, again and again."""
+    module = import_module(job.module)
+    objects = module.encode(event)
+    figures = _again(job, lambda: module.encode(event), len(event["Records"]))
+    return {**figures, "objects": len(objects), "object_bytes": sum(map(len, objects))}
+
+
+def deliver(job, event):
+    """Event to stored objects, again and again."""
+    handler = import_module(job.module).lambda_handler
+
+    def call():
+        answer = handler(event, Context())
+        assert answer["batchItemFailures"] == [], answer
+
+    call()
+    return _again(job, call, len(event["Records"]))
+
+
+def _again(job, call, records):
+    calls, begun = 0, clocks()
+    while calls < 3 or time.perf_counter() - begun[1] < job.seconds:
+        call()
+        calls += 1
+    done = clocks()
+    return {
+        "calls": calls,
+        "cpu_us_per_record": (done[0] - begun[0]) / calls / records * 1e6,
+        "records_per_second": calls * records / (done[1] - begun[1]),
+    }
+
+
+def main(job):
+    with open(job.event, encoding="ascii") as file:  # noqa: PTH123 - to load pathlib is a handler's own cost
+        event = json.load(file)
+    figures = {"cold": cold, "encode": encode, "deliver": deliver}[job.question](job, event)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print("\n" + json.dumps({**figures, "peak_mib": peak}))
+
+
+if __name__ == "__main__":
+    main(SimpleNamespace(**json.loads(sys.argv[1])))
