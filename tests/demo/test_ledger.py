@@ -7,7 +7,7 @@ from truckstream.producer.delivery import Delivery
 
 
 def delivery(sequence=1, error=None):
-    made = Delivery(b"", "key", None, size=3, cost=400, outbox=None)
+    made = Delivery(b"", b"", "key", None, size=3, outbox=None)
     made.answer = RecordAnswer(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
     made.error = error
     return made
