@@ -5,6 +5,9 @@ every shard as fast as it takes them. Shown for each number of shards: the share
 (after two seconds), the least full shard, the share of sends that were throttled, and the producer process's CPU a
 record, which includes the feeding.
 
+With `--producers 2` two of them, who know nothing of each other, fill the same shards. Shown is also what each has of
+what both stored; the first ten seconds, in which they find their rates, count for the throttled sends only.
+
 With `--peers` the other Python ways to PutRecords fill the same shards, each in a process and an environment of its
 own: the clients with ten loops that send batches of 500 and what was refused again, with backoff and full jitter; the
 producers with their own limits. What is shown then is the local Kinesis's own account over the steady part: the share
@@ -13,7 +16,7 @@ of the quota that it stored, and the share of the records sent that it refused.
 Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish
 how its own smooths bursts.
 
-    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--peers] [--json FILE]
+    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--producers 2] [--peers] [--json FILE]
 """
 
 import argparse
@@ -24,6 +27,8 @@ import platform
 import signal
 import sys
 import time
+from collections import Counter, defaultdict
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -37,10 +42,11 @@ from harness import Job
 from truckstream.demo.gauge import ShardGauge
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.local import LocalKinesis
-from truckstream.producer import Producer
+from truckstream.producer import Producer, ProducerObserver
 
 RECORD = b"x" * 498
 WARM_UP_SECONDS = 2.0
+SHARING_WARM_UP_SECONDS = 10.0
 #: The service's buckets are full at the start: a second of burst, which nobody keeps up.
 PEER_WARM_UP_SECONDS = 4.0
 #: The client alone has nobody who sends again. Aggregated records are few: the quota of bytes would be in question.
@@ -67,41 +73,54 @@ async def feed(producer, keys):
         await asyncio.sleep(0.05)
 
 
-async def sample(producer, gauges):
-    """Watch the acknowledgements, for ever."""
-    while True:
+class Watch(ProducerObserver):
+    """A gauge for each shard of one producer."""
+
+    def __init__(self):
+        self._acked = Counter()
+        self._gauges = defaultdict(ShardGauge)
+
+    def records_acknowledged(self, event):
         now = time.monotonic()
-        for shard_id, shard in producer.stats.shards.items():
-            gauges[shard_id].sample(now, shard.acked)
-        await asyncio.sleep(0.01)
+        for shard_id, records in event.shards.items():
+            self._acked[shard_id] += records
+            self._gauges[shard_id].sample(now, self._acked[shard_id])
+
+    def rates(self, shard_ids, start, end):
+        """Records a second of each shard."""
+        return [self._gauges[shard_id].rate(start, end) for shard_id in shard_ids]
 
 
-async def measure(shards, seconds):
+async def measure(shards, seconds, producers):
     """One row of the table."""
-    async with (
-        LocalKinesis(shards=shards, own_process=True) as kinesis,
-        Producer(kinesis.stream_name, endpoint_url=kinesis.endpoint_url, region_name="us-east-1") as producer,
-    ):
-        gauges = {shard_id: ShardGauge() for shard_id in producer.stats.shards}
+    warm_up = WARM_UP_SECONDS if producers == 1 else SHARING_WARM_UP_SECONDS
+    async with LocalKinesis(shards=shards, own_process=True) as kinesis, AsyncExitStack() as stack:
+        options = {"endpoint_url": kinesis.endpoint_url, "region_name": "us-east-1"}
+        watches = [Watch() for _ in range(producers)]
+        opened = [
+            await stack.enter_async_context(Producer(kinesis.stream_name, observer=watch, **options))
+            for watch in watches
+        ]
         cpu, started = -time.process_time(), time.monotonic()
-        tasks = [asyncio.create_task(feed(producer, keys_by_shard(producer)))]
-        tasks.append(asyncio.create_task(sample(producer, gauges)))
-        await asyncio.sleep(seconds + WARM_UP_SECONDS)
+        tasks = [asyncio.create_task(feed(producer, keys_by_shard(producer))) for producer in opened]
+        await asyncio.sleep(warm_up + seconds)
         ended = time.monotonic()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        stats = await producer.close()
+        stats = [await producer.close() for producer in opened]
         cpu += time.process_time()
-    rates = [gauge.rate(started + WARM_UP_SECONDS, ended) for gauge in gauges.values()]
+    rates = [watch.rates(stats[0].shards, started + warm_up, ended) for watch in watches]
+    per_shard, total = [sum(both) for both in zip(*rates, strict=True)], sum(map(sum, rates))
     return {
         "shards": shards,
-        "records_per_second": round(sum(rates), 1),
-        "quota_share": round(sum(rates) / shards / SHARD_RECORDS_PER_SECOND, 4),
-        "least_full_shard": round(min(rates) / SHARD_RECORDS_PER_SECOND, 4),
-        "throttled_share": round(stats.throttled / stats.sent, 5),
-        "cpu_us_per_record": round(cpu * 1e6 / stats.acked, 1),
-        "records_per_request": round(stats.sent / stats.requests),
+        "records_per_second": round(total, 1),
+        "quota_share": round(total / shards / SHARD_RECORDS_PER_SECOND, 4),
+        "least_full_shard": round(min(per_shard) / SHARD_RECORDS_PER_SECOND, 4),
+        "throttled_share": round(sum(one.throttled for one in stats) / sum(one.sent for one in stats), 5),
+        "cpu_us_per_record": round(cpu * 1e6 / sum(one.acked for one in stats), 1),
+        "records_per_request": round(sum(one.sent for one in stats) / sum(one.requests for one in stats)),
+        "shares": [round(sum(rate) / total, 3) for rate in rates],
     }
 
 
@@ -156,11 +175,12 @@ async def main(options):
     rows = []
     print("shards  records/s  of quota  least full shard  throttled  CPU µs/record  records/request", flush=True)
     for shards in options.shards:
-        row = await measure(shards, options.seconds)
+        row = await measure(shards, options.seconds, options.producers)
         rows.append(row)
         print(
             "{shards:6}  {records_per_second:9,.0f}  {quota_share:8.2%}  {least_full_shard:16.2%}  "
             "{throttled_share:9.3%}  {cpu_us_per_record:13.1f}  {records_per_request:15}".format(**row),
+            *([f"  each {', '.join(f'{share:.0%}' for share in row['shares'])}"] if options.producers > 1 else []),
             flush=True,
         )
     return rows
@@ -170,6 +190,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10.0, help="of the steady part, for each row")
     parser.add_argument("--shards", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8])
+    parser.add_argument("--producers", type=int, default=1, help="that fill the same shards")
     parser.add_argument(
         "--peers", action="store_true", help="all contestants of producers.py, by the service's account"
     )

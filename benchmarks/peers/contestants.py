@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -60,14 +61,21 @@ def environment(ca_file=""):
 
 def run(contestant, job, ca_file=""):
     """The figures of one run, or what went wrong."""
-    done = subprocess.run(
+    allowed = 60 + 20 * job.seconds
+    process = subprocess.Popen(
         [*contestant.command, json.dumps(asdict(job))],
         env=environment(ca_file),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60 + 20 * job.seconds,
-        check=False,
+        start_new_session=True,  # uv runs a peer as a child of its own
     )
-    if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        out, problems = process.communicate(timeout=allowed)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return {"error": f"no end within {allowed:.0f} s"}
+    if process.returncode:
+        return {"error": problems.strip().splitlines()[-1]}
+    return json.loads(out.splitlines()[-1])
