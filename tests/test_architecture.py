@@ -31,8 +31,9 @@ ALLOWED = {
     "simulate": {"producer", "kinesis", "fleet", "errors"},
     "cloud": {"config", "errors", "metrics", "truckstream"},
     "handler": {"batcher", "metrics", "record", "errors"},
-    "aws_commands": {"cloud", "config", "errors"},
-    "cli": {"aws_commands", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
+    "aws_console": {"cloud", "config", "errors"},
+    "aws_commands": {"aws_console", "cloud", "config", "errors"},
+    "cli": {"aws_commands", "aws_console", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
     # Names for the reader of a type only: nothing loads before it is used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
@@ -44,7 +45,7 @@ SHELLS = {
     "truckstream/batcher": {"batcher", "commit", "store", "threads"},
     "truckstream/local/service": set(),
     "truckstream/local/mapping": {"context", "invoker", "mapping"},
-    "truckstream/cloud": {"account", "artifacts", "deploy", "package", "stacks"},
+    "truckstream/cloud": {"account", "artifacts", "deployment", "package", "stacks"},
     "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
 }
 CORES = [

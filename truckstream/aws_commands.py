@@ -1,40 +1,29 @@
 """The commands that deal with AWS: each is one call of `truckstream.cloud`, and knows only how to ask and how to tell.
 
-Exit status: 0 when all is well, 1 when something is wrong or was not agreed to, 2 when the command was not understood.
+aws_console.py says what their exit status means.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
-from truckstream.config import Settings, export_aws_settings, load_settings, read_dotenv
+from truckstream.aws_console import Conversation, Where, run, tell
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from truckstream.cloud.account import Account
-    from truckstream.cloud.deploy import DeployOptions
-    from truckstream.cloud.destroy import Destruction
-    from truckstream.cloud.stack import Plan, StackEvent
+    from truckstream.cloud.deployment import DeployOptions
+    from truckstream.cloud.destruction import Destruction
+    from truckstream.cloud.stack import Plan
+    from truckstream.config import Settings
 
 __all__ = ["app"]
 
-#: CloudFormation's own console asks as often.
-POLL_SECONDS = 2.0
-
 app = App(default_parameter=Parameter(negative=()))
-
-_console = Console()
 
 
 @app.command
@@ -61,42 +50,8 @@ def package(
     archive = asyncio.run(build_package(PackageOptions(architecture, python)))
     if not dry_run:
         _save(out, archive.content)
-    _tell(archive.facts(), package_words(archive, None if dry_run else out), json=json)
+    tell(archive.facts(), package_words(archive, None if dry_run else out), json=json)
     return 0
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Where:
-    """Which stack, and how its fate is told.
-
-    Args:
-        stack: The stack's name, which is the function's as well.
-        region: The region. [AWS_REGION]
-        endpoint_url: Another endpoint than AWS, such as a local stand-in's. [AWS_ENDPOINT_URL]
-        json: Say it as JSON.
-    """
-
-    stack: str = "truckstream"
-    region: str | None = None
-    endpoint_url: str | None = None
-    json: bool = False
-
-    def account(self, settings: Settings) -> Account:
-        from truckstream.cloud.account import Account  # noqa: PLC0415
-
-        endpoint_url = self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
-        return Account(region_name=settings.region, endpoint_url=endpoint_url)
-
-    @property
-    def poll(self) -> float:
-        """Seconds between two looks at a stack: a local stand-in is done in no time."""
-        return 0.1 if self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") else POLL_SECONDS
-
-    def settings(self, stream: str | None = None, bucket: str | None = None) -> Settings:
-        dotenv = read_dotenv()
-        export_aws_settings(dotenv)
-        return load_settings({"stream_name": stream, "bucket_name": bucket, "region": self.region}, dotenv=dotenv)
 
 
 _HERE = Where()
@@ -124,13 +79,13 @@ def provision(
         yes: Do not ask.
         dry_run: Show what would change, and change nothing.
     """
-    from truckstream.cloud.deploy import DeployOptions  # noqa: PLC0415
+    from truckstream.cloud.deployment import DeployOptions  # noqa: PLC0415
 
     settings = where.settings(stream, bucket)
     options = DeployOptions(
         where.stack, "STORAGE", _template_parameters(settings, parameter, ShardCount=shards), dry_run=dry_run
     )
-    return _run(_deploy(where, settings, options, yes=yes))
+    return _deploy(where, settings, options, yes=yes)
 
 
 @app.command
@@ -169,7 +124,7 @@ def deploy(
         yes: Do not ask.
         dry_run: Show what would change, and change nothing.
     """
-    from truckstream.cloud.deploy import DeployOptions  # noqa: PLC0415
+    from truckstream.cloud.deployment import DeployOptions  # noqa: PLC0415
     from truckstream.cloud.package import PackageOptions  # noqa: PLC0415
 
     settings = where.settings(stream, bucket)
@@ -182,36 +137,48 @@ def deploy(
         tuple(leave_out or ()),
         dry_run,
     )
-    return _run(_deploy(where, settings, options, yes=yes))
+    return _deploy(where, settings, options, yes=yes)
 
 
-async def _deploy(where: Where, settings: Settings, options: DeployOptions, *, yes: bool) -> int:
-    from truckstream.cloud.deploy import deploy  # noqa: PLC0415
+def _deploy(where: Where, settings: Settings, options: DeployOptions, *, yes: bool) -> int:
+    talk = Conversation(where, yes)
+    return run(_deploying(talk, settings, options), talk.on_break)
+
+
+async def _deploying(talk: Conversation, settings: Settings, options: DeployOptions) -> int:
+    from truckstream.cloud.deployment import deploy  # noqa: PLC0415
     from truckstream.cloud.words import outputs_words, plan_words  # noqa: PLC0415
 
     async def confirm(plan: Plan) -> bool:
-        return _agreed(plan_words(plan), where, yes=yes)
+        return talk.agrees(plan_words(plan))
 
-    async with where.account(settings) as account:
-        done = await deploy(account, options, confirm=confirm, on_event=_event_teller(where), poll=where.poll)
+    async with talk.where.account(settings) as account:
+        done = await deploy(account, options, confirm=confirm, on_event=talk.tell_event, poll=talk.where.poll)
     nothing_to_do = options.dry_run or done.plan.empty
     words = (
         plan_words(done.plan) if nothing_to_do else outputs_words(done.outputs) if done.done else "Nothing was changed."
     )
-    _tell({"done": done.done, "plan": done.plan, "outputs": done.outputs}, words, json=where.json)
+    tell(done, words, json=talk.where.json)
     return 0 if done.done or nothing_to_do else 1
 
 
 @app.command
-def status(*, where: Where = _HERE, function: str | None = None, minutes: int = 60) -> int:
+def status(
+    *,
+    where: Where = _HERE,
+    function: str | None = None,
+    minutes: int = 60,
+    dry_run: bool = False,  # noqa: ARG001 - changes nothing anyway
+) -> int:
     """Show what is deployed and how it fares, on one page. Ends with 1 if an alarm rings or something is missing.
 
     Args:
         where: Which stack.
         function: A function that no stack of ours made.
         minutes: How far back to look.
+        dry_run: Taken for the sake of scripts: this command changes nothing anyway.
     """
-    return _run(_status(where, function, minutes))
+    return run(_status(where, function, minutes))
 
 
 async def _status(where: Where, function: str | None, minutes: int) -> int:
@@ -220,19 +187,25 @@ async def _status(where: Where, function: str | None, minutes: int) -> int:
 
     async with where.account(where.settings()) as account:
         found = await read_status(account, where.stack, now=datetime.now(UTC), function_name=function, minutes=minutes)
-    _tell(found, status_words(found), json=where.json)
+    tell(found, status_words(found), json=where.json)
     return 0 if found.healthy else 1
 
 
 @app.command
-def doctor(*, where: Where = _HERE, function: str | None = None) -> int:
+def doctor(
+    *,
+    where: Where = _HERE,
+    function: str | None = None,
+    dry_run: bool = False,  # noqa: ARG001 - changes nothing anyway
+) -> int:
     """Look for dangerous settings, and name the command that repairs each. Ends with 1 if there are any.
 
     Args:
         where: Which stack.
         function: A function that no stack of ours made.
+        dry_run: Taken for the sake of scripts: this command changes nothing anyway.
     """
-    return _run(_doctor(where, function))
+    return run(_doctor(where, function))
 
 
 async def _doctor(where: Where, function: str | None) -> int:
@@ -241,7 +214,7 @@ async def _doctor(where: Where, function: str | None) -> int:
 
     async with where.account(where.settings()) as account:
         diagnosis = await diagnose(account, where.stack, now=datetime.now(UTC), function_name=function)
-    _tell(diagnosis, diagnosis_words(diagnosis), json=where.json)
+    tell(diagnosis, diagnosis_words(diagnosis), json=where.json)
     return 0 if diagnosis.healthy else 1
 
 
@@ -258,16 +231,18 @@ def scale(
         yes: Do not ask.
         dry_run: Change nothing, whatever else is asked.
     """
-    return _run(_scale(where, minutes, apply=apply and not dry_run, yes=yes))
+    talk = Conversation(where, yes)
+    return run(_scale(talk, minutes, apply=apply and not dry_run), talk.on_break)
 
 
-async def _scale(where: Where, minutes: int, *, apply: bool, yes: bool) -> int:
-    from truckstream.cloud.scale import scale  # noqa: PLC0415
+async def _scale(talk: Conversation, minutes: int, *, apply: bool) -> int:
+    from truckstream.cloud.scaling import scale  # noqa: PLC0415
     from truckstream.cloud.words import plan_words, scaling_words  # noqa: PLC0415
 
     async def confirm(plan: Plan) -> bool:
-        return _agreed(plan_words(plan), where, yes=yes)
+        return talk.agrees(plan_words(plan))
 
+    where = talk.where
     async with where.account(where.settings()) as account:
         done = await scale(
             account,
@@ -275,10 +250,10 @@ async def _scale(where: Where, minutes: int, *, apply: bool, yes: bool) -> int:
             now=datetime.now(UTC),
             minutes=minutes,
             apply=confirm if apply else None,
-            on_event=_event_teller(where),
+            on_event=talk.tell_event,
             poll=where.poll,
         )
-    _tell(done, scaling_words(done), json=where.json)
+    tell(done, scaling_words(done), json=where.json)
     return 0 if done.deployment is None or done.deployment.done or done.deployment.plan.empty else 1
 
 
@@ -292,16 +267,18 @@ def destroy(*, where: Where = _HERE, delete_data: bool = False, yes: bool = Fals
         yes: Do not ask.
         dry_run: Say what would go, and delete nothing.
     """
-    return _run(_destroy(where, delete_data=delete_data, yes=yes, dry_run=dry_run))
+    talk = Conversation(where, yes)
+    return run(_destroy(talk, delete_data=delete_data, dry_run=dry_run), talk.on_break)
 
 
-async def _destroy(where: Where, *, delete_data: bool, yes: bool, dry_run: bool) -> int:
-    from truckstream.cloud.destroy import destroy  # noqa: PLC0415
+async def _destroy(talk: Conversation, *, delete_data: bool, dry_run: bool) -> int:
+    from truckstream.cloud.destruction import destroy  # noqa: PLC0415
     from truckstream.cloud.words import destruction_words  # noqa: PLC0415
 
     async def confirm(plan: Destruction) -> bool:
-        return _agreed(destruction_words(plan), where, yes=yes)
+        return talk.agrees(destruction_words(plan))
 
+    where = talk.where
     async with where.account(where.settings()) as account:
         done = await destroy(
             account,
@@ -309,10 +286,10 @@ async def _destroy(where: Where, *, delete_data: bool, yes: bool, dry_run: bool)
             confirm=confirm,
             delete_data=delete_data,
             dry_run=dry_run,
-            on_event=_event_teller(where),
+            on_event=talk.tell_event,
             poll=where.poll,
         )
-    _tell(done, destruction_words(done), json=where.json)
+    tell(done, destruction_words(done), json=where.json)
     return 0 if done.done or dry_run else 1
 
 
@@ -327,6 +304,7 @@ def policies(
     customer_key: bool = False,
     vpc: bool = False,
     delete_data: bool = False,
+    dry_run: bool = False,  # noqa: ARG001 - changes nothing anyway
 ) -> int:
     """Print the IAM policies that the commands need, as small as they can be; each fits a managed policy.
 
@@ -339,6 +317,7 @@ def policies(
         customer_key: With Encryption=CUSTOMER_KEY.
         vpc: With CreateVpc=true.
         delete_data: With `destroy --delete-data`.
+        dry_run: Taken for the sake of scripts: this command changes nothing anyway.
     """
     from truckstream.cloud.policies import Scope, deploy_policies, watch_policies  # noqa: PLC0415
 
@@ -349,7 +328,7 @@ def policies(
         found = watch_policies(scope)
     else:
         found = deploy_policies(scope, customer_key=customer_key, vpc=vpc, delete_data=delete_data)
-    _tell(found, "", json=True)
+    tell(found, "", json=True)
     return 0
 
 
@@ -368,46 +347,8 @@ def _name_and_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _agreed(words: str, where: Where, *, yes: bool) -> bool:
-    """Show what would be done, and ask unless told not to."""
-    if not where.json:
-        _console.print(words, highlight=False, soft_wrap=True, markup=False)
-    if yes:
-        return True
-    if where.json or not sys.stdin.isatty():
-        raise ConfigurationError("--yes", "is missing", "Nobody can be asked here: pass --yes, or --dry-run to look.")
-    return _console.input("Go ahead? [y/N] ").strip().lower() in {"y", "yes"}
-
-
-def _event_teller(where: Where) -> Callable[[StackEvent], None]:
-    from truckstream.cloud.words import event_line  # noqa: PLC0415
-
-    def tell(event: StackEvent) -> None:
-        if not where.json:
-            _console.print(event_line(event), highlight=False, soft_wrap=True, markup=False)
-
-    return tell
-
-
 def _save(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
         raise ConfigurationError("--out", f"cannot be written ({error})", "Name a file you may write.") from error
-
-
-def _run(work: Coroutine[None, None, int]) -> int:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        return 130
-
-
-def _tell(facts: object, words: str, *, json: bool) -> None:
-    """A command's result, for people or for programs."""
-    if json:
-        import msgspec  # noqa: PLC0415
-
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
-    else:
-        _console.print(words, highlight=False, soft_wrap=True, markup=False)

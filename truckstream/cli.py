@@ -1,7 +1,7 @@
 """The `truckstream` command: each command is one call of the library, and knows only how to ask and how to tell.
 
 Exit status: 0 when all is well, 1 when records were lost, duplicated or failed, 2 when the command was not
-understood, 130 when it was broken off.
+understood, 130 when it was broken off. For the commands that deal with AWS see aws_console.py.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ except ModuleNotFoundError as missing:
 
 from truckstream import __version__
 from truckstream.aws_commands import app as aws_app
+from truckstream.aws_console import exit_status, tell_error
 from truckstream.config import export_aws_settings, load_settings, read_dotenv
 
 if TYPE_CHECKING:
@@ -371,8 +372,8 @@ def main() -> None:
     try:
         status = app(result_action="return_value")
     except TruckstreamError as error:
-        _problems.print(f"truckstream: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
-        status = 2 if isinstance(error, (ConfigurationError, InvalidArgumentError)) else 1
+        tell_error(error, json="--json" in sys.argv)
+        status = exit_status(error)
     sys.exit(status)
 
 

@@ -1,7 +1,6 @@
 """Another maker's AWS with CloudFormation: ministack, in an environment and a process of its own."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -9,15 +8,20 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.strangers.installed import CannotInstallError, or_skipped, tool
+
 MINISTACK = "ministack==1.5.33"
 
 
 @pytest.fixture(scope="session")
 def ministack_program():
     """Its path, installed apart from all else: it pins much that moto has in other versions."""
-    uv = shutil.which("uv")
-    command = [uv, "tool", "run", "--quiet", "--from", MINISTACK, "which", "ministack"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    with or_skipped("ministack"):
+        command = [tool("uv"), "tool", "run", "--quiet", "--from", MINISTACK, "which", "ministack"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise CannotInstallError(found.stderr.strip()[-500:])
+    return found.stdout.strip()
 
 
 @contextmanager

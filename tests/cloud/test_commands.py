@@ -174,7 +174,7 @@ def changed(run, told, client):
     assert [(row["name"], row["before"], row["after"]) for row in more] == [("MemorySize", "512", "1024")]
     assert client("lambda").get_function_configuration(FunctionName="truckstream")["MemorySize"] == 1024
     refused = run("provision", "--yes")
-    assert (refused.returncode, "has a function already" in refused.stderr) == (1, True)
+    assert (refused.returncode, "has a function already" in refused.stderr) == (3, True)
 
 
 def destroyed(run, told, client, count):
@@ -187,7 +187,7 @@ def destroyed(run, told, client, count):
     zips = client("s3").list_objects_v2(Bucket="truckstream-artifacts-000000000000-us-east-1")
     assert zips.get("KeyCount") == 0
     taken = run("deploy", "--yes", "--stream", "trucks")
-    assert (taken.returncode, "there is a stream trucks already" in taken.stderr) == (1, True)
+    assert (taken.returncode, "there is a stream trucks already" in taken.stderr) == (3, True)
 
 
 def test_destroy_with_its_data_leaves_nothing(told, client):
@@ -204,8 +204,8 @@ def test_destroy_with_its_data_leaves_nothing(told, client):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("destroy", "--stack", "nowhere", "--yes"), 1, "there is no stack nowhere in us-east-1"),
-        (("scale", "--stack", "nowhere"), 1, "no stream and function of a stack nowhere"),
+        (("destroy", "--stack", "nowhere", "--yes"), 3, "there is no stack nowhere in us-east-1"),
+        (("scale", "--stack", "nowhere"), 3, "no stream and function of a stack nowhere"),
         (("deploy", "--parameter", "Shards=3"), 2, "parameter is 'Shards': must be one of Scope, CodeBucket"),
         (("deploy", "--parameter", "ShardCount"), 2, "--parameter is 'ShardCount'"),
         (("deploy", "--yes", "--leave-out", "Bukcet"), 2, "leave_out is 'Bukcet'"),
@@ -229,9 +229,13 @@ def test_missing_credentials_and_regions_say_how_to_set_them(run):
     assert (done.returncode, "AWS_PROFILE is unknown" in done.stderr) == (2, True), done.stderr
 
 
-def test_an_endpoint_that_does_not_answer_is_named(run):
-    done = run("status", AWS_ENDPOINT_URL="http://127.0.0.1:9")
-    assert (done.returncode, "Is there a network" in done.stderr) == (1, True), done.stderr
+def test_an_endpoint_that_does_not_answer_is_named_for_people_and_programs(run):
+    done = run("status", "--json", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert (done.returncode, "Is there a network" in done.stderr) == (3, True), done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert (error["kind"], error["code"]) == ("AwsError", "EndpointConnectionError")
+    assert error["operation"] == "cloudformation:describe_stacks"
+    assert error["hint"] == "Is there a network, and is us-east-1 the right region?"
 
 
 def test_a_status_of_nothing_is_a_page_and_a_failure(run):

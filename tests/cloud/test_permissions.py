@@ -19,11 +19,11 @@ from tests.cloud.iam import Call, allows, resolved
 from tests.runtime.support import Bucket
 from truckstream.batcher import Batcher
 from truckstream.cloud.account import Account
-from truckstream.cloud.deploy import DeployOptions, deploy
-from truckstream.cloud.destroy import destroy
+from truckstream.cloud.deployment import DeployOptions, deploy
+from truckstream.cloud.destruction import destroy
 from truckstream.cloud.doctor import diagnose
 from truckstream.cloud.policies import MAX_POLICY_CHARACTERS, Scope, deploy_policies, watch_policies
-from truckstream.cloud.scale import scale
+from truckstream.cloud.scaling import scale
 from truckstream.cloud.status import read_status
 
 ROOT = Path(__file__).parents[2]

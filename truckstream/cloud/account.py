@@ -6,9 +6,9 @@ Clients are aiobotocore's, made when first used and kept until the end: one a se
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from truckstream.cloud.refusals import hint_for, is_absent
+from truckstream.cloud.refusals import hint_for, hint_for_failure, is_absent
 from truckstream.errors import AwsError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
 __all__ = ["Account", "Aws"]
+
+_LOG_IN: Final = "Log in (aws configure, aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment."
 
 
 class Aws(Protocol):
@@ -86,24 +88,31 @@ class Account:
 
         Raises:
             AwsError: AWS refused, or did not answer; with what helps.
-            ConfigurationError: there are no credentials.
+            ConfigurationError: there are no credentials, or only half of them.
         """
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415
+        from botocore.exceptions import (  # noqa: PLC0415
+            BotoCoreError,
+            ClientError,
+            NoCredentialsError,
+            PartialCredentialsError,
+        )
 
         try:
             client = await self._client(service)
             answer: dict[str, Any] = await getattr(client, operation)(**parameters)
         except NoCredentialsError as error:
-            hint = "Log in (aws configure, aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment."
-            raise ConfigurationError("credentials", "were not found", hint) from error
+            raise ConfigurationError("credentials", "were not found", _LOG_IN) from error
+        except PartialCredentialsError as error:
+            raise ConfigurationError("credentials", f"are incomplete ({error})", _LOG_IN) from error
         except ClientError as error:
             told = error.response.get("Error", {})
             code, message = str(told.get("Code", "Unknown")), str(told.get("Message", ""))
             name = f"{service}:{error.operation_name}"
             raise AwsError(code, message, operation=name, hint=hint_for(code, message)) from error
         except BotoCoreError as error:
-            hint = f"Is there a network, and is {self.region} the right region?"
-            raise AwsError(type(error).__name__, str(error), operation=f"{service}:{operation}", hint=hint) from error
+            kind = type(error).__name__
+            hint = hint_for_failure(kind, self.region)
+            raise AwsError(kind, str(error), operation=f"{service}:{operation}", hint=hint) from error
         return answer
 
     async def ask(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ABSENT", "HINTS", "hint_for", "is_absent"]
+__all__ = ["ABSENT", "HINTS", "hint_for", "hint_for_failure", "hint_for_reasons", "is_absent"]
 
 _DENIED: Final = "These credentials may not do that: truckstream policies prints what the commands need."
 _EXPIRED: Final = "The credentials have expired: log in again (such as aws sso login)."
@@ -15,7 +15,14 @@ _UNKNOWN: Final = "AWS does not know these credentials: check AWS_PROFILE, and t
 _REGION: Final = "That lies in another region: pass --region, or set AWS_REGION."
 _ABSENT: Final = "Is that the right name, account and region? truckstream status says what is deployed."
 _LIMIT: Final = "A limit of this account and region is reached: free something, or ask for more in Service Quotas."
-_TAKEN: Final = "The name is taken: choose another, or deploy onto what is there (see Existing parts in the README)."
+_TAKEN: Final = (
+    "The name is taken: choose another with --stream, --bucket or --stack, or deploy onto what is there with "
+    "--parameter CreateStream=false or ExistingBucketName=NAME."
+)
+_NO_CONCURRENCY: Final = (
+    "The account has too little concurrency to reserve any: deploy with --parameter ReservedConcurrency=-1."
+)
+_NETWORK: Final = "Is there a network, and is {region} the right region?"
 _LATER: Final = "AWS is busy with it or asks to go slower: try again in a minute."
 
 #: Codes that say that something is not there.
@@ -52,6 +59,7 @@ HINTS: Final = {
     "InvalidClientTokenId": _UNKNOWN,
     "SignatureDoesNotMatch": _UNKNOWN,
     "UnrecognizedClientException": _UNKNOWN,
+    "RequestTimeTooSkewed": "This machine's clock is wrong: set it.",
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
     "PermanentRedirect": _REGION,
@@ -75,13 +83,59 @@ HINTS: Final = {
 } | dict.fromkeys(ABSENT, _ABSENT)
 
 
+#: What did not even become a call, by botocore's own class of error; see `hint_for_failure` for the others.
+FAILURES: Final = {
+    "ConnectTimeoutError": _NETWORK,
+    "ConnectionClosedError": _NETWORK,
+    "EndpointConnectionError": _NETWORK,
+    "HTTPClientError": _NETWORK,
+    "ProxyConnectionError": _NETWORK,
+    "ReadTimeoutError": _NETWORK,
+    "SSLError": "TLS failed: behind a proxy that opens it, set AWS_CA_BUNDLE to its certificate.",
+    "CredentialRetrievalError": _EXPIRED,
+    "LoginRefreshTokenExpired": _EXPIRED,
+    "LoginTokenLoadError": _EXPIRED,
+    "RefreshUnauthorizedError": _EXPIRED,
+    "SSOTokenLoadError": _EXPIRED,
+    "TokenRetrievalError": _EXPIRED,
+    "UnauthorizedSSOTokenError": _EXPIRED,
+    "PendingAuthorizationExpiredError": _EXPIRED,
+}
+
+#: Words in CloudFormation's reasons, which tell of a refusal without its code.
+REASONS: Final = (
+    ("UnreservedConcurrentExecution", _NO_CONCURRENCY),
+    ("not authorized to perform", _DENIED),
+    ("AccessDenied", _DENIED),
+    ("Access Denied", _DENIED),
+    ("already exists", _TAKEN),
+    ("AlreadyExists", _TAKEN),
+    ("LimitExceeded", _LIMIT),
+    ("limit exceeded", _LIMIT),
+    ("Rate exceeded", _LATER),
+)
+
+
 def hint_for(code: str, message: str = "") -> str:
     """What helps against this refusal; empty if nothing is known."""
     if "UnreservedConcurrentExecution" in message:
-        return "The account has too little concurrency to reserve any: deploy with --parameter ReservedConcurrency=-1."
+        return _NO_CONCURRENCY
+    if code == "ResourceInUseException" and "already exists" in message:
+        return _TAKEN
     if code == "ValidationError" and "does not exist" in message:
         return _ABSENT
     return HINTS.get(code, "")
+
+
+def hint_for_failure(kind: str, region: str) -> str:
+    """What helps where no answer came, by the class of botocore's error; empty if nothing is known."""
+    return FAILURES.get(kind, "").format(region=region)
+
+
+def hint_for_reasons(reasons: str) -> str:
+    """What helps against the first thing that CloudFormation's reasons tell of; empty if nothing is known."""
+    found = [(reasons.index(word), hint) for word, hint in REASONS if word in reasons]
+    return min(found)[1] if found else ""
 
 
 def is_absent(code: str, message: str) -> bool:

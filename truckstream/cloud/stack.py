@@ -1,6 +1,6 @@
 """CloudFormation's answers as values: a stack, what a change set would do, and what happened.
 
-Nothing here calls; `deploy.py` and `destroy.py` do.
+Nothing here calls; `deployment.py` and `destruction.py` do.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from truckstream.cloud.refusals import hint_for_reasons
 from truckstream.cloud.stack import Stack, StackEvent, is_busy, read_event, read_stack, why_it_failed
 from truckstream.errors import DeploymentError
 
@@ -55,7 +56,9 @@ class Follower:
                 break
             await asyncio.sleep(self._poll)
         if status not in wanted:
-            raise DeploymentError(status, f"stack {self._stack.name}: {why_it_failed(self._events)}")
+            reasons = why_it_failed(self._events)
+            told = f"stack {self._stack.name}: {reasons}"
+            raise DeploymentError(status, f"{told}. {hint}" if (hint := hint_for_reasons(reasons)) else told)
 
     async def _tell(self) -> None:
         for event in await self._read():

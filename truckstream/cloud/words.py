@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from truckstream.cloud.archive import Archive
-    from truckstream.cloud.destroy import Destruction
+    from truckstream.cloud.destruction import Destruction
     from truckstream.cloud.doctor import Diagnosis
     from truckstream.cloud.figures import Figures
-    from truckstream.cloud.scale import Scaling
+    from truckstream.cloud.scaling import Scaling
     from truckstream.cloud.stack import Change, Plan, StackEvent
     from truckstream.cloud.status import Status
 

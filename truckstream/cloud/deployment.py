@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from truckstream.cloud.artifacts import artifact_bucket, upload
 from truckstream.cloud.package import PackageOptions, build_package
+from truckstream.cloud.refusals import hint_for_reasons
 from truckstream.cloud.stack import Plan, Stack, StackEvent, changed_parameters, is_busy, is_empty, read_changes
 from truckstream.cloud.stacks import POLL_SECONDS, Follower, delete_stack, find_stack
 from truckstream.cloud.template import LOCALLY_LEFT_OUT, compact, parameters_of, read_template, without
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["DeployOptions", "Deployment", "deploy", "update_parameters"]
 
 #: What a stack of ours may be in, to be changed.
-_CHANGEABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+_CHANGEABLE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+
+#: What helps in the other states of rest.
+_WAYS_OUT: Final = {
+    "ROLLBACK_COMPLETE": "Its creation failed and left it empty: truckstream deploy deletes it and begins anew.",
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {stack} takes the change back.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,15 @@ class Deployment:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
+async def _agree(_: object) -> bool:
+    return True
+
+
 async def deploy(
     aws: Aws,
     options: DeployOptions,
     *,
-    confirm: Callable[[Plan], Awaitable[bool]],
+    confirm: Callable[[Plan], Awaitable[bool]] = _agree,
     on_event: Callable[[StackEvent], None] = lambda _: None,
     poll: float = POLL_SECONDS,
 ) -> Deployment:
@@ -86,7 +97,7 @@ async def deploy(
     Args:
         aws: the account and region.
         options: what to deploy.
-        confirm: is shown the plan, and its answer decides.
+        confirm: is shown the plan, and its answer decides; by default it is carried out.
         on_event: is told each step.
         poll: seconds between two looks at the stack.
 
@@ -161,13 +172,14 @@ class _Proposal:
                 parameters=changed_parameters(self.stack, self.parameters),
                 left_out=self.left_out,
             )
+            follower = await _follower(self.aws, change_set, on_event, self.poll)
             agreed = not plan.empty and await confirm(plan)
         finally:
             if not agreed:
                 await _discard(self.aws, change_set, created=self.stack is None)
         if not agreed:
             return Deployment(plan, done=False, outputs=self.stack.outputs if self.stack else {})
-        return Deployment(plan, done=True, outputs=await _execute(self.aws, change_set, on_event, self.poll))
+        return Deployment(plan, done=True, outputs=await _execute(self.aws, change_set, follower))
 
 
 async def _ready_stack(
@@ -189,7 +201,9 @@ async def _ready_stack(
 
 def _refuse_unchangeable(stack: Stack) -> None:
     if stack.status not in _CHANGEABLE:
-        help_ = "Wait until it is done." if is_busy(stack.status) else "truckstream destroy removes what is left of it."
+        removal = f"truckstream destroy --stack {stack.name} removes what is left of it."
+        way_out = _WAYS_OUT.get(stack.status, removal).format(stack=stack.name)
+        help_ = "Wait until it is done: truckstream status." if is_busy(stack.status) else way_out
         raise DeploymentError(stack.status, f"the stack {stack.name} cannot be changed now. {help_}")
 
 
@@ -253,7 +267,8 @@ async def _settled(aws: Aws, change_set: Mapping[str, Any], poll: float) -> dict
             break
         await asyncio.sleep(poll)
     if answer["Status"] == "FAILED" and not is_empty(answer):
-        raise DeploymentError("ChangeSetFailed", answer.get("StatusReason") or "CloudFormation gives no reason")
+        reason = answer.get("StatusReason") or "CloudFormation gives no reason"
+        raise DeploymentError("ChangeSetFailed", f"{reason} {hint_for_reasons(reason)}".rstrip())
     changes, token = list(answer.get("Changes", ())), answer.get("NextToken")
     while token:
         page = await aws.call("cloudformation", "describe_change_set", **change_set, NextToken=token)
@@ -269,13 +284,18 @@ async def _discard(aws: Aws, change_set: Mapping[str, Any], *, created: bool) ->
         await aws.call("cloudformation", "delete_stack", StackName=change_set["StackName"])
 
 
-async def _execute(
+async def _follower(
     aws: Aws, change_set: Mapping[str, Any], on_event: Callable[[StackEvent], None], poll: float
-) -> Mapping[str, str]:
+) -> Follower:
     stack = await find_stack(aws, change_set["StackName"])
     assert stack is not None  # noqa: S101 - its change set was just described
     follower = Follower(aws, stack, on_event, poll)
     await follower.begin()
+    return follower
+
+
+async def _execute(aws: Aws, change_set: Mapping[str, Any], follower: Follower) -> Mapping[str, str]:
+    """Its outputs. Who breaks off from here on stops watching; CloudFormation goes on."""
     await aws.call("cloudformation", "execute_change_set", **change_set)
     await follower.follow("CREATE_COMPLETE", "UPDATE_COMPLETE")
     done = await find_stack(aws, change_set["StackName"])

@@ -43,11 +43,15 @@ class Destruction:
     done: bool = False
 
 
+async def _agree(_: object) -> bool:
+    return True
+
+
 async def destroy(
     aws: Aws,
     stack_name: str,
     *,
-    confirm: Callable[[Destruction], Awaitable[bool]],
+    confirm: Callable[[Destruction], Awaitable[bool]] = _agree,
     delete_data: bool = False,
     dry_run: bool = False,
     on_event: Callable[[StackEvent], None] = lambda _: None,
@@ -58,7 +62,7 @@ async def destroy(
     Args:
         aws: the account and region.
         stack_name: the stack.
-        confirm: is shown what goes and what stays, and its answer decides.
+        confirm: is shown what goes and what stays, and its answer decides; by default it is carried out.
         delete_data: delete the stream with its records, the bucket with its objects, and the key 30 days later.
         dry_run: say what would go, and delete nothing.
         on_event: is told each step.
