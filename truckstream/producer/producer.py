@@ -19,7 +19,6 @@ from truckstream.errors import (
     BufferFullError,
     InvalidArgumentError,
     ProducerClosedError,
-    WrongEventLoopError,
 )
 from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
@@ -340,9 +339,12 @@ class Producer:
         if self._puts_this_turn > PUTS_PER_TURN:
             await asyncio.sleep(0)
             self._require_open()
-        if self._waiting_for_room or not self._core.reserve(delivery.size):
+        if not self._pump_wanted:
+            self._want_pump()
+        if self._waiting_for_room or not self._core.offer(delivery, self._loop.time()):
             await self._wait_for_room(delivery.size)
-        self._accept(delivery)
+            self._want_pump()
+            self._core.put(delivery, self._loop.time())
         return delivery
 
     def try_put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
@@ -353,9 +355,9 @@ class Producer:
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
-        if self._waiting_for_room or not self._core.reserve(delivery.size):
+        self._want_pump()
+        if self._waiting_for_room or not self._core.offer(delivery, self._loop.time()):
             raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else self._core.free_bytes)
-        self._accept(delivery)
         return delivery
 
     async def put_many(self, records: Iterable[tuple[bytes, str]]) -> list[Delivery]:
@@ -404,7 +406,7 @@ class Producer:
         return f"<Producer {state}: {self.stats}>"
 
     def _make(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
-        if not self._opened or self._closed:
+        if self._closed or not self._opened:
             self._require_open()
         if not isinstance(data, bytes):
             data = _bytes_of(data)
@@ -417,15 +419,6 @@ class Producer:
         if size > self._surely_fits:
             self._core.check_size(size)
         return Delivery(data, tail, partition_key, explicit_hash_key, size, outbox)
-
-    def _accept(self, delivery: Delivery) -> None:
-        if not self._pump_wanted:
-            try:
-                self._want_pump()
-            except WrongEventLoopError:
-                self._core.release(delivery.size)
-                raise
-        self._core.put(delivery, self._loop.time())
 
     def _require_open(self) -> None:
         if self._forked:
