@@ -12,6 +12,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("chaos", "histories of faults in tests/chaos")
     group.addoption("--chaos-records", type=int, default=100_000, help="records of a producer's history")
     group.addoption("--chaos-histories", type=int, default=2_000, help="histories of deliveries to the batcher")
+    group.addoption("--bad-inputs", type=int, default=20_000, help="records that no truck would send")
     group.addoption("--chaos-seeds", default="1", help="seeds, joined by commas")
 
 

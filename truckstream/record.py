@@ -5,6 +5,9 @@ through msgspec, and `FIELDS` is read off the same annotations for the simulator
 without a rule takes any value of its type. Fields that the table does not name are refused: a typing error
 in a sensor's name must not pass for a missing sensor.
 
+A decoder takes the last of two members of one name and says nothing. Where every record has the same members, one more
+comma tells of it, so that good records pay a count of their commas and no more: `count_commas`, `refuse_repeated`.
+
 A decoder stops at the first broken rule. `explain` then finds the value that broke it, on the failure path
 only, so that good records pay nothing for good messages.
 """
@@ -12,13 +15,13 @@ only, so that good records pay nothing for good messages.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_origin
 
 import msgspec
 
 from truckstream.errors import InvalidRecordError
 
-__all__ = ["FIELDS", "REASONS", "Field", "TruckRecord", "explain"]
+__all__ = ["FIELDS", "REASONS", "Field", "TruckRecord", "count_commas", "explain", "refuse_repeated"]
 
 #: Why a record was refused: the reason code and what it says.
 REASONS: Final = {
@@ -28,6 +31,7 @@ REASONS: Final = {
     "not_allowed": "a value is none of those that its field allows",
     "missing_field": "a required field is not there",
     "unknown_field": "a field that the schema does not name",
+    "repeated_field": "a field that is there more than once",
     "schema": "a rule of the schema is broken in another way",
 }
 
@@ -90,9 +94,12 @@ class TruckRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             InvalidRecordError: names the field, its value and the rule that it breaks.
         """
         try:
-            return _decoder.decode(data)
+            record = _decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise explain(error, data, cls) from None
+        if (data.count(",") if isinstance(data, str) else data.count(b",")) != _COMMAS:
+            refuse_repeated(data)
+        return record
 
     def to_json(self) -> bytes:
         """Compact JSON in UTF-8, the fields in the order of the table."""
@@ -139,6 +146,47 @@ def _parts(annotation: Any) -> tuple[Any, msgspec.Meta]:
 
 #: The 22 fields with their rules, in the order of the JSON object.
 FIELDS: Final = _read_table()
+
+
+def count_commas(schema: Any) -> int | None:
+    """The commas of a record without any in its strings, if all records have the same members; else None.
+
+    They have where the schema is a struct, all its fields are required and of a simple type, and no other is allowed.
+    """
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        return None
+    fields, config = msgspec.structs.fields(schema), schema.__struct_config__
+    strict = config.forbid_unknown_fields and not config.array_like and config.tag is None
+    flat = all(field.required and _is_simple(_parts(field.type)[0]) for field in fields)
+    return len(fields) - 1 if fields and strict and flat else None
+
+
+def _is_simple(annotation: Any) -> bool:
+    return annotation in (str, int, float, bool) or get_origin(annotation) is Literal
+
+
+def refuse_repeated(data: bytes | str) -> None:
+    """Look whether an object in `data`, which is JSON, has two members of one name.
+
+    Raises:
+        InvalidRecordError: names it, with its values; numbers as they stand.
+    """
+    import json  # noqa: PLC0415 - where nothing is broken, nobody needs it
+
+    json.loads(data, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+
+
+def _unique(members: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        repeated = next(name for name in names if names.count(name) > 1)
+        values = [value for name, value in members if name == repeated]
+        raise InvalidRecordError("repeated_field", repeated, values, "must be there once")
+    return found
+
+
+_COMMAS: Final = count_commas(TruckRecord)
 
 
 # msgspec reports a broken rule as text only; these are the sentences that its versions 0.18 to 0.22 make.

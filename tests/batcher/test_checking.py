@@ -62,6 +62,7 @@ def test_a_record_over_several_lines_becomes_one():
         (truck(health_status="FINE"), "not_allowed", "health_status", "FINE"),
         (truck(sped=1), "unknown_field", "sped", 1),
         (b"{}", "missing_field", "truck_id", None),
+        (truck().replace(b'"speed":65.4', b'"speed":65.4,"speed":66'), "repeated_field", "speed", ["65.4", "66"]),
         (b"[" * 100_000, "wrong_type", None, None),
         (truck().replace(b"65.4", b"[" * 5_000 + b"]" * 5_000), "wrong_type", "speed", None),
         (truck(truck_id="x" * 5_000), "out_of_range", "truck_id", None),
@@ -92,6 +93,35 @@ def test_bad_records_among_good_ones_are_the_only_ones_refused():
     checked = judge(truck(1), b"x", truck(2), truck(3), b"y", b"z", truck(4))
     assert checked.data.lines == [truck(1), None, truck(2), truck(3), None, None, truck(4)]
     assert [refused.sequence_number for refused in checked.refusals.values()] == [number(1), number(4), number(5)]
+
+
+def test_commas_in_strings_are_no_repeated_fields():
+    data = truck(truck_id="TRUCK,1", timestamp=",,,")
+    assert judge(truck(), data, truck()).data.lines == [truck(), data, truck()]
+
+
+def test_an_escaped_name_is_the_same_name():
+    data = truck().replace(b'"speed":65.4', b'"speed":65.4,"sp\\u0065ed":66')
+    assert refusal(data)[0].field == "speed"
+
+
+class Loose(msgspec.Struct):
+    n: int
+
+
+class Open(msgspec.Struct, forbid_unknown_fields=True):
+    n: int
+    m: int = 0
+
+
+class Deep(msgspec.Struct, forbid_unknown_fields=True):
+    n: list[int]
+
+
+@pytest.mark.parametrize("schema", [Loose, Open, Deep, dict, list[int]])
+def test_where_records_differ_in_their_members_the_last_of_a_name_counts(schema):
+    data = {Deep: b'{"n":[1,2],"n":[3]}', list[int]: b"[1]"}.get(schema, b'{"n":1,"n":2}')
+    assert judge(data, schema=schema).data.lines == [data]
 
 
 def test_a_field_that_the_schema_skips_must_still_be_utf8():

@@ -17,3 +17,9 @@ def records(pytestconfig):
 def histories(pytestconfig):
     """How many histories a seed has, of deliveries to the batcher."""
     return pytestconfig.getoption("--chaos-histories")
+
+
+@pytest.fixture
+def bad_inputs_wanted(pytestconfig):
+    """How many records that no truck would send are tried."""
+    return pytestconfig.getoption("--bad-inputs")

@@ -13,7 +13,7 @@ import msgspec
 
 from truckstream.batcher.formats import NDJSON, JsonFormat
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
-from truckstream.record import explain
+from truckstream.record import count_commas, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ class Schema:
     explain: Callable[[Exception, bytes], InvalidRecordError]
     #: True if valid records are JSON: then they are UTF-8, and whitespace between tokens can be left out.
     json: bool
+    #: The commas of a record in which no name is repeated and no string has any; None if that cannot be told.
+    commas: int | None = None
 
 
 def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
@@ -51,7 +53,9 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
         rule = f"a schema is a type that msgspec decodes, a callable or None ({error})"
         raise InvalidArgumentError("schema", schema, rule) from error
     check = format_.check or decoder.decode
-    return Schema(check, lambda error, data: _explain_msgspec(error, data, schema), json=True)
+    return Schema(
+        check, lambda error, data: _explain_msgspec(error, data, schema), json=True, commas=count_commas(schema)
+    )
 
 
 def _foreign(check: Callable[[bytes], object] | None, format_: Format) -> Schema:

@@ -146,12 +146,24 @@ _DOCUMENTS: Final = (
     Way(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
 )
 
+
+def _repeated(field: str) -> Way:
+    """The name a second time, with a value that would pass by itself."""
+
+    def apply(data: bytes, _: Random) -> bytes:
+        return data[:-1] + b',"%b":%b}' % (field.encode(), _encode(_decode(data)[field]))
+
+    return Way(Breakage("repeated", "repeated_field", field), apply)
+
+
+_REPEATED: Final = tuple(map(_repeated, ("truck_id", "speed", "health_status")))
+
 _UNKNOWN: Final = tuple(
     _value("unknown_field", "unknown_field", name, lambda _: 30.0) for name in ("tyre_pressure_fl", "Speed", "cargo")
 )
 
 #: All of them.
-WAYS: Final = (*(way for field in FIELDS for way in _ways_of(field)), *_UNKNOWN, *_DOCUMENTS)
+WAYS: Final = (*(way for field in FIELDS for way in _ways_of(field)), *_UNKNOWN, *_REPEATED, *_DOCUMENTS)
 
 
 def deal(random: Random) -> Iterator[Way]:

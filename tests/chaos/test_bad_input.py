@@ -1,0 +1,169 @@
+"""Whatever bytes come, in whatever event: nothing raises, nothing is lost. stored + rejected = received, byte for byte.
+
+`pytest tests/chaos/test_bad_input.py --bad-inputs 100000 --chaos-seeds 7` tries more of them.
+"""
+
+import base64
+import json
+from collections import Counter
+from random import Random
+
+import pytest
+
+from tests.batcher.support import ScriptedStore, aggregate, record, sealed, truck
+from truckstream.batcher import Batcher
+from truckstream.batcher.refusal import REFUSALS
+from truckstream.fleet.broken import WAYS
+from truckstream.kpl import MAGIC
+
+#: Records of one event.
+EVENT = 500
+
+
+def number_as(literal):
+    return lambda data, _: data.replace(b"65.4", literal)
+
+
+def anywhere(change):
+    """A change at some place of the bytes."""
+
+    def apply(data, random):
+        at = random.randrange(len(data) + 1)
+        return change(data[:at], data[at:], random.randbytes(1))
+
+    return apply
+
+
+def noise(alphabet):
+    def apply(_, random):
+        return bytes(random.choice(alphabet) for _ in range(random.randint(0, 60)))
+
+    return apply
+
+
+#: Ways of making bytes that a truck would not send; some leave a valid record valid, and that is well.
+CORPUS = [
+    *map(number_as, [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-0.0", b"+1", b".5", b"1.", b"0x10", b"1_000"]),
+    *map(number_as, [b"9" * 400, b"9" * 5_000, b"1" + b"0" * 400 + b".5", b"1e-999999999", b"1E999999999"]),
+    *map(number_as, [b"[" * 600 + b"]" * 600, b"[" * 100_000, b'{"a":' * 5_000, b"{}", b"[]", b'""', b"true"]),
+    *map(number_as, [b'"\\ud800"', b'"\\u0000"', b'"\\x41"', b'"\xff"', b'"\xc3\x28"', b'"\xed\xa0\x80"']),
+    lambda data, _: data.replace(b'"speed"', b'"\\u0073peed"'),
+    lambda data, _: data.replace(b'"speed"', b'"\\ud800"'),
+    lambda data, _: data.replace(b'"speed":65.4', b'"speed":65.4,"speed":{"speed":1,"speed":2}'),
+    lambda data, _: data.replace(b'"speed":65.4', b'"speed":65.4,"speed":65.4'),
+    lambda data, random: data * random.randint(2, 5),
+    lambda data, _: data.replace(b",", b"\n,\r\n"),
+    lambda data, _: data.replace(b",", b"\x00,"),
+    lambda data, _: data.replace(b"TRUCK", "卡車\u2028\u2029\U0001f69a".encode()),
+    lambda data, _: data.decode("latin-1").encode("utf-16"),
+    lambda data, _: data.decode("latin-1").encode("utf-32"),
+    lambda data, _: b"\xef\xbb\xbf" + data,
+    lambda data, _: base64.b64encode(data),
+    lambda data, _: json.dumps(data.decode("latin-1")).encode(),
+    lambda data, _: aggregate(data, data[:-1], b"", data),
+    lambda data, _: aggregate(*[aggregate(data)] * 3),
+    lambda data, _: aggregate(data)[:-1],
+    lambda data, _: aggregate(data)[:-16] + bytes(16),
+    lambda data, _: sealed(data),
+    lambda data, _: sealed(data[:0]),
+    lambda data, _: MAGIC + data,
+    lambda data, _: MAGIC + data[:0],
+    lambda data, random: sealed(random.randbytes(len(data) % 60)),
+    lambda data, random: random.randbytes(len(data) % 300),
+    noise(b'{}[]",:0123456789eE.+-tfn\\u '),
+    anywhere(lambda head, _tail, _byte: head),
+    anywhere(lambda _head, tail, _byte: tail),
+    anywhere(lambda head, tail, byte: head + byte + tail),
+    anywhere(lambda head, tail, byte: head + byte + tail[1:]),
+    anywhere(lambda head, tail, _byte: head + tail[1:]),
+    anywhere(lambda head, tail, _byte: tail + head),
+]
+
+#: A mebibyte, of which an event has a few.
+LARGE = [
+    lambda random: random.randbytes(1 << 20),
+    lambda _: b"[" * (1 << 20),
+    lambda _: b'{"a":' * (1 << 17),
+    lambda _: b'"' + b"x" * (1 << 20) + b'"',
+    lambda _: b"9" * (1 << 20),
+    lambda _: bytes(1 << 20),
+    lambda _: truck(truck_id="x" * (1 << 20)),
+    lambda _: b"{" + b'"a":1,' * (1 << 17) + b'"a":1}',
+]
+
+#: What may stand in an event where base64 should.
+NOT_BASE64 = ["#", "=", "QUJ", "QUI", "Q===", "QUJD\n", " QUJD", "QUJD=", "-_-_", "é", "\ud800", "\x00", 17, None, []]
+
+
+def bad_inputs(random, count):
+    """Records of an event: of a few in a hundred not even the event's part is right, or it is a mebibyte."""
+    for n in range(count):
+        if random.random() < 0.03:
+            yield record(b"", n, encoded=random.choice(NOT_BASE64))
+        elif random.random() < 0.004:
+            yield record(random.choice(LARGE)(random), n)
+        else:
+            data = truck(n % 1_000, speed=65.4)
+            if random.random() < 0.3:
+                data = random.choice(WAYS).apply(data, random)
+            for _ in range(random.choice([0, 1, 1, 1, 1, 2, 3])):
+                data = random.choice(CORPUS)(data, random)
+            yield record(data, n)
+
+
+def payload_of(line):
+    """What a line of `rejected/` keeps of the record: its bytes, or what stood in their place."""
+    if "data" in line:
+        return line["data"].encode()
+    return base64.b64decode(line["data_base64"]) if "data_base64" in line else line["data_undecoded"]
+
+
+async def test_nothing_raises_and_nothing_is_lost(seed, bad_inputs_wanted):
+    random = Random(seed)
+    codes = Counter()
+    for event in range(-(-bad_inputs_wanted // EVENT)):
+        records = list(bad_inputs(random, EVENT))
+        store = ScriptedStore()
+        result = await Batcher(store).process(records)
+        where = f"event {event} of seed {seed}"
+        assert result.first_failed is None, where
+        assert result.received == result.stored + result.rejected >= EVENT, where
+        lines = store.lines("rejected")
+        assert (len(store.lines("sensor_data")), len(lines)) == (result.stored, result.rejected), where
+        codes.update(line["reason"] for line in lines)
+        for line in lines:
+            assert line["rule"], where
+        assert_each_is_there(records, store, lines, where)
+    assert set(codes) == set(REFUSALS) - {"line_break", "schema"}
+
+
+def assert_each_is_there(records, store, lines, where):
+    """Each record that came alone is in one of the two places with its bytes, in the order of arrival."""
+    stored = iter(store.lines("sensor_data"))
+    refused = {}
+    for line in lines:
+        refused.setdefault(line["sequence_number"], []).append(line)
+    for each in records:
+        envelope = each["kinesis"]
+        found = refused.get(envelope["sequenceNumber"], [])
+        encoded = envelope["data"]
+        if encoded in NOT_BASE64:
+            assert [line["reason"] for line in found] == ["not_base64"], where
+            continue
+        data = base64.b64decode(encoded)
+        if data.startswith(MAGIC) and (not found or "subsequence_number" in found[0]):
+            continue  # it was taken apart, and its parts are counted
+        if found:
+            assert [payload_of(line) for line in found] == [data], where
+        else:
+            assert json.loads(data) in stored, where  # and everything before it, in order
+
+
+@pytest.mark.parametrize("schema", [None, bytes.decode, dict], ids=["none", "callable", "dict"])
+@pytest.mark.parametrize("form", ["ndjson", "json"])
+async def test_other_schemas_lose_nothing_either(schema, form, seed, bad_inputs_wanted):
+    random = Random(seed)
+    for event in range(-(-bad_inputs_wanted // (10 * EVENT))):
+        result = await Batcher(ScriptedStore(), schema=schema, format=form).process(list(bad_inputs(random, EVENT)))
+        assert result.first_failed is None, f"event {event} of seed {seed}"
+        assert result.received == result.stored + result.rejected >= EVENT
