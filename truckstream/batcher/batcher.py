@@ -174,6 +174,7 @@ class _Call:
     max_bytes: int
     waiting: deque[Cut] = field(default_factory=deque)
     tasks: dict[asyncio.Task[Committed], Cut] = field(default_factory=dict)
+    sizes: dict[Cut, int] = field(default_factory=dict)
     bytes_in_flight: int = 0
     committed: list[Committed] = field(default_factory=list)
     causes: list[TruckstreamError] = field(default_factory=list)
@@ -242,7 +243,9 @@ class _Call:
         return len(self.tasks) < self.max_in_flight and self.bytes_in_flight + self._size(cut) <= self.max_bytes
 
     def _size(self, cut: Cut) -> int:
-        return self.checked.data.size(*cut) + self.checked.rejected.size(*cut)
+        if cut not in self.sizes:
+            self.sizes[cut] = self.checked.data.size(*cut) + self.checked.rejected.size(*cut)
+        return self.sizes[cut]
 
     def _in_time(self, cut: Cut) -> bool:
         puts = sum(strand.count(*cut) > 0 for strand in (self.checked.data, self.checked.rejected))

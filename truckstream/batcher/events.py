@@ -6,15 +6,18 @@
 - Sequence numbers are integers of up to 129 digits, written as strings. They ascend within a delivery; where they do
   not (Lambda does not promise it after retries with a parallelization factor), the records are put into their order,
   because Lambda delivers again *everything from the lowest failed number on*.
-- `data` is base64. msgspec decodes it together with the envelope, in one pass in C: 0.55 µs a record of 498 bytes,
-  against 1.44 µs for `binascii.a2b_base64` alone (Python 3.11, 2026-11). Both refuse whatever is not strictly base64.
+- `data` is base64. msgspec decodes it: 0.34 µs a record of 498 bytes, against 0.40 for `pybase64` and 1.40 for
+  `binascii.a2b_base64`. All refuse whatever is not strictly base64.
+- The event is read in columns, 0.3 µs a record for seven of them, because each is then checked as a whole. A struct
+  for each record and for its `kinesis` costs 0.5 µs more to make, to read and to let go. (Python 3.11, 2026-11.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 
@@ -39,18 +42,31 @@ class Unreadable(msgspec.Struct, frozen=True):
     rule: str
 
 
-class _Kinesis(msgspec.Struct, gc=False):
+class _Kinesis(msgspec.Struct):
     sequence: str = msgspec.field(name="sequenceNumber")
     arrival: float = msgspec.field(name="approximateArrivalTimestamp")
-    data: bytes
     partition_key: str = msgspec.field(name="partitionKey", default="")
 
 
-class _Record(msgspec.Struct, gc=False):
+class _Record(msgspec.Struct):
+    """One record of the event but its data."""
+
     kinesis: _Kinesis
     id: str = msgspec.field(name="eventID")
     stream: str = msgspec.field(name="eventSourceARN")
     source: Literal["aws:kinesis"] = msgspec.field(name="eventSource", default="aws:kinesis")
+
+
+class _Columns(msgspec.Struct):
+    """The same of all records, and their data."""
+
+    sequences: list[str]
+    arrivals: list[float]
+    partition_keys: list[str]
+    ids: list[str]
+    streams: list[str]
+    sources: list[Literal["aws:kinesis"]]
+    payloads: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +97,57 @@ def read_delivery(records: Sequence[Mapping[str, Any]]) -> Delivery:
         InvalidArgumentError: these are not records of Kinesis, or not of one shard. Data that is not base64 raises
             nothing: it is one record's own fault.
     """
-    read, payloads = _decode(records)
-    envelopes = [record.kinesis for record in read]
+    columns = _read_columns(records)
     delivery = Delivery(
-        stream=read[0].stream,
-        shard=read[0].id.partition(":")[0],
-        sequences=[envelope.sequence for envelope in envelopes],
-        arrivals=[envelope.arrival for envelope in envelopes],
-        partition_keys=[envelope.partition_key for envelope in envelopes],
-        payloads=payloads,
+        stream=columns.streams[0],
+        shard=columns.ids[0].partition(":")[0],
+        sequences=columns.sequences,
+        arrivals=columns.arrivals,
+        partition_keys=columns.partition_keys,
+        payloads=cast("list[bytes | Unreadable]", columns.payloads),
     )
-    _check_one_shard(read, delivery)
+    _check_one_shard(columns, delivery)
     _check_numbers(delivery)
     return delivery if _is_in_order(delivery.sequences) else _put_in_order(delivery)
 
 
-def _decode(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Record], list[bytes | Unreadable]]:
+def _read_columns(records: Sequence[Mapping[str, Any]]) -> _Columns:
+    """All records at once; one by one where that does not do."""
+    try:
+        kinesis = [record["kinesis"] for record in records]
+        columns = {
+            "sequences": [each["sequenceNumber"] for each in kinesis],
+            "arrivals": [each["approximateArrivalTimestamp"] for each in kinesis],
+            "partition_keys": [each["partitionKey"] for each in kinesis],
+            "ids": [record["eventID"] for record in records],
+            "streams": [record["eventSourceARN"] for record in records],
+            "sources": [record["eventSource"] for record in records],
+            "payloads": [each["data"] for each in kinesis],
+        }
+        return msgspec.convert(columns, _Columns)
+    except (LookupError, TypeError, msgspec.ValidationError, UnicodeError):
+        # Either one record's data is no base64, or a member is not there, or these are no records of Kinesis.
+        return _read_each(records)
+
+
+def _read_each(records: Sequence[Any]) -> _Columns:
     try:
         read = msgspec.convert(records, list[_Record])
-    except (msgspec.ValidationError, UnicodeError):
-        # Either one record's data is no base64, or these are no records of Kinesis: take the data out to see which.
-        read = _decode_envelopes([_without_data(record) for record in records], records)
-        return read, [_decode_data(record["kinesis"].get("data")) for record in records]
-    return read, [record.kinesis.data for record in read]
-
-
-def _decode_envelopes(envelopes: list[object], records: Sequence[Any]) -> list[_Record]:
-    try:
-        return msgspec.convert(envelopes, list[_Record])
     except (msgspec.ValidationError, UnicodeError) as error:
         first = records[0]
         source = first.get("eventSource") if isinstance(first, dict) else type(first).__name__
         problem = str(error).replace("`$", "`records")
         rule = f"these are not the records of a Kinesis event ({problem})"
         raise InvalidArgumentError("the source of records", source, rule) from None
-
-
-def _without_data(record: object) -> object:
-    if isinstance(record, dict) and isinstance(record.get("kinesis"), dict):
-        return {**record, "kinesis": {**record["kinesis"], "data": b""}}
-    return record
+    return _Columns(
+        sequences=[record.kinesis.sequence for record in read],
+        arrivals=[record.kinesis.arrival for record in read],
+        partition_keys=[record.kinesis.partition_key for record in read],
+        ids=[record.id for record in read],
+        streams=[record.stream for record in read],
+        sources=[record.source for record in read],
+        payloads=[_decode_data(record["kinesis"].get("data")) for record in records],  # type: ignore[misc]
+    )
 
 
 def _decode_data(data: object) -> bytes | Unreadable:
@@ -130,16 +157,17 @@ def _decode_data(data: object) -> bytes | Unreadable:
         return Unreadable("not_base64", data, "the event's data must be base64")
 
 
-def _check_one_shard(read: list[_Record], delivery: Delivery) -> None:
+def _check_one_shard(columns: _Columns, delivery: Delivery) -> None:
     stream, shard = delivery.stream, delivery.shard
     if not f"{stream}{shard}".isascii() or not f"{stream}{shard}".isprintable():
         raise InvalidArgumentError("records", f"{stream} {shard}", "the ARN and the shard of a stream are plain ASCII")
     prefix = f"{shard}:"
-    length = len(prefix)
-    places = {(record.stream, record.id[:length]) for record in read} - {(stream, prefix)}
-    if places:
-        rule = f"one call takes the records of one shard, and the first is of {stream} {shard}"
-        raise InvalidArgumentError("records", min(places), rule)
+    if columns.streams.count(stream) == len(delivery) and all(map(str.startswith, columns.ids, repeat(prefix))):
+        return
+    places = zip(columns.streams, (each[: len(prefix)] for each in columns.ids), strict=True)
+    other = min(set(places) - {(stream, prefix)})
+    rule = f"one call takes the records of one shard, and the first is of {stream} {shard}"
+    raise InvalidArgumentError("records", other, rule)
 
 
 def _check_numbers(delivery: Delivery) -> None:

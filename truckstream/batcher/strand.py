@@ -6,17 +6,20 @@ one of them has a line and the other None. An object holds the lines of a strand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from truckstream.batcher.edges import EVERYWHERE, Edges
 from truckstream.batcher.formats import NDJSON, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["LAYOUT_VERSION", "Claim", "Strand"]
+
+_T = TypeVar("_T")
 
 #: Part of every key and claim: objects of another way of cutting or encoding are never taken for our own.
 LAYOUT_VERSION: Final = "1"
@@ -75,13 +78,21 @@ class Strand:
     #: Each record's place in its aggregate, if there are aggregates.
     subsequences: list[int | None] | None = None
     format: Format = NDJSON
+    #: The indices at which there is a line, ascending.
+    places: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        lines = self.lines
+        # In nearly every delivery all lines are in one strand.
+        places = range(len(lines)) if all(lines) else [at for at, line in enumerate(lines) if line is not None]
+        object.__setattr__(self, "places", places)
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def count(self, start: int, stop: int) -> int:
         """How many lines there are between two indices."""
-        return stop - start - self.lines[start:stop].count(None)
+        return bisect_left(self.places, stop) - bisect_left(self.places, start)
 
     def body(self, start: int, stop: int) -> bytes:
         """The object of the lines between two indices; at least one must be there."""
@@ -97,7 +108,12 @@ class Strand:
         return sum(map(len, present)) + len(present)
 
     def _present(self, start: int, stop: int) -> list[bytes]:
-        return [line for line in self.lines[start:stop] if line is not None]
+        return self._pick(self.lines, start, stop)  # type: ignore[arg-type]
+
+    def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
+        """What a column has where there is a line."""
+        places = self.places[bisect_left(self.places, start) : bisect_left(self.places, stop)]
+        return column[start:stop] if len(places) == stop - start else [column[at] for at in places]
 
     def claim(self, start: int, stop: int) -> Claim:
         numbers = self._numbers(start, stop)
@@ -113,24 +129,18 @@ class Strand:
         )
 
     def _numbers(self, start: int, stop: int) -> list[str]:
-        pairs = zip(self.sequences[start:stop], self.lines[start:stop], strict=True)
+        sequences = self._pick(self.sequences, start, stop)
         if self.subsequences is None:
-            return [sequence for sequence, line in pairs if line is not None]
-        return [
-            sequence if subsequence is None else f"{sequence}:{subsequence}"
-            for (sequence, line), subsequence in zip(pairs, self.subsequences[start:stop], strict=True)
-            if line is not None
-        ]
+            return sequences
+        pairs = zip(sequences, self._pick(self.subsequences, start, stop), strict=True)
+        return [sequence if sub is None else f"{sequence}:{sub}" for sequence, sub in pairs]
 
     def next_line(self, start: int) -> int:
         """The index of the first line from `start` on; the strand's length if there is none."""
-        lines = self.lines
-        return next((index for index in range(start, len(lines)) if lines[index] is not None), len(lines))
+        at = bisect_left(self.places, start)
+        return self.places[at] if at < len(self.places) else len(self)
 
     def after_line(self, start: int, number: int) -> int:
         """The index after the `number`th line from `start` on."""
-        for index in range(start, len(self.lines)):
-            number -= self.lines[index] is not None
-            if number == 0:
-                return index + 1
-        return len(self.lines)
+        at = bisect_left(self.places, start) + number - 1
+        return self.places[at] + 1 if at < len(self.places) else len(self)
