@@ -268,7 +268,8 @@ async def _settled(aws: Aws, change_set: Mapping[str, Any], poll: float) -> dict
         await asyncio.sleep(poll)
     if answer["Status"] == "FAILED" and not is_empty(answer):
         reason = answer.get("StatusReason") or "CloudFormation gives no reason"
-        raise DeploymentError("ChangeSetFailed", f"{reason} {hint_for_reasons(reason)}".rstrip())
+        hint = hint_for_reasons(reason)
+        raise DeploymentError("ChangeSetFailed", f"{reason.rstrip('.')}. {hint}" if hint else reason)
     changes, token = list(answer.get("Changes", ())), answer.get("NextToken")
     while token:
         page = await aws.call("cloudformation", "describe_change_set", **change_set, NextToken=token)
