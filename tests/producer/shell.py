@@ -29,7 +29,8 @@ class Client:
 
     async def put_records(self, records):
         self.requests.append([record.data for record in records])
-        await asyncio.sleep(self.latency)
+        if self.latency is not None:
+            await asyncio.sleep(self.latency)
         step = self.script.pop(0) if self.script else None
         if isinstance(step, Exception):
             raise step

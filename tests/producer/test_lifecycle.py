@@ -12,7 +12,7 @@ import pytest
 
 from tests import virtual_time
 from tests.producer.shell import KEY, Client, on_virtual_time, refused
-from tests.producer.support import even_shards
+from tests.producer.support import even_shards, throttled
 from truckstream.errors import (
     DeliveryError,
     DeliveryErrorGroup,
@@ -400,6 +400,19 @@ def test_each_loop_may_have_a_producer_of_its_own():
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: work(), range(3)))
     assert len(stored) == 150
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="tasks cannot be eager before Python 3.12")
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}])
+@on_virtual_time
+async def test_tasks_may_be_eager_and_a_client_may_answer_without_waiting(options):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    client = Client()
+    client.latency = None
+    client.script = [lambda records: [throttled() for _ in records], refused("ReadTimeout", FailureKind.AMBIGUOUS)] * 3
+    async with Producer(client, pacing=False, max_batch_records=10, **options) as producer:
+        await producer.put_many((b"%d" % index, f"TRUCK_{index % 20}") for index in range(10_000))
+    assert len({*client.service.stored}) == producer.stats.acked == 10_000
 
 
 # --- Another process ----------------------------------------------------------------------------------

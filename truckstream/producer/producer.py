@@ -1,8 +1,9 @@
 """The producer's only asyncio file: it drives the core, sends its requests and wakes who waits.
 
 Every callback does the same few things, in `_pump`: send what is due, hand out outcomes, give room to those who
-wait for it, and set the one timer to the core's next wake-up. A put does not pump by itself: it asks for one pump
-in this turn of the loop, however many records the turn brings.
+wait for it, and set the one timer to the core's next wake-up. A put or an answer does not pump by itself: it asks for
+one pump in this turn of the loop, however many of them the turn brings. (With eager tasks, and a client that answers
+without waiting, pumps would else be nested as deep as there are requests.)
 """
 
 from __future__ import annotations
@@ -527,7 +528,7 @@ class Producer:
             # Closing does it, after it has resolved the records, or somebody cancels every task of the loop.
             cancelled = RequestFailedError(FailureKind.AMBIGUOUS, "Cancelled", "its task was cancelled")
             self._core.on_failure(request, cancelled, self._loop.time())
-            self._pump()
+            self._want_pump()
             raise
         except RequestFailedError as failure:
             _logger.info("a request of %d records failed: %s (%s)", request.records, failure.code, failure.kind.value)
@@ -539,14 +540,14 @@ class Producer:
             self._core.on_failure(request, unknown, self._loop.time())
         else:
             self._core.on_answers(request, answers, self._loop.time())
-        self._pump()
+        self._want_pump()
 
     async def _refresh_shards(self) -> None:
         try:
             shards = await self._client.list_shards()
         except asyncio.CancelledError:
             self._core.on_shards_failure(self._loop.time())
-            self._pump()
+            self._want_pump()
             raise
         except RequestFailedError as failure:
             _logger.info("listing the shards failed: %s (%s)", failure.code, failure.kind.value)
@@ -557,7 +558,7 @@ class Producer:
         else:
             self._core.on_shards(shards, self._loop.time())
             _logger.info("the shards were listed again: %s", self.stats)
-        self._pump()
+        self._want_pump()
 
 
 def _bytes_of(data: object) -> bytes:
