@@ -125,14 +125,16 @@ def _metrics(result: Result, function_name: str, now: float) -> dict[str, Any]:
 def _values(result: Result, now: float) -> Mapping[str, Any]:
     receipts = [*result.objects, *result.rejected_objects]
     created = [receipt for receipt in receipts if receipt.outcome == "created"]
+    found = [receipt for receipt in receipts if receipt.outcome != "created"]
     slowest = sorted(result.put_seconds, reverse=True)[:_MOST_VALUES]
     return {
         "RecordsReceived": result.received,
         "RecordsStored": result.stored,
         "RecordsRejected": result.rejected,
+        "RecordsAdopted": sum(receipt.records for receipt in found),
         "RecordsNotStored": result.not_stored,
         "ObjectsCreated": len(created),
-        "ObjectsAdopted": len(receipts) - len(created),
+        "ObjectsAdopted": len(found),
         "UploadsFailed": len(result.causes),
         "BytesStored": sum(receipt.bytes for receipt in created),
         "PutLatency": [round(seconds * 1000, 1) for seconds in slowest] or None,

@@ -83,6 +83,7 @@ METRICS: Final = (
     Metric("RecordsReceived", NAMESPACE, "Count", "Sum", "records in deliveries: stored + rejected + not stored"),
     Metric("RecordsStored", NAMESPACE, "Count", "Sum", "valid records that lie in objects"),
     Metric("RecordsRejected", NAMESPACE, "Count", "Sum", "records that broke a rule and lie below rejected/"),
+    Metric("RecordsAdopted", NAMESPACE, "Count", "Sum", "of these two, records that an earlier delivery had stored"),
     Metric("RecordsNotStored", NAMESPACE, "Count", "Sum", "records that must be delivered again"),
     Metric("ObjectsCreated", NAMESPACE, "Count", "Sum", "objects that a call created"),
     Metric("ObjectsAdopted", NAMESPACE, "Count", "Sum", "objects of an earlier delivery, found and believed"),

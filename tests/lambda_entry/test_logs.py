@@ -64,7 +64,7 @@ async def test_objects_found_are_told_from_objects_made(lines):
     store = ScriptedStore()
     await processed(*numbers(15), store=store)
     line = write(await processed(*numbers(20), store=store), lines)
-    assert (line["ObjectsCreated"], line["ObjectsAdopted"]) == (1, 2)
+    assert (line["ObjectsCreated"], line["ObjectsAdopted"], line["RecordsAdopted"]) == (1, 2, 15)
     assert line["BytesStored"] == sum(len(b'{"n":%d}\n' % n) for n in range(15, 20))
 
 

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+#: Seconds for what takes one on a machine that has nothing else to do.
+PATIENCE = 120
+
 HANDLER = "lambda_entry.handler.lambda_handler"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:truckstream"
 
@@ -101,7 +104,15 @@ class Runtime:
 
     async def invoke(self, records, *, seconds=300.0):
         """Hand over an event of Kinesis records and wait for the answer."""
-        return await asyncio.wait_for(self.submit({"Records": records}, seconds), 45)
+        return await self.answer(self.submit({"Records": records}, seconds))
+
+    async def answer(self, submitted):
+        """The answer to what was submitted; a runtime that ends without one fails the test with its log."""
+        ended = asyncio.create_task(self.process.wait())
+        await asyncio.wait({submitted, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        assert submitted.done(), f"no answer; status {self.process.returncode}, log {self.log}"
+        return submitted.result()
 
     def submit(self, event, seconds=300.0):
         """Hand over an event; the Future of its answer."""

@@ -6,6 +6,9 @@ import pytest
 
 from tests.batcher.support import number, record, truck, trucks
 
+#: Each test starts processes, on machines that may be busy. Nothing here asserts how long something took.
+pytestmark = pytest.mark.timeout(300)
+
 DONE = {"batchItemFailures": []}
 
 
@@ -78,10 +81,10 @@ async def test_bad_records_are_set_aside_and_stop_nothing(function, tmp_path):
 
 @pytest.mark.parametrize("status", [403, 503])
 async def test_a_store_that_refuses_all_is_answered_with_the_first_record(function, bucket, status):
-    """S3 says AccessDenied, or SlowDown without end: the function answers, before its time is up."""
+    """S3 says AccessDenied, or SlowDown without end: the function gives up by itself, with most of its time left."""
     bucket.refuse = lambda _: status
     async with function(**s3(bucket)) as runtime:
-        assert (await runtime.invoke(trucks(1_400), seconds=6.0)).response == failed_from(0)
+        assert (await runtime.invoke(trucks(1_400), seconds=900.0)).response == failed_from(0)
         assert bucket.puts > 0
         bucket.refuse = lambda _: None
         assert (await runtime.invoke(trucks(1_400))).response == DONE
@@ -155,7 +158,7 @@ async def test_a_warm_call_after_an_idle_gap_does_without_the_connections_of_bef
 
 async def test_an_event_of_another_source_is_refused_and_the_next_is_served(function, tmp_path):
     async with function(STORE_URL=tmp_path.as_uri()) as runtime:
-        refused = await runtime.submit({"Records": [{"eventSource": "aws:sqs", "body": ""}]})
+        refused = await runtime.invoke([{"eventSource": "aws:sqs", "body": ""}])
         assert "Kinesis" in refused.error["errorMessage"]
         assert (await runtime.invoke(trucks(1))).response == DONE
 
