@@ -112,7 +112,8 @@ def main(options):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_certificate(folder)
-        seconds, rounds = options.seconds or (1.0 if options.quick else 3.0), 1 if options.quick else options.rounds
+        seconds = options.seconds or (1.0 if options.quick else 3.0)
+        rounds = options.rounds or (1 if options.quick else 3)
         rows = list(measure(contestants, conditions, seconds, rounds, folder))
     goals(rows)
     versions = {name: found for row in rows for name, found in row.get("versions", {}).items()}
@@ -126,7 +127,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="under a minute: no TLS, no latency")
     parser.add_argument("--seconds", type=float, help="of sending, for each run (default: 3, or 1 with --quick)")
-    parser.add_argument("--rounds", type=int, default=3, help="without TLS and latency (1 with --quick)")
+    parser.add_argument("--rounds", type=int, help="without TLS and latency (default: 3, or 1 with --quick)")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[""], help="contestants named like these")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     sys.exit(main(parser.parse_args()))

@@ -4,9 +4,12 @@
 # ///
 """aiokpl's Producer, every outcome awaited; its rate limits are out of reach where there is no quota.
 
+What it tells botocore of verifying TLS takes precedence over AWS_CA_BUNDLE; the file's name, given there, is passed on.
+
 Forms: plain, aggregated.
 """
 
+import os
 from contextlib import asynccontextmanager
 
 from aiokpl.config import Config
@@ -23,6 +26,7 @@ async def open_sender(job):
         endpoint_url=job.endpoint_url,
         aggregation_enabled=job.form == "aggregated",
         **({} if job.records else NO_LIMITS),
+        verify_ssl=os.environ.get("AWS_CA_BUNDLE") or True,
         max_outstanding_records=10_000,
     )
     async with Producer(config) as producer:
