@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import hashlib
 import json
 import ssl
 import sys
@@ -12,6 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import AioSession, get_session
 from botocore import UNSIGNED
+from botocore.credentials import SSOProvider
 
 from tests.kinesis.servers import answer, proxying, refused, serving
 from tests.kinesis.support import RECORDS, client_of
@@ -23,6 +25,11 @@ pytestmark = pytest.mark.usefixtures("fake_credentials", "bare_environment")
 
 NAME = {"StreamName": "trucks"}
 ARN = {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"}
+
+#: What the token service says of a role.
+ROLE = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>%b</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
 
 
 async def url_of(operation="PutRecords", stream=NAME, *, session=None, endpoint_url=None, region_name="us-east-1"):
@@ -81,6 +88,19 @@ async def test_a_stream_named_by_its_arn_has_endpoints_of_its_account():
 async def test_an_endpoint_by_the_environment(monkeypatch, name, value, url):
     monkeypatch.setenv(name, value)
     assert await url_of() == url
+
+
+async def test_an_endpoint_of_both_kinds(monkeypatch):
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+    assert await url_of() == "https://kinesis-fips.us-east-1.api.aws/"
+    assert (await url_of("PutRecords", ARN)).startswith("https://123456789012.data-kinesis-fips.us-east-1.api.aws/")
+
+
+async def test_the_services_own_endpoint_comes_before_that_of_all(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all.example")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS", "http://kinesis.example")
+    assert await url_of() == "http://kinesis.example/"
 
 
 async def test_an_endpoint_by_a_profile(monkeypatch, config_file):
@@ -169,6 +189,64 @@ async def test_credentials_of_the_container(monkeypatch):
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", metadata.url + "/role")
         assert await access_keys(server) == ["CONTAINER"]
     assert server.received[0].headers["x-amz-security-token"] == "t"
+
+
+@pytest.fixture
+def no_keys(fake_credentials, monkeypatch):  # noqa: ARG001 - made first
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("no_keys")
+async def test_credentials_of_the_instance(monkeypatch):
+    told = {"Code": "Success", "AccessKeyId": "INSTANCE", "SecretAccessKey": "s", "Token": "t"}
+    steps = answer(body=b"token"), answer(body=b"role"), answer(body={**told, "Expiration": "2099-01-01T00:00:00Z"})
+    async with serving(*steps) as metadata, serving() as server:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url)
+        assert await access_keys(server, requests=2) == ["INSTANCE"] * 2
+    assert [received.target.rpartition("/")[2] for received in metadata.received] == ["token", "", "role"]
+    assert metadata.received[2].headers["x-aws-ec2-metadata-token"] == "token"
+
+
+async def test_credentials_of_a_role(monkeypatch, config_file, tmp_path):
+    """A profile's role, which the keys of another profile may take."""
+    (tmp_path / "credentials").write_text("[base]\naws_access_key_id = BASE\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    config_file("[profile fleet]\nrole_arn = arn:aws:iam::123456789012:role/fleet\nsource_profile = base\n")
+    async with serving(answer(body=ROLE % b"ROLE")) as sts, serving() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        assert await access_keys(server, AioSession(profile="fleet")) == ["ROLE"]
+    assert sts.received[0].access_key == "BASE"
+    assert b"RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Ffleet" in sts.received[0].body
+
+
+@pytest.mark.usefixtures("no_keys")
+async def test_credentials_of_a_web_identity(monkeypatch, tmp_path):
+    """As in a pod of EKS."""
+    (tmp_path / "token").write_text("a token")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pod")
+    told = (ROLE % b"POD").replace(b"AssumeRole", b"AssumeRoleWithWebIdentity")
+    async with serving(answer(body=told)) as sts, serving() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        assert await access_keys(server) == ["POD"]
+    assert b"WebIdentityToken=a+token" in sts.received[0].body
+
+
+async def test_credentials_of_single_sign_on(monkeypatch, config_file, tmp_path):
+    start_url = "https://fleet.awsapps.example/start"
+    config_file(
+        f"[profile fleet]\nsso_start_url = {start_url}\nsso_region = us-east-1\n"
+        "sso_account_id = 123456789012\nsso_role_name = driver\n"
+    )
+    login = {"startUrl": start_url, "accessToken": "login", "expiresAt": "2099-01-01T00:00:00Z", "region": "us-east-1"}
+    (tmp_path / f"{hashlib.sha1(start_url.encode()).hexdigest()}.json").write_text(json.dumps(login))
+    monkeypatch.setattr(SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path))
+    keys = {"accessKeyId": "SSO", "secretAccessKey": "s", "sessionToken": "t", "expiration": 4_070_908_800_000}
+    async with serving(answer(body={"roleCredentials": keys})) as portal, serving() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", portal.url)
+        assert await access_keys(server, AioSession(profile="fleet")) == ["SSO"]
+    assert portal.received[0].headers["x-amz-sso_bearer_token"] == "login"
 
 
 async def test_no_credentials_is_permanent(monkeypatch):
