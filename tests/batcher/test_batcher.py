@@ -341,6 +341,20 @@ def test_a_put_that_hangs_is_given_up_at_the_deadline():
     assert result.first_failed == number(0)
 
 
+def test_a_look_that_hangs_after_a_refused_put_is_given_up_at_the_deadline():
+    """Whether the refused key is free is good to know, and no reason to be late."""
+    store = ScriptedStore(lambda verb, _: OSError("503 SlowDown") if verb == "put" else asyncio.sleep(1e6))
+
+    async def main():
+        result = await batcher(store).process(numbers(60), deadline=20.0)
+        return result, asyncio.get_running_loop().time()
+
+    result, now = run(main())
+    assert now == 20.0
+    assert account(result) == (60, 0, 0, 60)
+    assert [verb for verb, _ in store.calls] == ["put", "look"]
+
+
 def test_a_deadline_that_has_passed_stores_nothing():
     store = ScriptedStore()
     result = run(batcher(store).process(numbers(60), deadline=0.5))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
-from truckstream.batcher.conflict import Held, judge_claim, judge_content
+from truckstream.batcher.conflict import Held, judge_claim, judge_content, judge_open
 from truckstream.batcher.edges import Edges
 from truckstream.batcher.strand import Claim, Strand
 
@@ -118,3 +118,18 @@ def test_content_that_ends_with_an_aggregates_last_valid_record_covers_all_of_it
 def test_content_that_ends_inside_an_aggregate_is_anothers():
     assert judge_content(APART, 0, 6, b"a\nb\n") is None
     assert judge_content(APART, 0, 4, b"a\nb\nc\ne\n") is None
+
+
+def test_an_object_that_goes_on_is_open_even_if_it_has_no_line_more():
+    """Its claim covers a refused record that this delivery does not have, and that lies in the other object."""
+    ours = strand(b"a", b"b")
+    longer = strand(b"a", b"b", None)
+    assert judge_claim(ours, 0, longer.claim(0, 3)) == "read"
+    assert judge_open(ours, 0, longer.body(0, 3)) == Held(2, open=True)
+
+
+def test_an_object_that_says_to_go_on_and_has_other_lines_is_a_collision():
+    ours = strand(b"a", b"b")
+    assert judge_open(ours, 0, b"a\nx\nc\n") is None
+    assert judge_open(ours, 0, b"a\n") is None
+    assert judge_open(ours, 0, b"a\nb") is None

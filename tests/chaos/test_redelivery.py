@@ -5,8 +5,7 @@ repeats. It may fall back to an older checkpoint, but not on a store without met
 tell whether an object covered the refused records after its last line. `test_nothing_is_lost_however_it_is_cut`
 drops both, and says from which record on some may then be stored twice.
 
-`pytest tests/chaos/test_redelivery.py --chaos-seeds 7 --chaos-histories 100000` tries more of them. A history that
-fails is printed with what it was made of.
+These shrink to the smallest history that fails; `test_histories` has longer and rougher ones, and more of them.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ import gzip
 import json
 import math
 from collections import Counter
-from random import Random
 
 import msgspec
 import pytest
@@ -188,59 +186,3 @@ def test_nothing_is_lost_however_it_is_cut(metadata, valid, size, history):
     if metadata:
         twice = [place for place, count in (shard.stored() + shard.rejected()).items() if count > 1]
         assert min((int(place.partition(".")[0]) for place in twice), default=math.inf) >= shard.begun_inside()
-
-
-def random_shard(random):
-    share = random.choice([0.0, 0.05, 0.5, 0.9])
-    aggregates = random.choice([0.0, 0.0, 0.2, 1.0])
-    return [
-        [random.random() >= share for _ in range(random.randint(1, 9))]
-        if random.random() < aggregates
-        else random.random() >= share
-        for _ in range(random.randint(1, 60))
-    ]
-
-
-def random_history(random):
-    """Longer and rougher than what hypothesis comes to: most deliveries fail in some way."""
-    return [
-        (
-            random.randint(1, 25),
-            (random.choice(KINDS), random.randint(1, 12)) if random.random() < 0.7 else None,
-            random.choice([0, 0, 0, 1, 2, 9]),
-        )
-        for _ in range(random.randint(2, 10))
-    ]
-
-
-def random_options(random):
-    return {
-        "size": random.choice([2, 3, 4, 5, 7, "auto"]),
-        "metadata": random.random() < 0.5,
-        "format": random.choice(["ndjson", "ndjson", "json"]),
-        "compression": random.choice([None, None, "gzip"]),
-        "layout": random.choice(["flat", "hive"]),
-    }
-
-
-@pytest.fixture
-def _in_this_thread(monkeypatch):
-    """What is encoded in a thread would make a history another one each time."""
-
-    async def at_once(function, *arguments):
-        return function(*arguments)
-
-    monkeypatch.setattr("truckstream.batcher.commit.asyncio.to_thread", at_once)
-
-
-@pytest.mark.usefixtures("_in_this_thread")
-@pytest.mark.parametrize("part", range(4))
-def test_every_record_once_in_a_long_row_of_histories(seed, part, histories):
-    random = Random(f"{seed}/{part}")
-    for number_of_it in range(histories // 4):
-        valid, history, options = random_shard(random), random_history(random), random_options(random)
-        shard = Shard(valid, **options)
-        run(shard.live(history))
-        described = f"history {number_of_it} of seed {seed}, part {part}: {options}, {valid}, {history}"
-        assert shard.stored() == places(valid, good=True), described
-        assert shard.rejected() == places(valid, good=False), described

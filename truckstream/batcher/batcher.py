@@ -211,10 +211,18 @@ class _Call:
             committed = task.result()
         except StoreError as error:
             _logger.warning("%s is not stored: %s", self._name(cut), error)
-            self._fail(cut, error, free=self.course.walking and await self.committer.is_free(cut))
+            self._fail(cut, error, free=self.course.walking and await self._is_free(cut))
             return
         self.committed.append(committed)
         self.course.stored(cut, committed.stop, fresh=committed.fresh)
+
+    async def _is_free(self, cut: Cut) -> bool:
+        """True if there is known to be no object where the group begins: a look that takes too long shows nothing."""
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                return await self.committer.is_free(cut)
+        except TimeoutError:
+            return False
 
     async def _give_up(self) -> None:
         """Stop what is under way. An object whose PUT lands all the same is found by the redelivery."""

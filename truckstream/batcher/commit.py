@@ -21,7 +21,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from truckstream.batcher.conflict import Held, judge_claim, judge_content
+from truckstream.batcher.conflict import Held, judge_claim, judge_content, judge_open
 from truckstream.batcher.keys import SUFFIX_LENGTHS, Layout, object_key
 from truckstream.batcher.result import Committed, Receipt
 from truckstream.batcher.strand import Claim
@@ -171,9 +171,10 @@ class Committer:
     async def _judge(self, strand: Strand, start: int, stop: int, key: str, stored: StoredObject) -> Held | None:
         claim = Claim.from_metadata(stored.metadata)
         verdict = "read" if claim is None else judge_claim(strand, start, claim)
-        if verdict == "read":
-            return judge_content(strand, start, stop, await self._store.read(key))
-        return verdict
+        if verdict != "read":
+            return verdict
+        content = await self._store.read(key)
+        return judge_content(strand, start, stop, content) if claim is None else judge_open(strand, start, content)
 
     def _check_open(self, settled: _Settled, start: int) -> None:
         if not settled.held.open:

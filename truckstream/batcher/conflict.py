@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from truckstream.batcher.strand import Claim, Strand
 
-__all__ = ["Held", "judge_claim", "judge_content"]
+__all__ = ["Held", "judge_claim", "judge_content", "judge_open"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,17 @@ def judge_content(strand: Strand, start: int, stop: int, content: bytes) -> Held
         # An object holds whole aggregates. One that ends inside one of ours is another's.
         return Held(end) if strand.count(start, end) == lines else None
     return Held(len(strand), open=True) if text.startswith(ours) else None
+
+
+def judge_open(strand: Strand, start: int, content: bytes) -> Held | None:
+    """The answer from the content, where the metadata says that the object goes on after the delivery's last record.
+
+    Then it is open even if it has no more lines than ours: those of the records that follow are in the other object.
+    """
+    text = strand.format.read_text(content)
+    if text is None or not text.startswith(strand.text(start, len(strand))):
+        return None
+    return Held(len(strand), open=True)
 
 
 def _index_after(strand: Strand, start: int, last: str) -> int | None:

@@ -20,10 +20,11 @@ a walk (`in_order`).
 A group that ends inside an aggregate takes the rest of it in. Where a group ends depends on where it begins alone, so
 this changes nothing of the above.
 
-What this cannot see is a delivery that *begins* inside an object, because one before it was shorter than an earlier
-one had been and ended there. `commit` asks Lambda for another round where that can still be prevented; where it
-cannot, records from there on that were stored before, and none before there, are stored twice, and none is lost.
-Lambda repeats or tops up, and does not shorten, unless it is told to bisect batches: so the mapping must not.
+What this cannot see is a delivery that *begins* inside a group of the store, or one that is shorter than an earlier
+one and *ends* in a gap which that had left: what follows has other edges than the store. `commit` asks Lambda for
+another round where that can still be prevented; where it cannot, records from there on that were delivered before, and
+none before there, may be stored twice, and none is lost. Lambda repeats or tops up, and does not shorten, unless it is
+told to bisect batches, or the mapping is made again with shorter ones: so it must not be.
 """
 
 from __future__ import annotations
