@@ -6,6 +6,11 @@ import sys
 import time
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How busy the machine is decides no test; how to repeat a failure is printed.
+settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser):
