@@ -16,6 +16,8 @@ from truckstream.batcher.refusal import REFUSALS
 from truckstream.fleet.broken import WAYS
 from truckstream.kpl import MAGIC
 
+pytestmark = pytest.mark.timeout(600)
+
 #: Records of one event.
 EVENT = 500
 

@@ -24,6 +24,8 @@ from tests.batcher.support import FIRST, ScriptedStore, aggregate, number, recor
 from tests.virtual_time import run
 from truckstream.batcher import Batcher
 
+pytestmark = pytest.mark.timeout(600)
+
 #: What may happen to a delivery at the n-th call that its batcher makes to the store: that one is refused (503), or
 #: done and its answer lost (a reset); it and all later ones are refused; the function is gone, and the PUTs that were
 #: under way did not land, or land during a later delivery; the next PUT meets another for its key (409), or an object
@@ -166,7 +168,7 @@ class Shard:
 
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(shards, st.integers(1, 7) | st.just("auto"), deliveries)
 def test_every_record_once_whatever_fails(metadata, valid, size, history):
     shard = Shard(valid, size, metadata=metadata)
@@ -176,7 +178,7 @@ def test_every_record_once_whatever_fails(metadata, valid, size, history):
 
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(shards, st.integers(1, 7), deliveries)
 def test_nothing_is_lost_however_it_is_cut(metadata, valid, size, history):
     shard = Shard(valid, size, metadata=metadata, anything=True)

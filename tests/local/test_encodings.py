@@ -11,7 +11,7 @@ from tests.local.support import ARN, T0, Api
 from truckstream.local import eventstream
 from truckstream.local.protocol import respond
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 CBOR = "application/x-amz-cbor-1.1"
 JSON = "application/x-amz-json-1.1"
 SHARD = "shardId-000000000000"

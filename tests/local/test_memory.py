@@ -12,7 +12,7 @@ from truckstream.local import LocalKinesis
 from truckstream.local.service.memory import RECORD_OVERHEAD, Memory
 from truckstream.local.stats import read_stats
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 MIB = 2**20
 SHARD = "shardId-000000000000"
 

@@ -9,7 +9,7 @@ from tests.local.support import FAILED, SUCCEEDED, Flight, progressed
 outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     writes=st.lists(st.integers(0, 9), min_size=1, max_size=6),
     script=st.lists(outcomes, max_size=30),

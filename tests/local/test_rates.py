@@ -13,7 +13,7 @@ from truckstream.local import LocalKinesis, RefusedError
 from truckstream.local.service.rates import RATES
 from truckstream.local.stats import read_stats
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 SHARD = "shardId-000000000000"
 
 

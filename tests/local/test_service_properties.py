@@ -9,7 +9,7 @@ from tests.local.support import Api
 from truckstream.local import RefusedError
 
 MIB = 2**20
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 
 #: Seconds since the request before, records, and bytes of each.
 requests = st.lists(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.local.support import ARN, T0, Api
 from truckstream.local import RefusedError
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 MIB = 2**20
 TRIM_HORIZON = {"Type": "TRIM_HORIZON"}
 

@@ -4,7 +4,7 @@ import asyncio
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import virtual_time
@@ -133,7 +133,6 @@ def test_the_largest_record_for_a_room_fits_and_the_next_does_not(room):
     hash_key=st.none() | st.integers(0, 2**128 - 1).map(str),
     aggregate=st.booleans(),
 )
-@settings(deadline=None)
 def test_whatever_keeps_the_rules_arrives_as_it_was(data, key, hash_key, aggregate):
     async def main():
         async with Producer(client, aggregate=aggregate) as producer:

@@ -113,7 +113,7 @@ class Room:
         assert stats.put == stats.acked + stats.failed + stats.buffered + stats.in_flight
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     steps=st.lists(STEPS, min_size=3, max_size=60),
     ending=st.sampled_from([None, 0.0, 2.0]),
