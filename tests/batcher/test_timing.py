@@ -13,7 +13,7 @@ def test_the_first_put_may_take_a_second():
 
 
 def test_without_a_deadline_there_is_always_time():
-    assert PutTime().allows(9, now=1e9)
+    assert PutTime().allows(9, now=1e9, deadline=None)
 
 
 def test_steady_puts_are_trusted():

@@ -68,7 +68,7 @@ async def test_an_answer_that_is_cut_off_is_ambiguous():
 
 async def test_silence_is_ambiguous():
     async def keep_silent(_received):
-        await asyncio.sleep(10)
+        await asyncio.Event().wait()
 
     assert await failure_of(keep_silent) == (FailureKind.AMBIGUOUS, "TimeoutError", 1)
 
@@ -114,7 +114,7 @@ def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, leave, 
     async def serve(reader, writer):
         await reader.readexactly(100_000)
         if leave == "hang":
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
         writer.transport.abort()
 
     async def story():
@@ -229,13 +229,18 @@ async def test_a_stalled_connection_does_not_hold_up_the_others():
 
 
 async def test_a_cancelled_request_leaves_no_half_read_connection():
+    arrived = asyncio.Event()
+
     async def stall(_received):
-        await asyncio.sleep(10)
+        arrived.set()
+        await asyncio.Event().wait()
 
     async with serving(stall) as server, client_of(server.url) as client:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await client.put_records(RECORDS)
+        request = asyncio.create_task(client.put_records(RECORDS))
+        await arrived.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
         assert len(await client.put_records(RECORDS)) == 2
     assert [received.connection for received in server.received] == [1, 2]
 
