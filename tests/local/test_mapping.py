@@ -523,3 +523,77 @@ async def test_a_mapping_made_again_knows_nothing_of_the_one_before(kinesis, pos
         await put(kinesis, "c")
         await mapping.drain(timeout=5)
     assert handler.names == expected
+
+
+async def test_a_disabled_mapping_reads_nothing_and_goes_on_from_its_checkpoint(kinesis):
+    """The invocation under way ends; what is read next begins where it ended, and is cut anew."""
+    handler, release = Recorder(), asyncio.Event()
+
+    async def waiting(event, context):
+        await handler(event, context)
+        await release.wait()
+
+    await put(kinesis, *"abc")
+    options = {"maximum_batching_window_in_seconds": 0, "poll_interval_in_seconds": 0.01}
+    async with EventSourceMapping(kinesis, waiting, batch_size=2, **options) as mapping:
+        while not handler.batches:  # noqa: ASYNC110 - the test's timeout ends it
+            await asyncio.sleep(0.01)
+        disabling = asyncio.create_task(mapping.disable())
+        await asyncio.sleep(0)
+        assert not disabling.done()
+        release.set()
+        await disabling
+        await put(kinesis, "d")
+        with pytest.raises(UsageError, match="disabled"):
+            await mapping.drain(timeout=5)
+        await asyncio.sleep(0.05)
+        assert handler.batches == [["a", "b"]]
+        mapping.enable()
+        await mapping.drain(timeout=5)
+    assert handler.batches == [["a", "b"], ["c", "d"]]
+
+
+async def test_a_disabled_mapping_forgets_the_retries_of_a_batch(kinesis):
+    """A batch that waits for its next retry is cut again from the checkpoint, with what came meanwhile."""
+    handler = Recorder()
+
+    async def failing_at_first(event, context):
+        await handler(event, context)
+        if len(handler.batches) == 1:
+            raise ValueError("once")
+
+    await put(kinesis, "a")
+    options = {"maximum_batching_window_in_seconds": 0, "poll_interval_in_seconds": 0.01}
+    async with EventSourceMapping(kinesis, failing_at_first, retry_base_in_seconds=3_600, **options) as mapping:
+        while not mapping.stats.failures:  # noqa: ASYNC110 - the test's timeout ends it
+            await asyncio.sleep(0.01)
+        await mapping.disable()
+        await put(kinesis, "b")
+        mapping.enable()
+        await mapping.drain(timeout=5)
+    assert handler.batches == [["a"], ["a", "b"]]
+
+
+async def test_a_lane_that_is_through_with_its_shard_stays_so_when_the_mapping_is_disabled(kinesis):
+    """Else its shard would never end, and its children never begin."""
+    handler = Recorder()
+
+    async def failing_at_first(event, context):
+        await handler(event, context)
+        if handler.names.count("slow") == 1 and "slow" in names_in(event):
+            raise ValueError("once")
+
+    for key in range(10):
+        await put(kinesis, "fast", key=f"KEY_{key}")
+    await put(kinesis, "slow", key="KEY_0")
+    await split(kinesis)
+    await put(kinesis, "child")
+    options = {"retry_base_in_seconds": 3_600, "retry_limit_in_seconds": 3_600, "parallelization_factor": 10}
+    async with EventSourceMapping(kinesis, failing_at_first, poll_interval_in_seconds=0.01, **options) as mapping:
+        while not mapping.stats.failures or mapping.stats.in_flight:  # noqa: ASYNC110 - the test's timeout ends it
+            await asyncio.sleep(0.01)
+        await mapping.disable()
+        mapping.enable()
+        await mapping.drain(timeout=5)
+    assert handler.names[-1] == "child"
+    assert handler.names.count("slow") == 2

@@ -245,6 +245,24 @@ def test_the_iterator_age_is_that_of_the_batchs_last_record_at_its_end():
     assert flight.pilot.counts.iterator_age == pytest.approx(7)
 
 
+def test_back_at_its_checkpoint_it_reads_and_cuts_again():
+    """Nothing is left of the batch, its retries and the backlog; what was settled does not come again."""
+    flight = Flight(batch_size=3, maximum_retry_attempts=1)
+    flight.put(0, *"abcde")
+    flight.poll(0)
+    flight.batch(0)
+    flight.settle(0, progressed(1))
+    flight.batch(1)
+    flight.settle(1, FAILED)
+    flight.pilot.return_to_checkpoint(T0 + 2)
+    assert flight.batch(2) is None
+    assert flight.poll(2)
+    assert flight.batch(2) == ["b", "c", "d"]
+    flight.settle(2, FAILED)
+    assert flight.discards == []
+    assert flight.pilot.counts.processed == 1
+
+
 def test_its_repr_answers_the_on_call_question():
     flight = Flight(batch_size=2)
     flight.put(0, *"abc")

@@ -161,6 +161,7 @@ class EventSourceMapping:
         self._moved = asyncio.Event()
         self._drains = 0
         self._is_stopping = False
+        self._is_enabled = True
         self._crash: BaseException | None = None
 
     def __repr__(self) -> str:
@@ -208,7 +209,7 @@ class EventSourceMapping:
 
         Raises:
             TimeoutError: the time is over; it says what is left. Nothing is lost by it.
-            UsageError: the mapping is not open, or was closed meanwhile.
+            UsageError: the mapping is not open or not enabled, or was closed or disabled meanwhile.
         """
         if self._roster is None or self._is_stopping:
             raise UsageError("the event source mapping is not open")
@@ -222,12 +223,36 @@ class EventSourceMapping:
                     self._raise_crash()
                     if self._is_stopping:
                         raise UsageError("the event source mapping was closed while it was drained")
+                    if not self._is_enabled:
+                        raise UsageError("the event source mapping is disabled: enable it, then drain it")
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError as error:
             raise TimeoutError(f"not drained within {timeout} s: {self!r}") from error
         finally:
             self._drains -= 1
+
+    async def disable(self) -> None:
+        """Stop reading and invoking, as `Enabled: false` does; returns when the invocations under way have ended.
+
+        The checkpoints stay. What was read and not processed comes again when the mapping is enabled, cut anew.
+        """
+        self._is_enabled = False
+        self._wake_all()
+        while self.stats.in_flight:
+            self._raise_crash()
+            self._moved.clear()
+            await self._moved.wait()
+            if self._is_enabled or self._is_stopping:
+                return
+        for lanes in self._pilots.values():
+            for pilot in (each for each in lanes if not each.is_finished):
+                pilot.return_to_checkpoint(self._kinesis.now())
+
+    def enable(self) -> None:
+        """Go on from the checkpoints."""
+        self._is_enabled = True
+        self._wake_all()
 
     def _has_reached(self, targets: dict[str, int]) -> bool:
         return all(
@@ -277,6 +302,10 @@ class EventSourceMapping:
         pilot = lanes[lane]
         while not pilot.is_finished and not self._is_stopping:
             now = self._kinesis.now()
+            if not self._is_enabled:
+                self._moved.set()
+                await self._sleep(self._settings.poll_interval_in_seconds)
+                continue
             hurry = self._drains > 0
             if pilot.wants_poll(now, hurry=hurry):
                 self._poll(shard, lane, now)

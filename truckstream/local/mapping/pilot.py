@@ -153,6 +153,18 @@ class ShardPilot:
         if not self._backlog and not self._batches:
             self.position = read_to
 
+    def return_to_checkpoint(self, now: float) -> None:
+        """Forget what was read and is not settled: the mapping was disabled. It is read again, and cut anew.
+
+        Not to be called while a batch is under way.
+        """
+        self._backlog.clear()
+        self._batches.clear()
+        self._fit, self._fit_room = 0, PAYLOAD_BYTES - self._events.frame_bytes()
+        self._next_poll = now
+        self._shard_ended = False
+        self.read_from = self.position
+
     # --- Batches ---------------------------------------------------------------------------------
 
     def next_batch(self, now: float, *, hurry: bool = False) -> list[Record] | None:
