@@ -87,7 +87,7 @@ class EventSourceMapping:
         parallelization_factor: batches of one shard that are processed at the same time, 1 to 10; records of one
             partition key stay in order. A plain function still takes one call at a time.
         tail: what comes back after a failure inside a batch: the rest "alone", or "topped up" with newer records, or
-            "either", by a seeded choice. The service does both.
+            "either", by a seeded choice. AWS promises neither.
         seed: of these choices.
 
     Raises:

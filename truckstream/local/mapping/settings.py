@@ -15,7 +15,7 @@ __all__ = ["PAYLOAD_BYTES", "REPORT_BATCH_ITEM_FAILURES", "MappingSettings", "St
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
-#: How the rest of a batch comes again after a partial failure: both ways are recorded of the service.
+#: How the rest of a batch comes again after a partial failure. AWS's pages describe both ways, and no record decides.
 Tail = Literal["alone", "topped up", "either"]
 
 REPORT_BATCH_ITEM_FAILURES: Final = "ReportBatchItemFailures"
