@@ -8,7 +8,7 @@ from collections import defaultdict
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.producer.support import Service, even_shards, hash_of, put, throttled, user_records
@@ -155,6 +155,7 @@ class Run:
 @pytest.mark.parametrize(
     ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
 )
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     records=st.integers(1, 300),

@@ -16,6 +16,7 @@ import asyncio
 import select
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohappyeyeballs import start_connection
@@ -37,6 +38,10 @@ NEXT_ADDRESS_SECONDS: Final = 0.25
 #: The service has closed its end: told by the kernel without reading, so that it works beneath TLS too. Linux only;
 #: elsewhere such a connection is noticed when its closing reaches the event loop.
 PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
+
+#: In Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 asyncio's `writelines` does not pause its protocol (CVE-2024-12254),
+#: so that nobody would know what is unsent. `write` does, for a copy of the body: 0.05 µs a record.
+_WRITELINES_PAUSES: Final = not ((3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2))
 
 
 class ConnectionPool:
@@ -136,7 +141,10 @@ class _Connection(asyncio.Protocol):
         self._answer = self._loop.create_future()
         self._left, self._progress_at = len(body), self._loop.time()
         self._watch(answer_timeout)
-        self._transport.writelines((head, body))
+        if _WRITELINES_PAUSES:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head + body)
         try:
             return await self._answer
         except BaseException:
