@@ -142,7 +142,7 @@ def deploy(
 
 def _deploy(where: Where, settings: Settings, options: DeployOptions, *, yes: bool) -> int:
     talk = Conversation(where, yes)
-    return run(_deploying(talk, settings, options), talk.on_break)
+    return run(_deploying(talk, settings, options), json=where.json, on_break=talk.on_break)
 
 
 async def _deploying(talk: Conversation, settings: Settings, options: DeployOptions) -> int:
@@ -178,7 +178,7 @@ def status(
         minutes: How far back to look.
         dry_run: Taken for the sake of scripts: this command changes nothing anyway.
     """
-    return run(_status(where, function, minutes))
+    return run(_status(where, function, minutes), json=where.json)
 
 
 async def _status(where: Where, function: str | None, minutes: int) -> int:
@@ -205,7 +205,7 @@ def doctor(
         function: A function that no stack of ours made.
         dry_run: Taken for the sake of scripts: this command changes nothing anyway.
     """
-    return run(_doctor(where, function))
+    return run(_doctor(where, function), json=where.json)
 
 
 async def _doctor(where: Where, function: str | None) -> int:
@@ -232,7 +232,7 @@ def scale(
         dry_run: Change nothing, whatever else is asked.
     """
     talk = Conversation(where, yes)
-    return run(_scale(talk, minutes, apply=apply and not dry_run), talk.on_break)
+    return run(_scale(talk, minutes, apply=apply and not dry_run), json=where.json, on_break=talk.on_break)
 
 
 async def _scale(talk: Conversation, minutes: int, *, apply: bool) -> int:
@@ -268,7 +268,7 @@ def destroy(*, where: Where = _HERE, delete_data: bool = False, yes: bool = Fals
         dry_run: Say what would go, and delete nothing.
     """
     talk = Conversation(where, yes)
-    return run(_destroy(talk, delete_data=delete_data, dry_run=dry_run), talk.on_break)
+    return run(_destroy(talk, delete_data=delete_data, dry_run=dry_run), json=where.json, on_break=talk.on_break)
 
 
 async def _destroy(talk: Conversation, *, delete_data: bool, dry_run: bool) -> int:

@@ -87,7 +87,7 @@ class Conversation:
     where: Where
     #: Do not ask.
     yes: bool
-    #: What stays as it is if the user breaks off now.
+    #: True once CloudFormation may be at work.
     _agreed: bool = field(default=False, init=False)
 
     def agrees(self, words: str) -> bool:
@@ -122,12 +122,14 @@ class Conversation:
         )
 
 
-def run(work: Coroutine[None, None, int], on_break: Callable[[], str] = lambda: "Broken off.") -> int:
+def run(work: Coroutine[None, None, int], *, json: bool, on_break: Callable[[], str] = lambda: "Broken off.") -> int:
     """Run a command to its exit status; after Ctrl-C say what `on_break` says."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         _problems.print(f"truckstream: {on_break()}", highlight=False, soft_wrap=True, markup=False)
+        if json:
+            _write_json({"error": {"kind": "Interrupted", "message": on_break()}})
         return BROKEN_OFF
 
 

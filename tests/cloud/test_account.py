@@ -118,6 +118,7 @@ REFUSALS = {
         json_error("ResourceNotFoundException", "Stream trucks under account 123456789012 not found."),
         "right name, account and region",
     ),
+    "a proxy's own page": (STACK, 502, "Bad Gateway", "is a proxy or another endpoint in between"),
     "clock": (LIST, 403, s3_error("RequestTimeTooSkewed", "too large"), "clock is wrong"),
 }
 
@@ -129,7 +130,7 @@ async def test_a_refusal_says_what_to_do(recorded, case):
     async with Account(region_name="us-east-1", endpoint_url=recorded.url) as account:
         with pytest.raises(AwsError, match=words) as refused:
             await account.call(service, operation, **parameters)
-    assert refused.value.code in recorded.body
+    assert refused.value.code == "ResponseParserError" or refused.value.code in recorded.body
     assert refused.value.operation.startswith(f"{service}:")
 
 

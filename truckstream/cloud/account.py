@@ -96,6 +96,7 @@ class Account:
             NoCredentialsError,
             PartialCredentialsError,
         )
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - of another family
 
         try:
             client = await self._client(service)
@@ -109,7 +110,7 @@ class Account:
             code, message = str(told.get("Code", "Unknown")), str(told.get("Message", ""))
             name = f"{service}:{error.operation_name}"
             raise AwsError(code, message, operation=name, hint=hint_for(code, message)) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             kind = type(error).__name__
             hint = hint_for_failure(kind, self.region)
             raise AwsError(kind, str(error), operation=f"{service}:{operation}", hint=hint) from error

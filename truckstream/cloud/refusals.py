@@ -91,6 +91,7 @@ FAILURES: Final = {
     "HTTPClientError": _NETWORK,
     "ProxyConnectionError": _NETWORK,
     "ReadTimeoutError": _NETWORK,
+    "ResponseParserError": "That was no answer of AWS: is a proxy or another endpoint in between?",
     "SSLError": "TLS failed: behind a proxy that opens it, set AWS_CA_BUNDLE to its certificate.",
     "CredentialRetrievalError": _EXPIRED,
     "LoginRefreshTokenExpired": _EXPIRED,
