@@ -53,7 +53,7 @@ def test_the_settings_table_is_the_codes():
 
 
 def test_every_file_that_the_pages_name_is_there():
-    for page in (ROOT / "README.md", ROOT / "truckstream" / "README.md"):
+    for page in (ROOT / "README.md", ROOT / "truckstream" / "README.md", ROOT / "truckstream" / "cloud" / "README.md"):
         text = page.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"

@@ -103,7 +103,7 @@ ALARMS: Final = (
         "function-errors",
         ("Errors",),
         "calls failed or timed out: 1 in 5 minutes (ErrorsThreshold)",
-        "Lambda delivers the same records again until RetryAttempts or RecordAge runs out, then sends them to failed/.",
+        "Lambda delivers the same records again up to RetryAttempts or RecordAge, then puts them below aws/lambda/.",
         "truckstream status shows the last errors; truckstream doctor the settings that cause them.",
     ),
     Alarm(

@@ -1,0 +1,113 @@
+"""truckstream/cloud/README.md: its tables are the code's, its sums are right, and its example runs."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cfnlint.decode import decode_str
+
+from truckstream.aws_commands import app
+from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
+from truckstream.cloud.checks import CHECKS
+from truckstream.metrics import ALARMS, FUNCTION_METRICS
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "truckstream" / "cloud" / "README.md").read_text(encoding="utf-8")
+TEMPLATE = json.loads(json.dumps(decode_str((ROOT / "lambda_entry" / "template.yaml").read_text(encoding="utf-8"))[0]))
+
+
+def section(title):
+    return re.split(r"^##+ ", PAGE.split(f"# {title}\n")[1], flags=re.MULTILINE)[0]
+
+
+def rows(text):
+    """The cells of each row of the section's tables, heads and rules left out."""
+    lines = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line] for line in lines]
+
+
+def test_the_alarms_are_those_that_ring():
+    expected = [[alarm.name, alarm.rings, alarm.means, alarm.do] for alarm in ALARMS]
+    assert rows(section("Alarms"))[1:] == expected
+
+
+def test_every_resource_parameter_and_command_of_operations_is_there():
+    named = set(re.findall(r"`([A-Z]\w+)(?:=\w+)?`", section("Operations")))
+    named |= set(re.findall(r"--parameter (\w+)=", PAGE)) - {"Name"}
+    assert named <= set(TEMPLATE["Resources"]) | set(TEMPLATE["Parameters"])
+    assert len(named) > 20
+    assert set(re.findall(r"truckstream ([a-z]+)", PAGE)) <= {*app, "simulate"}
+
+
+@pytest.mark.parametrize("result", [Deployment, Destruction, Diagnosis, Scaling, Status])
+def test_the_documents_have_the_fields_that_the_page_names(result):
+    [row] = [row for row in rows(section("Exit status and --json")) if f"`{result.__name__}`" in row[1]]
+    named = set(re.findall(r"`(\w+)`", row[1]))
+    assert {field.name for field in dataclasses.fields(result)} <= named
+
+
+def test_the_doctors_rules_are_counted():
+    assert f"| {len(CHECKS)} rules;" in PAGE
+
+
+def test_the_cost_adds_up():
+    *items, total = rows(section("Cost of a full shard"))[1:]
+    amounts = [float(amount) for *_, amount in items]
+    expected = [float(quantity) * float(price) for _, quantity, _, price, _ in items]
+    assert amounts == pytest.approx(expected, abs=0.006)
+    assert float(total[-1].strip("*")) == pytest.approx(sum(amounts), abs=0.005)
+    quantities = {what: float(quantity) for what, quantity, *_ in items}
+    records = quantities["shard"] * 3_600 * 1_000
+    assert quantities["records put (25 KB units)"] == records / 1e6
+    assert quantities["objects of 700 created"] == records // 700 // 1_000
+    assert quantities["a month's data kept for a month"] == records * 499 // 1e9
+    assert quantities["calls of the function"] == round(records / 4_900 / 1e6, 3)
+    assert quantities["the function's metrics"] == len(FUNCTION_METRICS)
+
+
+@pytest.fixture
+def environment(ministack_url):
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": ministack_url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+@pytest.mark.timeout(120)
+def test_the_commands_run_as_they_stand(environment, tmp_path):
+    """Only the function's Python is this machine's. The doctor's finding is the one that the page speaks of."""
+    block = PAGE.split("```bash\n")[3].split("```")[0]
+    said = {}
+    for line in block.strip().splitlines():
+        command = line.replace("--python 3.11", "--python {}.{}".format(*sys.version_info)).split()
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        said[command[1]] = (done.returncode, done.stdout, done.stderr)
+    assert {name: status for name, (status, *_) in said.items()} == {
+        **dict.fromkeys(("deploy", "simulate", "status", "scale", "destroy"), 0),
+        "doctor": 1,
+    }, said
+    assert "DANGER  stream-encrypted" in said["doctor"][1]
+    assert "Stream  AWS::Kinesis::Stream  trucks" in said["destroy"][1].split("Stayed")[1]
+
+
+@pytest.mark.timeout(120)
+def test_the_example_runs(environment, tmp_path):
+    [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["create readings", "CREATE_COMPLETE 1", "[]"], done.stderr
