@@ -27,7 +27,7 @@ def section(title):
 
 def rows(text):
     """The cells of each row of the section's tables, heads and rules left out."""
-    lines = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line] for line in lines]
 
 
