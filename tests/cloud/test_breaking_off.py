@@ -30,6 +30,15 @@ ANSWERS = {
 }
 
 
+#: The command with Ctrl-C as in a terminal: whoever runs the tests in a shell's background has it switched off.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from truckstream.cli import main
+main()
+"""
+
+
 class EndlessAws(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -79,7 +88,7 @@ def aws():
 def test_ctrl_c_says_that_cloudformation_goes_on_and_how_to_see_the_end(aws, tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "NO_PROXY": "127.0.0.1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "truckstream.cli", "provision", "--stack", "acme", "--yes", "--json"],
+        [sys.executable, "-c", COMMAND, "provision", "--stack", "acme", "--yes", "--json"],
         cwd=tmp_path,
         env=os.environ | keys | {"AWS_ENDPOINT_URL": aws.url},
         stdout=subprocess.PIPE,
