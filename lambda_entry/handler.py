@@ -8,6 +8,7 @@ Settings, read from the environment at the first call; an empty one counts as no
     REJECTED_PREFIX      where those of refused records lie: rejected
     BATCH_SIZE           records of a group: 700, another number, or auto
     LAYOUT               flat or hive
+    EVENT_TIME           with hive, the field of the records that tells their hour; by default it is their arrival
     FORMAT               ndjson, json or parquet
     COMPRESSION          gzip or zstd; none if not set
     SCHEMA               what a valid record is: truck, none, or module:name of a msgspec type or a callable

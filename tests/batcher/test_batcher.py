@@ -395,6 +395,7 @@ async def test_any_obstore_store_will_do():
         {"batch_size": 10_001},
         {"batch_size": "many"},
         {"layout": "deep"},
+        {"event_time": "timestamp"},
         {"max_in_flight": 0},
         {"max_bytes_in_flight": 0},
         {"prefix": "same/", "rejected_prefix": "same"},

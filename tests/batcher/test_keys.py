@@ -42,3 +42,33 @@ def test_another_place_in_another_stream_is_another_key(other):
 def test_every_key_has_the_promised_shape(n, arrival):
     key = object_key("sensor_data", "flat", strand(n, arrival), 0)
     assert re.fullmatch(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8}\.json", key)
+
+
+@pytest.mark.parametrize(
+    ("value", "folder"),
+    [
+        (b'"2025-01-14 23:59:59"', "year=2025/month=01/day=14/hour=23"),
+        (b'"2025-01-15T00:30:00+02:00"', "year=2025/month=01/day=14/hour=22"),
+        (b'"2025-01-15T00:30:00Z"', "year=2025/month=01/day=15/hour=00"),
+        (b"1736898599.5", "year=2025/month=01/day=14/hour=23"),
+        *(
+            (value, "year=2025/month=01/day=15/hour=14")
+            for value in (b"null", b'"noon"', b'""', b"[]", b"1e300", b"NaN")
+        ),
+        (b'"0001-01-01T00:00:00+14:00"', "year=2025/month=01/day=15/hour=14"),
+        (b'"0999-01-01 00:00:00"', "year=2025/month=01/day=15/hour=14"),
+    ],
+)
+def test_an_hour_may_be_what_the_record_says(value, folder):
+    """What says no time has that of its arrival. The rest of the name stays the same."""
+    made = Strand(ARN, SHARD, [number(0)], [ARRIVAL], [b'{"at":%b}' % value])
+    key = object_key("p", "hive", made, 0, event_time="at")
+    assert key == f"p/{folder}/batch_2025-01-15T14-30-25_u5zsfrve.json"
+
+
+def test_the_hour_is_that_of_the_first_record_that_has_a_line():
+    lines = [None, b'{"at":"2025-01-14 23:59:59"}', b'{"at":"2024-01-14 23:59:59"}']
+    made = Strand(ARN, SHARD, [number(n) for n in range(3)], [ARRIVAL] * 3, lines)
+    assert object_key("p", "hive", made, 0, event_time="at").startswith("p/year=2025/month=01/day=14/hour=23/batch_")
+    empty = Strand(ARN, SHARD, [number(0)], [ARRIVAL], [None])
+    assert object_key("p", "hive", empty, 0, event_time="at").startswith("p/year=2025/month=01/day=15/hour=14/batch_")

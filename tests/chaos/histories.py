@@ -50,10 +50,12 @@ ENDS = ("crash", "crash and land late", "time out", "outage", "zombie")
 
 class Place(msgspec.Struct, forbid_unknown_fields=True):
     n: str
+    at: str
 
 
 def _valid(place):
-    return b'{"n":"%s"}' % place.encode()
+    """With a time of its own, some hours before or after that of its neighbours."""
+    return b'{"n":"%s","at":"2025-01-15T%02d:00:00"}' % (place.encode(), len(place) * int(place.partition(".")[0]) % 24)
 
 
 _REFUSED = (
@@ -126,6 +128,8 @@ class History:
             "max_in_flight": random.choice([1, 3, 16]),
             "max_bytes_in_flight": random.choice([64, 16 * 1024 * 1024]),
         }
+        if self.options["layout"] == "hive":
+            self.options["event_time"] = random.choice([None, "at"])
         self.store = ScriptedStore(metadata=metadata)
         #: Keys of objects that are not the batcher's.
         self.foreign = set()

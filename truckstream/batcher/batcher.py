@@ -61,6 +61,10 @@ class Batcher:
             split, so that the group which it fills may hold more. Changing it is safe at any time but between a
             delivery of which groups failed and its redelivery.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, UTC.
+        event_time: with "hive", the field of the records that tells their time (ISO 8601, UTC if it names no offset, or
+            seconds since the epoch): then an object lies in the hour of its first valid record's. Its other records may
+            be of other hours, as trucks report late, and a wrong clock puts an object where nobody looks: ask for
+            some hours more than you want, and select by the field itself. What is stored, and once, does not change.
         format: "ndjson", a record a line; "json", an array; or "parquet", a row a record with a typed column for each
             field of the schema, which must then be a msgspec Struct (needs truckstream[parquet]). Like `batch_size`,
             not to be changed between a delivery of which groups failed and its redelivery.
@@ -93,6 +97,7 @@ class Batcher:
         rejected_prefix: str = "rejected",
         batch_size: int | Literal["auto"] = FULL,
         layout: Layout = "flat",
+        event_time: str | None = None,
         format: FormatName = "ndjson",  # noqa: A002 - the word that everybody uses
         compression: Compression | None = None,
         schema: Any = TruckRecord,
@@ -105,7 +110,7 @@ class Batcher:
         kms_key_id: str | None = None,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
-        prefixes = Prefixes(prefix.strip("/"), rejected_prefix.strip("/"), layout)
+        prefixes = Prefixes(prefix.strip("/"), rejected_prefix.strip("/"), layout, event_time)
         _check_options(prefixes, batch_size)
         _check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
         self._prefixes = prefixes
@@ -285,6 +290,8 @@ def _report_incidents(checked: Checked, size: int) -> None:
 def _check_options(prefixes: Prefixes, batch_size: int | str) -> None:
     if prefixes.layout not in get_args(Layout):
         raise InvalidArgumentError("layout", prefixes.layout, 'must be "flat" or "hive"')
+    if prefixes.event_time is not None and prefixes.layout != "hive":
+        raise InvalidArgumentError("event_time", prefixes.event_time, 'needs layout "hive"')
     if prefixes.data == prefixes.rejected:
         raise InvalidArgumentError("rejected_prefix", prefixes.rejected, "must differ from prefix")
     if batch_size != "auto" and not (isinstance(batch_size, int) and 1 <= batch_size <= MAX_BATCH_SIZE):

@@ -53,6 +53,8 @@ class Prefixes:
     data: str
     rejected: str
     layout: Layout
+    #: The field that tells an object's hour in place of its arrival.
+    event_time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,10 @@ class Committer:
         )
 
     def _key(self, strand: Strand, start: int, length: int = SUFFIX_LENGTHS[0]) -> str:
-        prefix = self._prefixes.data if strand is self._data else self._prefixes.rejected
-        return object_key(prefix, self._prefixes.layout, strand, start, length=length)
+        where = self._prefixes
+        if strand is self._data:
+            return object_key(where.data, where.layout, strand, start, length=length, event_time=where.event_time)
+        return object_key(where.rejected, where.layout, strand, start, length=length)
 
 
 async def _encode(strand: Strand, start: int, stop: int) -> bytes:

@@ -5,6 +5,9 @@
 
 (or what the object's format ends with, in place of `.json`)
 
+With `event_time` the folders of Hive are those of the time that the object's first record says itself; a record that
+says none has that of its arrival. An object is not taken apart for it: its later records may belong to another hour.
+
 The time is when Kinesis took the object's first record, in UTC. The eight letters and digits are the beginning of a
 digest of stream, shard, first sequence number and layout version. So the same records have the same key whenever and
 wherever they are delivered, which is what exactly-once rests on: a clock, a random number or a request's ID in the
@@ -21,6 +24,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal
 
+from truckstream.batcher.event_time import read_event_time
 from truckstream.batcher.strand import LAYOUT_VERSION
 
 if TYPE_CHECKING:
@@ -36,11 +40,25 @@ SUFFIX_LENGTHS: Final = (8, 16, 24, 32)
 _FOLDERS: Final[dict[Layout, str]] = {"flat": "", "hive": "year=%Y/month=%m/day=%d/hour=%H/"}
 
 
-def object_key(prefix: str, layout: Layout, strand: Strand, start: int, *, length: int = 8) -> str:
-    """The key of the object that begins with the strand's record at `start`; `prefix` without a slash at its end."""
+def object_key(
+    prefix: str, layout: Layout, strand: Strand, start: int, *, length: int = 8, event_time: str | None = None
+) -> str:
+    """The key of the object of the group that begins with the strand's record at `start`.
+
+    `prefix` has no slash at its end; `event_time` is the field of the records that tells their hour in place of their
+    arrival.
+    """
     identity = "\n".join((strand.stream, strand.shard, strand.sequences[start], LAYOUT_VERSION))
     digest = blake2b(identity.encode("utf-8", "backslashreplace"), digest_size=30).digest()
     suffix = base64.b32encode(digest).decode().lower()[:length]
     arrival = datetime.fromtimestamp(strand.arrivals[start], UTC)
-    name = f"{arrival.strftime(_FOLDERS[layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{suffix}{strand.format.suffix}"
+    hour = (event_time and _event_time(strand, start, event_time)) or arrival
+    name = f"{hour.strftime(_FOLDERS[layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{suffix}{strand.format.suffix}"
     return f"{prefix}/{name}" if prefix else name
+
+
+def _event_time(strand: Strand, start: int, field: str) -> datetime | None:
+    """Of the first record that has a line: wherever the group is cut, that is its object's first."""
+    first = strand.next_line(start)
+    line = strand.lines[first] if first < len(strand) else None
+    return None if line is None else read_event_time(line, field)
