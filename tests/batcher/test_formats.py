@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import gzip
+import io
 import json
 import sys
 from typing import Annotated, Any, Literal
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 import duckdb
 import msgspec
 import pytest
+from arro3 import core
+from arro3.io import write_parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +98,18 @@ def test_whatever_else_lies_there_is_read_without_an_exception(name, compression
     spoilt = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
     for content in (spoilt, data.draw(st.binary(max_size=100)), whole[:at]):
         assert form.read_text(content) is None or isinstance(form.read_text(content), bytes)
+
+
+def test_parquet_that_is_not_our_own_is_not_given_to_the_reader():
+    """Its reader would not survive some of it."""
+    form = read_formats("parquet", None, Small).data
+    whole = form.encode([b'{"n":1}'], ["1"])
+    assert form.read_text(whole) == b"1\n"
+    for at in range(len(whole)):
+        assert form.read_text(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]) is None
+    file = io.BytesIO()
+    write_parquet(core.Table.from_pydict({"kinesis_sequence_number": core.Array(["1"])}), file)
+    assert form.read_text(file.getvalue()) is None
 
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
