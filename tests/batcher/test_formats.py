@@ -108,7 +108,8 @@ def test_parquet_that_is_not_our_own_is_not_given_to_the_reader():
     for at in range(len(whole)):
         assert form.read_text(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]) is None
     file = io.BytesIO()
-    write_parquet(core.Table.from_pydict({"kinesis_sequence_number": core.Array(["1"])}), file)
+    column = core.Array(["1"], core.DataType.string())
+    write_parquet(core.Table.from_arrays([column], names=["kinesis_sequence_number"]), file)
     assert form.read_text(file.getvalue()) is None
 
 
