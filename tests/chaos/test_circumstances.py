@@ -66,8 +66,9 @@ async def test_closing_in_the_middle_of_it_leaves_nothing_in_doubt_that_is_not_s
     assert history.stats.failed > 0
 
 
+@pytest.mark.parametrize("keys", [1_000, 1_000_000], ids=["1,000 keys", "a key each"])
 @pytest.mark.parametrize("mode", MODES)
-async def test_memory_stays_within_the_budget_while_the_service_is_away(mode):
+async def test_memory_stays_within_the_budget_while_the_service_is_away(mode, keys):
     """Put until there is no room, against a service that answers with errors only."""
     budget = 16 << 20
     faults = FaultPlan(on_put("error-before"))
@@ -81,7 +82,7 @@ async def test_memory_stays_within_the_budget_while_the_service_is_away(mode):
             before, _ = tracemalloc.get_traced_memory()
             for number in range(1_000_000):
                 with contextlib.suppress(BufferFullError):
-                    producer.try_put(b"%498d" % number, f"TRUCK_{number % 1_000}")
+                    producer.try_put(b"%498d" % number, f"TRUCK_{number % keys}")
                     continue
                 break
             else:

@@ -390,7 +390,7 @@ def test_a_record_over_the_streams_limit_names_both_numbers(make_core):
 
 def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
     core = make_core(buffer_bytes=1_000)
-    with pytest.raises(RecordTooLargeError, match="the buffer's room is 600 bytes"):
+    with pytest.raises(RecordTooLargeError, match="the buffer's room is 500 bytes"):
         put(core, bytes(largest_size(1_000) - 8), 0.0)
     assert put(core, bytes(largest_size(1_000) - 9), 0.0)
     assert core.free_bytes == 0

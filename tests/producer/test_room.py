@@ -75,7 +75,7 @@ class Room:
 
     async def try_put(self, size, key):
         somebody_waits = bool(self.producer._room.line)
-        free = BUFFER_BYTES - self.producer.stats.buffered_bytes
+        free = self.producer._core.free_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))
         except BufferFullError:

@@ -75,7 +75,7 @@ class Producer:
     Args:
         stream: the stream's name or ARN; or a `StreamClient` of your own, which is then opened and closed here.
         region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
-        buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data and key and 400
+        buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data and key and 500
             bytes; `put` waits for room. 64 MiB by default: over 60 seconds of one full shard of 500-byte records.
         linger: seconds that a record waits for company in its request; 0.1 by default, as in the KPL.
         delivery_timeout: seconds from put to the latest outcome; 120 by default, as in Kafka's producers.

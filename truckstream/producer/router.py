@@ -42,7 +42,8 @@ class Router:
         self._home = home
         #: Whether the capacity of new shards is to be learnt.
         self.on_demand = False
-        self._lanes: Lanes = {}
+        #: With an order to keep: the keys that have records.
+        self.lanes: Lanes = {}
         self._map = ShardMap(())
         #: By partition key, as far as they are remembered.
         self.routes: dict[str, Route] = {}
@@ -116,7 +117,7 @@ class Router:
     def _empty_keyed(self, gone: list[Outbox]) -> list[Parcel]:
         for outbox in {*self.outboxes, *gone}:
             _keyed(outbox).forget()
-        for key, lane in self._lanes.items():
+        for key, lane in self.lanes.items():
             partition_key, hash_key = (key, None) if isinstance(key, str) else key
             outbox = self.route(partition_key, hash_key).outbox
             for entry in lane.entries:
@@ -126,7 +127,7 @@ class Router:
 
     def _make_outbox(self, shard_id: str | None, pace: ShardPace | None) -> Outbox:
         bundled = self._options.aggregate
-        queue = KeyedQueue(self._lanes, bundled=bundled) if self._options.ordered else FifoQueue()
+        queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
         return Outbox(shard_id, pace, queue, self._options, self._home)
 
     def _outbox_of(self, hash_key: int) -> Outbox:
