@@ -1,7 +1,11 @@
 """Every case runs against every server; what a server is known to do otherwise is expected to fail, strictly."""
 
+import contextlib
+import functools
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, ParamValidationError  # noqa: A004
@@ -56,33 +60,67 @@ def pytest_runtest_makereport(item, call):
         server.end()
 
 
-@pytest.fixture(scope="session", params=list(servers.TITLES))
-def server(request, tmp_path_factory):
-    with servers.running(request.param, tmp_path_factory.mktemp("servers")) as running:
-        yield running
+@dataclass(frozen=True)
+class Contestant:
+    """A server that runs, with a client and the streams that cases take of it."""
+
+    server: servers.Server
+    kinesis: Any
+    streams: Streams
 
 
 @pytest.fixture(scope="session")
-def kinesis(server):
+def contestant(tmp_path_factory):
+    """`contestant(name)` is the same to the end of the session, however often cases go from one server to another."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(name):
+            server = stack.enter_context(servers.running(name, tmp_path_factory.mktemp("servers")))
+            client = stack.enter_context(contextlib.closing(client_of(server)))
+            await_answer(client)
+            return Contestant(server, client, Streams(client))
+
+        yield start
+
+
+def await_answer(client):
+    """What a server loads for its first answer may take longer than a client waits, on a busy machine."""
+    for _ in range(10):
+        with contextlib.suppress(*LOST):
+            client.list_streams()
+            return
+
+
+def client_of(server):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
             patch.delenv(name, raising=False)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             patch.setenv(name, "/dev/null")
-        client = kinesis_client(server.endpoint_url, known_breaks=BREAKS_THE_MODEL.get(server.name, ()))
-    yield client
-    client.close()
+        return kinesis_client(server.endpoint_url, known_breaks=BREAKS_THE_MODEL.get(server.name, ()))
+
+
+@pytest.fixture(scope="session", params=list(servers.TITLES))
+def server(request, contestant):
+    return contestant(request.param).server
 
 
 @pytest.fixture(scope="session")
-def all_streams(kinesis):
-    return Streams(kinesis)
+def kinesis(server, contestant):
+    return contestant(server.name).kinesis
+
+
+@pytest.fixture(scope="session")
+def all_streams(server, contestant):
+    return contestant(server.name).streams
 
 
 @pytest.fixture(autouse=True)
 def _alive(request):
     """A server that the last case ended is started again, so that one difference is counted once."""
     if "server" in request.fixturenames and request.getfixturevalue("server").start():
+        await_answer(request.getfixturevalue("kinesis"))
         request.getfixturevalue("all_streams").forget()
 
 
