@@ -100,6 +100,14 @@ def test_commas_in_strings_are_no_repeated_fields():
     assert judge(truck(), data, truck()).data.lines == [truck(), data, truck()]
 
 
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_a_repeated_field_does_not_hide_behind_a_missing_one(places):
+    """One has a comma too many and one too few: how a record is judged must not depend on its neighbours."""
+    pair = truck().replace(b'"speed":65.4', b'"speed":65.4,"speed":66'), truck().replace(b'"speed":65.4,', b"")
+    first, second = (judge(*(pair[place] for place in places)).refusals[index].code for index in range(2))
+    assert {first, second} == {"repeated_field", "missing_field"}
+
+
 def test_an_escaped_name_is_the_same_name():
     data = truck().replace(b'"speed":65.4', b'"speed":65.4,"sp\\u0065ed":66')
     assert refusal(data)[0].field == "speed"
@@ -144,6 +152,55 @@ def test_a_callable_refuses_by_raising_anything():
     assert "ZeroDivisionError" in checked.refusals[1].rule
 
 
+class NoTextError(Exception):
+    def __str__(self):
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"),
+    [
+        (StopIteration("over"), "StopIteration"),
+        (NoTextError(), "NoTextError: it has no text"),
+        (KeyError(), "KeyError"),
+        (ValueError("\ud800"), "ValueError: \\ud800"),
+        (ValueError("x" * 5_000), "ValueError: " + "x" * 988),
+        (InvalidRecordError("own", "\ud800" * 600, object, "\udfff"), "\\udfff"),
+        (InvalidRecordError(None, 7, float("nan"), None), "None"),
+    ],
+)
+@pytest.mark.parametrize("bad", [b"first", b"middle", b"last"])
+def test_whatever_a_callable_raises_is_the_reason(error, rule, bad):
+    def check(data):
+        if data == bad:
+            raise error
+
+    payloads = [b"first", b"middle", b"last"]
+    checked = judge(*payloads, schema=check)
+    assert checked.data.lines == [None if data == bad else data for data in payloads]
+    (refused,) = checked.refusals.values()
+    assert refused.rule == rule
+    line = json.loads(checked.rejected.lines[payloads.index(bad)])
+    assert (line["rule"], line["data"]) == (rule, bad.decode())
+
+
+class Choosy(msgspec.Struct):
+    n: int
+
+    def __post_init__(self):
+        raise [StopIteration, LookupError, ValueError("seven")][self.n]
+
+
+def test_a_struct_refuses_in_its_own_words():
+    checked = judge(b'{"n":0}', b'{"n":1}', b'{"n":2}', schema=Choosy)
+    rules = [(refused.code, refused.rule) for refused in checked.refusals.values()]
+    assert rules == [("schema", "StopIteration"), ("schema", "LookupError"), ("schema", "seven")]
+
+
+def test_what_a_callable_returns_does_not_matter():
+    assert judge(b"1", b"2", schema=lambda data: data == b"1").refusals == {}
+
+
 def test_without_a_schema_any_line_is_valid():
     checked = judge(b"", b"\xff\x00", b'{"a":\n1}', b"two\nlines", schema=None)
     assert checked.data.lines == [b"", b"\xff\x00", b'{"a":1}', None]
@@ -151,10 +208,33 @@ def test_without_a_schema_any_line_is_valid():
     assert checked.data.body(0, 4) == b'\n\xff\x00\n{"a":1}\n'
 
 
-@pytest.mark.parametrize("schema", [7, "TruckRecord", object()])
-def test_a_schema_that_is_none_is_refused(schema):
-    with pytest.raises(InvalidArgumentError, match="schema"):
+async def judge_later(data):
+    raise ValueError(data)
+
+
+class Foreign:
+    """As models of other libraries are."""
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        (7, "not supported"),
+        ("TruckRecord", "not supported"),
+        (object(), "not supported"),
+        (judge_later, "must not be async"),
+        (Foreign, "JSON holds no objects of this class; give the function"),
+        (complex, "JSON holds no objects of this class"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused(schema, why):
+    with pytest.raises(InvalidArgumentError, match=f"schema is .*{why}"):
         read_schema(schema)
+
+
+@pytest.mark.parametrize("schema", [object, dict, dict[str, int], msgspec.Raw, int | dict[str, int]])
+def test_types_that_msgspec_knows_are_schemas(schema):
+    assert judge(b'{"n":1}', schema=schema).refusals == {}
 
 
 bytes_like_json = st.one_of(

@@ -71,9 +71,10 @@ class Batcher:
         compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Refused records are lines of
             JSON in any case, compressed likewise. Parquet has zstd inside.
         schema: what a valid record is: a type that msgspec decodes from JSON; a callable that takes the bytes and
-            raises; or None, and every record is valid that is one line or JSON. In an array all must be JSON. A name
-            that a record has twice is refused where the type is a struct of plain fields, all required and no others
-            allowed, as TruckRecord is; else the last of its values counts, as always with msgspec.
+            raises; or None, and every record is valid that is one line or JSON. In an array all must be JSON. What a
+            callable returns does not matter, and what it raises should depend on the record alone. A name that a record
+            has twice is refused where the type is a struct of plain fields, all required and no others allowed, as
+            TruckRecord is; else the last of its values counts, as always with msgspec.
         max_in_flight: groups that one call stores at the same time.
         max_bytes_in_flight: the bytes of these, 16 MiB by default; a larger group goes alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An http:// endpoint is

@@ -15,6 +15,7 @@ whitespace is left where it is.
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,8 @@ from truckstream.errors import InvalidRecordError
 from truckstream.record import refuse_repeated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from truckstream.batcher.events import Delivery
     from truckstream.batcher.schema import Schema
 
@@ -66,21 +69,30 @@ def _validate(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecordE
         return
     indices = [index for index in range(len(lines)) if index not in errors] if errors else range(len(lines))
     waiting = iter([lines[index] for index in indices] if errors else lines)
-    results = map(schema.check, waiting)
+    seen_all: list[bool] = []
+    results = map(schema.check, chain(waiting, _mark_end(seen_all)))
     while True:
+        error: Exception = StopIteration()  # a check that raises this would pass for the end of the records
         try:
             deque(results, maxlen=0)
-        except Exception as error:  # noqa: BLE001 - a user's callable may raise anything; the record is at fault
-            index = indices[len(indices) - length_hint(waiting) - 1]
-            errors[index] = schema.explain(error, lines[index])
-        else:
+        except Exception as raised:  # noqa: BLE001 - a user's callable may raise anything; the record is at fault
+            error = raised
+        if seen_all:
             return
+        index = indices[len(indices) - length_hint(waiting) - 1]
+        errors[index] = schema.explain(error, lines[index])
+        lines[index] = b""  # so that no question that is asked of all lines at once is answered by a refused one
+
+
+def _mark_end(seen_all: list[bool]) -> Iterator[bytes]:
+    seen_all.append(True)
+    yield from ()
 
 
 def _make_lines(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecordError]) -> None:
     together = b"".join(lines)
     commas = schema.commas
-    if commas is not None and together.count(b",") != commas * len(lines):
+    if commas is not None and together.count(b",") != commas * (len(lines) - len(errors)):
         _each(lines, errors, lambda line: line.count(b",") != commas, _check_names)
     if schema.json and not together.isascii():
         _each(lines, errors, lambda line: not line.isascii(), _check_text)

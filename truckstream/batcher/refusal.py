@@ -28,7 +28,8 @@ REFUSALS: Final = REASONS | {
     "line_break": "the bytes are not JSON and hold a line break, so that they are no line",
 }
 
-#: The longest value that is quoted as it is, in bytes of JSON. The whole record stands in the line anyway.
+#: The longest value that is quoted as it is, in bytes of JSON, and the longest name and rule, in characters. The whole
+#: record stands in the line anyway.
 _LONGEST_VALUE: Final = 1_000
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -52,7 +53,8 @@ class Refusal(msgspec.Struct, frozen=True):
         whole = isinstance(error.value, (bytes, Unreadable))  # it stands in the line already
         value = None if whole else _quotable(error.value)
         subsequence = delivery.subsequences[index] if delivery.subsequences else None
-        return cls(delivery.sequences[index], error.code, error.field, value, error.rule, subsequence)
+        field = None if error.field is None else _short(error.field)
+        return cls(delivery.sequences[index], _short(error.code), field, value, _short(error.rule), subsequence)
 
     def line(self, delivery: Delivery, index: int) -> bytes:
         """The line of `rejected/` for the delivery's record at `index`, without a line end."""
@@ -100,6 +102,11 @@ def _quotable(value: Any, longest: int | None = _LONGEST_VALUE) -> object:
     except (TypeError, ValueError, OverflowError, RecursionError):
         pass  # such as half of a surrogate pair, which JSON's escapes can smuggle into a string
     return repr(value)[:longest]
+
+
+def _short(text: object) -> str:
+    """What a user's callable says may be anything."""
+    return _sound(str(text))[:_LONGEST_VALUE]
 
 
 def _sound(text: str) -> str:

@@ -7,6 +7,7 @@ raised into a reason. The first is the hot path, so for a msgspec type it is the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -46,9 +47,12 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
     if schema is None:
         return _foreign(None, format_)
     if callable(schema) and not isinstance(schema, type) and not hasattr(schema, "__origin__"):
+        if iscoroutinefunction(schema):
+            raise InvalidArgumentError("schema", schema, "a schema's callable must not be async")
         return _foreign(schema, format_)
     try:
         decoder = msgspec.json.Decoder(schema)
+        _refuse_foreign_class(schema)
     except (TypeError, ValueError) as error:
         rule = f"a schema is a type that msgspec decodes, a callable or None ({error})"
         raise InvalidArgumentError("schema", schema, rule) from error
@@ -56,6 +60,16 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
     return Schema(
         check, lambda error, data: _explain_msgspec(error, data, schema), json=True, commas=count_commas(schema)
     )
+
+
+def _refuse_foreign_class(schema: Any) -> None:
+    """Any class is well with msgspec, which then refuses every record, because no JSON is an instance of it."""
+    if schema is object or (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        return
+    from msgspec import inspect  # noqa: PLC0415 - only who has such a schema pays for it
+
+    if isinstance(inspect.type_info(schema), inspect.CustomType):
+        raise TypeError("JSON holds no objects of this class; give the function that reads them, such as a classmethod")
 
 
 def _foreign(check: Callable[[bytes], object] | None, format_: Format) -> Schema:
@@ -75,8 +89,8 @@ _decode_any: Final = msgspec.json.Decoder().decode
 
 
 def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecordError:
-    if isinstance(error, InvalidRecordError):
-        return error
+    if not isinstance(error, (msgspec.DecodeError, UnicodeError, RecursionError)):
+        return _explain_foreign(error, data)  # of a `__post_init__`, or of a format
     try:
         return explain(error, data, schema)
     except RecursionError:  # the value is looked for in a document that is too deep to be read as a whole
@@ -88,4 +102,8 @@ def _explain_foreign(error: Exception, data: bytes) -> InvalidRecordError:
         return error
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return explain(error, data)
-    return InvalidRecordError("schema", None, data, f"{type(error).__name__}: {error}")
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception whose text fails must not fail the delivery
+        text = "it has no text"
+    return InvalidRecordError("schema", None, data, f"{type(error).__name__}: {text}" if text else type(error).__name__)
