@@ -144,9 +144,8 @@ def _sort(
     refusals = {}
     for index in sorted(errors):
         lines[index] = None
-        refusals[index] = refusal = Refusal.of(
-            delivery, index, explain_suspect(delivery.payloads[index]) or errors[index]
-        )
+        error = errors.pop(index)  # it takes more room than its refusal
+        refusals[index] = refusal = Refusal.of(delivery, index, explain_suspect(delivery.payloads[index]) or error)
         rejected[index] = refusal.line(delivery, index)
     shared = (delivery.stream, delivery.shard, delivery.sequences, delivery.arrivals)
     places = (delivery.edges, delivery.subsequences)

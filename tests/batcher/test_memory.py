@@ -1,0 +1,92 @@
+"""A full event fits a function of 256 MB, whatever it holds, in every format.
+
+The handler runs in a process of its own, against S3 in this one, twice: what the first call leaves counts. Its peak is
+VmHWM, because ru_maxrss of a child begins with what its parent had.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.batcher.s3_stub import S3Stub
+from tests.batcher.support import aggregate, record, truck
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from Linux's /proc")
+
+#: What Lambda delivers at most: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+EVENT = 6 * 1024 * 1024
+
+FUNCTION = 256 * 1000 * 1000
+
+CHILD = """
+import json, pathlib, sys
+from lambda_entry.handler import lambda_handler
+
+event = json.load(sys.stdin.buffer)
+answers = [lambda_handler(event, None) for _ in range(2)]
+(peak,) = [line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+print(json.dumps({"answers": answers, "peak": int(peak.split()[1]) * 1024}))
+"""
+
+RECORDS = {
+    "trucks": truck,
+    "refused": lambda n: truck(n, speed=200.0),
+    "zeros": lambda _: bytes(1 << 20),
+    "aggregates": lambda n: aggregate(*(truck(90 * n + each) for each in range(90))),
+}
+
+FORMATS = {
+    "ndjson": {},
+    "json": {"FORMAT": "json"},
+    "gzip": {"COMPRESSION": "gzip"},
+    "zstd": {"COMPRESSION": "zstd"},
+    "parquet": {"FORMAT": "parquet"},
+}
+
+
+@functools.cache
+def full_event(kind):
+    records, size = [], len('{"Records":[]}')
+    while True:
+        encoded = json.dumps(record(RECORDS[kind](len(records)), len(records)), separators=(",", ":"))
+        size += len(encoded) + 1
+        if size > EVENT:
+            return f'{{"Records":[{",".join(records)}]}}'.encode()
+        records.append(encoded)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", RECORDS)
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_event_fits_the_smallest_function(kind, form):
+    s3 = S3Stub()
+    with s3.running() as url:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "BUCKET_NAME": "trucks",
+            "AWS_ENDPOINT_URL_S3": url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "NO_PROXY": "127.0.0.1",
+            **FORMATS[form],
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            input=full_event(kind),
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["answers"] == [{"batchItemFailures": []}] * 2
+    assert s3.objects
+    assert told["peak"] <= FUNCTION
