@@ -15,6 +15,7 @@ from truckstream.batcher import Batcher
 from truckstream.batcher.refusal import REFUSALS
 from truckstream.fleet.broken import WAYS
 from truckstream.kpl import MAGIC
+from truckstream.record import TruckRecord
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -140,7 +141,10 @@ async def test_nothing_raises_and_nothing_is_lost(seed, bad_inputs_wanted):
 
 
 def assert_each_is_there(records, store, lines, where):
-    """Each record that came alone is in one of the two places with its bytes, in the order of arrival."""
+    """Each record that came alone is in one of the two places with its bytes, in the order of arrival.
+
+    It is judged as it would be by itself.
+    """
     stored = iter(store.lines("sensor_data"))
     refused = {}
     for line in lines:
@@ -159,6 +163,7 @@ def assert_each_is_there(records, store, lines, where):
             assert [payload_of(line) for line in found] == [data], where
         else:
             assert json.loads(data) in stored, where  # and everything before it, in order
+            TruckRecord.from_json(data)
 
 
 @pytest.mark.parametrize("schema", [None, bytes.decode, dict], ids=["none", "callable", "dict"])
