@@ -37,7 +37,7 @@ PLANS = {
     "reshards": [
         *(on_put("split", skip=skip) for skip in (10, 20, 30, 60)),
         *(on_put("merge", skip=skip) for skip in (40, 50, 70)),
-        Fault("error-before", operations=("ListShards",), skip=1, rate=0.5),
+        Fault("error-before", operations=("ListShards",), skip=1, count=2),
         on_put("throttle", rate=0.05),
     ],
     "everything": [
