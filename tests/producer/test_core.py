@@ -17,7 +17,7 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.entry import largest_size
+from truckstream.producer.entry import Entry, largest_size
 
 
 def failure(kind, code="SomeException", message="the service's words"):
@@ -395,3 +395,30 @@ def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
     assert put(core, bytes(largest_size(1_000) - 9), 0.0)
     assert core.free_bytes == 0
     assert not core.reserve(1)
+
+
+def make_entry(core, size, key="TRUCK_001"):
+    outbox, key_size, tail = core.route(key, None)
+    return Entry(bytes(size - key_size), tail, key, None, size, outbox)
+
+
+def test_reserved_room_is_enough_whatever_keys_came_since(make_core):
+    """Their order takes room, too, which may leave less than none."""
+    core = make_core(ordered=True, buffer_bytes=3_000)
+    first = make_entry(core, 1_500, key="first")
+    assert core.reserve(first.size)
+    second = put(core, b"", 0.0, key="second")
+    assert core.free_bytes < 0
+    core.put(first, 0.0)
+    _, request = next_request(core, 0.0)
+    assert {entry.data for entry in request.entries} == {first.data, second.data}
+
+
+def test_a_record_whose_shard_closed_while_it_waited_for_room_goes_to_the_open_one(make_core):
+    core = make_core()
+    entry = make_entry(core, 10)
+    closed = entry.outbox
+    assert core.reserve(entry.size)
+    core.on_shards(even_shards(2, first=1), 0.0)
+    core.put(entry, 0.0)
+    assert (entry.outbox.is_closed, closed.is_closed, closed.waiting) == (False, True, 0)

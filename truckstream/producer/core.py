@@ -82,8 +82,6 @@ class ProducerCore:
         self.options = options
         # What each put asks, at hand.
         self._buffer_bytes = options.buffer_bytes
-        self._max_batch_bytes = options.max_batch_bytes
-        self._max_batch_records = options.max_batch_records
         self._aggregates = options.aggregate
         #: Notes what happens, if somebody watches.
         self.journal = journal
@@ -105,9 +103,10 @@ class ProducerCore:
         self._in_flight: set[Request] = set()
         self._in_flight_bytes = 0
         self._settled: list[Entry] = []
-        # Before this time nothing is due, unless a put below brings it forward. Guards `requests_due`.
+        # Before this time nothing is due, unless a put brings it forward: after this many bytes of the budget at the
+        # earliest, the next request may be full. Both guard `requests_due`.
         self._quiet_until = -math.inf
-        self._sendable = 0
+        self._until_full = 0
         self._turn = 0
 
     # --- Records come in --------------------------------------------------------------------------
@@ -136,7 +135,7 @@ class ProducerCore:
     def reserve(self, size: int) -> bool:
         """Take what a record of `size` bytes costs off the budget, if it is free."""
         used = self.used_bytes + size + ENTRY_OVERHEAD_BYTES
-        if used + len(self._lanes) * LANE_BYTES > self._buffer_bytes:
+        if used > self._buffer_bytes or (self._lanes and used + len(self._lanes) * LANE_BYTES > self._buffer_bytes):
             return False
         self.used_bytes = used
         return True
@@ -151,19 +150,10 @@ class ProducerCore:
         return self.options.buffer_bytes - self.used_bytes - len(self._lanes) * LANE_BYTES
 
     def put(self, entry: Entry, now: float) -> None:
-        """Accept `entry`, whose cost is reserved."""
-        self.release(entry.size)
-        self.offer(entry, now)
+        """Accept `entry`, whose room is reserved.
 
-    def offer(self, entry: Entry, now: float) -> bool:
-        """Accept `entry` if the budget has room for it.
-
-        The core's part of each put: 0.35 µs (Python 3.11), a tenth of all that a record costs.
+        With `reserve` 0.33 µs of each put (Python 3.11), a tenth of all that a record costs.
         """
-        used = self.used_bytes + entry.size + ENTRY_OVERHEAD_BYTES
-        if used + len(self._lanes) * LANE_BYTES > self._buffer_bytes:
-            return False
-        self.used_bytes = used
         outbox = entry.outbox
         if outbox.is_closed:
             outbox = self._router.reroute(entry)  # resharded while it waited for room
@@ -172,18 +162,13 @@ class ProducerCore:
         entry.epoch = epochs.current
         entry.put_at = now
         queue = outbox.queue
-        queued = queue.count
         queue.append(entry)
         # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
-        if queued == 0:
+        if queue.count == 1:
             self._quiet_until = min(self._quiet_until, now + self.options.linger)
-        if queue.bytes >= self._max_batch_bytes:
+        self._until_full -= entry.size + ENTRY_OVERHEAD_BYTES
+        if self._until_full <= 0:
             self._quiet_until = -math.inf
-        elif not self._aggregates and (outbox.pace is None or queued < outbox.pace.last_allowed):
-            self._sendable += 1
-            if self._sendable >= self._max_batch_records:
-                self._quiet_until = -math.inf
-        return True
 
     # --- Requests go out --------------------------------------------------------------------------
 
@@ -229,12 +214,12 @@ class ProducerCore:
         return parcels
 
     def _is_due(self, outboxes: Sequence[Outbox], now: float) -> bool:
-        self._sendable = sum(outbox.sendable(now) for outbox in outboxes)
-        return (
-            self._sendable >= self.options.max_batch_records
-            or any(box.ready_bytes >= self.options.max_batch_bytes for box in outboxes if box.pace is None)
-            or any(box.due_at(now, self._epochs.flushed) <= now for box in outboxes)
-        )
+        sendable = sum(outbox.sendable(now) for outbox in outboxes)
+        most_bytes = max((box.ready_bytes for box in outboxes if box.pace is None), default=0)
+        records_left = self.options.max_batch_records - sendable
+        bytes_left = self.options.max_batch_bytes - most_bytes
+        self._until_full = min(records_left * ENTRY_OVERHEAD_BYTES, bytes_left)
+        return self._until_full <= 0 or any(box.due_at(now, self._epochs.flushed) <= now for box in outboxes)
 
     def _send(self, parcels: list[Parcel], now: float) -> Request:
         request = Request(parcels, now)

@@ -88,7 +88,6 @@ class ShardPace:
         "_records",
         "_share",
         "_share_at",
-        "last_allowed",
     )
 
     def __init__(self, now: float, *, learns: bool = False) -> None:
@@ -101,8 +100,6 @@ class ShardPace:
         self._cut_at = -math.inf
         #: When records were last held back by the rate.
         self._pressed_at = -math.inf
-        #: What `records_allowed` last said.
-        self.last_allowed = self.records_allowed(now)
 
     def rate_at(self, now: float) -> float:
         """The present rate in records a second."""
@@ -112,8 +109,7 @@ class ShardPace:
     def records_allowed(self, now: float) -> int:
         """How many records may go now, as far as their number is concerned."""
         self._recover(now)
-        self.last_allowed = max(0, math.floor(self._records.level(now) + TOLERANCE))
-        return self.last_allowed
+        return max(0, math.floor(self._records.level(now) + TOLERANCE))
 
     def bytes_allowed(self, now: float) -> float:
         return self._bytes.level(now)

@@ -170,6 +170,7 @@ class Producer:
         self._sampler: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._puts_this_turn = 0
+        self._turn_began = 0.0
 
     # --- Opening and closing ----------------------------------------------------------------------
 
@@ -337,15 +338,8 @@ class Producer:
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
         self._puts_this_turn += 1
-        if self._puts_this_turn > PUTS_PER_TURN:
-            await asyncio.sleep(0)
-            self._require_open()
-        if not self._pump_wanted:
-            self._want_pump()
-        if self._waiting_for_room or not self._core.offer(delivery, self._loop.time()):
-            await self._wait_for_room(delivery.size)
-            self._want_pump()
-            self._core.put(delivery, self._loop.time())
+        if self._puts_this_turn > PUTS_PER_TURN or not self._offer(delivery):
+            await self._put_later(delivery)
         return delivery
 
     def try_put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
@@ -356,8 +350,7 @@ class Producer:
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
-        self._want_pump()
-        if self._waiting_for_room or not self._core.offer(delivery, self._loop.time()):
+        if not self._offer(delivery):
             raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else self._core.free_bytes)
         return delivery
 
@@ -379,7 +372,11 @@ class Producer:
             except (TypeError, ValueError):
                 rule = f"must be a pair of data and partition key: records[{len(deliveries)}] is none"
                 raise InvalidArgumentError("records", record, rule) from None
-            deliveries.append(await self.put(data, partition_key))
+            delivery = self._make(data, partition_key, None)
+            self._puts_this_turn += 1
+            if self._puts_this_turn > PUTS_PER_TURN or not self._offer(delivery):
+                await self._put_later(delivery)
+            deliveries.append(delivery)
         return deliveries
 
     async def flush(self) -> None:
@@ -421,6 +418,25 @@ class Producer:
             self._core.check_size(size)
         return Delivery(data, tail, partition_key, explicit_hash_key, size, outbox)
 
+    def _offer(self, delivery: Delivery) -> bool:
+        """Accept `delivery` if there is room for it."""
+        if not self._pump_wanted:
+            self._want_pump()
+        if self._waiting_for_room or not self._core.reserve(delivery.size):
+            return False
+        self._core.put(delivery, self._turn_began)
+        return True
+
+    async def _put_later(self, delivery: Delivery) -> None:
+        """Accept `delivery` in another turn of the loop, as soon as there is room for it."""
+        if self._puts_this_turn > PUTS_PER_TURN:
+            await asyncio.sleep(0)
+            self._require_open()
+        if self._waiting_for_room or not self._core.reserve(delivery.size):
+            await self._wait_for_room(delivery.size)
+        self._want_pump()
+        self._core.put(delivery, self._turn_began)
+
     def _require_open(self) -> None:
         if self._forked:
             raise ProducerClosedError("this process was forked from the one that opened the producer: make a new one")
@@ -457,6 +473,7 @@ class Producer:
         if not self._pump_wanted:
             self._home.check()
             self._pump_wanted = True
+            self._turn_began = self._loop.time()
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
