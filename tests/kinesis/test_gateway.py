@@ -312,8 +312,10 @@ async def test_expired_credentials_are_refreshed_and_the_request_signed_again():
     """Also when they should have lasted, and for requests that were under way together: one refresh."""
     names = iter(["SECOND", "THIRD"])
     session = session_with(lambda: (next(names), 3600), seconds=3600)
+    both_came = asyncio.Barrier(2)
 
-    def expired(received):
+    async def expired(received):
+        await both_came.wait()
         assert received.access_key == "FIRST"
         return refused("ExpiredTokenException", "The security token included in the request is expired")
 
