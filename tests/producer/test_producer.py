@@ -1,6 +1,7 @@
 """The producer's shell on virtual time, over a client of plain Python."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 
@@ -170,6 +171,24 @@ async def test_failures_that_were_awaited_make_room_for_others():
         with pytest.raises(DeliveryErrorGroup) as caught:
             await producer.flush()
         assert caught.value.total == 1
+
+
+@on_virtual_time
+@pytest.mark.parametrize("awaited", [slice(0, 100), slice(100, 250), slice(0, 249), slice(0, 250)])
+async def test_failures_that_are_awaited_after_all_are_not_raised_again(awaited):
+    """Of those that are kept as of those that are only counted."""
+    client = Client()
+    client.script = [refused("AccessDeniedException")]
+    async with Producer(client, linger=0.0) as producer:
+        deliveries = await producer.put_many([(b"x", KEY)] * 250)
+        await asyncio.sleep(1.0)
+        noticed = await asyncio.gather(*deliveries[awaited], return_exceptions=True)
+        left = 250 - len(noticed)
+        with pytest.raises(DeliveryErrorGroup) if left else contextlib.nullcontext() as caught:
+            await producer.flush()
+        assert not left or caught.value.total == left
+        await asyncio.gather(*deliveries, return_exceptions=True)
+        await producer.flush()
 
 
 @on_virtual_time

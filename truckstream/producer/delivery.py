@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from truckstream.producer.home import Home
+    from truckstream.producer.unnoticed import Surplus
 
 __all__ = ["Ack", "Delivery"]
 
@@ -41,6 +42,8 @@ class Delivery(Entry):
     _awaited: bool = False
     #: No Future until somebody awaits.
     waiters: list[asyncio.Future[None]] | None = None
+    #: It failed, and is only counted among those that nobody awaited.
+    surplus: Surplus | None = None
 
     def __await__(self) -> Generator[Any, None, Ack]:
         self._awaited = True
@@ -60,7 +63,7 @@ class Delivery(Entry):
             TruckstreamError: it was not acknowledged.
         """
         if self.error is not None:
-            self._awaited = True
+            self._notice()
             raise self.error
         if self.answer is None:
             raise asyncio.InvalidStateError("the record has no outcome yet: await its delivery")
@@ -82,6 +85,12 @@ class Delivery(Entry):
             if not waiter.done():
                 waiter.set_result(None)
         self.waiters = None
+
+    def _notice(self) -> None:
+        self._awaited = True
+        if self.surplus is not None:
+            self.surplus.count -= 1
+            self.surplus = None
 
     async def _wait(self) -> None:
         cast("Home", self.outbox.home).check()
