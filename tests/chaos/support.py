@@ -111,10 +111,11 @@ class History:
         """The places of each record's copies; in order, if they must be.
 
         The order is that of a shard and then of its children. Only an aggregate that was under way while its shard
-        was split is stored as a whole by one of them, so with aggregates it is that of arrival.
+        was split is stored as a whole by one of them, so with aggregates it is that of arrival, which is told to the
+        millisecond: within one, two shards have no order.
         """
         places = [[] for _ in self.deliveries]
-        last = {}
+        last = {}  # of each key, the record and where and when it came
         stream = [stored async for stored in self.kinesis.stored()]
         if self.options.get("aggregate"):
             stream.sort(key=lambda stored: stored.arrival)
@@ -125,8 +126,10 @@ class History:
                     continue
                 copies = places[int(number)]
                 if not copies and self.options.get("ordered"):
-                    assert int(number) > last.get(key, -1), f"record {number} of {key} stands behind {last[key]}"
-                    last[key] = int(number)
+                    behind, shard_id, arrival = last.get(key, (-1, stored.shard_id, 0.0))
+                    if stored.arrival != arrival or stored.shard_id == shard_id:
+                        assert int(number) > behind, f"record {number} of {key} stands behind {behind}"
+                    last[key] = (max(int(number), behind), stored.shard_id, stored.arrival)
                 copies.append((stored.shard_id, stored.sequence_number))
         return places
 
