@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 
 import obstore.store
@@ -389,22 +390,43 @@ async def test_any_obstore_store_will_do():
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "named"),
     [
-        {"batch_size": 0},
-        {"batch_size": 10_001},
-        {"batch_size": "many"},
-        {"layout": "deep"},
-        {"event_time": "timestamp"},
-        {"max_in_flight": 0},
-        {"max_bytes_in_flight": 0},
-        {"prefix": "same/", "rejected_prefix": "same"},
-        {"schema": 7},
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 10_001}, "batch_size is 10001"),
+        ({"batch_size": "many"}, "batch_size is 'many'"),
+        ({"batch_size": True}, "batch_size is True"),
+        ({"layout": "deep"}, "layout is 'deep'"),
+        ({"event_time": "timestamp"}, 'event_time is .*"hive"'),
+        ({"event_time": "time", "layout": "hive"}, "event_time is 'time': must be a field of the records: truck_id, "),
+        ({"event_time": "", "layout": "hive", "schema": None}, "event_time is ''"),
+        ({"max_in_flight": 0}, "max_in_flight is 0"),
+        ({"max_in_flight": "4"}, "max_in_flight is '4'"),
+        ({"max_bytes_in_flight": 0}, "max_bytes_in_flight is 0"),
+        ({"max_bytes_in_flight": math.nan}, "max_bytes_in_flight is nan"),
+        ({"max_attempts": 1.5}, "max_attempts is 1.5"),
+        ({"prefix": "same/", "rejected_prefix": "same"}, "rejected_prefix is 'same'"),
+        ({"prefix": None}, "prefix is None"),
+        ({"prefix": "a//b"}, "prefix is 'a//b': .*empty path segment"),
+        ({"rejected_prefix": "a/../b"}, r"rejected_prefix is 'a/\.\./b'"),
+        ({"prefix": "a\n"}, "prefix is 'a"),
+        ({"schema": 7}, "schema is 7"),
     ],
 )
-def test_options_that_break_a_rule_are_refused(options):
-    with pytest.raises(InvalidArgumentError):
+def test_options_that_break_a_rule_are_refused(options, named):
+    with pytest.raises(InvalidArgumentError, match=named):
         Batcher("memory:///", **options)
+
+
+@pytest.mark.parametrize("store", [None, 7, object()])
+def test_what_is_no_store_is_refused(store):
+    with pytest.raises(ConfigurationError, match=r"store is .*s3://bucket"):
+        Batcher(store)
+
+
+def test_store_options_are_a_mapping():
+    with pytest.raises(ConfigurationError, match="store_options is 7"):
+        Batcher("memory:///", store_options=7)
 
 
 @pytest.mark.parametrize("url", ["", "bucket", "gs://bucket", "s3://", "file://relative/path", "file:relative"])

@@ -97,6 +97,9 @@ def test_each_variable_reaches_the_batcher(variables, arguments, made, monkeypat
         ({"ENCRYPTION": "AES256"}, "ENCRYPTION", "Only S3"),
         ({"STORE_URL": "s3://b", "ENCRYPTION": "AES256", "KMS_KEY_ID": "k"}, "KMS_KEY_ID", "aws:kms"),
         ({"PREFIX": "a", "REJECTED_PREFIX": "a"}, "REJECTED_PREFIX", "differ"),
+        ({"PREFIX": "a//b"}, "PREFIX", "names of folders"),
+        ({"LAYOUT": "hive", "EVENT_TIME": "time"}, "EVENT_TIME", "a field of the records: truck_id"),
+        ({"EVENT_TIME": "timestamp"}, "EVENT_TIME", 'needs layout "hive"'),
     ],
 )
 def test_a_mistake_names_its_variable_and_the_way_out(variables, setting, hint):

@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
+
+import msgspec
 
 from truckstream.batcher.aggregates import take_apart
 from truckstream.batcher.checking import Checked, check
@@ -22,7 +24,7 @@ from truckstream.batcher.keys import Layout
 from truckstream.batcher.result import Committed, Result, account
 from truckstream.batcher.schema import read_schema
 from truckstream.batcher.sizes import FULL, get_optimal_batch_size
-from truckstream.batcher.store import Encryption, ObjectStore, open_store
+from truckstream.batcher.store import Encryption, ObjectStore, check_prefix, open_store
 from truckstream.batcher.timing import PutTime
 from truckstream.errors import DeadlineError, InvalidArgumentError, StoreError, TruckstreamError
 from truckstream.record import TruckRecord
@@ -111,8 +113,10 @@ class Batcher:
         kms_key_id: str | None = None,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
-        prefixes = Prefixes(prefix.strip("/"), rejected_prefix.strip("/"), layout, event_time)
-        _check_options(prefixes, batch_size)
+        prefixes = Prefixes(
+            check_prefix("prefix", prefix), check_prefix("rejected_prefix", rejected_prefix), layout, event_time
+        )
+        _check_options(prefixes, batch_size, schema)
         _check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
         self._prefixes = prefixes
         self._batch_size = batch_size
@@ -288,18 +292,33 @@ def _report_incidents(checked: Checked, size: int) -> None:
             )
 
 
-def _check_options(prefixes: Prefixes, batch_size: int | str) -> None:
+def _check_options(prefixes: Prefixes, batch_size: int | str, schema: Any) -> None:
     if prefixes.layout not in get_args(Layout):
         raise InvalidArgumentError("layout", prefixes.layout, 'must be "flat" or "hive"')
-    if prefixes.event_time is not None and prefixes.layout != "hive":
-        raise InvalidArgumentError("event_time", prefixes.event_time, 'needs layout "hive"')
+    if prefixes.event_time is not None:
+        _check_event_time(prefixes.event_time, prefixes.layout, schema)
     if prefixes.data == prefixes.rejected:
         raise InvalidArgumentError("rejected_prefix", prefixes.rejected, "must differ from prefix")
-    if batch_size != "auto" and not (isinstance(batch_size, int) and 1 <= batch_size <= MAX_BATCH_SIZE):
+    if batch_size != "auto" and not (_is_whole(batch_size) and 1 <= batch_size <= MAX_BATCH_SIZE):
         raise InvalidArgumentError("batch_size", batch_size, f'must be 1 to {MAX_BATCH_SIZE:,}, or "auto"')
+
+
+def _check_event_time(field: str, layout: Layout, schema: Any) -> None:
+    if layout != "hive":
+        raise InvalidArgumentError("event_time", field, 'needs layout "hive"')
+    if isinstance(schema, type) and issubclass(schema, msgspec.Struct):
+        names = schema.__struct_encode_fields__
+        if field not in names:
+            raise InvalidArgumentError("event_time", field, f"must be a field of the records: {', '.join(names)}")
+    elif not isinstance(field, str) or not field:
+        raise InvalidArgumentError("event_time", field, "must be the name of a field")
 
 
 def _check_positive(**options: int) -> None:
     for name, value in options.items():
-        if value < 1:
-            raise InvalidArgumentError(name, value, "must be at least 1")
+        if not (_is_whole(value) and value >= 1):
+            raise InvalidArgumentError(name, value, "must be a whole number, at least 1")
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

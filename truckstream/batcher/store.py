@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -23,12 +24,12 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
 from truckstream.batcher.retry import Retry, is_passing, status_of
 from truckstream.batcher.threads import ThreadedStore
-from truckstream.errors import ConfigurationError, StoreError
+from truckstream.errors import ConfigurationError, InvalidArgumentError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["Encryption", "ObjectStore", "Store", "StoredObject", "open_store"]
+__all__ = ["Encryption", "ObjectStore", "Store", "StoredObject", "check_prefix", "open_store"]
 
 _T = TypeVar("_T")
 
@@ -137,6 +138,27 @@ def _translated(key: str) -> Iterator[None]:
         raise StoreError(type(error).__name__, f"{key}: {str(error).partition(chr(10))[0]}") from error
 
 
+_STORES: Final = "Name an S3 bucket (s3://bucket), a directory (file:///data) or memory:///, or give an obstore store."
+
+
+def check_prefix(option: str, prefix: str) -> str:
+    """What keys can begin with, without slashes at its ends.
+
+    Raises:
+        InvalidArgumentError: no store would take such a key: it has an empty folder, "..", or a control character.
+    """
+    if not isinstance(prefix, str):
+        raise InvalidArgumentError(option, prefix, "must be a str")
+    stripped = prefix.strip("/")
+    try:
+        obstore.put(obstore.store.MemoryStore(), f"{stripped}/key", b"")
+    except ValueError as error:
+        raise InvalidArgumentError(
+            option, prefix, f"must be the names of folders with slashes between: {error}"
+        ) from None
+    return stripped
+
+
 def open_store(
     store: str | ObjectStore,
     *,
@@ -153,11 +175,14 @@ def open_store(
         ConfigurationError: the URL names no store, or the store does not take these options.
     """
     if not isinstance(store, str):
+        if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
+            raise ConfigurationError("store", f"is {store!r}", _STORES)
         return Store(store)
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigurationError("store_options", f"is {options!r}", "Give a dict of obstore's options.")
     scheme = urlsplit(store).scheme
     if scheme not in _OPENERS:
-        hint = "Name an S3 bucket (s3://bucket), a directory (file:///data) or memory:///."
-        raise ConfigurationError("store", f"is {store!r}", hint)
+        raise ConfigurationError("store", f"is {store!r}", _STORES)
     encrypted = _encryption(scheme, encryption, kms_key_id)
     given = {"region": region_name, "endpoint": endpoint_url, **encrypted, **(options or {})}
     retry = Retry(max_attempts) if scheme == "s3" else Retry(1)
