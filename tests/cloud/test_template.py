@@ -138,7 +138,17 @@ def test_the_functions_variables_are_the_handlers():
         "REJECTED_PREFIX": "rejected",
         "BATCH_SIZE": "700",
         "LAYOUT": "flat",
+        "EVENT_TIME": "",
     }
+
+
+def test_the_records_own_hour_needs_folders_of_hours():
+    """As in the Batcher, which the function would else refuse to begin with."""
+    rule = TEMPLATE["Rules"]["EventTimeNeedsHive"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventTime"}, ""]}]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Layout"}, "hive"]}
+    for field in filter(None, PARAMETERS["EventTime"]["AllowedValues"]):
+        Batcher("memory:///", layout="hive", event_time=field)
 
 
 def test_the_mapping_loses_nothing():
