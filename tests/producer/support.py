@@ -77,12 +77,18 @@ def failed_inside():
 
 def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
     """Put one record into a core, as the shell does it."""
+    entry = reserve(core, data, key, explicit_hash_key)
+    core.put(entry, now)
+    return entry
+
+
+def reserve(core, data, key="TRUCK_001", explicit_hash_key=None):
+    """A record whose room is reserved."""
     outbox, key_size, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
     core.check_size(size)
     entry = Entry(data, tail, key, explicit_hash_key, size, outbox)
     assert core.reserve(entry.size)
-    core.put(entry, now)
     return entry
 
 

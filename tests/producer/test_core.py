@@ -353,12 +353,84 @@ def test_what_waits_for_a_split_shard_goes_to_its_children(make_core):
     assert not core.shards_wanted(now)
 
 
+def test_a_half_of_a_refused_request_is_taken_apart_when_its_shards_are_gone(make_core):
+    core = make_core(aggregate=True, aggregate_bytes=400)
+    for index in range(40):
+        put(core, bytes(50), 0.0, f"TRUCK_{index}")
+    now, request = next_request(core, 0.0)
+    core.on_failure(request, failure(FailureKind.POISONED), now)
+    core.on_shards(even_shards(4, first=1), now)
+    parcels = [parcel for due in core.requests_due(now) for parcel in due.entries]
+    assert sum(len(parcel.members) for parcel in parcels) == 40
+    for parcel in parcels:
+        assert {core.route(entry.partition_key, None).outbox for entry in parcel.members} == {parcel.outbox}
+
+
+def test_a_half_of_a_refused_request_is_given_up_at_its_deadline(make_core):
+    core = make_core(delivery_timeout=10.0, max_in_flight=1)
+    entries = [put(core, b"x", 0.0) for _ in range(4)]
+    _, request = next_request(core, 0.1)
+    core.on_failure(request, failure(FailureKind.POISONED), 9.0)
+    [request] = core.requests_due(9.0)
+    core.on_failure(request, failure(FailureKind.POISONED), 10.0)
+    assert core.requests_due(10.0) == []
+    assert all(isinstance(entry.error, DeliveryTimeoutError) for entry in entries)
+
+
 def test_without_a_map_records_go_unpaced(make_core):
     core = make_core()
     core.on_shards([], 0.0)
     for _ in range(1_500):
         put(core, b"x", now=0.0)
     assert sum(len(request.entries) for request in core.requests_due(0.1)) == 1_500
+
+
+def test_without_a_map_an_aggregate_is_of_one_key(make_core):
+    """Of two keys nothing says that they belong to one shard, and the KCL drops what does not belong to it."""
+    core = make_core(aggregate=True)
+    core.on_shards([], 0.0)
+    for index in range(12):
+        put(core, b"x", 0.0, f"TRUCK_{index // 3}")
+    _, request = next_request(core, 0.0)
+    assert [len(parcel.members) for parcel in request.entries] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("aggregate", [False, True])
+def test_a_record_that_waited_for_room_while_the_first_map_came_goes_by_the_map(make_core, aggregate):
+    core = make_core(ordered=True, aggregate=aggregate)
+    core.on_shards([], 0.0)
+    first = make_entry(core, 10)
+    assert core.reserve(first.size)
+    core.on_shards(even_shards(1), 0.0)
+    core.put(first, 0.0)
+    second = put(core, b"second", 0.0)
+    assert first.outbox is second.outbox
+    assert core.stats(0.0).shards["shardId-000000000000"].buffered == 2
+
+
+# --- Bundles that come back -----------------------------------------------------------------------
+
+
+def test_what_comes_back_of_bundles_is_given_up_in_time_whatever_came_back_before(make_core):
+    core = make_core(aggregate=True)
+    queue = core.route("TRUCK_001", None).outbox.queue
+    older, younger = put(core, b"older", 0.0), put(core, b"younger", 5.0)
+    for bundle in ([queue.pop()], [queue.pop()]):
+        queue.put_back(bundle)
+    assert [queue.pop(), queue.pop()] == [older, younger]
+
+
+def test_a_key_with_a_constant_backlog_takes_no_more_memory(make_core):
+    core = make_core(ordered=True, aggregate=True, aggregate_bytes=200, pacing=False)
+    service = Service(even_shards(1))
+    outbox = core.route("TRUCK_001", None).outbox
+    for _ in range(1_000):
+        put(core, b"x", 0.0)
+    while requests := core.requests_due(1.0):
+        for request in requests:
+            core.on_answers(request, service.answer(request), 1.0)
+        assert len(outbox.queue._open) <= 2
+    assert len(service.stored) == 1_000
 
 
 # --- Refusals -------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.producer.support import Service, even_shards, hash_of, put, throttled, user_records
+from tests.producer.support import Service, even_shards, hash_of, reserve, throttled, user_records
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 from truckstream.producer.outbox import entries_of
+from truckstream.producer.queues import lane_key
 
 CLEAN = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
 POISON = b"poison"
@@ -69,15 +70,30 @@ class Run:
         self.core.on_shards(even_shards(shards), 0.0)
         self.service = UnreliableService(even_shards(shards), dice, reliability)
         self.entries, self.keys, self.settled, self.under_way = [], [], [], []
+        self.reserved = []  # waits to be put, as one does that was given room
 
-    def put(self, now, *, keys, poison):
+    def make(self, *, keys, poison):
         key = f"TRUCK_{self.dice.randrange(keys):03}"
         hash_key = str(self.dice.randrange(2**128)) if self.dice.random() < 0.1 else None
         # Few hash keys, so that their records have an order as well.
         hash_key = hash_key and str(int(hash_key) % 3 * 2**126)
         data = b"%b%d" % (POISON if self.dice.random() < poison else b"", len(self.entries))
-        self.entries.append(put(self.core, data, now, key, hash_key))
+        entry = reserve(self.core, data, key, hash_key)
+        self.entries.append(entry)
         self.keys.append((key, hash_key, data))
+        self.reserved.append(entry)
+
+    def put_reserved(self, now):
+        for entry in self.reserved:
+            self.core.put(entry, now)
+        self.reserved.clear()
+
+    def look_at_the_map(self, now):
+        """Now and then it is not the whole truth: none, or with a gap."""
+        shards = self.service.shards.shards
+        if self.dice.random() < 0.3:
+            shards = [shard for shard in shards if self.dice.random() < 0.5]
+        self.core.on_shards(shards, now)
 
     def to_the_end(self, records, *, reshards=(), keys=20, poison=0.0):
         now, steps = 0.0, 0
@@ -85,16 +101,24 @@ class Run:
             steps += 1
             assert steps < 20_000, "the core wakes up without doing anything"
             if len(self.entries) < records:
-                self.put(now, keys=keys, poison=poison)
+                self.make(keys=keys, poison=poison)
                 if len(self.entries) in reshards:
                     shards = even_shards(self.dice.randrange(1, 5), first=len(self.entries) * 100)
                     self.service.shards.__init__(shards)
-            self.under_way += self.core.requests_due(now)
+                    if self.dice.random() < 0.5:
+                        self.look_at_the_map(now)
+            if len(self.entries) == records or self.dice.random() < 0.8:
+                self.put_reserved(now)
+            requests = self.core.requests_due(now)
+            self.under_way += requests
+            self.assert_unmixed_now(requests)
+            if steps % 16 == 0:
+                self.assert_in_time(now)
             assert len(self.under_way) <= self.core.options.max_in_flight
             if self.core.options.ordered:
                 self.assert_no_key_twice()
             if self.core.shards_wanted(now):
-                self.core.on_shards(self.service.shards.shards, now)
+                self.look_at_the_map(now)
             if self.under_way and self.dice.random() < 0.7:
                 self.service.reply(self.core, self.under_way.pop(self.dice.randrange(len(self.under_way))), now)
             self.settled += self.core.take_settled()
@@ -103,6 +127,24 @@ class Run:
             waits = len(self.entries) < records or self.under_way or wakeup is None
             now = idle if waits else max(wakeup, now)
         return now
+
+    def assert_unmixed_now(self, requests):
+        """As far as the core knows the shards, an aggregate is of one; else it is of one key."""
+        for request in requests:
+            for parcel in request.entries:
+                keys = {(entry.partition_key, entry.explicit_hash_key) for entry in entries_of(parcel)}
+                if len(keys) > 1:
+                    assert {self.core.route(*key).outbox for key in keys} == {parcel.outbox}
+                    assert parcel.outbox.shard_id is not None
+
+    def assert_in_time(self, now):
+        """Whatever waits has its time left, or waits for an answer: its own, or that of its key's or its request's."""
+        sent = [*(request.entries for request in self.under_way), *self.core._halves]
+        carried = {entry for parcels in sent for parcel in parcels for entry in entries_of(parcel)}
+        keys = {lane_key(entry) for entry in carried} if self.core.options.ordered else set()
+        for entry in {*self.entries} - {*self.reserved} - carried:
+            if not entry.settled and lane_key(entry) not in keys:
+                assert entry.put_at + self.core.options.delivery_timeout > now
 
     def assert_no_key_twice(self):
         """Of one key at most one Kinesis record is under way."""

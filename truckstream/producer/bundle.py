@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from truckstream import kpl
 from truckstream.kinesis.encoding import encode_tail
+from truckstream.producer.queues import lane_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +49,22 @@ class Bundle:
 
     @classmethod
     def pack(cls, queue: FifoQueue | KeyedQueue, outbox: Outbox, limit: float) -> Bundle:
-        """Take the oldest records of `queue`, as many as fit into a Kinesis record of `limit` bytes; at least one."""
+        """Take the oldest records of `queue`, as many as fit into a Kinesis record of `limit` bytes; at least one.
+
+        Where no shard is known, records of one key: only those surely belong to one shard.
+        """
         aggregate = kpl.Aggregate()
         first = queue.head()
         aggregate.add(first.data, first.partition_key, first.explicit_hash_key)  # too large for company, it goes alone
         room = 0 if first.alone else int(limit) - len(first.partition_key.encode())
 
+        only = lane_key(first) if outbox.shard_id is None else None
+
         def fits(entry: Entry) -> bool:
             return entry is first or (
-                not entry.alone and aggregate.add(entry.data, entry.partition_key, entry.explicit_hash_key, limit=room)
+                not entry.alone
+                and (only is None or lane_key(entry) == only)
+                and aggregate.add(entry.data, entry.partition_key, entry.explicit_hash_key, limit=room)
             )
 
         return cls(queue.take_while(fits), outbox, aggregate)

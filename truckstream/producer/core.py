@@ -177,6 +177,7 @@ class ProducerCore:
         if now < self._quiet_until:
             return []
         self._return_retries(now)
+        self._sift_halves(now)
         self._expire(now)
         requests: list[Request] = []
         while self._opens_at(now) <= now:
@@ -261,6 +262,21 @@ class ProducerCore:
         for outbox, entries in by_outbox.items():
             outbox.queue.put_back(entries)
 
+    def _sift_halves(self, now: float) -> None:
+        """Give up what is past its deadline, and open the bundles for shards that are gone."""
+        halves, self._halves = self._halves, deque()
+        for half in halves:
+            kept: list[Parcel] = []
+            for parcel in half:
+                if parcel.outbox.is_closed and isinstance(parcel, Bundle):
+                    self._reroute(parcel)
+                elif parcel.put_at + self.options.delivery_timeout <= now:
+                    self._give_up(parcel, now)
+                else:
+                    kept.append(parcel)
+            if kept:
+                self._halves.append(kept)
+
     def _expire(self, now: float) -> None:
         for outbox in self._router.outboxes:
             while expired := outbox.take_expired(now):  # a key's next record can be as old
@@ -269,10 +285,12 @@ class ProducerCore:
 
     def _give_up(self, parcel: Parcel, now: float) -> None:
         """The oldest record of `parcel` is past its deadline; the others of a bundle may not be."""
-        entries = entries_of(parcel)
-        late = [entry for entry in entries if entry.put_at + self.options.delivery_timeout <= now]
-        if isinstance(parcel, Bundle) and len(late) < len(entries):
-            parcel.outbox.queue.put_back([entry for entry in entries if entry not in late])
+        late: list[Entry] = []
+        others: list[Entry] = []
+        for entry in entries_of(parcel):
+            (late if entry.put_at + self.options.delivery_timeout <= now else others).append(entry)
+        if others:
+            parcel.outbox.queue.put_back(others)
         for entry in late:
             self._fail(entry, fates.timed_out(entry, self.options.delivery_timeout))
 
@@ -505,7 +523,11 @@ class ProducerCore:
     # --- Watching ---------------------------------------------------------------------------------
 
     def stats(self, now: float) -> ProducerStats:
-        outboxes = [box for box in self._router.outboxes if box.shard_id is not None or box.waiting or box.acked]
+        outboxes = [
+            box
+            for box in self._router.outboxes
+            if box.shard_id is not None or box.waiting or box.in_flight or box.acked
+        ]
         counters = self._counters
         in_flight = sum(request.records for request in self._in_flight)
         return ProducerStats(

@@ -57,7 +57,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     _options: ProducerOptions
     #: What the shell wants to find by way of an entry; no business of the core's.
     home: object = None
-    #: Its shard takes no more records. An outbox of no shard stays open.
+    #: Its shard takes no more records; or it is of no shard, and the map has changed since.
     is_closed: bool = False
     # Parcels whose backoff is over, the oldest first. They go before the queue, which is younger.
     _again: list[tuple[float, int, Parcel]] = field(default_factory=list)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FifoQueue", "KeyedQueue", "Lane", "Lanes", "lane_key"]
 
+_put_at: Callable[[Entry], float] = attrgetter("put_at")
 _size: Callable[[Entry], int] = attrgetter("size")
 
 
@@ -89,8 +90,11 @@ class FifoQueue:
         return taken
 
     def put_back(self, entries: Sequence[Entry]) -> None:
-        """Put back what was taken, in its order, before all others."""
-        self._entries.extendleft(reversed(entries))
+        """Put back what was taken, in its order. What was put back before may be older, and the head is the oldest."""
+        if self._entries and self._entries[0].put_at < entries[-1].put_at:
+            self._entries = deque(sorted([*entries, *self._entries], key=_put_at))
+        else:
+            self._entries.extendleft(reversed(entries))
         self.count += len(entries)
         self.bytes += sum(entry.size for entry in entries)
 
@@ -123,7 +127,7 @@ LANE_BYTES: Final = 1_000
 class Lane:
     """One key's records in the order of put."""
 
-    __slots__ = ("bytes", "entries", "queue", "under_way")
+    __slots__ = ("bytes", "entries", "place", "queue", "under_way")
 
     def __init__(self, queue: KeyedQueue) -> None:
         #: The queue of the key's shard.
@@ -132,6 +136,8 @@ class Lane:
         self.bytes = 0
         #: Records that were taken and have no outcome; while there are any, no more are taken.
         self.under_way = 0
+        #: Of an open lane, the number of its place in the queue.
+        self.place: int | None = None
 
 
 Lanes: TypeAlias = "dict[Key, Lane]"
@@ -148,14 +154,14 @@ class KeyedQueue:
         bundled: whether records of one key may be taken together, by `take_while`; else one at a time.
     """
 
-    __slots__ = ("_bundled", "_lanes", "_open", "_ties", "bytes", "count", "waiting")
+    __slots__ = ("_bundled", "_lanes", "_open", "_places", "bytes", "count", "waiting")
 
     def __init__(self, lanes: Lanes, *, bundled: bool) -> None:
         self._lanes = lanes
         self._bundled = bundled
-        # Open lanes by the age of their head. A lane that closes stays in until it comes to the top.
+        # Open lanes by the age of their head. The place of a lane that closes stays in until it comes to the top.
         self._open: list[tuple[float, int, Lane]] = []
-        self._ties = itertools.count()
+        self._places = itertools.count()
         #: Records that may be taken now, and their bytes.
         self.count = 0
         self.bytes = 0
@@ -186,7 +192,7 @@ class KeyedQueue:
         """Take the oldest; its lane closes."""
         lane = self._first_lane()
         heapq.heappop(self._open)
-        self._discount(lane)
+        self._close_lane(lane)
         return self._take_head(lane)
 
     def take(self, max_records: int, max_bytes: float) -> list[Entry]:
@@ -202,20 +208,20 @@ class KeyedQueue:
         taken: list[Entry] = []
         touched: dict[Lane, None] = {}
         while self.count:
-            lane = self._first_lane(touched)
+            lane = self._first_lane()
             if not fits(lane.entries[0]):
                 break
-            if lane not in touched:
-                touched[lane] = None
+            touched[lane] = None
             self.count -= 1
             self.bytes -= lane.entries[0].size
             taken.append(self._take_head(lane))
             if lane.entries:
-                heapq.heapreplace(self._open, (lane.entries[0].put_at, next(self._ties), lane))
+                lane.place = next(self._places)
+                heapq.heapreplace(self._open, (lane.entries[0].put_at, lane.place, lane))
             else:
                 heapq.heappop(self._open)
         for lane in touched:
-            self._discount(lane)
+            self._close_lane(lane)
         return taken
 
     def put_back(self, entries: Sequence[Entry]) -> None:
@@ -264,12 +270,14 @@ class KeyedQueue:
         self.count = self.bytes = self.waiting = 0
 
     def _open_lane(self, lane: Lane) -> None:
-        heapq.heappush(self._open, (lane.entries[0].put_at, next(self._ties), lane))
+        lane.place = next(self._places)
+        heapq.heappush(self._open, (lane.entries[0].put_at, lane.place, lane))
         self.count += len(lane.entries) if self._bundled else 1
         self.bytes += lane.bytes if self._bundled else lane.entries[0].size
 
-    def _discount(self, lane: Lane) -> None:
-        """What is left in a lane that closes may not be taken."""
+    def _close_lane(self, lane: Lane) -> None:
+        """What is left in it may not be taken."""
+        lane.place = None
         if self._bundled:
             self.count -= len(lane.entries)
             self.bytes -= lane.bytes
@@ -284,10 +292,10 @@ class KeyedQueue:
         self.waiting -= 1
         return entry
 
-    def _first_lane(self, also: dict[Lane, None] | None = None) -> Lane:
-        """The open lane with the oldest head; lanes in `also` count as open."""
+    def _first_lane(self) -> Lane:
+        """The open lane with the oldest head."""
         while True:
-            lane = self._open[0][2]
-            if lane.entries and (not lane.under_way or (also and lane in also)):
+            _, place, lane = self._open[0]
+            if place == lane.place:
                 return lane
             heapq.heappop(self._open)

@@ -96,11 +96,11 @@ class Router:
             )
             for shard in new.shards
         }
-        self.outboxes = [*self.by_shard.values(), self.unrouted]
-        gone = [box for shard_id, box in old.items() if shard_id not in same]
+        gone = [self.unrouted, *(box for shard_id, box in old.items() if shard_id not in same)]
         for box in gone:
             box.is_closed = True
-        gone.append(self.unrouted)
+        self.unrouted = self._make_outbox(None, None)
+        self.outboxes = [*self.by_shard.values(), self.unrouted]
         return self._empty_keyed(gone) if self._options.ordered else self._empty(gone)
 
     def reroute(self, entry: Entry) -> Outbox:
