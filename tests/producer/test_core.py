@@ -98,6 +98,19 @@ def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
     assert core.is_flushed(epoch)
 
 
+def test_a_flush_waits_for_all_that_was_put_before_it_and_for_nothing_else(make_core):
+    core = make_core()
+    requests, epochs = [], []
+    for now in range(3):
+        put(core, b"x", now)
+        epochs.append(core.flush())
+        requests += core.requests_due(now)
+    for request, flushed in zip(reversed(requests), ([], [], [0, 1, 2]), strict=True):
+        core.on_answers(request, Service(even_shards(1)).answer(request), 3.0)
+        assert [index for index, epoch in enumerate(epochs) if core.is_flushed(epoch)] == flushed
+    assert core.is_flushed(core.flush())
+
+
 def test_no_more_requests_are_under_way_than_allowed(make_core):
     core = make_core(pacing=False, max_in_flight=2)
     for _ in range(1_500):

@@ -212,6 +212,13 @@ def test_a_request_over_the_services_limit_is_refused(option, limit):
         Producer(Client(), **{option: limit + 1})
 
 
+@pytest.mark.parametrize("linger", [10.0, 11, float("inf")])
+def test_a_linger_that_no_record_survives_is_refused(linger):
+    Producer(Client(), linger=9.9, delivery_timeout=10.0)
+    with pytest.raises(InvalidArgumentError, match=r"^linger is .*must be less than delivery_timeout \(10\)"):
+        Producer(Client(), linger=linger, delivery_timeout=10.0)
+
+
 @given(option=st.sampled_from(FLAGS), value=st.sampled_from([0, 1, "no", None, []]))
 def test_a_flag_that_is_none_is_refused(option, value):
     with pytest.raises(InvalidArgumentError, match=rf"^{option} is .*must be True or False"):

@@ -21,7 +21,7 @@ from truckstream.errors import (
     WrongEventLoopError,
 )
 from truckstream.kinesis.failures import FailureKind
-from truckstream.producer import Producer
+from truckstream.producer import Producer, ProducerObserver
 from truckstream.producer.entry import cost_of
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +184,60 @@ async def test_closing_while_it_opens_ends_the_opening():
         await opening
     assert client.closed
     assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+@on_virtual_time
+async def test_a_close_at_any_turn_of_an_opening_ends_all_of_it(turns):
+    """Also in the turn between the last answer and the end of `open`."""
+    listing, samples = asyncio.Event(), []
+    client = Client()
+
+    async def list_shards():
+        await listing.wait()
+        return even_shards(1)
+
+    class Watcher(ProducerObserver):
+        def stats_sampled(self, event):
+            samples.append((asyncio.get_running_loop().time(), event.is_last))
+
+    client.list_shards = list_shards
+    producer = Producer(client, observer=Watcher())
+    opening = asyncio.create_task(producer.open())
+    await asyncio.sleep(1.0)
+    listing.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await producer.close()
+    [ended] = await asyncio.gather(opening, return_exceptions=True)
+    await asyncio.sleep(5.0)
+    assert ended is None or "while it was opening" in str(ended)
+    assert samples[-1] == (1.0, True)
+    assert [is_last for _, is_last in samples].count(True) == 1
+    assert client.closed
+
+
+@on_virtual_time
+async def test_a_producer_that_is_still_opening_takes_no_records():
+    client = Client()
+
+    async def list_shards():
+        await asyncio.sleep(5.0)
+        return even_shards(1)
+
+    client.list_shards = list_shards
+    producer = Producer(client)
+    opening = asyncio.create_task(producer.open())
+    await asyncio.sleep(1.0)
+    for use in (producer.put(b"a", KEY), producer.put_many([(b"a", KEY)]), producer.flush()):
+        with pytest.raises(ProducerClosedError, match="not open"):
+            await use
+    with pytest.raises(ProducerClosedError, match="only once"):
+        await producer.open()
+    assert "not open" in repr(producer)
+    await opening
+    assert await (await producer.put(b"a", KEY))
+    await producer.close()
 
 
 @on_virtual_time

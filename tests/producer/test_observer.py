@@ -110,6 +110,19 @@ async def test_a_request_without_an_answer_is_told_and_its_records_are_retried()
     assert watcher.of("RecordsAcknowledged")[0].maybe_duplicates == 3
 
 
+@pytest.mark.parametrize("options", [{}, {"aggregate": True}])
+@on_virtual_time
+async def test_what_goes_again_in_parts_is_told_as_retried(options):
+    watcher = Recorder()
+    client = Client()
+    client.script = [refused("ValidationException", FailureKind.POISONED)]
+    async with Producer(client, observer=watcher, **options) as producer:
+        await producer.put_many([(b"x", KEY)] * 3)
+    assert watcher.kinds[1:4] == ["BatchSent", "BatchFailed", "RecordsRetried"]
+    [retried] = watcher.of("RecordsRetried")
+    assert (retried.records, retried.shards) == (3, {SHARD: 3})
+
+
 @on_virtual_time
 async def test_records_that_are_given_up_are_told_together_with_the_reason():
     watcher = Recorder()

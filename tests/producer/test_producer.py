@@ -123,6 +123,16 @@ async def test_try_put_refuses_when_full_and_does_not_overtake():
 
 
 @on_virtual_time
+async def test_try_put_never_says_that_less_than_nothing_is_free():
+    """With an order to keep, two keys may take more than was left for the second one's record."""
+    async with Producer(Client(), ordered=True, buffer_bytes=2_100) as producer:
+        producer.try_put(b"", "a")
+        producer.try_put(b"", "b")
+        with pytest.raises(BufferFullError, match="and 0 are free"):
+            producer.try_put(b"", "c")
+
+
+@on_virtual_time
 async def test_put_lets_the_loop_run_now_and_then():
     """A loop of puts with room for all of them must not keep the sender from sending."""
     client = Client()
@@ -299,6 +309,24 @@ async def test_cancelling_the_wait_for_a_delivery_leaves_the_record_alone():
 
 
 @on_virtual_time
+async def test_a_failure_is_raised_by_flush_if_those_who_awaited_it_have_given_up():
+    client = Client()
+    client.latency = 5.0
+    client.script = [refused("AccessDeniedException")]
+    async with Producer(client, linger=0.0) as producer:
+        given_up, awaited = await producer.put_many([(b"a", KEY), (b"b", KEY)])
+        waiting = asyncio.gather(awaited, return_exceptions=True)
+        for delivery in (given_up, awaited):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(delivery, 1.0)
+        assert given_up.waiters == []
+        with pytest.raises(DeliveryErrorGroup) as caught:
+            await producer.flush()
+        assert caught.value.exceptions == (given_up.error,)
+        assert await waiting == [awaited.error]
+
+
+@on_virtual_time
 async def test_an_outage_of_a_minute_loses_nothing_within_the_budget():
     client = Client()
     budget = 100 * 1024
@@ -347,6 +375,23 @@ async def test_a_defect_in_the_client_is_logged_and_the_records_go_again():
             assert (await delivery).maybe_duplicate
     finally:
         logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("answer", [None, 5, [None], ["stored"], [{}]])
+@on_virtual_time
+async def test_a_client_that_answers_nonsense_is_logged_and_the_records_go_again(answer, caplog):
+    client = Client()
+    working = client.put_records
+
+    async def put_records(_records):
+        client.put_records = working
+        return answer
+
+    client.put_records = put_records
+    async with Producer(client, linger=0.0) as producer:
+        ack = await asyncio.wait_for(await producer.put(b"a", KEY), 100.0)
+    assert (ack.attempts, ack.maybe_duplicate) == (2, True)
+    assert "failed unexpectedly" in caplog.text
 
 
 @on_virtual_time

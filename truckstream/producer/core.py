@@ -13,6 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, deque
 from dataclasses import asdict
@@ -28,7 +29,7 @@ from truckstream.producer.concurrency import Concurrency
 from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES, cost_of, largest_size
 from truckstream.producer.epochs import Epochs
 from truckstream.producer.journal import NO_JOURNAL
-from truckstream.producer.outbox import Outbox, Parcel, entries_of, records_in
+from truckstream.producer.outbox import Outbox, Parcel, entries_of
 from truckstream.producer.queues import LANE_BYTES
 from truckstream.producer.refresh import MapRefresh
 from truckstream.producer.request import Request
@@ -311,10 +312,11 @@ class ProducerCore:
             text = f"{len(answers)} answers for {len(request.entries)} records"
             self.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "MalformedAnswer", text), now)
             return
+        refused = any(map(_error_code, answers))
         if not self._finish(request):
             return
         self._concurrency.on_answer(request.sent_at, now, was_last=request.was_last)
-        if any(map(_error_code, answers)):
+        if refused:
             self._on_mixed_answers(request, answers, now)
         else:
             self._acknowledge(request, request.entries, answers, now)
@@ -342,7 +344,7 @@ class ProducerCore:
         self.journal.retried(refused, answers)
 
     def _doubt(self, parcel: Parcel) -> None:
-        """It was answered with InternalFailure: nothing says that it was not stored."""
+        """Nothing says that it was not stored."""
         for entry in entries_of(parcel):
             entry.maybe_duplicate = True
 
@@ -353,21 +355,27 @@ class ProducerCore:
         self.journal.request_failed(request, failure, now)
         if failure.kind in TROUBLE:
             self._concurrency.on_failure(request.sent_at, now)
-        if failure.kind in {FailureKind.POISONED, FailureKind.PERMANENT}:
-            self._refused(request.entries, failure)
+        if failure.kind is FailureKind.PERMANENT or (failure.kind is FailureKind.POISONED and request.records == 1):
+            for entry in itertools.chain.from_iterable(map(entries_of, request.entries)):
+                self._fail(entry, fates.refused(entry, failure.to_service_error()))
             return
         by_outbox: dict[Outbox, list[Parcel]] = {}
         for parcel in request.entries:
             by_outbox.setdefault(parcel.outbox, []).append(parcel)
-        if failure.kind is FailureKind.THROTTLED:
+        if failure.kind is FailureKind.POISONED:
+            self._divide(request.entries)
+        else:
+            self._repeat(request, by_outbox, failure.kind, now)
+        self.journal.retried(by_outbox, failure)
+
+    def _repeat(self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float) -> None:
+        if kind is FailureKind.THROTTLED:
             self._slow_down(request, {outbox: len(parcels) for outbox, parcels in by_outbox.items()}, now)
-        if failure.kind is FailureKind.AMBIGUOUS:
+        if kind is FailureKind.AMBIGUOUS:
             for parcel in request.entries:
-                for entry in entries_of(parcel):
-                    entry.maybe_duplicate = True
+                self._doubt(parcel)
         for outbox, parcels in by_outbox.items():
             self._retry(outbox, parcels, now)
-        self.journal.retried(by_outbox, failure)
 
     def take_settled(self) -> list[Entry]:
         """The entries that got their outcome since the last call."""
@@ -415,20 +423,15 @@ class ProducerCore:
                 stored.append(entry)
         return stored
 
-    def _refused(self, parcels: list[Parcel], failure: RequestFailedError) -> None:
-        """The service will not have the request. If one record is malformed, only that one shall fail."""
-        first = parcels[0]
-        if failure.kind is FailureKind.PERMANENT or (len(parcels) == 1 and records_in(first) == 1):
-            for parcel in parcels:
-                for entry in entries_of(parcel):
-                    self._fail(entry, fates.refused(entry, failure.to_service_error()))
-        elif len(parcels) > 1:
+    def _divide(self, parcels: list[Parcel]) -> None:
+        """One of the records is malformed, and only that one shall fail."""
+        if len(parcels) > 1:
             middle = len(parcels) // 2
             self._halves += (parcels[:middle], parcels[middle:])
-        else:
-            for entry in entries_of(first):
-                entry.alone = True
-            self._reroute(first)
+            return
+        for entry in entries_of(parcels[0]):
+            entry.alone = True
+        self._reroute(parcels[0])
 
     def _slow_down(self, request: Request, throttled: dict[Outbox, int], now: float) -> None:
         for outbox, count in throttled.items():

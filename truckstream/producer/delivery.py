@@ -46,7 +46,6 @@ class Delivery(Entry):
     surplus: Surplus | None = None
 
     def __await__(self) -> Generator[Any, None, Ack]:
-        self._awaited = True
         if not self.settled:
             yield from self._wait().__await__()
         return self.result()
@@ -94,8 +93,15 @@ class Delivery(Entry):
 
     async def _wait(self) -> None:
         cast("Home", self.outbox.home).check()
+        self._awaited = True
         waiter = asyncio.get_running_loop().create_future()
         if self.waiters is None:
             self.waiters = []
         self.waiters.append(waiter)
-        await waiter
+        try:
+            await waiter
+        except BaseException:
+            if self.waiters is not None:  # who stopped waiting will not hear of a failure
+                self.waiters.remove(waiter)
+                self._awaited = bool(self.waiters)
+            raise

@@ -43,6 +43,6 @@ class Epochs:
 
     def is_flushed(self, epoch: int) -> bool:
         """Whether every record put up to `epoch` has its outcome."""
-        for ended in [ended for ended, count in self._ended.items() if count == 0]:
-            del self._ended[ended]
-        return all(unsettled > epoch for unsettled in self._ended)
+        while (oldest := next(iter(self._ended), None)) is not None and self._ended[oldest] == 0:
+            del self._ended[oldest]
+        return oldest is None or oldest > epoch

@@ -41,6 +41,9 @@ class ProducerOptions:
     def __post_init__(self) -> None:
         check_number("linger", self.linger, 0)
         check_number("delivery_timeout", self.delivery_timeout, 0.001)
+        if self.linger >= self.delivery_timeout:
+            rule = f"must be less than delivery_timeout ({self.delivery_timeout:g}): else no record is sent in time"
+            raise InvalidArgumentError("linger", self.linger, rule)
         for option, most in _SIZES.items():
             check_number(option, getattr(self, option), 1, most, whole=True)
         for option in ("pacing", "ordered", "aggregate"):

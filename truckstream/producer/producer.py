@@ -59,6 +59,8 @@ _logger = logging.getLogger("truckstream.producer")
 #: A loop of puts that never waits gives the event loop a turn after this many: one request's worth.
 PUTS_PER_TURN = 500
 
+_CLOSED_WHILE_OPENING = "the producer was closed while it was opening"
+
 
 class Producer:
     """Puts records into a Kinesis stream at the full speed of its shards.
@@ -152,6 +154,8 @@ class Producer:
         self._routes = self._core.routes
         self._surely_fits = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
+        # It was told to open; it is open.
+        self._begun = False
         self._opened = False
         # No more records; no more requests; a copy in a forked process.
         self._closed = False
@@ -161,7 +165,7 @@ class Producer:
         # Who waits, and for what.
         self._room = Room(self._core)
         self._waiting_for_room = self._room.line
-        self._flush_waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._flush_waiters: dict[asyncio.Future[None], int] = {}  # and the epoch that each waits for
         self._unnoticed = Unnoticed()
         # What is scheduled: at most one pump in this turn, one timer, and a task for each request.
         self._pump_wanted = False
@@ -195,20 +199,23 @@ class Producer:
             ServiceError: the service cannot be reached or refuses; the message has its own words.
             ProducerClosedError: it was opened before, or is closed meanwhile.
         """
-        if self._opened or self._closed:
+        if self._begun or self._closed:
             raise ProducerClosedError("a producer can be opened only once: make a new one")
-        self._opened = True
+        self._begun = True
         self._loop = self._home.settle()
         try:
             await self._start(self._connect())
         except BaseException:
             task = asyncio.current_task()
-            closed_meanwhile = self._closed and not (task and task.cancelling())
-            self._closed = True
-            await self._disconnect()
-            if closed_meanwhile:
-                raise ProducerClosedError("the producer was closed while it was opening") from None
+            if self._closed and not (task and task.cancelling()):
+                raise ProducerClosedError(_CLOSED_WHILE_OPENING) from None
+            if not self._closed:
+                self._closed = True
+                await self._disconnect()
             raise
+        if self._closed:
+            raise ProducerClosedError(_CLOSED_WHILE_OPENING)
+        self._opened = True
         _logger.debug("opened: %s", self.stats)
         if self._watch:
             self._sample()
@@ -227,7 +234,7 @@ class Producer:
         """
         if timeout is not None:
             check_number("timeout", timeout, 0)
-        if not self._opened or self._forked:
+        if not self._begun or self._forked:
             self._closed = True
             return self.stats
         self._home.check()
@@ -315,7 +322,7 @@ class Producer:
         self._unnoticed.clear()
 
     def __del__(self) -> None:
-        if getattr(self, "_opened", False) and not self._closed:
+        if getattr(self, "_begun", False) and not self._closed:
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
 
     # --- Records ----------------------------------------------------------------------------------
@@ -351,7 +358,7 @@ class Producer:
         """
         delivery = self._make(data, partition_key, explicit_hash_key)
         if not self._offer(delivery):
-            raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else self._core.free_bytes)
+            raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else max(0, self._core.free_bytes))
         return delivery
 
     async def put_many(self, records: Iterable[tuple[bytes, str]]) -> list[Delivery]:
@@ -397,7 +404,7 @@ class Producer:
     @property
     def stats(self) -> ProducerStats:
         """A snapshot of counters and of what is on its way."""
-        return self._core.stats(self._loop.time() if self._opened else 0.0)
+        return self._core.stats(self._loop.time() if self._begun else 0.0)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self._opened else "not open"
@@ -460,12 +467,12 @@ class Producer:
         if self._core.is_flushed(epoch):
             return
         flushed = self._loop.create_future()
-        self._flush_waiters.append((epoch, flushed))
+        self._flush_waiters[flushed] = epoch
         self._want_pump()
         try:
             await flushed
         finally:
-            self._flush_waiters = [waiter for waiter in self._flush_waiters if waiter[1] is not flushed]
+            del self._flush_waiters[flushed]
 
     # --- Driving the core -------------------------------------------------------------------------
 
@@ -519,7 +526,7 @@ class Producer:
             elif delivery.waiters is not None:
                 delivery.wake()
         self._room.give()
-        for epoch, flushed in self._flush_waiters:
+        for flushed, epoch in self._flush_waiters.items():
             if not flushed.done() and self._core.is_flushed(epoch):
                 flushed.set_result(None)
 
@@ -541,6 +548,7 @@ class Producer:
     async def _send(self, request: Request) -> None:
         try:
             answers = await self._client.put_records(request.entries)
+            self._core.on_answers(request, answers, self._loop.time())
         except asyncio.CancelledError:
             # Closing does it, after it has resolved the records, or somebody cancels every task of the loop.
             cancelled = RequestFailedError(FailureKind.AMBIGUOUS, "Cancelled", "its task was cancelled")
@@ -555,13 +563,12 @@ class Producer:
             _logger.exception("a request of %d records failed unexpectedly", request.records)
             unknown = RequestFailedError(FailureKind.AMBIGUOUS, type(error).__name__, str(error))
             self._core.on_failure(request, unknown, self._loop.time())
-        else:
-            self._core.on_answers(request, answers, self._loop.time())
         self._want_pump()
 
     async def _refresh_shards(self) -> None:
         try:
-            shards = await self._client.list_shards()
+            self._core.on_shards(await self._client.list_shards(), self._loop.time())
+            _logger.info("the shards were listed again: %s", self.stats)
         except asyncio.CancelledError:
             self._core.on_shards_failure(self._loop.time())
             self._want_pump()
@@ -572,9 +579,6 @@ class Producer:
         except Exception:
             _logger.exception("listing the shards failed unexpectedly")
             self._core.on_shards_failure(self._loop.time())
-        else:
-            self._core.on_shards(shards, self._loop.time())
-            _logger.info("the shards were listed again: %s", self.stats)
         self._want_pump()
 
 
