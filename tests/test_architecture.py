@@ -33,7 +33,19 @@ ALLOWED = {
     "handler": {"batcher", "metrics", "record", "errors"},
     "aws_console": {"cloud", "config", "errors"},
     "aws_commands": {"aws_console", "cloud", "config", "errors"},
-    "cli": {"aws_commands", "aws_console", "demo", "simulate", "local", "fleet", "config", "errors", "truckstream"},
+    "cli": {
+        "aws_commands",
+        "aws_console",
+        "cloud",
+        "demo",
+        "simulate",
+        "local",
+        "fleet",
+        "config",
+        "errors",
+        "truckstream",
+    },
+    "__main__": {"cli"},
     # Names for the reader of a type only: nothing loads before it is used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }

@@ -93,16 +93,52 @@ def test_ctrl_c_drains_the_demo_and_still_accounts(tmp_path):
         (("demo", "--seconds", "0"), "seconds is 0"),
         (("demo", "--shards", "0"), "shards is 0"),
         (("demo", "--invalid", "1.5"), "invalid is 1.5"),
-        (("demo", "--out", "/dev/null/x"), "--out cannot be made"),
+        (("demo", "--out", "/dev/null/x"), "--out cannot be written to"),
+        (("demo", "--out", "/proc"), "--out cannot be written to"),
+        (("demo", "--report", "no/such/r.json"), "--report is 'no/such/r.json', which cannot be written"),
+        (("demo", "--report", "."), "--report is '.', which cannot be written"),
         (("simulate", "--stream", "no such name"), "stream_name is 'no such name' (from --stream)"),
         (("simulate", "--trucks", "0"), "trucks is 0"),
         (("simulate", "--workers", "0"), "workers is 0"),
+        (("simulate", "--seconds", "-1"), "seconds is -1"),
+        (("simulate", "--seconds", "nan"), "seconds is nan"),
+        (("simulate", "--dry-run", "--count", "-1"), "count is -1"),
+        (("simulate",), "region is not set. Pass --region"),
     ],
 )
 def test_a_bad_argument_is_named(tmp_path, arguments, words):
     status, _, err = run(*arguments, cwd=tmp_path)
     assert (status, words in err) == (2, True), err
     assert "Traceback" not in err
+
+
+def test_ctrl_c_while_the_command_loads_ends_it_without_a_traceback(tmp_path):
+    """`rich` is loaded half-way through."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(30)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "truckstream", "--version"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (-signal.SIGINT, "")
+
+
+def test_the_local_kinesis_without_its_extra_says_what_to_install(tmp_path):
+    (tmp_path / "cbor2.py").write_text("raise ModuleNotFoundError(\"No module named 'cbor2'\", name='cbor2')\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import truckstream.local"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "truckstream.local needs the package cbor2: pip install 'truckstream[local]'" in done.stderr
 
 
 def test_a_malformed_setting_in_dotenv_is_named(tmp_path):

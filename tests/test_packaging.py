@@ -43,7 +43,7 @@ def test_it_works_without_the_checkout(wheel, tmp_path):
 
 def test_the_command_and_the_licence_are_declared(wheel):
     [info] = wheel.glob("*.dist-info")
-    assert "truckstream = truckstream.cli:main" in (info / "entry_points.txt").read_text()
+    assert "truckstream = truckstream.__main__:main" in (info / "entry_points.txt").read_text()
     assert "License-Expression: MIT" in (info / "METADATA").read_text()
     assert (info / "licenses" / "LICENSE").exists()
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,12 +90,24 @@ def demo(
 
     out = out.expanduser().absolute()
     options = DemoOptions(seconds=seconds, shards=shards, trucks=trucks, rate=rate, invalid=invalid, out=out, seed=seed)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError("--out", f"cannot be made ({error})", "Name a directory you may write.") from error
+    _make_ready(out, report)
     _forget_aws()
     return _run(_demo(options, report))
+
+
+def _make_ready(out: Path, report: Path | None) -> None:
+    """See at once, and not after the run, that there is nowhere to write to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise ConfigurationError(
+            "--out", f"cannot be written to ({error})", "Name a directory you may write."
+        ) from error
+    if report and (report.is_dir() or not os.access(report if report.exists() else report.parent, os.W_OK)):
+        raise ConfigurationError(
+            "--report", f"is {str(report)!r}, which cannot be written", "Name a file you may write."
+        )
 
 
 async def _demo(options: DemoOptions, report_file: Path | None) -> int:
@@ -155,24 +168,36 @@ def simulate(
     export_aws_settings(dotenv)
     settings = load_settings({"stream_name": stream, "region": region}, dotenv=dotenv)
     fleet = Fleet(trucks=trucks, rate=rate, seed=seed, invalid=invalid)  # checks its arguments here, not in a worker
+    if count < 0:
+        raise InvalidArgumentError("count", count, "must be at least 0")
     if dry_run:
         for report in fleet.take(count):
             sys.stdout.buffer.write(report.data + b"\n")
         return 0
+    if seconds is not None and not seconds > 0:
+        raise InvalidArgumentError("seconds", seconds, "must be greater than 0")
     if workers < 1:
         raise InvalidArgumentError("workers", workers, "must be at least 1")
+    is_arn = settings.stream_name.startswith("arn:")  # which says the region
     options = worker_options(
         workers,
         trucks,
         rate,
         stream=settings.stream_name,
-        region=settings.region,
+        region=settings.region if settings.region or is_arn else asyncio.run(_profile_region()),
         endpoint_url=endpoint_url,
         seconds=seconds,
         invalid=invalid,
         seed=seed,
     )
     return _run(_simulate(options))
+
+
+async def _profile_region() -> str:
+    from truckstream.cloud import Account  # noqa: PLC0415
+
+    async with Account() as account:
+        return account.region
 
 
 async def _simulate(options: list[WorkerOptions]) -> int:

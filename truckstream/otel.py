@@ -1,4 +1,4 @@
-"""The producer's metrics for OpenTelemetry: `pip install truckstream[otel]`.
+"""The producer's metrics for OpenTelemetry: `pip install 'truckstream[otel]'`.
 
 ```python
 async with Producer("truck-sensor-stream", observer=OpenTelemetryObserver()) as producer:
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 try:
     from opentelemetry import metrics as api
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("truckstream.otel needs OpenTelemetry's API: pip install truckstream[otel]") from error
+    raise ModuleNotFoundError("truckstream.otel needs OpenTelemetry's API: pip install 'truckstream[otel]'") from error
 
 from truckstream import __version__
 from truckstream.metrics import PRODUCER_METRICS

@@ -169,6 +169,15 @@ def test_a_rollback_tells_the_cause_and_what_helps_and_not_what_fell_with_it():
     assert "cancelled" not in str(failed.value)
 
 
+def test_what_fails_before_the_first_resource_is_told_with_the_stack_s_own_reason():
+    """CloudFormation looks for taken names, among others, before it makes anything."""
+    why = "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list"
+    events = [{"StackEvents": []}, {"StackEvents": [event("acme", "CREATE_FAILED", why, "AWS::CloudFormation::Stack")]}]
+    aws = account(NO_STACK, REVIEW, stack("ROLLBACK_COMPLETE"), describe_stack_events=events)
+    with pytest.raises(DeploymentError, match=r"stack acme: Validation failed with 1 error"):
+        virtual_time.run(deploy(aws, STORAGE))
+
+
 def test_a_change_set_that_fails_gives_its_reason_and_goes():
     failed = {"Status": "FAILED", "StatusReason": "Resource of type AWS::S3::Bucket already exists"}
     aws = account(NO_STACK, REVIEW, describe_change_set=failed)

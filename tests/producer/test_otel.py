@@ -208,5 +208,5 @@ def test_without_opentelemetry_the_extra_is_named(monkeypatch):
 
     monkeypatch.delitem(sys.modules, "truckstream.otel")
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install truckstream\[otel\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'truckstream\[otel\]'"):
         importlib.import_module("truckstream.otel")

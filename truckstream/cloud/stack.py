@@ -174,9 +174,8 @@ def read_event(row: Mapping[str, Any]) -> StackEvent:
 
 def why_it_failed(events: Iterable[StackEvent]) -> str:
     """The first causes of a failed deployment, without those that failed only because another did."""
-    causes = [
-        f"{event.name} ({event.kind}): {event.reason or event.status}"
-        for event in events
-        if event.failed and "cancelled" not in event.reason.lower() and event.kind != "AWS::CloudFormation::Stack"
-    ]
-    return "; ".join(causes) or "CloudFormation gives no reason"
+    failed = [event for event in events if event.failed and "cancelled" not in event.reason.lower()]
+    causes = [event for event in failed if event.kind != "AWS::CloudFormation::Stack"]
+    if not causes:  # what CloudFormation checks before it begins with the first resource, it tells of the stack
+        return "; ".join(event.reason for event in failed if event.reason) or "CloudFormation gives no reason"
+    return "; ".join(f"{event.name} ({event.kind}): {event.reason or event.status}" for event in causes)

@@ -170,7 +170,7 @@ def diagnosis_words(diagnosis: Diagnosis) -> str:
 def scaling_words(scaling: Scaling) -> str:
     """The figures, and each rule that applies."""
     capacity = scaling.capacity
-    shards = "on demand" if capacity.on_demand else f"{capacity.shards} shards"
+    shards = "on demand" if capacity.on_demand else f"{capacity.shards} shard{'s' * (capacity.shards != 1)}"
     lines = [f"{shards}, {capacity.memory} MB, {capacity.timeout} s; the last {scaling.figures.minutes} minutes:"]
     lines += [*_figure_lines(scaling.figures), ""]
     lines += [f"{each.rule}: {each.reason}\n    {each.action}" for each in scaling.advice]

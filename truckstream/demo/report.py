@@ -78,7 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         lines = [
             f"{self.records_put:,} records were put and {self.records_acked:,} acknowledged by the stream"
             + (f"; {self.records_failed:,} failed." if self.records_failed else "."),
-            f"{self.records_stored:,} are stored in {self.objects:,} objects{sizes}.",
+            f"{self.records_stored:,} are stored in {self.objects:,} object{'s' * (self.objects != 1)}{sizes}.",
             f"{self.records_rejected:,} broke a rule and lie in rejected/, each with its reason.",
             f"{self.lost:,} lost, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order.",
         ]

@@ -12,7 +12,11 @@ Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event 
 It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
 """
 
-from truckstream.local.blocking import BlockingKinesis, BlockingMapping
+try:
+    from truckstream.local.blocking import BlockingKinesis, BlockingMapping
+except ModuleNotFoundError as missing:
+    words = f"truckstream.local needs the package {missing.name}: pip install 'truckstream[local]'"
+    raise ModuleNotFoundError(words, name=missing.name) from missing
 from truckstream.local.child import LocalKinesisError
 from truckstream.local.clock import VirtualClock
 from truckstream.local.endpoint import EndpointError
