@@ -188,6 +188,16 @@ def test_only_what_failed_is_sent_again(make_core):
     assert core.used_bytes == 0
 
 
+def test_an_empty_error_code_is_none(make_core):
+    """Servers that are not Kinesis write one, also beside records that they refuse."""
+    core = make_core()
+    stored, refused = put(core, b"a", 0.0), put(core, b"b", 0.0)
+    _, request = next_request(core, 0.1)
+    answer = RecordAnswer(shard_id="shardId-000000000000", sequence_number="1", error_code="")
+    core.on_answers(request, [answer, throttled()], 0.1)
+    assert (stored.answer, refused.answer) == (answer, None)
+
+
 def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
     """Its neighbour that was throttled is not."""
     core, service = make_core(), Service(even_shards(1))

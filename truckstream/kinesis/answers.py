@@ -101,9 +101,9 @@ def parse_put_records(body: bytes, count: int) -> Sequence[RecordAnswer]:
         _malformed(f"{error}, in {_excerpt(body)}", error)
     if len(answers) != count:
         _malformed(f"{len(answers)} answers for {count} records")
-    if None in map(_sequence_number, answers):  # not stored, then; and the service says why
+    if not all(map(_sequence_number, answers)):  # not stored, then; and the service says why
         for index, answer in enumerate(answers):
-            if answer.sequence_number is None and answer.error_code is None:
+            if not answer.sequence_number and not answer.error_code:
                 _malformed(f"record {index} has neither a sequence number nor an error code")
     return answers
 

@@ -20,6 +20,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
 _BODILESS: Final = {204, 304}
+_LENGTH: Final = re.compile("[0-9]{1,19}", re.ASCII)
 _CHUNK_SIZE: Final = re.compile(rb"[0-9a-fA-F]{1,8}")
 _STATUS: Final = re.compile("[1-5][0-9][0-9]", re.ASCII)
 
@@ -92,16 +93,18 @@ class AnswerReader:
     def _read_body(self, head: _Head) -> HttpAnswer | None:
         body = self._buffer
         if head.chunked:
-            chunks = _join_chunks(body)
-            if chunks is None:
+            joined = _join_chunks(body)
+            if joined is None:
                 return None
-            body = chunks
+            body, beyond = joined
         elif head.length is None:
             return None  # until the end of the connection
         elif len(body) < head.length:
             return None
-        elif len(body) > head.length:
-            raise MalformedAnswerError(f"{len(body) - head.length} bytes after the answer")
+        else:
+            beyond = len(body) - head.length
+        if beyond:
+            raise MalformedAnswerError(f"{beyond} bytes after the answer")
         self.keeps_alive = head.keeps_alive
         return HttpAnswer(head.status, head.headers, body)
 
@@ -124,11 +127,11 @@ def _parse_head(head: bytes) -> _Head:
         raise MalformedAnswerError(f"an answer cannot begin with {first[:50]!r}")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-    connection = headers.get("connection", "").lower()
+    connection = {option.strip() for option in headers.get("connection", "").lower().split(",")}
     return _Head(
         status=int(status),
         headers=headers,
-        keeps_alive=connection != "close" if protocol == "HTTP/1.1" else connection == "keep-alive",
+        keeps_alive="close" not in connection if protocol == "HTTP/1.1" else "keep-alive" in connection,
         chunked=chunked,
         length=None if chunked else _length_of(int(status), headers),
     )
@@ -140,13 +143,16 @@ def _length_of(status: int, headers: Mapping[str, str]) -> int | None:
     told = headers.get("content-length")
     if told is None:
         return None
-    if not (told.isascii() and told.isdigit()) or int(told) > MAX_BODY_BYTES:
+    if not _LENGTH.fullmatch(told) or int(told) > MAX_BODY_BYTES:
         raise MalformedAnswerError(f"a Content-Length of {told[:50]!r}")
     return int(told)
 
 
-def _join_chunks(data: bytes) -> bytes | None:
-    """The body that came in chunks; None as long as its end has not come. Trailers are passed over."""
+def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
+    """The body that came in chunks, and how many bytes follow it; None as long as its end has not come.
+
+    Trailers are passed over.
+    """
     chunks: list[bytes] = []
     start = 0
     while (end := data.find(b"\r\n", start)) >= 0:
@@ -155,8 +161,8 @@ def _join_chunks(data: bytes) -> bytes | None:
             raise MalformedAnswerError(f"a chunk of size {told[:50]!r}")
         size = int(told, 16)
         if size == 0:
-            ended = data.startswith(b"\r\n", end + 2) or data.endswith(b"\r\n\r\n")
-            return b"".join(chunks) if ended else None
+            last = data.find(b"\r\n\r\n", end)
+            return None if last < 0 else (b"".join(chunks), len(data) - last - 4)
         start = end + 2 + size + 2
         if start > len(data):
             return None

@@ -328,7 +328,7 @@ class ProducerCore:
         refused: dict[Outbox, list[Parcel]] = {}
         throttled: dict[Outbox, int] = {}
         for parcel, answer in zip(request.entries, answers, strict=True):
-            if answer.error_code is None:
+            if not answer.error_code:
                 stored.append(parcel)
                 theirs.append(answer)
                 continue
