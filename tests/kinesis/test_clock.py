@@ -1,5 +1,7 @@
 """The service's time, from its answers."""
 
+import time
+
 import pytest
 
 from truckstream.kinesis.clock import ServiceClock
@@ -13,6 +15,19 @@ def test_a_date_header_sets_the_clock_right():
     assert clock.at(NOON - 600) == NOON - 600
     assert clock.correct(DATE, NOON - 600, 0.0)
     assert clock.at(NOON - 600) == NOON
+
+
+@pytest.mark.parametrize("zone", ["GMT", "UTC", "+0000", "-0000", ""])
+def test_a_date_is_in_utc_wherever_we_are(zone, monkeypatch):
+    monkeypatch.setenv("TZ", "XYZ-5")
+    time.tzset()
+    try:
+        clock = ServiceClock()
+        assert clock.correct(DATE.replace("GMT", zone), NOON - 600, 0.0)
+        assert clock.offset == 600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_clock_that_is_right_already_is_left_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 __all__ = ["ServiceClock"]
@@ -34,9 +35,11 @@ class ServiceClock:
             Whether to sign with the clock as it is now makes a difference to the refused request.
         """
         try:
-            offset = parsedate_to_datetime(date or "").timestamp() - now
+            told = parsedate_to_datetime(date or "")
         except ValueError:
             return False
+        # HTTP's dates are in UTC, whether they say so or not.
+        offset = told.replace(tzinfo=told.tzinfo or UTC).timestamp() - now
         if abs(offset - self.offset) >= LEAST_SKEW_SECONDS:
             self.offset = offset
         return abs(self.offset - signed_with) >= LEAST_SKEW_SECONDS
