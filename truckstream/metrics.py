@@ -179,7 +179,12 @@ PRODUCER_METRICS: Final = (
         f"{_PREFIX}.request.records", "histogram", "{record}", _STREAM, "how many records a request carries", _RECORDS
     ),
     Instrument(
-        f"{_PREFIX}.request.duration", "histogram", "s", _STREAM, "from a request to its answer or failure", _SECONDS
+        f"{_PREFIX}.request.duration",
+        "histogram",
+        "s",
+        _STREAM,
+        "from a request to its failure, or to an answer that stored any of it",
+        _SECONDS,
     ),
     Instrument(
         f"{_PREFIX}.delivery.duration",
