@@ -1,6 +1,7 @@
 """The function's zip: the same bytes each time, for either processor, with what the handler needs and nothing else."""
 
 import asyncio
+import gc
 import hashlib
 import io
 import json
@@ -210,6 +211,30 @@ async def test_a_missing_uv_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(ConfigurationError, match=r"uv was not found\. Install it: pip install uv"):
         await build_package()
+
+
+def test_a_build_that_is_broken_off_takes_uv_with_it_and_leaves_nothing_to_complain(monkeypatch, tmp_path):
+    """In a loop of its own that closes at once, as the command's does."""
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    uv.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(uv))
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+
+    async def break_off():
+        building = asyncio.create_task(build_package())
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110 - another's file
+            await asyncio.sleep(0.01)
+        building.cancel()
+        await building
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(break_off())
+    gc.collect()
+    assert not complaints
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_zip_that_is_too_large_is_refused():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests import virtual_time
 from tests.cloud.scripted import ScriptedAws
 from truckstream.cloud import scale
-from truckstream.cloud.figures import Figures, queries, summarize
+from truckstream.cloud.figures import Figures, queries, read_figures, summarize
 from truckstream.cloud.scaling_rules import BYTES_A_SHARD, MAX_SHARDS, RECORDS_A_SHARD, Capacity, advise
-from truckstream.errors import DeploymentError
+from truckstream.errors import DeploymentError, InvalidArgumentError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -93,6 +93,12 @@ def results(**values):
 def test_figures_are_of_the_busiest_minute_or_of_all():
     found = summarize(results(records_per_second=[600.0, 6_000.0], records=[600.0, 6_000.0], errors=[1.0, 2.0]), 60)
     assert (found.records_per_second, found.records, found.errors) == (100.0, 6_600.0, 3.0)
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 21_601, 10**12])
+def test_minutes_that_cloudwatch_has_not_are_refused(minutes):
+    with pytest.raises(InvalidArgumentError, match=f"minutes is {minutes}: must be from 1 to 21600"):
+        virtual_time.run(read_figures(ScriptedAws({}), stream=None, function=None, now=NOW, minutes=minutes))
 
 
 def test_no_data_point_is_no_figure():

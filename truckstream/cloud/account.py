@@ -88,7 +88,7 @@ class Account:
 
         Raises:
             AwsError: AWS refused, or did not answer; with what helps.
-            ConfigurationError: there are no credentials, or only half of them.
+            ConfigurationError: there are no credentials, or only half of them; or the endpoint is no URL.
         """
         from botocore.exceptions import (  # noqa: PLC0415
             BotoCoreError,
@@ -128,6 +128,7 @@ class Account:
     async def _client(self, service: str) -> Any:
         if service not in self._clients:
             from aiobotocore.config import AioConfig  # noqa: PLC0415
+            from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
             assert self._session is not None, "the account is not open"  # noqa: S101 - a bug of ours
             config = AioConfig(
@@ -136,5 +137,11 @@ class Account:
             context = self._session.create_client(
                 service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
             )
-            self._clients[service] = await self._resources.enter_async_context(context)
+            try:
+                self._clients[service] = await self._resources.enter_async_context(context)
+            except ValueError as error:
+                if isinstance(error, BotoCoreError):
+                    raise
+                hint = "Look at --endpoint-url and AWS_ENDPOINT_URL: http://127.0.0.1:4566, or none for AWS."
+                raise ConfigurationError("endpoint_url", f"is refused ({error})", hint) from error
         return self._clients[service]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from truckstream.errors import InvalidArgumentError
 from truckstream.metrics import DIMENSION, METRICS
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Figures", "queries", "read_figures", "summarize"]
 
 PERIOD_SECONDS: Final = 60
+#: CloudWatch keeps a figure of each minute for 15 days.
+MAX_MINUTES: Final = 15 * 24 * 60
 
 
 def _peak(values: Sequence[float]) -> float:
@@ -115,8 +118,11 @@ async def read_figures(aws: Aws, *, stream: str | None, function: str | None, no
     """The figures of the last `minutes` up to `now`.
 
     Raises:
+        InvalidArgumentError: `minutes` is not from 1 to 21,600, which are 15 days.
         AwsError: CloudWatch refuses.
     """
+    if not 1 <= minutes <= MAX_MINUTES:
+        raise InvalidArgumentError("minutes", minutes, f"must be from 1 to {MAX_MINUTES}")
     asked = queries(stream, function)
     if not asked:
         return Figures(minutes)

@@ -7,6 +7,7 @@ runs what was tested; a dependency that only the other platform needs is uv's ch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 import sys
@@ -102,7 +103,13 @@ async def _install(folder: Path, options: PackageOptions) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, words = await process.communicate()
+    try:
+        _, words = await process.communicate()
+    except asyncio.CancelledError:  # uv goes before its folder, and its pipe before the loop
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+        raise
     if process.returncode != 0:
         what = f"Python {options.python} on {options.architecture}"
         raise PackageError(f"no packages for {what}: {' '.join(words.decode(errors='replace').split())}")
