@@ -1,5 +1,6 @@
 """The command as its user runs it."""
 
+import fcntl
 import json
 import os
 import re
@@ -110,6 +111,15 @@ def test_a_bad_argument_is_named(tmp_path, arguments, words):
     status, _, err = run(*arguments, cwd=tmp_path)
     assert (status, words in err) == (2, True), err
     assert "Traceback" not in err
+
+
+def test_a_second_demo_in_the_same_directory_at_once_is_refused(tmp_path):
+    """Each would take the other's objects for its own and find records duplicated."""
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    status, _, err = run("demo", "--seconds", "1", "--out", ".", cwd=tmp_path)
+    os.close(held)
+    assert (status, "where another demo is running" in err) == (2, True), err
 
 
 def test_ctrl_c_while_the_command_loads_ends_it_without_a_traceback(tmp_path):

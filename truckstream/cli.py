@@ -91,8 +91,12 @@ def demo(
     out = out.expanduser().absolute()
     options = DemoOptions(seconds=seconds, shards=shards, trucks=trucks, rate=rate, invalid=invalid, out=out, seed=seed)
     _make_ready(out, report)
+    held = _hold(out)
     _forget_aws()
-    return _run(_demo(options, report))
+    try:
+        return _run(_demo(options, report))
+    finally:
+        os.close(held)
 
 
 def _make_ready(out: Path, report: Path | None) -> None:
@@ -108,6 +112,20 @@ def _make_ready(out: Path, report: Path | None) -> None:
         raise ConfigurationError(
             "--report", f"is {str(report)!r}, which cannot be written", "Name a file you may write."
         )
+
+
+def _hold(out: Path) -> int:
+    """Keep other demos out of the directory until the descriptor is closed: each would count the other's objects."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where `truckstream deploy` and its like run too
+
+    held = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        hint = "Wait for its end, or name another directory with --out."
+        raise ConfigurationError("--out", f"is {str(out)!r}, where another demo is running", hint) from error
+    return held
 
 
 async def _demo(options: DemoOptions, report_file: Path | None) -> int:

@@ -142,13 +142,13 @@ async def test_what_is_not_there_is_none(recorded):
 
 
 @pytest.mark.usefixtures("fake_credentials")
-@pytest.mark.usefixtures("fake_credentials")
 async def test_an_endpoint_that_is_no_address_is_a_setting():
     async with Account(region_name="us-east-1", endpoint_url="nonsense") as account:
         with pytest.raises(ConfigurationError, match=r"endpoint_url is refused \(Invalid endpoint: nonsense\)"):
             await account.call("kinesis", "list_streams")
 
 
+@pytest.mark.usefixtures("fake_credentials")
 async def test_half_of_the_credentials_is_a_setting(monkeypatch):
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     async with Account(region_name="us-east-1", endpoint_url="http://127.0.0.1:9") as account:

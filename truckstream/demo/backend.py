@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -33,6 +34,8 @@ __all__ = ["STREAM_NAME", "Backend", "BackendError", "Status", "start_backend"]
 STREAM_NAME: Final = "truck-sensor-stream"
 LOG_NAME: Final = "demo.log"
 STATUS_SECONDS: Final = 0.25
+#: A function that deals with no record for so long while the stream is drained will not: the disk is full, for example.
+STALLED_SECONDS: Final = 30.0
 
 
 class BackendError(TruckstreamError):
@@ -66,6 +69,8 @@ class Backend:
         self._decoder = msgspec.json.Decoder(Ready | Status)
         self.endpoint_url = ""
         self.status = Status()
+        self._moved = 0.0
+        self._draining = False
 
     async def wait_until_ready(self) -> None:
         ready = await self._read()
@@ -73,16 +78,25 @@ class Backend:
             self.endpoint_url = ready.endpoint_url
 
     async def watch(self) -> None:
-        """Keep `status` fresh until the function is done."""
+        """Keep `status` fresh until the function is done.
+
+        Raises:
+            BackendError: the process has ended, or its function stores nothing any more.
+        """
         while not self.status.drained:
             message = await self._read()
             if isinstance(message, Status):
+                if message.records != self.status.records:
+                    self._moved = time.monotonic()
                 self.status = message
+            if self._draining and not self.status.drained and time.monotonic() - self._moved >= STALLED_SECONDS:
+                raise BackendError(f"no record could be stored for {STALLED_SECONDS:g} s; {self._end_of_log()}")
 
     def drain(self) -> None:
         """Ask it to process what the stream holds and to end; `watch` returns when it has."""
         assert self._process.stdin is not None  # noqa: S101 - it was started with a pipe
         self._process.stdin.write(b"drain\n")
+        self._draining, self._moved = True, time.monotonic()
 
     async def _read(self) -> Ready | Status:
         assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
@@ -94,8 +108,11 @@ class Backend:
 
     async def _fail(self) -> NoReturn:
         code = await self._process.wait()
+        raise BackendError(f"the local Kinesis ended with status {code}; {self._end_of_log()}")
+
+    def _end_of_log(self) -> str:
         last = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-        raise BackendError(f"the local Kinesis ended with status {code}; the end of {self._log}:\n" + "\n".join(last))
+        return f"the end of {self._log}:\n" + "\n".join(last)
 
 
 @asynccontextmanager
