@@ -59,11 +59,11 @@ class ProducerStats:
     failed: int
     #: Records acknowledged or given up for which the service may hold a second copy, or a first one.
     maybe_duplicates: int
-    #: Sends of records, first and again.
+    #: Sends of Kinesis records, first and again: with aggregation each holds several records.
     sent: int
-    #: Sends that were repeats.
+    #: Those that were repeats.
     retried: int
-    #: Sends refused for a quota.
+    #: Those refused for a quota.
     throttled: int
     #: Requests sent.
     requests: int
