@@ -346,6 +346,14 @@ def test_one_that_is_too_large_is_refused():
         compact(TEXT + "  Filler: x\n" * 2_000)
 
 
+@pytest.mark.parametrize(
+    ("address", "taken"), [("", True), ("you@example.com", True), ("nobody", False), ("a@", False)]
+)
+def test_an_alarm_goes_to_an_address_or_nowhere(address, taken):
+    """SNS would refuse another only in the middle of the deployment, which is then rolled back."""
+    assert bool(re.fullmatch(PARAMETERS["AlarmEmail"]["AllowedPattern"], address)) is taken
+
+
 def test_its_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
     assert parameters_of(compact(TEXT)) == tuple(PARAMETERS)
