@@ -115,7 +115,7 @@ class History:
         millisecond: within one, two shards have no order.
         """
         places = [[] for _ in self.deliveries]
-        last = {}  # of each key, the record and where and when it came
+        order = Order()
         stream = [stored async for stored in self.kinesis.stored()]
         if self.options.get("aggregate"):
             stream.sort(key=lambda stored: stored.arrival)
@@ -126,12 +126,27 @@ class History:
                     continue
                 copies = places[int(number)]
                 if not copies and self.options.get("ordered"):
-                    behind, shard_id, arrival = last.get(key, (-1, stored.shard_id, 0.0))
-                    if stored.arrival != arrival or stored.shard_id == shard_id:
-                        assert int(number) > behind, f"record {number} of {key} stands behind {behind}"
-                    last[key] = (max(int(number), behind), stored.shard_id, stored.arrival)
+                    order.check(key, int(number), stored)
                 copies.append((stored.shard_id, stored.sequence_number))
         return places
+
+
+class Order:
+    """Checks that each key's records come in their order."""
+
+    def __init__(self):
+        self._keys = {}
+        self._shards = {}
+
+    def check(self, key, number, stored):
+        arrival, latest, before = self._keys.get(key, (0.0, -1, -1))
+        if stored.arrival != arrival:
+            before = latest  # all that came in earlier milliseconds, wherever
+        place = key, stored.shard_id
+        behind = max(before, self._shards.get(place, -1))
+        assert number > behind, f"record {number} of {key} stands behind {behind}"
+        self._shards[place] = number
+        self._keys[key] = (stored.arrival, max(latest, number), before)
 
 
 def user_records(stored):
