@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from contestants import CONTESTANTS, environment, exists
 from harness import Job
 
-from truckstream.demo.gauge import ShardGauge
+from truckstream.demo.shard_rate import ShardGauge
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer, ProducerObserver

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
 
 from truckstream.batcher import Batcher
 from truckstream.batcher.batcher import MAX_BATCH_SIZE
-from truckstream.batcher.formats import Compression, FormatName
-from truckstream.batcher.keys import Layout
-from truckstream.batcher.store import Encryption
+from truckstream.batcher.formats.json_lines import Compression, FormatName
+from truckstream.batcher.storing.object_key import Layout
+from truckstream.batcher.storing.store import Encryption
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.record import TruckRecord
 

@@ -28,45 +28,76 @@ ALLOWED = {
     "local": {"errors"},
     "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
-    "simulate": {"producer", "kinesis", "fleet", "errors"},
+    "simulator": {"producer", "kinesis", "fleet", "errors"},
     "cloud": {"config", "errors", "metrics", "truckstream"},
     "handler": {"batcher", "metrics", "record", "errors"},
-    "aws_console": {"cloud", "config", "errors"},
-    "aws_commands": {"aws_console", "cloud", "config", "errors"},
-    "cli": {
-        "aws_commands",
-        "aws_console",
-        "cloud",
-        "demo",
-        "simulate",
-        "local",
-        "fleet",
-        "config",
-        "errors",
-        "truckstream",
-    },
-    "__main__": {"cli"},
+    "commands": {"cloud", "demo", "simulator", "local", "fleet", "config", "errors", "truckstream"},
+    "__main__": {"commands"},
     # Names for the reader of a type only: nothing loads before it is used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
 
-#: Folders that think, and the few files in them that do: the shells. In all others time and chance are arguments.
+#: Packages of pure decisions, and the few files in them that do IO: the shells. In all other files time and chance are
+#: arguments, and nothing awaits.
 SHELLS = {
-    "truckstream/kinesis": {"client", "connections", "gateway", "proxied"},
-    "truckstream/producer": {"delivery", "home", "producer", "room", "watch"},
-    "truckstream/batcher": {"batcher", "commit", "store", "threads"},
-    "truckstream/local/service": set(),
-    "truckstream/local/mapping": {"context", "invoker", "mapping"},
-    "truckstream/cloud": {"account", "artifacts", "deployment", "package", "stacks"},
-    "truckstream/demo": {"backend", "display", "feed", "objects", "run"},
+    "kinesis": {
+        "client.py",
+        "http/aiohttp_transport.py",
+        "http/connection_pool.py",
+        "http/gateway.py",
+    },
+    "producer": {
+        "backpressure.py",
+        "loop_binding.py",
+        "outcomes/delivery.py",
+        "producer.py",
+        "watching/notifier.py",
+    },
+    "batcher": {"batcher.py", "storing/commit.py", "storing/store.py", "storing/threads.py"},
+    "local": {
+        "__main__.py",
+        "blocking.py",
+        "child_process.py",
+        "faults/wire.py",
+        "http/certificate.py",
+        "http/control.py",
+        "http/endpoint.py",
+        "http/http2.py",
+        "http/subscription_push.py",
+        "kinesis.py",
+        "mapping/function/invoker.py",
+        "mapping/function/lambda_context.py",
+        "mapping/mapping.py",
+        "server.py",
+        "virtual_clock.py",
+    },
+    "cloud": {
+        "aws_account.py",
+        "deployment/cloudformation.py",
+        "deployment/deploy.py",
+        "deployment/destroy.py",
+        "package/artifact_bucket.py",
+        "package/build.py",
+        "watch/cloudwatch_figures.py",
+        "watch/deployed_parts.py",
+        "watch/doctor.py",
+        "watch/scaling.py",
+        "watch/status.py",
+    },
+    "demo": {"backend.py", "display.py", "feed.py", "object_directory.py", "run.py"},
+}
+#: What a core may use of the world after all, with the reason.
+EXCEPTIONS = {
+    "truckstream/local/faults/injector.py": {"random"},  # seeded by the plan
+    "truckstream/local/protocol/protocol.py": {"logging"},  # a defect of ours is answered, and must not vanish with it
 }
 CORES = [
     *(f"truckstream/{name}.py" for name in ("record", "kpl", "errors", "metrics")),
     *(
         str(path.relative_to(ROOT))
-        for folder, shells in SHELLS.items()
-        for path in sorted((ROOT / folder).glob("*.py"))
-        if path.stem not in {"__init__", *shells}
+        for package, shells in SHELLS.items()
+        for path in sorted((ROOT / "truckstream" / package).rglob("*.py"))
+        if str(path.relative_to(ROOT / "truckstream" / package)) not in shells and path.name != "__init__.py"
     ),
 ]
 WORLD = {
@@ -124,7 +155,65 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize("name", CORES)
 def test_a_core_knows_no_world(name):
     imported = {module.split(".", maxsplit=1)[0] for module in imports_of(ROOT / name, at_runtime=True)}
-    assert not imported & WORLD
+    assert not imported & WORLD - EXCEPTIONS.get(name, set())
+
+
+def waits_of(path):
+    """The lines of a file that await."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.AsyncFunctionDef)
+    ]
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_a_core_awaits_nothing(name):
+    assert waits_of(ROOT / name) == []
+
+
+def test_every_shell_is_a_file():
+    for package, shells in SHELLS.items():
+        for name in shells:
+            assert (ROOT / "truckstream" / package / name).exists(), f"{package}/{name}"
+
+
+def modules():
+    """Each module's own imports of other modules here, those for type checkers included; packages' faces left out."""
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in SOURCES if path.name != "__init__.py"
+    }
+    graph = {}
+    for name, path in paths.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        graph[name] = found & paths.keys()
+    return graph
+
+
+def cycles_of(graph):
+    """The groups of modules that import each other in a circle."""
+
+    def reachable(start):
+        seen, todo = set(), [start]
+        while todo:
+            new = graph[todo.pop()] - seen
+            seen |= new
+            todo += new
+        return seen
+
+    reach = {name: reachable(name) for name in graph}
+    return {frozenset(other for other in reach[name] if name in reach[other]) for name in graph if name in reach[name]}
+
+
+@pytest.mark.xfail(reason="being opened", strict=True)
+def test_no_import_runs_in_a_circle():
+    assert [sorted(cycle) for cycle in cycles_of(modules())] == []
 
 
 def loaded_by(statement):
@@ -145,7 +234,7 @@ def loaded_by(statement):
         ("import truckstream.batcher", {"aiohttp", "botocore", "aiobotocore", "truckstream.producer"}),
         ("import truckstream.producer", {"botocore", "aiobotocore", "truckstream.batcher", "obstore", "opentelemetry"}),
         ("import truckstream.local", {"botocore", "aiobotocore", "truckstream.kinesis", "truckstream.producer"}),
-        ("import truckstream.cli", {"botocore", "aiobotocore", "aiohttp", "obstore"}),
+        ("import truckstream.commands.app", {"botocore", "aiobotocore", "aiohttp", "obstore"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

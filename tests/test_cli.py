@@ -19,7 +19,7 @@ KEY = re.compile(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8,}
 def command(*arguments, cwd, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "truckstream.cli", *arguments],
+        [sys.executable, "-m", "truckstream.commands.app", *arguments],
         cwd=cwd,
         env=clean | {"COLUMNS": "200"} | environment,
         stdout=subprocess.PIPE,

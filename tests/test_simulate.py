@@ -42,7 +42,16 @@ class Command:
         keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "COLUMNS": "200"}
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "truckstream.cli", "simulate", "--stream", "simulated", "--trucks", "20"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "truckstream.commands.app",
+                    "simulate",
+                    "--stream",
+                    "simulated",
+                    "--trucks",
+                    "20",
+                ),
                 *("--endpoint-url", kinesis.endpoint_url, *arguments),
             ],
             env=clean | keys,

@@ -8,7 +8,7 @@ def main() -> None:
     python_s = signal.getsignal(signal.SIGINT)
     if python_s is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has begun yet that would have to be cleaned up
-    from truckstream.cli import main as command  # noqa: PLC0415
+    from truckstream.commands.app import main as command  # noqa: PLC0415
 
     if python_s is signal.default_int_handler:
         signal.signal(signal.SIGINT, python_s)

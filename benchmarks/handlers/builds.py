@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from truckstream.cloud.package import REQUIREMENTS
-from truckstream.cloud.sources import needed_sources
+from truckstream.cloud.package.build import REQUIREMENTS
+from truckstream.cloud.package.sources import needed_sources
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

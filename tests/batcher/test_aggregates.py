@@ -19,8 +19,8 @@ from tests.batcher.support import (
     truck,
 )
 from truckstream.batcher import Batcher
-from truckstream.batcher.aggregates import take_apart
-from truckstream.batcher.events import read_delivery
+from truckstream.batcher.reading.aggregates import take_apart
+from truckstream.batcher.reading.event import read_delivery
 from truckstream.kpl import MAGIC
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.batcher.support import SHARD, number, record, truck
-from truckstream.batcher.checking import check
-from truckstream.batcher.events import read_delivery
-from truckstream.batcher.refusal import REFUSALS
-from truckstream.batcher.schema import read_schema
+from truckstream.batcher.reading.checking import check
+from truckstream.batcher.reading.event import read_delivery
+from truckstream.batcher.reading.rejected_record import REFUSALS
+from truckstream.batcher.reading.schema import read_schema
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
 from truckstream.record import TruckRecord
 

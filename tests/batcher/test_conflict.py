@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
-from truckstream.batcher.conflict import Held, judge_claim, judge_content, judge_open
-from truckstream.batcher.edges import Edges
-from truckstream.batcher.strand import Claim, Strand
+from truckstream.batcher.grouping.edges import Edges
+from truckstream.batcher.grouping.lines import Claim, Strand
+from truckstream.batcher.storing.redelivery import Held, judge_claim, judge_content, judge_open
 
 
 def strand(*lines, first=0):

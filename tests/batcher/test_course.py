@@ -1,7 +1,7 @@
 """Which groups may be put now."""
 
-from truckstream.batcher.course import Course, Cut
-from truckstream.batcher.edges import Edges
+from truckstream.batcher.grouping.edges import Edges
+from truckstream.batcher.grouping.plan import Course, Cut
 
 
 def test_a_first_delivery_walks_one_group_then_spreads_then_ends():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.batcher.edges import EVERYWHERE, Edges
+from truckstream.batcher.grouping.edges import EVERYWHERE, Edges
 
 
 @given(st.integers(0, 10**6))

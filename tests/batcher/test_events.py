@@ -3,7 +3,7 @@
 import pytest
 
 from tests.batcher.support import ARN, SHARD, number, record
-from truckstream.batcher.events import Unreadable, read_delivery
+from truckstream.batcher.reading.event import Unreadable, read_delivery
 from truckstream.errors import InvalidArgumentError
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
 from truckstream.batcher import Batcher
-from truckstream.batcher.formats import read_formats
-from truckstream.batcher.parquet import ParquetFormat
+from truckstream.batcher.formats.json_lines import read_formats
+from truckstream.batcher.formats.parquet import ParquetFormat
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.record import TruckRecord
 
@@ -265,7 +265,7 @@ def test_what_does_not_go_together_is_refused(name, compression, schema, message
 def test_a_package_that_is_missing_is_named(options, extra, monkeypatch):
     for name in ("backports", "backports.zstd", "compression", "compression.zstd", "arro3", "arro3.io"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "truckstream.batcher.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "truckstream.batcher.formats.parquet", raising=False)
     with pytest.raises(ConfigurationError, match=rf"truckstream\[{extra}\]"):
         Batcher("memory:///", **options)
 

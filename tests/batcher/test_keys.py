@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
-from truckstream.batcher.keys import object_key
-from truckstream.batcher.strand import Strand
+from truckstream.batcher.grouping.lines import Strand
+from truckstream.batcher.storing.object_key import object_key
 
 
 def strand(n=0, arrival=ARRIVAL, stream=ARN, shard=SHARD):

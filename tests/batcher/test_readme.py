@@ -11,8 +11,8 @@ import pytest
 
 from tests.batcher.support import ScriptedStore, record
 from truckstream.batcher import Batcher
-from truckstream.batcher.formats import read_formats
-from truckstream.batcher.refusal import REFUSALS
+from truckstream.batcher.formats.json_lines import read_formats
+from truckstream.batcher.reading.rejected_record import REFUSALS
 from truckstream.record import TruckRecord
 
 PAGE = Path(__file__).parents[2] / "truckstream" / "batcher" / "README.md"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.batcher.s3_stub import S3Stub
 from tests.batcher.support import Small, number, numbers
 from truckstream.batcher import Batcher
-from truckstream.batcher.retry import Retry, is_passing, status_of
+from truckstream.batcher.storing.retry import Retry, is_passing, status_of
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 # --- The rule ---------------------------------------------------------------------------------------

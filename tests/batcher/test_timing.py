@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.batcher.timing import PutTime
+from truckstream.batcher.storing.put_time import PutTime
 
 
 def test_the_first_put_may_take_a_second():

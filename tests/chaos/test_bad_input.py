@@ -12,8 +12,8 @@ import pytest
 
 from tests.batcher.support import ScriptedStore, aggregate, record, sealed, truck
 from truckstream.batcher import Batcher
-from truckstream.batcher.refusal import REFUSALS
-from truckstream.fleet.broken import WAYS
+from truckstream.batcher.reading.rejected_record import REFUSALS
+from truckstream.fleet.invalid_records import WAYS
 from truckstream.kpl import MAGIC
 from truckstream.record import TruckRecord
 

@@ -9,7 +9,7 @@ from functools import cache
 import botocore.session
 from botocore.validate import validate_parameters
 
-from truckstream.cloud.refusals import hint_for, is_absent
+from truckstream.cloud.error_hints import hint_for, is_absent
 from truckstream.errors import AwsError
 
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from truckstream.cloud.account import Account
-from truckstream.cloud.refusals import ABSENT, HINTS, hint_for, hint_for_failure, hint_for_reasons
+from truckstream.cloud.aws_account import Account
+from truckstream.cloud.error_hints import ABSENT, HINTS, hint_for, hint_for_failure, hint_for_reasons
 from truckstream.errors import AwsError, ConfigurationError
 
 

@@ -34,7 +34,7 @@ ANSWERS = {
 COMMAND = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from truckstream.cli import main
+from truckstream.commands.app import main
 main()
 """
 

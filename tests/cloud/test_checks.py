@@ -6,11 +6,11 @@ import shlex
 import pytest
 
 from tests.cloud.scripted import ScriptedAws, operation_model, refusal
-from truckstream.aws_commands import app
-from truckstream.cloud.checks import CHECKS, EVENT_BYTES, RECORD_BYTES_IN_EVENT, Facts, examine
-from truckstream.cloud.doctor import diagnose
-from truckstream.cloud.parts import Parts
-from truckstream.cloud.stack import Stack
+from truckstream.cloud.deployment.stack import Stack
+from truckstream.cloud.watch.deployed_parts import Parts
+from truckstream.cloud.watch.doctor import diagnose
+from truckstream.cloud.watch.doctor_rules import CHECKS, EVENT_BYTES, RECORD_BYTES_IN_EVENT, Facts, examine
+from truckstream.commands.aws import app
 
 BUCKET_ARN = "arn:aws:s3:::acme-truck-data"
 ALL_FOUR = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)

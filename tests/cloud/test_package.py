@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.cloud.archive import MAX_ZIP_BYTES, is_noise, pack
-from truckstream.cloud.package import REQUIREMENTS, PackageOptions, build_package
-from truckstream.cloud.sources import imported_modules, needed_sources
+from truckstream.cloud.package.archive import MAX_ZIP_BYTES, is_noise, pack
+from truckstream.cloud.package.build import REQUIREMENTS, PackageOptions, build_package
+from truckstream.cloud.package.sources import imported_modules, needed_sources
 from truckstream.errors import ConfigurationError, InvalidArgumentError, PackageError
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +247,7 @@ def test_a_zip_that_is_too_large_is_refused():
 
 def command(*arguments, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "truckstream.cli", "package", *arguments],
+        [sys.executable, "-m", "truckstream.commands.app", "package", *arguments],
         cwd=cwd,
         env=os.environ | {"COLUMNS": "200"},
         capture_output=True,

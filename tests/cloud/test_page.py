@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from cfnlint.decode import decode_str
 
-from truckstream.aws_commands import app
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
-from truckstream.cloud.checks import CHECKS
+from truckstream.cloud.watch.doctor_rules import CHECKS
+from truckstream.commands.aws import app
 from truckstream.metrics import ALARMS, FUNCTION_METRICS
 
 ROOT = Path(__file__).parents[2]

@@ -18,13 +18,13 @@ from tests.batcher.support import trucks
 from tests.cloud.iam import Call, allows, resolved
 from tests.runtime.support import Bucket
 from truckstream.batcher import Batcher
-from truckstream.cloud.account import Account
-from truckstream.cloud.deployment import DeployOptions, deploy
-from truckstream.cloud.destruction import destroy
-from truckstream.cloud.doctor import diagnose
+from truckstream.cloud.aws_account import Account
+from truckstream.cloud.deployment.deploy import DeployOptions, deploy
+from truckstream.cloud.deployment.destroy import destroy
 from truckstream.cloud.policies import MAX_POLICY_CHARACTERS, Scope, deploy_policies, watch_policies
-from truckstream.cloud.scaling import scale
-from truckstream.cloud.status import read_status
+from truckstream.cloud.watch.doctor import diagnose
+from truckstream.cloud.watch.scaling import scale
+from truckstream.cloud.watch.status import read_status
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = json.loads(json.dumps(decode_str((ROOT / "lambda_entry" / "template.yaml").read_text(encoding="utf-8"))[0]))

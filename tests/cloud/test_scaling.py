@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests import virtual_time
 from tests.cloud.scripted import ScriptedAws
 from truckstream.cloud import scale
-from truckstream.cloud.figures import Figures, queries, read_figures, summarize
-from truckstream.cloud.scaling_rules import BYTES_A_SHARD, MAX_SHARDS, RECORDS_A_SHARD, Capacity, advise
+from truckstream.cloud.watch.cloudwatch_figures import Figures, queries, read_figures, summarize
+from truckstream.cloud.watch.scaling_rules import BYTES_A_SHARD, MAX_SHARDS, RECORDS_A_SHARD, Capacity, advise
 from truckstream.errors import DeploymentError, InvalidArgumentError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cfnlint.decode import decode_str
 
 from tests.batcher.support import record
 from truckstream.batcher import Batcher
-from truckstream.cloud.template import (
+from truckstream.cloud.deployment.template import (
     LOCALLY_LEFT_OUT,
     MAX_TEMPLATE_BYTES,
     compact,

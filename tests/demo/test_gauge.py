@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.demo.gauge import ShardGauge
+from truckstream.demo.shard_rate import ShardGauge
 
 
 def stepped(step_at):

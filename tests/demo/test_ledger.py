@@ -3,7 +3,7 @@
 from truckstream.demo.ledger import Ledger, StoredLine
 from truckstream.errors import DeliveryTimeoutError, DeliveryUnknownError
 from truckstream.kinesis.client import RecordAnswer
-from truckstream.producer.delivery import Delivery
+from truckstream.producer.outcomes.delivery import Delivery
 
 
 def delivery(sequence=1, error=None):

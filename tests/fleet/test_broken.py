@@ -8,7 +8,7 @@ import pytest
 
 from truckstream.errors import InvalidRecordError
 from truckstream.fleet import Fleet
-from truckstream.fleet.broken import WAYS, deal, gaps
+from truckstream.fleet.invalid_records import WAYS, deal, gaps
 from truckstream.record import FIELDS, REASONS, TruckRecord
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)

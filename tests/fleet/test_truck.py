@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from truckstream.fleet import Fleet
-from truckstream.fleet.faults import FAULTS, FaultLog
-from truckstream.fleet.reports import Rhythm
-from truckstream.fleet.road import MILES_PER_DEGREE
+from truckstream.fleet.report_stream import Rhythm
+from truckstream.fleet.route import MILES_PER_DEGREE
 from truckstream.fleet.truck import FULL, GEARS, IDLE_RPM, TANK_GALLONS, Lags, Truck
+from truckstream.fleet.truck_faults import FAULTS, FaultLog
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
 CLOCK = START.timestamp()

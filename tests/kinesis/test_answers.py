@@ -2,7 +2,8 @@
 
 import pytest
 
-from truckstream.kinesis.answers import (
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.responses import (
     RecordAnswer,
     StreamSummary,
     parse_error,
@@ -10,8 +11,7 @@ from truckstream.kinesis.answers import (
     parse_shards,
     parse_summary,
 )
-from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.shards import Shard
+from truckstream.kinesis.shard_map import Shard
 
 STORED = b'{"SequenceNumber":"49","ShardId":"shardId-000000000000"}'
 REFUSED = b'{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"}'

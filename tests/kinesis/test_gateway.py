@@ -19,7 +19,7 @@ from tests.kinesis.servers import answer, proxying, refused, serving
 from tests.kinesis.support import RECORDS, client_of
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.gateway import Gateway
+from truckstream.kinesis.http.gateway import Gateway
 
 pytestmark = pytest.mark.usefixtures("fake_credentials", "bare_environment")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.http1 import MAX_HEAD_BYTES, AnswerReader, MalformedAnswerError, header_lines
+from truckstream.kinesis.http.http1 import MAX_HEAD_BYTES, AnswerReader, MalformedAnswerError, header_lines
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n"

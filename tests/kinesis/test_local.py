@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from truckstream.kinesis.signing import Keys, Signer
 from truckstream.local import LocalKinesis
 from truckstream.local.faults import Fault, FaultPlan
-from truckstream.local.signature import Credentials, SignatureCheck, SignedRequest
+from truckstream.local.protocol.signature import Credentials, SignatureCheck, SignedRequest
 from truckstream.producer import Producer
 
 KNOWN = Credentials(access_key_id="AKID", secret_access_key="secret", session_token="token")

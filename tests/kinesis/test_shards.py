@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.shards import Shard, ShardMap, hash_key_of, parse_hash_key
+from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of, parse_hash_key
 
 HALF = 2**127
 

@@ -3,13 +3,13 @@
 import math
 from itertools import cycle
 
-from truckstream.local.mapping.event import EventMaker
-from truckstream.local.mapping.pilot import ShardPilot
-from truckstream.local.mapping.response import Verdict, failed
-from truckstream.local.mapping.settings import MappingSettings
+from truckstream.local.mapping.function.lambda_event import EventMaker
+from truckstream.local.mapping.function.response import Verdict, failed
+from truckstream.local.mapping.mapping_settings import MappingSettings
+from truckstream.local.mapping.shard_poller import ShardPilot
 from truckstream.local.service import Service
-from truckstream.local.service.account import Account
-from truckstream.local.service.reading import read_request
+from truckstream.local.service.state.account import Account
+from truckstream.local.service.validation.parsing import read_request
 
 #: When the tests happen: 2026-11-23 00:00:00 UTC.
 T0 = 1_795_392_000.0

@@ -12,7 +12,7 @@ from obstore.store import MemoryStore
 
 from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local import EventSourceMapping, LocalKinesis, RefusedError, VirtualClock
-from truckstream.local.mapping.settings import PAYLOAD_BYTES
+from truckstream.local.mapping.mapping_settings import PAYLOAD_BYTES
 
 
 @pytest.fixture

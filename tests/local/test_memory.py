@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.local.support import T0, Api
 from truckstream.errors import InvalidArgumentError
 from truckstream.local import LocalKinesis
-from truckstream.local.service.memory import RECORD_OVERHEAD, Memory
-from truckstream.local.stats import read_stats
+from truckstream.local.kinesis_stats import read_stats
+from truckstream.local.service.state.memory_cap import RECORD_OVERHEAD, Memory
 
 QUICK = settings(max_examples=60)
 MIB = 2**20

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.local.support import EVENTS, FAILED, SUCCEEDED, T0, Flight, progressed
-from truckstream.local.mapping.settings import PAYLOAD_BYTES
+from truckstream.local.mapping.mapping_settings import PAYLOAD_BYTES
 
 
 def test_a_full_batch_flies_at_once():

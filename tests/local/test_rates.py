@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.local.support import ARN, T0, Api
 from truckstream.errors import InvalidArgumentError
 from truckstream.local import LocalKinesis, RefusedError
-from truckstream.local.service.rates import RATES
-from truckstream.local.stats import read_stats
+from truckstream.local.kinesis_stats import read_stats
+from truckstream.local.service.quotas.call_rates import RATES
 
 QUICK = settings(max_examples=60)
 SHARD = "shardId-000000000000"
@@ -96,7 +96,7 @@ def test_without_quotas_nothing_is_refused():
 
 
 def test_buckets_that_are_full_again_are_forgotten(monkeypatch):
-    monkeypatch.setattr("truckstream.local.service.rates._BUCKETS", 10)
+    monkeypatch.setattr("truckstream.local.service.quotas.call_rates._BUCKETS", 10)
     api = Api()
     for number in range(10):
         passed(api, 0, "ListShards", 1, StreamName=f"nobody-{number}")

@@ -51,7 +51,10 @@ def test_what_a_stranger_pastes_passes_without_a_plugin_for_async_tests(pytester
 
 def test_every_flag_that_it_names_is_the_commands():
     help_text = subprocess.run(
-        [sys.executable, "-m", "truckstream.cli", "local", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "truckstream.commands.app", "local", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     flags = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", re.search(r"## As a command(.*?)\n## ", TEXT, re.DOTALL)[1]))
     assert len(flags) >= 10

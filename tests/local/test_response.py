@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from truckstream.local.mapping.response import Verdict, judge
+from truckstream.local.mapping.function.response import Verdict, judge
 
 NUMBERS = ["9", "10", "11"]  # as text, "10" and "11" would come before "9"
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.local.support import ARN, T0, Api
 from truckstream.local import RefusedError
-from truckstream.local.service.monitoring import SHARD_LEVEL_METRICS
-from truckstream.local.service.operations import OPERATIONS
-from truckstream.local.service.shapes import REQUESTS
+from truckstream.local.service.operations.settings.monitoring import SHARD_LEVEL_METRICS
+from truckstream.local.service.service import OPERATIONS
+from truckstream.local.service.validation.shapes import REQUESTS
 
 HASH_MAX = 2**128 - 1
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truckstream.errors import InvalidArgumentError
-from truckstream.local.service.refusal import RefusedError
-from truckstream.local.signature import Credentials, SignatureCheck, SignedRequest
+from truckstream.local.protocol.signature import Credentials, SignatureCheck, SignedRequest
+from truckstream.local.service.errors import RefusedError
 
 T0 = 1_795_392_000.0  # 2026-11-23T00:00:00Z
 USER = Credentials("AKIDUSER", "user's secret/+")

@@ -6,8 +6,8 @@ import inspect
 
 from tests import virtual_time
 from tests.producer.support import Service, even_shards
-from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.responses import StreamSummary
 
 KEY = "TRUCK_001"
 

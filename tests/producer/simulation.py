@@ -8,9 +8,9 @@ import itertools
 from random import Random
 
 from tests.producer.support import put
-from truckstream.kinesis.answers import RecordAnswer, StreamSummary
-from truckstream.kinesis.shards import ShardMap
-from truckstream.local.service.quota import WriteQuota
+from truckstream.kinesis.responses import RecordAnswer, StreamSummary
+from truckstream.kinesis.shard_map import ShardMap
+from truckstream.local.service.quotas.shard_quota import WriteQuota
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 

@@ -7,8 +7,8 @@ from truckstream import kpl
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
-from truckstream.kinesis.shards import Shard, ShardMap, hash_key_of
-from truckstream.producer.entry import Entry
+from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of
+from truckstream.producer.queueing.queued_record import Entry
 
 THROTTLED = "ProvisionedThroughputExceededException"
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.producer.support import Service, even_shards, put
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.concurrency import Concurrency
-from truckstream.producer.retry import Backoff
+from truckstream.producer.pacing.backoff import Backoff
+from truckstream.producer.pacing.concurrency import Concurrency
 
 
 class NoJitter:

@@ -17,7 +17,7 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.entry import Entry, largest_size
+from truckstream.producer.queueing.queued_record import Entry, largest_size
 
 
 def failure(kind, code="SomeException", message="the service's words"):

@@ -16,8 +16,8 @@ from truckstream.kinesis.client import RecordAnswer
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
-from truckstream.producer.outbox import entries_of
-from truckstream.producer.queues import lane_key
+from truckstream.producer.queueing.outbox import entries_of
+from truckstream.producer.queueing.queues import lane_key
 
 CLEAN = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
 POISON = b"poison"

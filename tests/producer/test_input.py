@@ -14,8 +14,8 @@ from truckstream.errors import ConfigurationError, InvalidArgumentError, RecordT
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST
 from truckstream.producer import Producer
-from truckstream.producer.entry import cost_of, largest_size
 from truckstream.producer.producer import PUTS_PER_TURN
+from truckstream.producer.queueing.queued_record import cost_of, largest_size
 
 MIB = 1 << 20
 NO_BYTES = st.one_of(

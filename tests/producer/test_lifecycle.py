@@ -22,7 +22,7 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer, ProducerObserver
-from truckstream.producer.entry import cost_of
+from truckstream.producer.queueing.queued_record import cost_of
 
 ROOT = Path(__file__).parents[2]
 

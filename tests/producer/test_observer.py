@@ -12,7 +12,7 @@ from tests.producer.support import even_shards, failed_inside, throttled
 from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, InvalidArgumentError, ServiceError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer, ProducerObserver, producer
-from truckstream.producer.watch import HOOKS
+from truckstream.producer.watching.notifier import HOOKS
 
 SHARD = "shardId-000000000000"
 

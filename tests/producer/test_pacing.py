@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.producer.pacing import ShardPace, TokenBucket
+from truckstream.producer.pacing.shard_pace import ShardPace, TokenBucket
 
 
 def test_a_bucket_starts_full_and_refills_at_its_rate():

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.producer.retry import Backoff
+from truckstream.producer.pacing.backoff import Backoff
 
 
 def test_delays_spread_over_the_whole_interval_and_double():

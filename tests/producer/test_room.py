@@ -14,7 +14,7 @@ from tests.producer.support import failed_inside, throttled
 from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer
-from truckstream.producer.entry import cost_of
+from truckstream.producer.queueing.queued_record import cost_of
 
 BUFFER_BYTES = 6_000
 SIZES = st.sampled_from([0, 1, 100, 500, 1_500, 3_000])

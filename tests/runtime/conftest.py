@@ -10,7 +10,7 @@ from importlib.metadata import distribution
 import pytest
 
 from tests.runtime.support import Bucket, Runtime
-from truckstream.cloud.package import PackageOptions, build_package
+from truckstream.cloud.package.build import PackageOptions, build_package
 
 #: awslambdaric and what it needs.
 RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")

@@ -9,8 +9,8 @@ and `batcher` do what they say.
 from __future__ import annotations
 
 from truckstream.batcher.batcher import Batcher
-from truckstream.batcher.refusal import Refusal
+from truckstream.batcher.grouping.batch_size import get_optimal_batch_size
+from truckstream.batcher.reading.rejected_record import Refusal
 from truckstream.batcher.result import Receipt, Result
-from truckstream.batcher.sizes import get_optimal_batch_size
 
 __all__ = ["Batcher", "Receipt", "Refusal", "Result", "get_optimal_batch_size"]

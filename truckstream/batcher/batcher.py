@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
 
 import msgspec
 
-from truckstream.batcher.aggregates import take_apart
-from truckstream.batcher.checking import Checked, check
-from truckstream.batcher.commit import Committer, Prefixes
-from truckstream.batcher.course import Course, Cut
-from truckstream.batcher.events import read_delivery
-from truckstream.batcher.formats import Compression, FormatName, read_formats
-from truckstream.batcher.keys import Layout
+from truckstream.batcher.formats.json_lines import Compression, FormatName, read_formats
+from truckstream.batcher.grouping.batch_size import FULL, get_optimal_batch_size
+from truckstream.batcher.grouping.plan import Course, Cut
+from truckstream.batcher.reading.aggregates import take_apart
+from truckstream.batcher.reading.checking import Checked, check
+from truckstream.batcher.reading.event import read_delivery
+from truckstream.batcher.reading.schema import read_schema
 from truckstream.batcher.result import Committed, Result, account
-from truckstream.batcher.schema import read_schema
-from truckstream.batcher.sizes import FULL, get_optimal_batch_size
-from truckstream.batcher.store import Encryption, ObjectStore, check_prefix, open_store
-from truckstream.batcher.timing import PutTime
+from truckstream.batcher.storing.commit import Committer, Prefixes
+from truckstream.batcher.storing.object_key import Layout
+from truckstream.batcher.storing.put_time import PutTime
+from truckstream.batcher.storing.store import Encryption, ObjectStore, check_prefix, open_store
 from truckstream.errors import DeadlineError, InvalidArgumentError, StoreError, TruckstreamError
 from truckstream.record import TruckRecord
 

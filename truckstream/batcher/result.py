@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from truckstream.batcher.checking import Checked
-    from truckstream.batcher.refusal import Refusal
+    from truckstream.batcher.reading.checking import Checked
+    from truckstream.batcher.reading.rejected_record import Refusal
     from truckstream.errors import TruckstreamError
 
 __all__ = ["Committed", "Outcome", "Receipt", "Result", "account"]

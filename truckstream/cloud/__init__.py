@@ -13,43 +13,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from truckstream.cloud.account import Account as Account
-    from truckstream.cloud.archive import Archive as Archive
-    from truckstream.cloud.deployment import Deployment as Deployment
-    from truckstream.cloud.deployment import DeployOptions as DeployOptions
-    from truckstream.cloud.deployment import deploy as deploy
-    from truckstream.cloud.destruction import Destruction as Destruction
-    from truckstream.cloud.destruction import destroy as destroy
-    from truckstream.cloud.doctor import Diagnosis as Diagnosis
-    from truckstream.cloud.doctor import diagnose as diagnose
-    from truckstream.cloud.package import PackageOptions as PackageOptions
-    from truckstream.cloud.package import build_package as build_package
+    from truckstream.cloud.aws_account import Account as Account
+    from truckstream.cloud.deployment.deploy import Deployment as Deployment
+    from truckstream.cloud.deployment.deploy import DeployOptions as DeployOptions
+    from truckstream.cloud.deployment.deploy import deploy as deploy
+    from truckstream.cloud.deployment.destroy import Destruction as Destruction
+    from truckstream.cloud.deployment.destroy import destroy as destroy
+    from truckstream.cloud.package.archive import Archive as Archive
+    from truckstream.cloud.package.build import PackageOptions as PackageOptions
+    from truckstream.cloud.package.build import build_package as build_package
     from truckstream.cloud.policies import Scope as Scope
     from truckstream.cloud.policies import deploy_policies as deploy_policies
     from truckstream.cloud.policies import watch_policies as watch_policies
-    from truckstream.cloud.scaling import Scaling as Scaling
-    from truckstream.cloud.scaling import scale as scale
-    from truckstream.cloud.status import Status as Status
-    from truckstream.cloud.status import read_status as read_status
+    from truckstream.cloud.watch.doctor import Diagnosis as Diagnosis
+    from truckstream.cloud.watch.doctor import diagnose as diagnose
+    from truckstream.cloud.watch.scaling import Scaling as Scaling
+    from truckstream.cloud.watch.scaling import scale as scale
+    from truckstream.cloud.watch.status import Status as Status
+    from truckstream.cloud.watch.status import read_status as read_status
 
 _HOMES = {
-    "Account": "account",
-    "Archive": "archive",
-    "DeployOptions": "deployment",
-    "Deployment": "deployment",
-    "Destruction": "destruction",
-    "Diagnosis": "doctor",
-    "PackageOptions": "package",
-    "Scaling": "scaling",
+    "Account": "aws_account",
+    "Archive": "package.archive",
+    "DeployOptions": "deployment.deploy",
+    "Deployment": "deployment.deploy",
+    "Destruction": "deployment.destroy",
+    "Diagnosis": "watch.doctor",
+    "PackageOptions": "package.build",
+    "Scaling": "watch.scaling",
     "Scope": "policies",
-    "Status": "status",
-    "build_package": "package",
-    "deploy": "deployment",
+    "Status": "watch.status",
+    "build_package": "package.build",
+    "deploy": "deployment.deploy",
     "deploy_policies": "policies",
-    "destroy": "destruction",
-    "diagnose": "doctor",
-    "read_status": "status",
-    "scale": "scaling",
+    "destroy": "deployment.destroy",
+    "diagnose": "watch.doctor",
+    "read_status": "watch.status",
+    "scale": "watch.scaling",
     "watch_policies": "policies",
 }
 

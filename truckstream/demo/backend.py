@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from truckstream.demo.objects import PREFIX, REJECTED_PREFIX
+from truckstream.demo.object_directory import PREFIX, REJECTED_PREFIX
 from truckstream.errors import TruckstreamError
 
 if TYPE_CHECKING:

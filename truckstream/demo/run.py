@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from truckstream.demo.backend import STREAM_NAME, Backend, BackendError, start_backend
 from truckstream.demo.display import Moment
 from truckstream.demo.feed import feed
-from truckstream.demo.gauge import ShardGauge
 from truckstream.demo.ledger import Audit, Ledger
-from truckstream.demo.objects import Bucket
+from truckstream.demo.object_directory import Bucket
 from truckstream.demo.report import Latency, Report, ShardReport
+from truckstream.demo.shard_rate import ShardGauge
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.producer import Producer

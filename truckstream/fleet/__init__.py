@@ -7,9 +7,9 @@ values; broken.py spoils records in every way that the rules can be broken.
 
 from __future__ import annotations
 
-from truckstream.fleet.broken import Breakage
 from truckstream.fleet.fleet import Fleet, truck_ids
 from truckstream.fleet.health import RULES, Rule, health_of, reasons_of
-from truckstream.fleet.reports import Report
+from truckstream.fleet.invalid_records import Breakage
+from truckstream.fleet.report_stream import Report
 
 __all__ = ["RULES", "Breakage", "Fleet", "Report", "Rule", "health_of", "reasons_of", "truck_ids"]

@@ -10,9 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import InvalidArgumentError
-from truckstream.fleet.broken import deal, gaps
+from truckstream.fleet.invalid_records import deal, gaps
 from truckstream.fleet.pace import Pace
-from truckstream.fleet.reports import Calendar, Report, Rhythm, reports_of
+from truckstream.fleet.report_stream import Calendar, Report, Rhythm, reports_of
 from truckstream.fleet.truck import Lags, Truck
 
 if TYPE_CHECKING:

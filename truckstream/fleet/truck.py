@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from truckstream.fleet.faults import FaultLog
-from truckstream.fleet.road import ARRIVED_MILES, TOWN_MILES, Route
+from truckstream.fleet.route import ARRIVED_MILES, TOWN_MILES, Route
+from truckstream.fleet.truck_faults import FaultLog
 from truckstream.record import FIELDS
 
 if TYPE_CHECKING:

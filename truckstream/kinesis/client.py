@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from truckstream.errors import ConfigurationError
-from truckstream.kinesis.answers import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
-from truckstream.kinesis.clock import ServiceClock
 from truckstream.kinesis.encoding import PutRecord, encode_body
 from truckstream.kinesis.failures import FailureKind
-from truckstream.kinesis.gateway import Gateway
+from truckstream.kinesis.http.gateway import Gateway
+from truckstream.kinesis.responses import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
+from truckstream.kinesis.service_clock import ServiceClock
 from truckstream.kinesis.signing import Keys
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-    from truckstream.kinesis.answers import StreamSummary
-    from truckstream.kinesis.http1 import HttpAnswer
-    from truckstream.kinesis.shards import Shard
+    from truckstream.kinesis.http.http1 import HttpAnswer
+    from truckstream.kinesis.responses import StreamSummary
+    from truckstream.kinesis.shard_map import Shard
 
 __all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
 

@@ -17,17 +17,17 @@ try:
 except ModuleNotFoundError as missing:
     words = f"truckstream.local needs the package {missing.name}: pip install 'truckstream[local]'"
     raise ModuleNotFoundError(words, name=missing.name) from missing
-from truckstream.local.child import LocalKinesisError
-from truckstream.local.clock import VirtualClock
-from truckstream.local.endpoint import EndpointError
+from truckstream.local.child_process import LocalKinesisError
 from truckstream.local.faults import Fault, FaultPlan
+from truckstream.local.http.endpoint import EndpointError
 from truckstream.local.kinesis import LocalKinesis
+from truckstream.local.kinesis_stats import KinesisStats, ShardStats
 from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
+from truckstream.local.protocol.signature import Credentials
 from truckstream.local.server import make_service
-from truckstream.local.service.refusal import RefusedError
-from truckstream.local.signature import Credentials
-from truckstream.local.stats import KinesisStats, ShardStats
-from truckstream.local.stored import StoredRecord
+from truckstream.local.service.errors import RefusedError
+from truckstream.local.stored_records import StoredRecord
+from truckstream.local.virtual_clock import VirtualClock
 
 __all__ = [
     "BlockingKinesis",

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from truckstream.errors import TruckstreamError
-from truckstream.local.child import Started
-from truckstream.local.clock import wall_clock
+from truckstream.local.child_process import Started
 from truckstream.local.faults import Fault
 from truckstream.local.options import Options
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
-from truckstream.local.service.memory import DEFAULT_BYTES
+from truckstream.local.service.state.memory_cap import DEFAULT_BYTES
+from truckstream.local.virtual_clock import wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from truckstream.local.faults import Fault
-    from truckstream.local.stats import KinesisStats
-    from truckstream.local.stored import StoredRecord
+    from truckstream.local.kinesis_stats import KinesisStats
+    from truckstream.local.stored_records import StoredRecord
 
 __all__ = ["BlockingKinesis", "BlockingMapping"]
 

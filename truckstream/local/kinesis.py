@@ -12,19 +12,19 @@ import aiohttp
 import msgspec
 
 from truckstream.errors import InvalidArgumentError, UsageError
-from truckstream.local.child import Child, start_child
-from truckstream.local.clock import VirtualClock, wall_clock
-from truckstream.local.control import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
+from truckstream.local.child_process import Child, start_child
 from truckstream.local.faults.fault import Fault, FaultPlan
+from truckstream.local.http.control import CALL_PATH, FAULTS_PATH, STATS_PATH, STORED_PATH
+from truckstream.local.kinesis_stats import KinesisStats, read_stats
 from truckstream.local.options import Options
+from truckstream.local.protocol.signature import Credentials
 from truckstream.local.server import ACCOUNT_ID, REGION_NAME, Server
-from truckstream.local.service.memory import DEFAULT_BYTES
-from truckstream.local.service.reading import read_request
-from truckstream.local.service.refusal import RefusedError
-from truckstream.local.service.shapes import REQUESTS
-from truckstream.local.signature import Credentials
-from truckstream.local.stats import KinesisStats, read_stats
-from truckstream.local.stored import StoredPage, StoredRecord, read_stored
+from truckstream.local.service.errors import RefusedError
+from truckstream.local.service.state.memory_cap import DEFAULT_BYTES
+from truckstream.local.service.validation.parsing import read_request
+from truckstream.local.service.validation.shapes import REQUESTS
+from truckstream.local.stored_records import StoredPage, StoredRecord, read_stored
+from truckstream.local.virtual_clock import VirtualClock, wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -8,8 +8,8 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local.faults.fault import Fault, FaultPlan
-from truckstream.local.service.memory import DEFAULT_BYTES, LEAST_BYTES
-from truckstream.local.signature import Credentials
+from truckstream.local.protocol.signature import Credentials
+from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, LEAST_BYTES
 
 __all__ = ["Options"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from truckstream.local.certificate import make_certificate
-from truckstream.local.endpoint import Endpoint
 from truckstream.local.faults.injector import FaultInjector
+from truckstream.local.http.certificate import make_certificate
+from truckstream.local.http.endpoint import Endpoint
+from truckstream.local.protocol.signature import SignatureCheck
 from truckstream.local.service import Service
-from truckstream.local.service.account import Account
-from truckstream.local.service.constraints import validate
-from truckstream.local.service.streams import create_stream
-from truckstream.local.signature import SignatureCheck
+from truckstream.local.service.operations.streams import create_stream
+from truckstream.local.service.state.account import Account
+from truckstream.local.service.validation.constraints import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,8 +3,10 @@
 `core` thinks, `producer` does; no HTTP in here. See truckstream/README.md for a record's journey.
 """
 
-from truckstream.producer.delivery import Ack, Delivery
-from truckstream.producer.observer import (
+from truckstream.producer.outcomes.delivery import Ack, Delivery
+from truckstream.producer.producer import Producer
+from truckstream.producer.stats import ProducerStats, ShardStats
+from truckstream.producer.watching.observer import (
     BatchFailed,
     BatchSent,
     MapRefreshed,
@@ -16,8 +18,6 @@ from truckstream.producer.observer import (
     RecordsThrottled,
     StatsSampled,
 )
-from truckstream.producer.producer import Producer
-from truckstream.producer.stats import ProducerStats, ShardStats
 
 __all__ = [
     "Ack",

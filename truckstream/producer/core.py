@@ -23,30 +23,30 @@ from typing import TYPE_CHECKING, Final, cast
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
-from truckstream.producer import fates
-from truckstream.producer.bundle import Bundle
-from truckstream.producer.concurrency import Concurrency
-from truckstream.producer.entry import ENTRY_OVERHEAD_BYTES, cost_of, largest_size
-from truckstream.producer.epochs import Epochs
-from truckstream.producer.journal import NO_JOURNAL
-from truckstream.producer.outbox import Outbox, Parcel, entries_of
-from truckstream.producer.queues import LANE_BYTES
-from truckstream.producer.refresh import MapRefresh
-from truckstream.producer.request import Request
-from truckstream.producer.retry import Backoff, Retries
-from truckstream.producer.router import Route, Router
+from truckstream.producer.outcomes import delivery_errors as fates
+from truckstream.producer.outcomes.flush_epochs import Epochs
+from truckstream.producer.pacing.backoff import Backoff, Retries
+from truckstream.producer.pacing.concurrency import Concurrency
+from truckstream.producer.pacing.map_refresh import MapRefresh
+from truckstream.producer.queueing.bundle import Bundle
+from truckstream.producer.queueing.outbox import Outbox, Parcel, entries_of
+from truckstream.producer.queueing.queued_record import ENTRY_OVERHEAD_BYTES, cost_of, largest_size
+from truckstream.producer.queueing.queues import LANE_BYTES
+from truckstream.producer.queueing.request import Request
+from truckstream.producer.queueing.router import Route, Router
 from truckstream.producer.stats import Counters, ProducerStats
+from truckstream.producer.watching.journal import NO_JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from random import Random
 
     from truckstream.errors import TruckstreamError
-    from truckstream.kinesis.answers import RecordAnswer, StreamSummary
-    from truckstream.kinesis.shards import Shard
-    from truckstream.producer.entry import Entry
-    from truckstream.producer.journal import Journal
+    from truckstream.kinesis.responses import RecordAnswer, StreamSummary
+    from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
+    from truckstream.producer.queueing.queued_record import Entry
+    from truckstream.producer.watching.journal import Journal
 
 __all__ = ["ProducerCore"]
 

@@ -21,7 +21,6 @@ from truckstream.errors import (
     InvalidArgumentError,
     ProducerClosedError,
 )
-from truckstream.kinesis.answers import StreamSummary
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import (
@@ -30,15 +29,16 @@ from truckstream.kinesis.limits import (
     MAX_RECORDS_PER_REQUEST,
     MIB,
 )
+from truckstream.kinesis.responses import StreamSummary
+from truckstream.producer.backpressure import Room
 from truckstream.producer.core import ProducerCore
-from truckstream.producer.delivery import Delivery
-from truckstream.producer.entry import largest_size
-from truckstream.producer.home import Home
-from truckstream.producer.journal import NO_JOURNAL
+from truckstream.producer.loop_binding import Home
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions, check_number
-from truckstream.producer.room import Room
-from truckstream.producer.unnoticed import KEPT, Unnoticed
-from truckstream.producer.watch import SAMPLE_SECONDS, Watch
+from truckstream.producer.outcomes.delivery import Delivery
+from truckstream.producer.outcomes.unawaited_failures import KEPT, Unnoticed
+from truckstream.producer.queueing.queued_record import largest_size
+from truckstream.producer.watching.journal import NO_JOURNAL
+from truckstream.producer.watching.notifier import SAMPLE_SECONDS, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-    from truckstream.producer.observer import ProducerObserver
-    from truckstream.producer.request import Request
+    from truckstream.producer.queueing.request import Request
     from truckstream.producer.stats import ProducerStats
+    from truckstream.producer.watching.observer import ProducerObserver
 
 __all__ = ["Producer"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from truckstream.local.protocol import HttpAnswer, refuse
-from truckstream.local.service.refusal import RecordRefusal, RefusedError, rate_exceeded_text
+from truckstream.local.protocol.protocol import HttpAnswer, refuse
+from truckstream.local.service.errors import RecordRefusal, RefusedError, rate_exceeded_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.fault import Fault
     from truckstream.local.faults.injector import FaultInjector
-    from truckstream.local.service.account import Account
-    from truckstream.local.service.shard import Shard
-    from truckstream.local.service.stream import Stream
+    from truckstream.local.service.state.account import Account
+    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.state.stream import Stream
 
 __all__ = ["answer_instead", "error_of", "happen", "record_striker"]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local.faults.kinds import DATA_PLANE, KINDS, Kind
-from truckstream.local.service.operations import OPERATIONS
+from truckstream.local.service.service import OPERATIONS
 
 __all__ = ["Fault", "FaultPlan"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-    from truckstream.local.protocol import HttpAnswer
+    from truckstream.local.protocol.protocol import HttpAnswer
 
 __all__ = ["answer_half", "hang", "read_half", "reset"]
 

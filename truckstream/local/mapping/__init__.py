@@ -5,8 +5,8 @@
 `mapping` is the shell that does, and `invoker` calls the function.
 """
 
-from truckstream.local.mapping.context import LambdaContext
+from truckstream.local.mapping.function.lambda_context import LambdaContext
 from truckstream.local.mapping.mapping import EventSourceMapping
-from truckstream.local.mapping.stats import MappingStats
+from truckstream.local.mapping.mapping_stats import MappingStats
 
 __all__ = ["EventSourceMapping", "LambdaContext", "MappingStats"]

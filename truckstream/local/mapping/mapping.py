@@ -17,30 +17,30 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from truckstream.errors import UsageError
-from truckstream.local.mapping.discard import failure_document, failure_object
-from truckstream.local.mapping.event import EventMaker
-from truckstream.local.mapping.invoker import Function, FunctionError, Invoker
-from truckstream.local.mapping.pilot import ShardPilot
-from truckstream.local.mapping.response import Verdict, failed, judge
-from truckstream.local.mapping.roster import Roster
-from truckstream.local.mapping.settings import (
+from truckstream.local.mapping.function.invoker import Function, FunctionError, Invoker
+from truckstream.local.mapping.function.lambda_event import EventMaker
+from truckstream.local.mapping.function.on_failure import failure_document, failure_object
+from truckstream.local.mapping.function.response import Verdict, failed, judge
+from truckstream.local.mapping.mapping_settings import (
     PAYLOAD_BYTES,
     REPORT_BATCH_ITEM_FAILURES,
     MappingSettings,
     StartingPosition,
     Tail,
 )
-from truckstream.local.mapping.stats import MappingStats, add_up
-from truckstream.local.service import limits
-from truckstream.local.service.hashing import hash_of
+from truckstream.local.mapping.mapping_stats import MappingStats, add_up
+from truckstream.local.mapping.shard_order import Roster
+from truckstream.local.mapping.shard_poller import ShardPilot
+from truckstream.local.service.identifiers.hash_key import hash_of
+from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
 
     from truckstream.local.kinesis import LocalKinesis
-    from truckstream.local.service.shard import Record, Shard
-    from truckstream.local.service.stream import Stream
+    from truckstream.local.service.state.shard import Record, Shard
+    from truckstream.local.service.state.stream import Stream
 
 __all__ = ["EventSourceMapping"]
 

@@ -7,6 +7,6 @@ It shares no line with `truckstream.kinesis`: it was written from the service's 
 2013-12-02 (read 2026-11-23), so that it can judge the client.
 """
 
-from truckstream.local.service.operations import Service
+from truckstream.local.service.service import Service
 
 __all__ = ["Service"]

@@ -1,0 +1,339 @@
+"""What is dangerous in a deployed pipeline, as rules over what was read: each says what happens and what repairs it.
+
+Nothing here calls AWS. A rule gets the `Facts` and answers with a finding or nothing; `CHECKS` lists them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from truckstream.cloud.watch.deployed_parts import Parts
+
+__all__ = ["CHECKS", "EVENT_BYTES", "RECORD_BYTES_IN_EVENT", "Facts", "Finding", "examine"]
+
+#: - danger: records are lost, duplicated or readable by others.
+#: - stopped: nothing is stored now.
+#: - warning: slower, dearer or less certain than it need be.
+Severity = Literal["danger", "stopped", "warning"]
+
+#: A delivery's payload: 6 MB.
+EVENT_BYTES: Final = 6_000_000
+#: A 498-byte record in an event: base64, and 543 bytes around it.
+RECORD_BYTES_IN_EVENT: Final = 1_207
+#: Below this a call has no time for retries of S3, let alone for a cold start and a full delivery.
+SHORTEST_TIMEOUT: Final = 60
+LEAST_MEMORY: Final = 256
+#: Fewer records than an object holds make small objects.
+FULL_OBJECT: Final = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One dangerous setting: what it does, and the command that repairs it."""
+
+    check: str
+    severity: Severity
+    problem: str
+    repair: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules look at. None where there is nothing, or where it may not be seen."""
+
+    stack_name: str
+    parts: Parts
+    #: GetBucketEncryption's first rule; None for none.
+    encryption: Mapping[str, Any] | None = None
+    #: GetPublicAccessBlock's four switches; None for none.
+    public_access_block: Mapping[str, bool] | None = None
+    #: The bucket's policy as text; None for none.
+    bucket_policy: str | None = None
+    #: False if the bucket does not exist, None if nobody knows.
+    bucket_exists: bool | None = None
+    #: Actions that the function needs and its role does not allow.
+    denied: tuple[str, ...] = ()
+    #: The function's last errors that speak of denied access.
+    access_errors: tuple[str, ...] = ()
+    #: Confirmed subscriptions of the alarms' topic; None where there is no topic.
+    listeners: int | None = None
+    #: What could be looked at in the bucket: "encryption", "public", "policy".
+    seen: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def mapping(self) -> Mapping[str, Any]:
+        return self.parts.mapping or {}
+
+    @property
+    def function(self) -> Mapping[str, Any]:
+        return self.parts.function or {}
+
+    @property
+    def destination(self) -> str | None:
+        found: str | None = self.mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        return found
+
+
+def examine(facts: Facts) -> tuple[Finding, ...]:
+    """All findings, the most serious first."""
+    found = [finding for check in CHECKS if (finding := check(facts))]
+    return tuple(sorted(found, key=lambda finding: ("danger", "stopped", "warning").index(finding.severity)))
+
+
+def _mapping_command(facts: Facts, flags: str) -> str:
+    return f"aws lambda update-event-source-mapping --uuid {facts.mapping.get('UUID')} {flags}"
+
+
+def _function_command(facts: Facts, flags: str) -> str:
+    return f"aws lambda update-function-configuration --function-name {facts.parts.function_name} {flags}"
+
+
+# --- Is it there, and does it run -------------------------------------------------------------------
+
+
+def stream_found(facts: Facts) -> Finding | None:
+    name = facts.parts.stream_name
+    if facts.parts.stream is not None or _unread(facts, "kinesis"):
+        return None
+    what = f"the stream {name} does not exist in this account and region" if name else "no stream is deployed"
+    return Finding("stream-found", "stopped", what, f"truckstream deploy --stack {facts.stack_name}")
+
+
+def function_found(facts: Facts) -> Finding | None:
+    if facts.parts.function is not None or _unread(facts, "lambda"):
+        return None
+    repair = f"truckstream deploy --stack {facts.stack_name}"
+    return Finding("function-found", "stopped", "no function is deployed: records wait in the stream", repair)
+
+
+def function_runs(facts: Facts) -> Finding | None:
+    state, update = facts.function.get("State", "Active"), facts.function.get("LastUpdateStatus", "Successful")
+    if state in {"Active", "Pending"} and update != "Failed":
+        return None
+    why = facts.function.get("StateReason") or facts.function.get("LastUpdateStatusReason") or "AWS gives no reason"
+    repair = f"truckstream deploy --stack {facts.stack_name}"
+    return Finding("function-runs", "stopped", f"the function is {state}, its last update {update}: {why}", repair)
+
+
+def mapping_found(facts: Facts) -> Finding | None:
+    if facts.parts.mapping is not None or facts.parts.function is None or _unread(facts, "lambda"):
+        return None
+    problem = "no event source mapping joins stream and function: records wait in the stream"
+    return Finding("mapping-found", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+
+
+def mapping_enabled(facts: Facts) -> Finding | None:
+    if facts.mapping.get("State", "Enabled") not in {"Disabled", "Disabling"}:
+        return None
+    problem = "the mapping is disabled: records wait in the stream until its retention is over"
+    return Finding("mapping-enabled", "stopped", problem, _mapping_command(facts, "--enabled"))
+
+
+def last_delivery_worked(facts: Facts) -> Finding | None:
+    result = facts.mapping.get("LastProcessingResult", "OK")
+    if "PROBLEM" not in result.upper() and "FAIL" not in result.upper():
+        return None
+    repair = f"truckstream status --stack {facts.stack_name}"
+    return Finding("last-delivery-worked", "stopped", f"the mapping's last delivery: {result}", repair)
+
+
+# --- Would records be lost --------------------------------------------------------------------------
+
+
+def reports_failures(facts: Facts) -> Finding | None:
+    if facts.parts.mapping is None or "ReportBatchItemFailures" in facts.mapping.get("FunctionResponseTypes", ()):
+        return None
+    problem = "ReportBatchItemFailures is off: Lambda takes reported failures for success, and those records are lost"
+    repair = _mapping_command(facts, "--function-response-types ReportBatchItemFailures")
+    return Finding("reports-failures", "danger", problem, repair)
+
+
+def does_not_bisect(facts: Facts) -> Finding | None:
+    if not facts.mapping.get("BisectBatchOnFunctionError"):
+        return None
+    problem = (
+        "bisection is on: after a timeout deliveries begin in the middle of an object, and records are stored twice"
+    )
+    return Finding("does-not-bisect", "danger", problem, _mapping_command(facts, "--no-bisect-batch-on-function-error"))
+
+
+def gives_up_into_a_destination(facts: Facts) -> Finding | None:
+    attempts, age = facts.mapping.get("MaximumRetryAttempts", -1), facts.mapping.get("MaximumRecordAgeInSeconds", -1)
+    if (attempts == -1 and age == -1) or facts.destination:
+        return None
+    problem = f"retries end ({attempts} attempts, {age} s) and nothing takes what is given up: it is lost"
+    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
+    repair = _mapping_command(facts, f"--destination-config {config}")
+    return Finding("gives-up-into-a-destination", "danger", problem, repair)
+
+
+def destination_keeps_records(facts: Facts) -> Finding | None:
+    if not facts.destination or ":s3:" in facts.destination:
+        return None
+    problem = "the on-failure destination gets told which records failed and not the records: only S3 gets them"
+    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
+    repair = _mapping_command(facts, f"--destination-config {config}")
+    return Finding("destination-keeps-records", "warning", problem, repair)
+
+
+def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
+    age = facts.mapping.get("MaximumRecordAgeInSeconds", -1)
+    hours = (facts.parts.stream or {}).get("RetentionPeriodHours")
+    if facts.parts.mapping is None or hours is None or 0 < age < hours * 3600:
+        return None
+    problem = f"failing records are retried until the stream forgets them after {hours} h, and reach no destination"
+    repair = _mapping_command(facts, f"--maximum-record-age-in-seconds {hours * 3600 * 5 // 6}")
+    return Finding("gives-up-before-the-stream-forgets", "danger", problem, repair)
+
+
+def no_parallel_shards(facts: Facts) -> Finding | None:
+    factor = facts.mapping.get("ParallelizationFactor", 1)
+    if factor == 1:
+        return None
+    problem = f"ParallelizationFactor is {factor}: it does not work with aggregated records, nor keep a shard's order"
+    return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor 1"))
+
+
+# --- May it do what it must -------------------------------------------------------------------------
+
+
+def bucket_found(facts: Facts) -> Finding | None:
+    if facts.bucket_exists is not False:
+        return None
+    repair = f"truckstream deploy --stack {facts.stack_name}"
+    return Finding("bucket-found", "stopped", f"the bucket {facts.parts.bucket_name} does not exist", repair)
+
+
+def writes_to_its_bucket(facts: Facts) -> Finding | None:
+    named = facts.parts.variables.get("BUCKET_NAME")
+    wanted = facts.parts.stack.outputs.get("BucketName") if facts.parts.stack else None
+    if not named or not wanted or named == wanted:
+        return None
+    problem = f"the function writes to {named}, and the stack's bucket is {wanted}"
+    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ExistingBucketName={named}"
+    return Finding("writes-to-its-bucket", "warning", problem, repair)
+
+
+def has_permissions(facts: Facts) -> Finding | None:
+    if not facts.denied:
+        return None
+    problem = f"the function's role does not allow {', '.join(facts.denied)}"
+    return Finding("has-permissions", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+
+
+def s3_lets_it_in(facts: Facts) -> Finding | None:
+    if not facts.access_errors:
+        return None
+    problem = f"S3 denies the function access: {facts.access_errors[0]}"
+    repair = f"truckstream deploy --stack {facts.stack_name}, once the bucket's policy and the key's let the role in"
+    return Finding("s3-lets-it-in", "stopped", problem, repair)
+
+
+# --- Is the data safe -------------------------------------------------------------------------------
+
+
+def stream_encrypted(facts: Facts) -> Finding | None:
+    if facts.parts.stream is None or facts.parts.stream.get("EncryptionType") == "KMS":
+        return None
+    name = facts.parts.stream_name
+    repair = (
+        f"aws kinesis start-stream-encryption --stream-name {name} --encryption-type KMS --key-id alias/aws/kinesis"
+    )
+    return Finding("stream-encrypted", "danger", f"the stream {name} is not encrypted at rest", repair)
+
+
+def bucket_encrypted(facts: Facts) -> Finding | None:
+    if "encryption" not in facts.seen or facts.encryption is not None:
+        return None
+    rule = '\'{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}\''
+    bucket = facts.parts.bucket_name
+    repair = f"aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration {rule}"
+    return Finding("bucket-encrypted", "danger", f"the bucket {bucket} has no encryption by default", repair)
+
+
+def bucket_private(facts: Facts) -> Finding | None:
+    blocked = facts.public_access_block or {}
+    if "public" not in facts.seen or (len(blocked) == 4 and all(blocked.values())):  # noqa: PLR2004 - there are four
+        return None
+    switches = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
+    bucket = facts.parts.bucket_name
+    repair = f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {switches}"
+    return Finding("bucket-private", "danger", f"the bucket {bucket} can be made public", repair)
+
+
+def bucket_tls_only(facts: Facts) -> Finding | None:
+    if "policy" not in facts.seen or "aws:SecureTransport" in (facts.bucket_policy or ""):
+        return None
+    problem = f"the bucket {facts.parts.bucket_name} can be read without TLS"
+    return Finding("bucket-tls-only", "danger", problem, f"truckstream deploy --stack {facts.stack_name}")
+
+
+# --- Does it work as well as it could ---------------------------------------------------------------
+
+
+def timeout_long_enough(facts: Facts) -> Finding | None:
+    timeout = facts.function.get("Timeout")
+    if timeout is None or timeout >= SHORTEST_TIMEOUT:
+        return None
+    problem = f"the function's timeout is {timeout} s: a full delivery with a retry of S3 does not fit"
+    return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout 300"))
+
+
+def memory_enough(facts: Facts) -> Finding | None:
+    memory = facts.function.get("MemorySize")
+    if memory is None or memory >= LEAST_MEMORY:
+        return None
+    problem = f"the function has {memory} MB: a full delivery of 6 MB needs up to {LEAST_MEMORY}"
+    return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size 512"))
+
+
+def batch_can_fill(facts: Facts) -> Finding | None:
+    size, most = facts.mapping.get("BatchSize"), EVENT_BYTES // RECORD_BYTES_IN_EVENT
+    if size is None or size <= most:
+        return None
+    problem = f"BatchSize is {size:,}: 6 MB hold about {most:,} records of 498 bytes, so that objects are cut short"
+    return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size 4900"))
+
+
+def batch_fills_objects(facts: Facts) -> Finding | None:
+    size, window = facts.mapping.get("BatchSize"), facts.mapping.get("MaximumBatchingWindowInSeconds", 0)
+    if size is None or (size >= FULL_OBJECT and window > 0):
+        return None
+    problem = f"BatchSize {size} with a window of {window} s makes small objects: dear to store, slow to query"
+    repair = _mapping_command(facts, "--batch-size 4900 --maximum-batching-window-in-seconds 5")
+    return Finding("batch-fills-objects", "warning", problem, repair)
+
+
+def reservation_fits(facts: Facts) -> Finding | None:
+    reserved = facts.parts.reserved_concurrency
+    needed = facts.parts.shards * facts.mapping.get("ParallelizationFactor", 1)
+    if reserved is None or reserved >= needed:
+        return None
+    problem = f"{reserved} calls at a time are reserved, and {needed} shards want one each: some wait"
+    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ReservedConcurrency={needed}"
+    return Finding("reservation-fits", "warning", problem, repair)
+
+
+def somebody_listens(facts: Facts) -> Finding | None:
+    if facts.listeners is None or facts.listeners > 0:
+        return None
+    repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
+    return Finding("somebody-listens", "warning", "nobody is told when an alarm rings", repair)
+
+
+def _unread(facts: Facts, service: str) -> bool:
+    return any(error.operation.startswith(f"{service}:") for error in facts.parts.unread)
+
+
+CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (
+    *(stream_found, function_found, function_runs, mapping_found, mapping_enabled, last_delivery_worked),
+    *(reports_failures, does_not_bisect, gives_up_into_a_destination, destination_keeps_records),
+    *(gives_up_before_the_stream_forgets, no_parallel_shards),
+    *(bucket_found, writes_to_its_bucket, has_permissions, s3_lets_it_in),
+    *(stream_encrypted, bucket_encrypted, bucket_private, bucket_tls_only),
+    *(timeout_long_enough, memory_enough, batch_can_fill, batch_fills_objects, reservation_fits, somebody_listens),
+)

@@ -1,0 +1,98 @@
+"""Scale: CloudWatch's figures, the rules' advice, and, when told to, the stack brought to it.
+
+It goes through the stack's parameters, so that the next deployment does not undo it and the alarms know the shards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
+from truckstream.cloud.deployment.deploy import update_parameters
+from truckstream.cloud.watch.cloudwatch_figures import Figures, read_figures
+from truckstream.cloud.watch.deployed_parts import read_parts
+from truckstream.cloud.watch.scaling_rules import Advice, Capacity, advise
+from truckstream.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from truckstream.cloud.aws_account import Aws
+    from truckstream.cloud.deployment.deploy import Deployment
+    from truckstream.cloud.deployment.stack import Plan, StackEvent
+    from truckstream.cloud.watch.deployed_parts import Parts
+
+__all__ = ["Scaling", "scale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What the figures are, what follows, and what was done."""
+
+    figures: Figures
+    capacity: Capacity
+    advice: tuple[Advice, ...]
+    #: None when nothing was asked to be applied, or nothing can be.
+    deployment: Deployment | None = None
+
+
+async def scale(
+    aws: Aws,
+    stack_name: str,
+    *,
+    now: datetime,
+    minutes: int = 60,
+    apply: Callable[[Plan], Awaitable[bool]] | None = None,
+    on_event: Callable[[StackEvent], None] = lambda _: None,
+    poll: float = POLL_SECONDS,
+) -> Scaling:
+    """Hold the last `minutes` against the rules.
+
+    Args:
+        aws: the account and region.
+        stack_name: the deployed stack.
+        now: the time of the call.
+        minutes: how far back to look.
+        apply: None to change nothing; else it is shown what would change, and its answer decides.
+        on_event: is told each step.
+        poll: seconds between two looks at the stack.
+
+    Raises:
+        AwsError: AWS refused a call.
+        DeploymentError: there is no such stack, it has no function, or the change failed.
+    """
+    parts = await read_parts(aws, stack_name)
+    if parts.stack is None or parts.stream is None or parts.function is None:
+        raise DeploymentError("NotDeployed", f"no stream and function of a stack {stack_name}: truckstream deploy")
+    figures = await read_figures(aws, stream=parts.stream_name, function=parts.function_name, now=now, minutes=minutes)
+    capacity = capacity_of(parts)
+    advice = advise(figures, capacity)
+    changes = {each.parameter: each.value for each in advice if each.parameter and each.value}
+    if apply is None or not changes:
+        return Scaling(figures, capacity, advice)
+    deployment = await update_parameters(aws, parts.stack, changes, confirm=apply, on_event=on_event, poll=poll)
+    if deployment.done and "ShardCount" in changes and parts.stack.parameters.get("CreateStream") == "false":
+        # The stream is not the stack's, whose parameter only tells the alarm how many shards there are.
+        await aws.call(
+            "kinesis",
+            "update_shard_count",
+            StreamName=parts.stream_name,
+            TargetShardCount=int(changes["ShardCount"]),
+            ScalingType="UNIFORM_SCALING",
+        )
+    return Scaling(figures, capacity, advice, deployment)
+
+
+def capacity_of(parts: Parts) -> Capacity:
+    """What the described parts can take."""
+    function = parts.function or {}
+    return Capacity(
+        shards=parts.shards,
+        on_demand=parts.on_demand,
+        memory=int(function.get("MemorySize", 512)),
+        timeout=int(function.get("Timeout", 300)),
+        reserved_concurrency=parts.reserved_concurrency,
+        parallelization=int((parts.mapping or {}).get("ParallelizationFactor", 1)),
+    )

@@ -1,0 +1,122 @@
+"""The scaling rules: figures in, advice out. Nothing here calls AWS.
+
+- Over 800 records/s a shard, or 80 % of its 1 MiB/s: as many shards as bring it below.
+- A call over 4 minutes, or over 80 % of another timeout: twice the memory, which brings CPU and network with it.
+- More than 1 % of the calls fail: investigate.
+- S3 takes more than 5 s for an object: network and permissions.
+- Calls are throttled: the reservation is too small for the shards.
+
+UpdateShardCount (Kinesis API reference, 2026-11) goes to at most twice and at least half the current count, at most
+10 times in 24 hours, and to at most 10,000. So a large step is taken in doublings, one a run; the eleventh of a day is
+refused by Kinesis, and that reason is told.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from truckstream.cloud.watch.cloudwatch_figures import Figures
+
+__all__ = ["Advice", "Capacity", "advise"]
+
+#: 80 % of a shard's quota.
+RECORDS_A_SHARD: Final = 800.0
+BYTES_A_SHARD: Final = 0.8 * 1024 * 1024
+MAX_ERROR_RATE: Final = 0.01
+MAX_PUT_MS: Final = 5_000.0
+#: A stream's largest count for UpdateShardCount, and the template's.
+MAX_SHARDS: Final = 10_000
+MAX_MEMORY: Final = 10_240
+#: 4 minutes of 5.
+TIMEOUT_SHARE: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What there is now."""
+
+    shards: int
+    on_demand: bool
+    memory: int
+    #: Seconds.
+    timeout: int
+    #: None for no reservation.
+    reserved_concurrency: int | None = None
+    parallelization: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One rule that applies. `parameter` and `value` are the template's, None where nobody but you can act."""
+
+    rule: str
+    reason: str
+    action: str
+    parameter: str | None = None
+    value: str | None = None
+
+
+def advise(figures: Figures, capacity: Capacity) -> tuple[Advice, ...]:
+    """What the rules say; nothing if all is well, or if nothing is known."""
+    rules = (_shards, _memory, _errors, _uploads, _concurrency)
+    return tuple(advice for rule in rules if (advice := rule(figures, capacity)))
+
+
+def _shards(figures: Figures, capacity: Capacity) -> Advice | None:
+    if capacity.on_demand or not capacity.shards:
+        return None
+    records, size = figures.records_per_second or 0.0, figures.bytes_per_second or 0.0
+    wanted = min(math.ceil(max(records / RECORDS_A_SHARD, size / BYTES_A_SHARD)), MAX_SHARDS)
+    if wanted <= capacity.shards:
+        return None
+    now = min(wanted, 2 * capacity.shards)
+    each = f"{records / capacity.shards:,.0f} records/s and {size / capacity.shards / 1024:,.0f} KiB/s a shard"
+    rest = f", then {wanted}: Kinesis at most doubles at once" if now < wanted else ""
+    return Advice(
+        "shards",
+        f"{each} in the busiest minute; {RECORDS_A_SHARD:,.0f} records/s or {BYTES_A_SHARD / 1024:,.0f} KiB/s are 80 %",
+        f"{capacity.shards} shards -> {now}{rest}",
+        "ShardCount",
+        str(now),
+    )
+
+
+def _memory(figures: Figures, capacity: Capacity) -> Advice | None:
+    limit = TIMEOUT_SHARE * capacity.timeout * 1000
+    if figures.duration_ms is None or figures.duration_ms <= limit:
+        return None
+    reason = f"a call took {figures.duration_ms / 1000:,.0f} s of {capacity.timeout}"
+    if capacity.memory >= MAX_MEMORY:
+        return Advice("memory", reason, "there is no more memory to give: deliver fewer records with EventBatchSize")
+    more = min(2 * capacity.memory, MAX_MEMORY)
+    return Advice("memory", reason, f"{capacity.memory} MB -> {more} MB", "MemorySize", str(more))
+
+
+def _errors(figures: Figures, _: Capacity) -> Advice | None:
+    if figures.error_rate is None or figures.error_rate <= MAX_ERROR_RATE:
+        return None
+    reason = f"{figures.error_rate:.1%} of {figures.invocations:,.0f} calls failed; 1 % is the limit"
+    return Advice("errors", reason, "investigate: truckstream doctor, then the last errors of truckstream status")
+
+
+def _uploads(figures: Figures, _: Capacity) -> Advice | None:
+    if figures.put_latency_ms is None or figures.put_latency_ms <= MAX_PUT_MS:
+        return None
+    reason = f"S3 took {figures.put_latency_ms / 1000:,.1f} s to store an object (99th percentile); 5 s are the limit"
+    return Advice("uploads", reason, "check the network, the VPC's endpoints and permissions: truckstream doctor")
+
+
+def _concurrency(figures: Figures, capacity: Capacity) -> Advice | None:
+    needed = capacity.shards * capacity.parallelization
+    if not figures.throttles:
+        return None
+    reason = f"{figures.throttles:,.0f} calls were refused for want of concurrency"
+    if capacity.reserved_concurrency is None or capacity.reserved_concurrency >= needed:
+        return Advice(
+            "concurrency", reason, "other functions use the account's concurrency up: reserve some, or ask for more"
+        )
+    was = capacity.reserved_concurrency
+    return Advice("concurrency", reason, f"reservation {was} -> {needed}", "ReservedConcurrency", str(needed))

@@ -1,0 +1,192 @@
+"""Results in words: what the commands print for people, as plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from truckstream.cloud.deployment.destroy import Destruction
+    from truckstream.cloud.deployment.stack import Change, Plan, StackEvent
+    from truckstream.cloud.package.archive import Archive
+    from truckstream.cloud.watch.cloudwatch_figures import Figures
+    from truckstream.cloud.watch.doctor import Diagnosis
+    from truckstream.cloud.watch.scaling import Scaling
+    from truckstream.cloud.watch.status import Status
+
+__all__ = [
+    "destruction_words",
+    "diagnosis_words",
+    "event_line",
+    "outputs_words",
+    "package_words",
+    "plan_words",
+    "scaling_words",
+    "status_words",
+    "table",
+]
+
+_SIGNS: Final = {"add": "+", "modify": "~", "replace": "!", "remove": "-"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+    """Columns as wide as they need to be; those in `right` are aligned to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    to_the_right = set(right)
+
+    def aligned(line: Sequence[str]) -> str:
+        cells = (
+            cell.rjust(width) if at in to_the_right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(aligned(line) for line in lines)
+
+
+def package_words(archive: Archive, path: Path | None) -> str:
+    """What a function's zip holds, and where it lies (None: nowhere)."""
+    rows = [
+        (part.name, part.version or "", f"{part.files:,}", f"{part.bytes:,}", f"{part.zipped_bytes:,}")
+        for part in archive.parts
+    ]
+    total = (
+        "",
+        "",
+        f"{sum(part.files for part in archive.parts):,}",
+        f"{archive.unpacked_size:,}",
+        f"{archive.size:,}",
+    )
+    contents = table(("package", "version", "files", "bytes", "zipped"), [*rows, total], right=(2, 3, 4))
+    where = "nothing was written" if path is None else str(path)
+    return (
+        f"{contents}\n\n{where}: {archive.size / 1e6:.2f} MB, contents {archive.digest[:16]}, sha256 {archive.sha256}"
+    )
+
+
+# --- Deployments ------------------------------------------------------------------------------------
+
+
+def plan_words(plan: Plan) -> str:
+    """A plan as a diff: + is made, ~ is changed, ! is replaced, - is removed."""
+    if plan.empty:
+        return f"Stack {plan.stack}: nothing to change."
+    lines = [f"Stack {plan.stack} would be {plan.kind}d:"]
+    lines += [_change_line(change) for change in plan.changes]
+    if plan.parameters:
+        lines.append("Parameters:")
+        lines += [
+            f"  {row.name}: {row.after}" if row.before is None else f"  {row.name}: {row.before} -> {row.after}"
+            for row in plan.parameters
+        ]
+    if plan.left_out:
+        lines.append(f"Left out: {', '.join(plan.left_out)}")
+    return "\n".join(lines)
+
+
+def _change_line(change: Change) -> str:
+    properties = f" ({', '.join(change.properties)})" if change.properties else ""
+    warning = f"  <- {change.warning}" if change.warning else ""
+    return f"  {_SIGNS[change.action]} {change.name}  {change.kind}{properties}{warning}"
+
+
+def event_line(event: StackEvent) -> str:
+    """One step of a deployment."""
+    reason = f": {event.reason}" if event.reason else ""
+    return f"{event.time:%H:%M:%S}  {event.status:<28}{event.name}{reason}"
+
+
+def outputs_words(outputs: Mapping[str, str]) -> str:
+    """What the stack gives out, a line each."""
+    return table(("output", "value"), sorted(outputs.items()))
+
+
+# --- Status -----------------------------------------------------------------------------------------
+
+
+def status_words(status: Status) -> str:
+    """One page."""
+    return "\n\n".join("\n".join(paragraph) for paragraph in _status_paragraphs(status) if paragraph)
+
+
+def _status_paragraphs(status: Status) -> Iterator[list[str]]:
+    yield [
+        f"stack     {status.stack or 'none'}",
+        f"stream    {_facts(status.stream)}",
+        f"mapping   {_facts(status.mapping)}",
+        f"function  {_facts(status.function)}",
+        f"bucket    {status.bucket or 'none'}",
+    ]
+    yield [f"The last {status.figures.minutes} minutes:", *_figure_lines(status.figures)]
+    if status.alarms:
+        ringing = [alarm.name for alarm in status.alarms if alarm.state == "ALARM"]
+        yield [f"Alarms: {', '.join(ringing)} ring" if ringing else f"Alarms: none of {len(status.alarms)} rings"]
+    if status.objects:
+        yield ["Newest objects:", *(f"  {row.time:%H:%M:%S}  {row.size:>9,}  {row.key}" for row in status.objects)]
+    if status.errors:
+        yield ["Last errors:", *(f"  {row.time:%H:%M:%S}  {row.message[:200]}" for row in status.errors)]
+    if status.unread:
+        yield ["Could not be looked at:", *(f"  {text}" for text in status.unread)]
+
+
+def _facts(answer: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in answer.items()) if answer else "none"
+
+
+def _figure_lines(figures: Figures) -> Iterator[str]:
+    rows = (
+        ("records put", figures.records, ""),
+        ("busiest minute", figures.records_per_second, " records/s"),
+        ("refused by full shards", figures.throttled_writes, ""),
+        ("calls of the function", figures.invocations, ""),
+        ("failed calls", figures.errors, ""),
+        ("longest call", figures.duration_ms, " ms"),
+        ("oldest delivery", figures.iterator_age_ms, " ms behind"),
+        ("records stored", figures.stored, ""),
+        ("records rejected", figures.rejected, ""),
+        ("groups not stored", figures.failed_uploads, ""),
+        ("storing an object, p99", figures.put_latency_ms, " ms"),
+    )
+    for name, value, unit in rows:
+        yield f"  {name:<24}{'-' if value is None else f'{value:,.0f}{unit}'}"
+
+
+# --- Doctor, scale, destroy -------------------------------------------------------------------------
+
+
+def diagnosis_words(diagnosis: Diagnosis) -> str:
+    """Each finding with what repairs it."""
+    lines = [
+        f"{finding.severity.upper()}  {finding.check}: {finding.problem}\n    {finding.repair}"
+        for finding in diagnosis.findings
+    ]
+    lines += [f"NOT SEEN  {text}" for text in diagnosis.unread]
+    return "\n".join(lines) or f"All {diagnosis.checks} checks are good."
+
+
+def scaling_words(scaling: Scaling) -> str:
+    """The figures, and each rule that applies."""
+    capacity = scaling.capacity
+    shards = "on demand" if capacity.on_demand else f"{capacity.shards} shard{'s' * (capacity.shards != 1)}"
+    lines = [f"{shards}, {capacity.memory} MB, {capacity.timeout} s; the last {scaling.figures.minutes} minutes:"]
+    lines += [*_figure_lines(scaling.figures), ""]
+    lines += [f"{each.rule}: {each.reason}\n    {each.action}" for each in scaling.advice]
+    if not scaling.advice:
+        lines.append("Nothing to change.")
+    elif scaling.deployment is None and any(each.parameter for each in scaling.advice):
+        lines.append("Nothing was changed: --apply does it.")
+    return "\n".join(lines)
+
+
+def destruction_words(destruction: Destruction) -> str:
+    """What goes and what stays."""
+    verb = ("went", "stayed") if destruction.done else ("would go", "would stay")
+    lines = [f"Stack {destruction.stack}; {verb[0]}:"]
+    lines += [f"  - {each.name}  {each.kind}  {each.physical_id}" for each in destruction.goes]
+    if destruction.stays:
+        lines.append(f"{verb[1].capitalize()}, with what it holds, until --delete-data or you delete it:")
+        lines += [f"    {each.name}  {each.kind}  {each.physical_id}" for each in destruction.stays]
+    return "\n".join(lines)

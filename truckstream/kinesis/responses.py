@@ -1,0 +1,167 @@
+"""What the service's HTTP answers say: one outcome a record, or the failure of the whole request.
+
+An answer that cannot be read is ambiguous: the service had the request, and its records may be stored.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
+from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES, KIB
+from truckstream.kinesis.shard_map import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["RecordAnswer", "StreamSummary", "parse_error", "parse_put_records", "parse_shards", "parse_summary"]
+
+
+class RecordAnswer(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
+    """The service's answer for one record of a request: where it was stored, or why it was not."""
+
+    shard_id: str | None = None
+    sequence_number: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a producer has to know of a stream."""
+
+    #: The largest record that it takes, data and partition key together.
+    max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
+    #: Its capacity follows the load, so that no quota of a shard is known.
+    on_demand: bool = False
+
+
+class _PutRecordsAnswer(msgspec.Struct, gc=False, rename="pascal"):
+    records: list[RecordAnswer]
+
+
+class _HashKeyRange(msgspec.Struct, rename="pascal"):
+    starting_hash_key: str
+    ending_hash_key: str
+
+
+class _SequenceNumberRange(msgspec.Struct, rename="pascal"):
+    ending_sequence_number: str | None = None
+
+
+class _ShardItem(msgspec.Struct, rename="pascal"):
+    shard_id: str
+    hash_key_range: _HashKeyRange
+    sequence_number_range: _SequenceNumberRange
+
+
+class _ShardsAnswer(msgspec.Struct, rename="pascal"):
+    shards: list[_ShardItem]
+    next_token: str | None = None
+
+
+class _Mode(msgspec.Struct, rename="pascal"):
+    stream_mode: str = "PROVISIONED"
+
+
+class _Summary(msgspec.Struct):
+    max_record_kib: int = msgspec.field(default=DEFAULT_MAX_RECORD_BYTES // KIB, name="MaxRecordSizeInKiB")
+    stream_mode_details: _Mode = msgspec.field(default_factory=_Mode, name="StreamModeDetails")
+
+
+class _SummaryAnswer(msgspec.Struct, rename="pascal"):
+    stream_description_summary: _Summary
+
+
+class _ErrorAnswer(msgspec.Struct):
+    type: str = msgspec.field(default="", name="__type")
+    message: str | None = None
+    Message: str | None = None  # some errors capitalise it
+
+
+# Decoding straight into these costs 0.18 µs a record; to dicts and from there, 0.24 and 0.15 (Python 3.11).
+_decode_put_records = msgspec.json.Decoder(_PutRecordsAnswer).decode
+_decode_shards = msgspec.json.Decoder(_ShardsAnswer).decode
+_decode_summary = msgspec.json.Decoder(_SummaryAnswer).decode
+_decode_error = msgspec.json.Decoder(_ErrorAnswer).decode
+_sequence_number = attrgetter("sequence_number")
+
+
+def parse_put_records(body: bytes, count: int) -> Sequence[RecordAnswer]:
+    """The outcomes of the `count` records of a request that the service answered with `body`.
+
+    Raises:
+        RequestFailedError: ambiguous, because this is no answer to that request.
+    """
+    try:
+        answers = _decode_put_records(body).records
+    except msgspec.MsgspecError as error:
+        _malformed(f"{error}, in {_excerpt(body)}", error)
+    if len(answers) != count:
+        _malformed(f"{len(answers)} answers for {count} records")
+    if not all(map(_sequence_number, answers)):  # not stored, then; and the service says why
+        for index, answer in enumerate(answers):
+            if not answer.sequence_number and not answer.error_code:
+                _malformed(f"record {index} has neither a sequence number nor an error code")
+    return answers
+
+
+def parse_shards(body: bytes) -> tuple[list[Shard], str | None]:
+    """The shards of one page of ListShards, and the token for the next page.
+
+    Raises:
+        RequestFailedError: ambiguous, because this is no such page.
+    """
+    try:
+        page = _decode_shards(body)
+        return [_shard(item) for item in page.shards], page.next_token
+    except (msgspec.MsgspecError, ValueError) as error:
+        _malformed(f"{error}, in {_excerpt(body)}", error)
+
+
+def parse_summary(body: bytes) -> StreamSummary:
+    """What DescribeStreamSummary says.
+
+    Raises:
+        RequestFailedError: ambiguous, because this is no such answer.
+    """
+    try:
+        summary = _decode_summary(body).stream_description_summary
+    except msgspec.MsgspecError as error:
+        _malformed(f"{error}, in {_excerpt(body)}", error)
+    on_demand = summary.stream_mode_details.stream_mode == "ON_DEMAND"
+    return StreamSummary(max_record_bytes=summary.max_record_kib * KIB, on_demand=on_demand)
+
+
+def parse_error(status: int, error_type: str | None, body: bytes) -> RequestFailedError:
+    """The failure behind an answer with another `status` than 200.
+
+    `error_type` is the header x-amzn-ErrorType, if there was one. Without any code the status stands for it.
+    """
+    try:
+        told = _decode_error(body)
+    except msgspec.MsgspecError:
+        told = _ErrorAnswer(message=_excerpt(body) if body else "")
+    # "com.amazonaws.kinesis.v20131202#ResourceNotFoundException", or "ValidationException:http://…"
+    code = (error_type or told.type).split(":", 1)[0].rsplit("#", 1)[-1] or str(status)
+    message = told.message or told.Message or f"HTTP status {status}"
+    return RequestFailedError(kind_of_error(code, message, status), code, message)
+
+
+def _shard(item: _ShardItem) -> Shard:
+    return Shard(
+        shard_id=item.shard_id,
+        starting_hash_key=int(item.hash_key_range.starting_hash_key),
+        ending_hash_key=int(item.hash_key_range.ending_hash_key),
+        is_open=item.sequence_number_range.ending_sequence_number is None,
+    )
+
+
+def _malformed(text: str, cause: Exception | None = None) -> NoReturn:
+    raise RequestFailedError(FailureKind.AMBIGUOUS, "MalformedAnswer", text) from cause
+
+
+def _excerpt(body: bytes) -> str:
+    return repr(body[:100].decode(errors="replace")) + ("…" if len(body) > 100 else "")  # noqa: PLR2004 - enough to see

@@ -1,0 +1,42 @@
+"""A subscription's events over HTTP: the answer that goes on for five minutes.
+
+The service speaks HTTP/2 here with the SDKs that want it (Java, JavaScript), and HTTP/1.1 with botocore's. So does this
+endpoint: what is written here in chunks is sent on in frames by `http2`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from truckstream.local.protocol.protocol import EventStream
+
+__all__ = ["push"]
+
+#: How often new records are looked for. The service documents 70 ms from a put to its delivery.
+_LOOK_SECONDS: Final = 0.05
+
+
+async def push(
+    request: web.BaseRequest, events: EventStream, clock: Callable[[], float], headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Send `events` until they end or the client goes."""
+    response = web.StreamResponse(headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    try:
+        while not events.is_over and request.transport is not None:
+            message = events.next_message(clock())
+            if message:
+                await response.write(message)
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # a consumer that has read enough just closes its connection
+    return response

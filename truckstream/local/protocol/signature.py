@@ -1,0 +1,237 @@
+"""AWS Signature Version 4 from the service's side: is this request signed, by whom, when, and as it came?
+
+Written from the documentation ("AWS API request signatures"), and sharing nothing with a client's signer, so that it
+can judge one. Signatures in the Authorization header are read; presigned URLs are not. The sentences are those that
+the service's users report; [rec] marks the ones that were seen from Kinesis itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl, quote
+
+import msgspec
+
+from truckstream.errors import InvalidArgumentError
+from truckstream.local.service.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Credentials", "SignatureCheck", "SignedRequest", "check_age"]
+
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_SERVICE: Final = "kinesis"
+#: "Requests must reach AWS within five minutes of the time stamp in the signature."
+_WINDOW_SECONDS: Final = 300.0
+_MOMENT: Final = "%Y%m%dT%H%M%SZ"
+_SPACES: Final = re.compile(" +")
+_SEPARATORS: Final = re.compile("[, ]")
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """Keys that the local service knows.
+
+    Raises:
+        InvalidArgumentError: a key is empty.
+    """
+
+    access_key_id: str = "local"
+    secret_access_key: str = "local"  # noqa: S105 - it guards nothing
+    #: Of temporary credentials; None for a user's own.
+    session_token: str | None = None
+    #: Seconds since the epoch from which the token is refused; None is never.
+    expires_at: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("access_key_id", "secret_access_key"):
+            if not getattr(self, name):
+                raise InvalidArgumentError(name, "", "must not be empty")
+        if self.expires_at is not None and self.session_token is None:
+            raise InvalidArgumentError("expires_at", self.expires_at, "only credentials with a session_token expire")
+
+
+class SignedRequest(NamedTuple):
+    """A request as it came.
+
+    `path` and `query` are still encoded. `headers` are by lower-case name, values of one name joined by commas.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Claim(NamedTuple):
+    """What the Authorization header says."""
+
+    access_key_id: str
+    scope: str
+    signed_headers: list[str]
+    signature: str
+    #: The X-Amz-Date header.
+    signed_at: str
+
+
+class SignatureCheck:
+    """Refuses what is not signed with one of `credentials` for Kinesis in `region`."""
+
+    def __init__(self, credentials: tuple[Credentials, ...], region: str) -> None:
+        self._credentials = {known.access_key_id: known for known in credentials}
+        self._region = region
+
+    def check(self, request: SignedRequest, now: float) -> None:
+        """Let a soundly signed request pass; `now` in seconds since the epoch.
+
+        Raises:
+            RefusedError: with the service's code and words for what is wrong first: the header's form, the time, the
+                scope, the key, the token, the signature.
+        """
+        claim = _read_claim(request)
+        signed_at = claim.signed_at
+        check_age(signed_at, now)
+        self._check_scope(claim, signed_at)
+        known = self._credentials.get(claim.access_key_id)
+        if known is None or request.headers.get("x-amz-security-token") != known.session_token:
+            text = "The security token included in the request is invalid."  # [rec]
+            raise RefusedError("UnrecognizedClientException", text)
+        if known.expires_at is not None and now >= known.expires_at:
+            text = "The security token included in the request is expired"  # [rec]
+            raise RefusedError("ExpiredTokenException", text)
+        canonical = _canonical(request, claim.signed_headers)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"{_ALGORITHM}\n{signed_at}\n{claim.scope}\n{digest}"
+        if not hmac.compare_digest(_sign(known, claim.scope, to_sign), claim.signature):
+            raise _bad(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+                "Access Key and signing method. Consult the service documentation for details.\n\n"
+                f"The Canonical String for this request should have been\n'{canonical}'\n\n"
+                f"The String-to-Sign should have been\n'{to_sign}'\n"
+            )
+
+    def _check_scope(self, claim: _Claim, signed_at: str) -> None:
+        parts = claim.scope.split("/")
+        if len(parts) != 4 or parts[3] != "aws4_request":  # noqa: PLR2004 - date, region, service, terminator
+            raise _bad("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
+        date, region, service, _ = parts
+        if region != self._region:
+            raise _bad(f"Credential should be scoped to a valid region, not '{region}'. ")
+        if service != _SERVICE:
+            raise _bad(f"Credential should be scoped to correct service: '{_SERVICE}'. ")
+        if date != signed_at[:8]:
+            raise _bad(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{date}' != '{signed_at[:8]}', from '{signed_at}'."
+            )
+        if "host" not in claim.signed_headers:
+            raise _bad("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+
+
+def check_age(signed_at: str, now: float) -> None:
+    """Refuse what was signed over five minutes from `now`.
+
+    Args:
+        signed_at: the X-Amz-Date header; what is not signed passes.
+        now: seconds since the epoch.
+
+    Raises:
+        RefusedError: InvalidSignatureException, with both times.
+    """
+    moment = _read_moment(signed_at)
+    if moment is None:
+        return
+    if moment < now - _WINDOW_SECONDS:
+        limit = _tell(now - _WINDOW_SECONDS)
+        raise _bad(f"Signature expired: {signed_at} is now earlier than {limit} ({_tell(now)} - 5 min.)")
+    if moment > now + _WINDOW_SECONDS:
+        limit = _tell(now + _WINDOW_SECONDS)
+        raise _bad(f"Signature not yet current: {signed_at} is still later than {limit} ({_tell(now)} + 5 min.)")
+
+
+def _read_moment(text: str) -> float | None:
+    try:
+        return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _tell(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime(_MOMENT)
+
+
+def _bad(text: str) -> RefusedError:
+    return RefusedError("InvalidSignatureException", text)
+
+
+def _read_claim(request: SignedRequest) -> _Claim:
+    headers = request.headers
+    authorization = headers.get("authorization", "")
+    _check_query(request.query, is_in_header=bool(authorization))
+    if not authorization:
+        raise RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")  # [rec]
+    scheme, *rest = filter(None, _SEPARATORS.split(authorization))
+    parts = {name: value for name, _, value in (part.partition("=") for part in rest)}
+    signed_at = headers.get("x-amz-date", "")
+    problems = [
+        f"Authorization header requires '{name}' parameter. "
+        for name in ("Credential", "Signature", "SignedHeaders")
+        if not parts.get(name)
+    ]
+    if not (signed_at or headers.get("date")):
+        problems.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+    if problems:  # [rec]
+        raise _incomplete(f"{''.join(problems)}Authorization={authorization}")
+    if scheme != _ALGORITHM:
+        raise _incomplete(f"Unsupported AWS 'algorithm': '{scheme}'.")
+    if _read_moment(signed_at) is None:
+        raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{signed_at or headers['date']}'.")
+    access_key_id, _, scope = parts["Credential"].partition("/")
+    return _Claim(access_key_id, scope, parts["SignedHeaders"].split(";"), parts["Signature"], signed_at)
+
+
+def _check_query(query: str, *, is_in_header: bool) -> None:
+    """Refuse a signature in the query that is not whole, or not the only one; all recorded."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if "X-Amz-Algorithm" not in given:
+        return
+    if is_in_header:
+        raise _bad("Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+    problems = [
+        f"AWS query-string parameters must include '{name}'. "
+        for name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+        if not given.get(name)
+    ]
+    if problems:
+        raise _incomplete(f"{''.join(problems)}Re-examine the query-string parameters.")
+
+
+def _incomplete(text: str) -> RefusedError:
+    return RefusedError("IncompleteSignatureException", text)
+
+
+def _canonical(request: SignedRequest, signed_headers: list[str]) -> str:
+    """The canonical request: what both sides sign."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    lines = [
+        request.method,
+        quote(request.path, safe="/-_.~"),  # it came encoded once, and is signed encoded twice
+        "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)),
+        *(f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}" for name in signed_headers),
+        "",
+        ";".join(signed_headers),
+        hashlib.sha256(request.body).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def _sign(credentials: Credentials, scope: str, text: str) -> str:
+    key = f"AWS4{credentials.secret_access_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), hashlib.sha256)
+    return hmac.digest(key, text.encode(), hashlib.sha256).hex()

@@ -1,0 +1,151 @@
+"""Consumers of enhanced fan-out: Register, Describe, List and DeregisterStreamConsumer.
+
+What a consumer is for, SubscribeToShard, is in `subscribe`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from truckstream.local.service.errors import (
+    consumer_exists,
+    consumer_not_found,
+    invalid,
+    limit_exceeded,
+    stream_not_found,
+)
+from truckstream.local.service.identifiers.iterator_token import PageToken, open_page, seal
+from truckstream.local.service.operations.settings.tags import check_tags
+from truckstream.local.service.quotas import limits
+from truckstream.local.service.state.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from truckstream.local.service.operations.subscribe_to_shard import Subscription
+    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.stream import Stream
+
+__all__ = [
+    "Consumer",
+    "consumer_of_arn",
+    "deregister_stream_consumer",
+    "describe_stream_consumer",
+    "list_stream_consumers",
+    "register_stream_consumer",
+]
+
+#: "[...] consumer ARNs contain the creation timestamp."
+_ARN: Final = re.compile(r"(?P<stream>.+:stream/[^/]+)/consumer/(?P<name>[^/:]+):\d+")
+
+
+class Consumer(Lifecycle):
+    """A consumer of one stream."""
+
+    def __init__(self, name: str, stream_arn: str, tags: dict[str, str], now: float) -> None:
+        super().__init__(now)
+        self.name = name
+        self.stream_arn = stream_arn
+        self.arn = f"{stream_arn}/consumer/{name}:{int(now)}"
+        self.created_at = now
+        self.tags = tags
+        self.policy: str | None = None
+        #: The last subscription to each shard, by its ID.
+        self.subscriptions: dict[str, Subscription] = {}
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """The API's `Consumer`."""
+        return {
+            "ConsumerName": self.name,
+            "ConsumerARN": self.arn,
+            "ConsumerStatus": self.status(now),
+            "ConsumerCreationTimestamp": self.created_at,
+        }
+
+
+def register_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    name = request["ConsumerName"]
+    consumers = stream.known_consumers(now)
+    if name in consumers:
+        raise consumer_exists(name, stream.name, account.account_id)
+    _check_room(account, stream, now)
+    tags: dict[str, str] = request.get("Tags", {})
+    check_tags(stream.name, account.account_id, tags)
+    consumer = Consumer(name, stream.arn, dict(tags), now)
+    consumer.transition("CREATING", now + account.transition_seconds)
+    consumers[name] = consumer
+    # The answer comes from before the consumer is ready, however soon that is.
+    return {"Consumer": consumer.describe(now) | {"ConsumerStatus": "CREATING"}}
+
+
+def _check_room(account: Account, stream: Stream, now: float) -> None:
+    limit = limits.CONSUMERS_ADVANTAGE if account.has_advantage(stream, now) else limits.CONSUMERS
+    if len(stream.known_consumers(now)) >= limit:
+        raise limit_exceeded(
+            f"Stream {stream.name} under account {account.account_id} may have {limit} registered consumers."
+        )
+    # The reference does not say whether it counts these five over the account's streams or for each.
+    creating = sum(consumer.status(now) == "CREATING" for consumer in stream.known_consumers(now).values())
+    if creating >= limits.CONSUMERS_CREATING:
+        raise limit_exceeded(
+            f"Stream {stream.name} under account {account.account_id} may have {limits.CONSUMERS_CREATING} consumers "
+            "in the CREATING state at a time."
+        )
+
+
+def describe_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+    consumer = _meant(account, request, now)
+    return {"ConsumerDescription": consumer.describe(now) | {"StreamARN": consumer.stream_arn}}
+
+
+def deregister_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+    _meant(account, request, now).transition("DELETING", now + account.transition_seconds)
+    return None
+
+
+def list_stream_consumers(account: Account, request: Request, now: float) -> Answer:
+    stream = account.named(request, now)
+    after = ""
+    if "NextToken" in request:
+        if "StreamCreationTimestamp" in request:
+            raise invalid("NextToken and StreamCreationTimestamp cannot be provided together.")
+        token = open_page(request["NextToken"], now)
+        if (token.stream_name, token.created_at) != (stream.name, stream.created_at):
+            raise invalid(f"The NextToken is not one of stream {stream.name}.")
+        after = token.after
+    elif not stream.was_created_at(request.get("StreamCreationTimestamp")):
+        raise stream_not_found(stream.name, account.account_id)
+    count = request.get("MaxResults", limits.LIST_CONSUMERS)
+    left = [consumer for name, consumer in sorted(stream.known_consumers(now).items()) if name > after]
+    answer: dict[str, Any] = {"Consumers": [consumer.describe(now) for consumer in left[:count]]}
+    if len(left) > count:
+        answer["NextToken"] = seal(PageToken(stream.name, stream.created_at, left[count - 1].name, None, now))
+    return answer
+
+
+def consumer_of_arn(account: Account, arn: str, now: float) -> tuple[Stream, Consumer]:
+    """The consumer of this ARN, in whatever state, and its stream."""
+    found = _ARN.fullmatch(arn)
+    if found is None:
+        raise invalid(f"{arn} is not the ARN of a consumer.")
+    stream = account.named({"StreamARN": found["stream"]}, now)
+    consumer = stream.known_consumers(now).get(found["name"])
+    if consumer is None or consumer.arn != arn:
+        raise consumer_not_found(arn, account.account_id)
+    return stream, consumer
+
+
+def _meant(account: Account, request: Request, now: float) -> Consumer:
+    """The consumer that the request names: by its ARN, by stream and name, or by both if they agree."""
+    arn, stream_arn, name = (request.get(each) for each in ("ConsumerARN", "StreamARN", "ConsumerName"))
+    if arn is None:
+        if stream_arn is None or name is None:
+            raise invalid("Either ConsumerARN, or both StreamARN and ConsumerName, must be provided.")
+        consumer = account.named({"StreamARN": stream_arn}, now).known_consumers(now).get(name)
+        if consumer is None:
+            raise consumer_not_found(name, account.account_id)
+        return consumer
+    _, consumer = consumer_of_arn(account, arn, now)
+    if stream_arn not in {None, consumer.stream_arn} or name not in {None, consumer.name}:
+        raise invalid(f"ConsumerARN {arn} names another consumer than StreamARN and ConsumerName.")
+    return consumer

@@ -1,0 +1,203 @@
+"""PutRecord and PutRecords: the hot path.
+
+A request is first judged as a whole (a record that breaks a rule refuses all of them), then each record is taken or
+throttled for itself, in the order of the request: "A single record failure does not stop the processing of subsequent
+records."
+
+Measured on 2026-11-23 (Python 3.11, one core, 500 records of 498 bytes a request): 2.5 µs of CPU a record from body
+to body, and 4.4 with aiohttp and the kernel around it, that is 200,000 records/s. Of the 2.5, decoding takes 0.7,
+routing 0.3, the quota 0.3, a sequence number's digits 0.15, the columns 0.2, encoding 0.05; the rest is the loop. The
+tricks, each with what it saves a record:
+
+- A key's shard and length are remembered by the stream: 0.03 µs against 2 to 3 (validation, MD5, big integers,
+  bisection). A key that is remembered has been validated, so that a known key needs no other look either.
+- Whether a request keeps its constraints is asked in the pass that routes its records: 0.1 µs. Only a request that
+  does not is walked by `constraints.validate`, for its words: 4 µs.
+- `Data` comes as bytes (see `local.protocol.protocol`) and is stored as it is: no base64 in Python, which alone
+  would be 1.3 µs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from truckstream.local.service.errors import (
+    RefusedError,
+    dry_run,
+    invalid,
+    not_valid,
+    rate_exceeded,
+    rate_exceeded_text,
+)
+from truckstream.local.service.identifiers import sequence_number as sequence
+from truckstream.local.service.quotas import limits
+from truckstream.local.service.validation.constraints import data_too_long, validate
+
+if TYPE_CHECKING:
+    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.state.stream import Stream
+
+__all__ = ["put_record", "put_records"]
+
+_THROTTLED: Final = "ProvisionedThroughputExceededException"
+_HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
+
+
+def put_records(account: Account, request: Request, now: float) -> Answer:
+    entries = request.get("Records", ())
+    if not 1 <= len(entries) <= limits.PUT_RECORDS:
+        validate("PutRecords", request)
+    stream = _stream(account, "PutRecords", request, now)
+    targets = _spread(stream, request, entries) if stream.spreads_evenly else _targets(stream, request, entries)
+    if request.get("DryRun"):
+        raise dry_run()
+    arrival = stream.arrival(now)
+    for shard in {shard for shard, _ in targets}:
+        shard.write_quota.refill(now)
+    failed = 0
+    answers: list[dict[str, str]] = []
+    strike = account.strike
+    for entry, (shard, size) in zip(entries, targets, strict=True):
+        if strike is not None and (struck := strike("PutRecords", stream, shard)) is not None:
+            failed += 1
+            answers.append({"ErrorCode": struck.code, "ErrorMessage": struck.message})
+            if struck.is_stored:
+                _store(shard, entry["Data"], entry["PartitionKey"], size, arrival)
+            continue
+        counts = shard.counts
+        if shard.write_quota.take(size):
+            counts.records_in += 1
+            counts.bytes_in += size
+            number = shard.append(entry["Data"], entry["PartitionKey"], arrival)
+            answers.append({"SequenceNumber": number, "ShardId": shard.shard_id})
+        else:
+            counts.records_throttled += 1
+            failed += 1
+            text = rate_exceeded_text(shard.shard_id, stream.name, account.account_id)
+            answers.append({"ErrorCode": _THROTTLED, "ErrorMessage": text})
+    account.wrote(sum(size for _, size in targets), len(targets))
+    return _with_encryption(stream, {"FailedRecordCount": failed, "Records": answers})
+
+
+def put_record(account: Account, request: Request, now: float) -> Answer:
+    stream = _stream(account, "PutRecord", request, now)
+    validate("PutRecord", request, keyless=stream.spreads_evenly)
+    key = request.get("PartitionKey", "")
+    shard, key_size = (stream.next_shard(), len(key.encode())) if stream.spreads_evenly else _route(stream, request)
+    size = len(request["Data"]) + key_size
+    if size > stream.max_record_bytes:
+        raise not_valid([data_too_long(0, size, stream.max_record_bytes)])
+    after = request.get("SequenceNumberForOrdering")
+    if after is not None and not sequence.is_sound(int(after)):
+        raise invalid(  # [rec], see `refusal`
+            f"ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {stream.name} under account "
+            f"{account.account_id} is invalid."
+        )
+    if request.get("DryRun"):
+        raise dry_run()
+    shard.write_quota.refill(now)
+    struck = account.strike and account.strike("PutRecord", stream, shard)
+    if struck is not None and not struck.is_stored:
+        raise RefusedError(struck.code, struck.message)
+    number = _store(shard, request["Data"], key, size, stream.arrival(now))
+    account.wrote(size, 1)
+    if struck is not None:
+        raise RefusedError(struck.code, struck.message)
+    if number is None:
+        shard.counts.records_throttled += 1
+        raise rate_exceeded(shard.shard_id, stream.name, account.account_id)
+    return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
+
+
+def _store(shard: Shard, data: bytes, key: str, size: int, arrival: float) -> str | None:
+    """Store one record, if the quota has room for it; its sequence number."""
+    if not shard.write_quota.take(size):
+        return None
+    shard.counts.records_in += 1
+    shard.counts.bytes_in += size
+    return shard.append(data, key, arrival)
+
+
+def _stream(account: Account, operation: str, request: Request, now: float) -> Stream:
+    try:
+        return account.usable(request, now)
+    except RefusedError:
+        validate(operation, request)  # a broken constraint is told before an unknown stream
+        raise
+
+
+def _with_encryption(stream: Stream, answer: dict[str, Any]) -> Answer:
+    if stream.key_id is not None:
+        answer["EncryptionType"] = "KMS"
+    return answer
+
+
+def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+    """Each record's shard and size, or a refusal of the whole request."""
+    known = stream.known_routes
+    targets: list[tuple[Shard, int]] = []
+    largest = stream.max_record_bytes
+    total = 0
+    for entry in entries:
+        route = None if "ExplicitHashKey" in entry else known.get(entry.get("PartitionKey", ""))
+        if route is None:
+            if not _is_sound(entry):
+                validate("PutRecords", request)
+            route = _route(stream, entry)
+        elif "Data" not in entry:
+            validate("PutRecords", request)
+        shard, key_size = route
+        size = len(entry["Data"]) + key_size
+        total += size
+        if size > largest:
+            raise not_valid(_too_long(entries, largest))
+        targets.append((shard, size))
+    _check_total(total)
+    return targets
+
+
+def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+    """`_targets` of a stream that "ignores any partition key and ExplicitHashKey that a producer provides"."""
+    validate("PutRecords", request, keyless=True)
+    if too_long := _too_long(entries, stream.max_record_bytes):
+        raise not_valid(too_long)
+    for entry in entries:
+        entry.setdefault("PartitionKey", "")
+    targets = [(stream.next_shard(), len(entry["Data"]) + len(entry["PartitionKey"].encode())) for entry in entries]
+    _check_total(sum(size for _, size in targets))
+    return targets
+
+
+def _check_total(size: int) -> None:
+    if size > limits.PUT_BYTES:
+        raise invalid(f"Records size exceeds {limits.PUT_BYTES // limits.MIB} MB limit")
+
+
+def _is_sound(entry: dict[str, Any]) -> bool:
+    """Whether the entry keeps its constraints: the quick form of what `constraints.validate` puts in words."""
+    return (
+        "Data" in entry
+        and 1 <= len(entry.get("PartitionKey", "")) <= limits.PARTITION_KEY_CHARACTERS
+        and ("ExplicitHashKey" not in entry or _HASH_KEY.fullmatch(entry["ExplicitHashKey"]) is not None)
+    )
+
+
+def _route(stream: Stream, entry: dict[str, Any]) -> tuple[Shard, int]:
+    """The entry's shard, and its key's length in bytes."""
+    key = entry["PartitionKey"]
+    if "ExplicitHashKey" not in entry:
+        return stream.route(key)
+    hash_key = int(entry["ExplicitHashKey"])
+    if hash_key > limits.HASH_KEY_MAX:
+        raise invalid(  # [rec], see `refusal`
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+            f"Specified value was {hash_key}"
+        )
+    return stream.shard_of_hash(hash_key), len(key.encode())
+
+
+def _too_long(entries: list[dict[str, Any]], largest: int) -> list[str]:
+    sizes = [len(entry.get("Data", b"")) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
+    return [data_too_long(number, size, largest) for number, size in enumerate(sizes, 1) if size > largest]

@@ -1,0 +1,101 @@
+"""How a stream takes its load: its mode, its largest record, its warm throughput and how it spreads its records.
+
+An on-demand stream keeps the shards that it has: it does not grow with its traffic, as the service's does over hours.
+Warm throughput gives it at least one shard for each MiB a second.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from truckstream.local.service.errors import RefusedError, invalid, limit_exceeded
+from truckstream.local.service.quotas import limits
+
+if TYPE_CHECKING:
+    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.stream import Stream
+
+__all__ = [
+    "check_for_on_demand",
+    "update_max_record_size",
+    "update_stream_mode",
+    "update_stream_record_distribution_strategy",
+    "update_stream_warm_throughput",
+    "warm",
+    "warm_throughput",
+]
+
+_DAY: Final = 86_400.0
+
+
+def update_stream_mode(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    mode = request["StreamModeDetails"]["StreamMode"]
+    check_for_on_demand(account, request, mode, now)
+    if mode != stream.mode:
+        while stream.mode_changes and stream.mode_changes[0] <= now - _DAY:
+            stream.mode_changes.popleft()
+        if len(stream.mode_changes) >= limits.MODE_CHANGES_A_DAY:
+            raise limit_exceeded(
+                f"The mode of a stream may be changed {limits.MODE_CHANGES_A_DAY} times in 24 hours; "
+                f"stream {stream.name} under account {account.account_id} has reached it."
+            )
+        stream.mode_changes.append(now)
+        stream.mode = mode
+        stream.spreads_evenly = False
+        stream.warm_mib = None
+    if "WarmThroughputMiBps" in request:
+        warm(stream, request["WarmThroughputMiBps"], now)
+    account.changing(stream, now)
+    return None
+
+
+def update_max_record_size(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    stream.max_record_bytes = request["MaxRecordSizeInKiB"] * limits.KIB
+    account.changing(stream, now)
+    return None
+
+
+def update_stream_warm_throughput(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    check_for_on_demand(account, request, stream.mode, now)
+    warm(stream, request["WarmThroughputMiBps"], now)
+    account.changing(stream, now)
+    return {"StreamARN": stream.arn, "StreamName": stream.name, "WarmThroughput": warm_throughput(stream)}
+
+
+def update_stream_record_distribution_strategy(account: Account, request: Request, now: float) -> Answer:
+    # "[...] the change takes effect immediately": the stream stays ACTIVE.
+    stream = account.changeable(request, now)
+    check_for_on_demand(account, request, stream.mode, now)
+    stream.spreads_evenly = request["RecordDistributionStrategy"] == "AUTO"
+    return None
+
+
+def check_for_on_demand(account: Account, request: Request, mode: str, now: float) -> None:
+    """Refuse what only a stream in on-demand mode may have, and only with the account's commitment."""
+    if request.get("RecordDistributionStrategy") == "AUTO" and mode != "ON_DEMAND":
+        raise invalid("RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.")
+    if "WarmThroughputMiBps" not in request:
+        return
+    if mode != "ON_DEMAND":
+        raise RefusedError("ValidationException", "Warm throughput is only supported for streams in ON_DEMAND mode.")
+    if not account.commitment.is_on(now):
+        text = "Warm throughput needs an account that has MinimumThroughputBillingCommitment enabled."
+        raise RefusedError("ValidationException", text)
+    if request["WarmThroughputMiBps"] > limits.WARM_MIB:
+        raise invalid(f"WarmThroughputMiBps may be at most {limits.WARM_MIB}.")
+
+
+def warm(stream: Stream, mib_per_second: int, now: float) -> None:
+    """Have `stream` take this many MiB a second: at least as many shards, and never fewer than a new stream's four."""
+    stream.warm_mib = mib_per_second
+    count = max(mib_per_second, limits.ON_DEMAND_SHARDS)
+    if count != len(stream.open_shards):
+        stream.resize(count, now)
+
+
+def warm_throughput(stream: Stream) -> dict[str, Any]:
+    """The API's `WarmThroughputObject`."""
+    return {"TargetMiBps": stream.warm_mib or 0, "CurrentMiBps": len(stream.open_shards)}

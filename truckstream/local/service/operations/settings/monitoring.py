@@ -1,0 +1,48 @@
+"""Enable and DisableEnhancedMonitoring: which shard-level metrics are on. None is published anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.stream import Stream
+
+__all__ = ["SHARD_LEVEL_METRICS", "disable_enhanced_monitoring", "enable_enhanced_monitoring"]
+
+SHARD_LEVEL_METRICS: Final = (
+    "IncomingBytes",
+    "IncomingRecords",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "WriteProvisionedThroughputExceeded",
+    "ReadProvisionedThroughputExceeded",
+    "IteratorAgeMilliseconds",
+)
+
+
+def enable_enhanced_monitoring(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    return _set(account, stream, {*stream.shard_level_metrics, *_named(request)}, now)
+
+
+def disable_enhanced_monitoring(account: Account, request: Request, now: float) -> Answer:
+    stream = account.changeable(request, now)
+    return _set(account, stream, set(stream.shard_level_metrics) - _named(request), now)
+
+
+def _named(request: Request) -> set[str]:
+    names = set(request["ShardLevelMetrics"])
+    return set(SHARD_LEVEL_METRICS) if "ALL" in names else names
+
+
+def _set(account: Account, stream: Stream, wanted: set[str], now: float) -> Answer:
+    before = stream.shard_level_metrics
+    stream.shard_level_metrics = [name for name in SHARD_LEVEL_METRICS if name in wanted]
+    account.changing(stream, now)
+    return {
+        "StreamName": stream.name,
+        "CurrentShardLevelMetrics": before,
+        "DesiredShardLevelMetrics": stream.shard_level_metrics,
+        "StreamARN": stream.arn,
+    }

@@ -1,0 +1,118 @@
+"""How often each operation may be called: the limits of the control plane.
+
+They are token buckets like a shard's, each with one second's worth of burst. Most count per account, some per stream,
+consumer or shard. The numbers are those of each operation's own page (API, read 2026-11-23), and where that has none,
+those of "Quotas and limits" in the Developer Guide: retention, enhanced monitoring, resource policies. The two agree
+but in one thing: of merges, splits, registrations of consumers and a stream's tags the guide says that they count per
+stream, and their own pages, which hold here, per account. Operations for which neither has a rate have none here, such
+as TagResource and UpdateStreamMode. PutRecord, PutRecords and GetRecords are bounded by the shards' quotas.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from truckstream.local.service.errors import calls_exceeded, rate_exceeded
+from truckstream.local.service.quotas.shard_quota import Bucket
+
+if TYPE_CHECKING:
+    from truckstream.local.service.state.account import Request
+
+__all__ = ["RATES", "CallRates", "Rate"]
+
+
+class Rate(NamedTuple):
+    """Calls a second, and the members of the request that say what they are counted for; without any, the account."""
+
+    per_second: float
+    scope: tuple[str, ...] = ()
+
+
+_STREAM: Final = ("stream",)
+_SHARD: Final = ("stream", "ShardId")
+
+RATES: Final[dict[str, Rate]] = {
+    "AddTagsToStream": Rate(5),
+    "CreateStream": Rate(5),
+    "DecreaseStreamRetentionPeriod": Rate(5, _STREAM),
+    "DeleteResourcePolicy": Rate(5),
+    "DeleteStream": Rate(5),
+    "DeregisterStreamConsumer": Rate(5, _STREAM),
+    "DescribeAccountSettings": Rate(5),
+    "DescribeLimits": Rate(1),
+    "DescribeStream": Rate(10),
+    "DescribeStreamConsumer": Rate(20, _STREAM),
+    "DescribeStreamSummary": Rate(20),
+    "DisableEnhancedMonitoring": Rate(5, _STREAM),
+    "EnableEnhancedMonitoring": Rate(5, _STREAM),
+    "GetResourcePolicy": Rate(5),
+    "GetShardIterator": Rate(5, _SHARD),
+    "IncreaseStreamRetentionPeriod": Rate(5, _STREAM),
+    "ListShards": Rate(1_000, _STREAM),
+    "ListStreamConsumers": Rate(5, _STREAM),
+    "ListStreams": Rate(5),
+    "ListTagsForStream": Rate(5),
+    "MergeShards": Rate(5),
+    "PutResourcePolicy": Rate(5),
+    "RegisterStreamConsumer": Rate(5),
+    "RemoveTagsFromStream": Rate(5),
+    "SplitShard": Rate(5),
+    "SubscribeToShard": Rate(1, ("ConsumerARN", "ShardId")),
+    "UpdateAccountSettings": Rate(5),
+    "UpdateShardCount": Rate(10),
+    "UpdateStreamWarmThroughput": Rate(5),
+}
+
+#: Buckets that are kept; when there are more, those that are full again are forgotten.
+_BUCKETS: Final = 10_000
+
+
+class CallRates:
+    """The buckets of one account; `scale` multiplies every rate, and infinity lets every call pass."""
+
+    def __init__(self, account_id: str, scale: float) -> None:
+        self._account_id = account_id
+        self._scale = scale
+        self._buckets: dict[tuple[str, ...], Bucket] = {}
+        #: Calls refused, by operation.
+        self.throttled: dict[str, int] = {}
+
+    def admit(self, operation: str, request: Request, now: float) -> None:
+        """Count a call.
+
+        Raises:
+            RefusedError: a LimitExceededException; for an iterator, a ProvisionedThroughputExceededException.
+        """
+        rate = RATES.get(operation)
+        if rate is None or self._scale == math.inf:
+            return
+        bucket = self._bucket((operation, *(_subject(request, member) for member in rate.scope)), rate, now)
+        if bucket.refill(now) >= 1:
+            bucket.take(1)
+            return
+        self.throttled[operation] = self.throttled.get(operation, 0) + 1
+        stream = _subject(request, "stream")
+        if operation == "GetShardIterator":
+            raise rate_exceeded(request["ShardId"], stream, self._account_id)
+        raise calls_exceeded(stream, self._account_id)
+
+    def left(self, now: float) -> dict[str, float]:
+        """Calls that each bucket in use has room for; its name is the operation and what it counts for."""
+        return {" ".join(key): bucket.refill(now) for key, bucket in self._buckets.items()}
+
+    def _bucket(self, key: tuple[str, ...], rate: Rate, now: float) -> Bucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= _BUCKETS:
+                self._buckets = {each: old for each, old in self._buckets.items() if not old.is_full(now)}
+            bucket = self._buckets[key] = Bucket(rate.per_second * self._scale, now)
+        return bucket
+
+
+def _subject(request: Request, member: str) -> str:
+    if member != "stream":
+        return str(request.get(member, ""))
+    arn: str = request.get("StreamARN") or request.get("ConsumerARN") or ""
+    name: str = request.get("StreamName") or arn.partition(":stream/")[2].partition("/")[0]
+    return name

@@ -1,0 +1,182 @@
+"""One account in one region: its streams by name, and how a request says which it means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from truckstream.local.service.errors import (
+    consumer_busy,
+    invalid,
+    shard_not_found,
+    stream_busy,
+    stream_not_found,
+    too_many_shards,
+)
+from truckstream.local.service.identifiers.shard_id import full_id
+from truckstream.local.service.operations.fan_out_consumers import Consumer, consumer_of_arn
+from truckstream.local.service.operations.settings.account_settings import Commitment
+from truckstream.local.service.quotas import limits
+from truckstream.local.service.quotas.call_rates import CallRates
+from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, Memory
+from truckstream.local.service.state.stream import Mode, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from truckstream.local.service.errors import RecordRefusal
+    from truckstream.local.service.state.shard import Shard
+
+__all__ = ["Account", "Answer", "Request"]
+
+#: What an operation takes and gives: the API's JSON objects, blobs as bytes. None is an answer without a body.
+Request = dict[str, Any]
+Answer = dict[str, Any] | None
+
+_ARN: Final = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]*):(?P<account>\d{12}):stream/(?P<name>[^/]+)")
+
+
+class Account:
+    """All state of the local service.
+
+    Args:
+        account_id: twelve digits.
+        region: its name.
+        quota_scale: what the shards' quotas and the rates of calls are multiplied by; infinity enforces none.
+        transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
+        shard_limit: the account's limit of open shards.
+        max_bytes: what all records may weigh; infinity sets no cap.
+    """
+
+    def __init__(
+        self,
+        account_id: str,
+        region: str,
+        *,
+        quota_scale: float = 1.0,
+        transition_seconds: float = 0.0,
+        shard_limit: int = limits.ACCOUNT_SHARDS,
+        max_bytes: float = DEFAULT_BYTES,
+    ) -> None:
+        self.account_id = account_id
+        self.region = region
+        self.quota_scale = quota_scale
+        self.call_rates = CallRates(account_id, quota_scale)
+        self.transition_seconds = transition_seconds
+        self.shard_limit = shard_limit
+        self.commitment = Commitment()
+        self._memory = Memory(max_bytes)
+        #: Asked for each record of a write, and for each read, while faults are on: what strikes it.
+        self.strike: Callable[[str, Stream, Shard], RecordRefusal | None] | None = None
+        self._streams: dict[str, Stream] = {}
+
+    def streams(self, now: float) -> list[Stream]:
+        """By name, those whose deletion is not complete."""
+        for name in [name for name, stream in self._streams.items() if stream.is_gone(now)]:
+            del self._streams[name]
+        return [self._streams[name] for name in sorted(self._streams)]
+
+    def create(self, name: str, shard_count: int, mode: Mode, now: float) -> Stream:
+        self.make_room(shard_count, now)
+        arn = f"arn:aws:kinesis:{self.region}:{self.account_id}:stream/{name}"
+        stream = Stream(name, arn, shard_count=shard_count, now=now, mode=mode, quota_scale=self.quota_scale)
+        stream.transition("CREATING", now + self.transition_seconds)
+        self._streams[name] = stream
+        return stream
+
+    def has_advantage(self, stream: Stream, now: float) -> bool:
+        """Whether `stream` is what the documentation calls "On-demand Advantage"."""
+        return stream.mode == "ON_DEMAND" and self.commitment.is_on(now)
+
+    def open_shard_count(self, now: float) -> int:
+        return sum(len(stream.open_shards) for stream in self.streams(now))
+
+    def make_room(self, more: int, now: float) -> None:
+        """Refuse `more` open shards than the account may have."""
+        current = self.open_shard_count(now)
+        if current + more > self.shard_limit:
+            raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
+
+    def wrote(self, size: int, records: int) -> None:
+        """At most so much has been stored: the oldest records go if all of them are more than the account may hold."""
+        if self._memory.is_due(size, records):
+            self._memory.trim(shard for stream in self._streams.values() for shard in stream.shards.values())
+
+    def known(self, name: str, now: float) -> Stream | None:
+        """The stream of this name, in whatever state."""
+        stream = self._streams.get(name)
+        if stream is not None and stream.is_gone(now):
+            del self._streams[name]
+            return None
+        return stream
+
+    # --- Which stream a request means -------------------------------------------------------------
+
+    def named(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, in whatever state. Old records are gone from it."""
+        name, account = self.name_in(request)
+        stream = self.known(name, now) if account == self.account_id else None
+        if stream is None:
+            raise stream_not_found(name, account)
+        stream.trim(now)
+        return stream
+
+    def usable(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, if records can be written to and read from it.
+
+        A stream in creation or deletion is "not found" to those operations.
+        """
+        stream = self.named(request, now)
+        if stream.status(now) in {"CREATING", "DELETING"}:
+            raise stream_not_found(stream.name, self.account_id)
+        return stream
+
+    def changeable(self, request: Request, now: float) -> Stream:
+        """The stream that the request names, if it is ACTIVE."""
+        stream = self.named(request, now)
+        if (status := stream.status(now)) != "ACTIVE":
+            raise stream_busy(stream.name, self.account_id, status)
+        return stream
+
+    def changing(self, stream: Stream, now: float) -> None:
+        """`stream` was changed: it is UPDATING for a while."""
+        stream.transition("UPDATING", now + self.transition_seconds)
+
+    def resource(self, arn: str, now: float) -> Stream | Consumer:
+        """The stream or the consumer of this ARN, in whatever state."""
+        if "/consumer/" in arn:
+            return consumer_of_arn(self, arn, now)[1]
+        return self.named({"StreamARN": arn}, now)
+
+    def changeable_resource(self, arn: str, now: float) -> Stream | Consumer:
+        """The stream of this ARN, if it is ACTIVE, or the consumer, if it is not on its way out.
+
+        A consumer takes tags while it is CREATING: "Tags will take effect from the CREATING status of the consumer".
+        """
+        resource = self.resource(arn, now)
+        if isinstance(resource, Consumer):
+            if resource.status(now) == "DELETING":
+                raise consumer_busy(arn, "DELETING")
+            return resource
+        return self.changeable({"StreamARN": arn}, now)
+
+    def shard_id(self, request: Request, member: str) -> str:
+        """The full ID of the shard that this member names. The service looks at it before it looks for the stream."""
+        shard_id = full_id(request[member])
+        if shard_id is None:
+            raise shard_not_found(request[member], *self.name_in(request))
+        return shard_id
+
+    def name_in(self, request: Request) -> tuple[str, str]:
+        """The name of the stream that the request names, and the account."""
+        name, arn = request.get("StreamName"), request.get("StreamARN")
+        if arn is None:
+            if name is None:
+                raise invalid("Either StreamName or StreamARN must be provided.")
+            return name, self.account_id
+        found = _ARN.fullmatch(arn)
+        if found is None or found["region"] != self.region:
+            raise invalid(f"{arn} is not the ARN of a stream in {self.region}.")
+        if name is not None and name != found["name"]:
+            raise invalid(f"StreamName {name} and StreamARN {arn} name different streams.")
+        return found["name"], found["account"]

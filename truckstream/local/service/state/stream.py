@@ -1,0 +1,214 @@
+"""One stream: its shards with their family tree, and which of them a key belongs to.
+
+The open shards partition the hash keys at all times. A split or a merge closes its parents and makes their children
+in one step: there is no moment at which a key has no shard, or two. The service's own reshard takes seconds, during
+which the stream is UPDATING; `transition` shows that state to those who poll for it, while the shards change at once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from typing import TYPE_CHECKING, Final, Literal
+
+from truckstream.local.service.identifiers.hash_key import HashRange, even_ranges, hash_of
+from truckstream.local.service.quotas import limits
+from truckstream.local.service.state.lifecycle import Lifecycle
+from truckstream.local.service.state.shard import Shard
+
+if TYPE_CHECKING:
+    from truckstream.local.service.operations.fan_out_consumers import Consumer
+
+__all__ = ["Mode", "Stream"]
+
+Mode = Literal["PROVISIONED", "ON_DEMAND"]
+
+#: Keys whose shard is remembered. A truck fleet has thousands; a stream of random keys starts afresh now and then.
+_ROUTES: Final = 100_000
+
+_HOUR: Final = 3_600.0
+#: How often old records are looked for, in seconds: retention is counted in hours.
+_TRIM_EVERY: Final = 1.0
+
+
+class Stream(Lifecycle):
+    """A stream and all its shards, open and closed."""
+
+    def __init__(
+        self, name: str, arn: str, *, shard_count: int, now: float, mode: Mode = "PROVISIONED", quota_scale: float = 1.0
+    ) -> None:
+        super().__init__(now)
+        self.name = name
+        self.arn = arn
+        self.mode: Mode = mode
+        #: When the mode was changed, for the limit of two a day.
+        self.mode_changes: deque[float] = deque()
+        #: Whether records are distributed without regard to their keys (RecordDistributionStrategy AUTO).
+        self.spreads_evenly = False
+        #: The warm throughput that was asked for, in MiB a second.
+        self.warm_mib: int | None = None
+        self.created_at = now
+        self.retention_hours = limits.RETENTION_HOURS
+        self.max_record_bytes = limits.RECORD_KIB * limits.KIB
+        self.tags: dict[str, str] = {}
+        self.policy: str | None = None
+        self.shard_level_metrics: list[str] = []
+        #: When the shard count was last set, for the limit of ten a day.
+        self.resizes: deque[float] = deque()
+        #: By shard ID, in the order in which they were made.
+        self.shards: dict[str, Shard] = {}
+
+        self._quota_scale = quota_scale
+        self._consumers: dict[str, Consumer] = {}
+        # Since when records are encrypted, and with which key (None: not).
+        self._encryption: list[tuple[float, str | None]] = [(now, None)]
+        self._trimmed_at = now
+        self._arrival = 0.0
+        self._made = 0
+        # The open shards by their first hash key, and what was asked of them.
+        self._turn = 0
+        self._open = [self._make(part, now) for part in even_ranges(shard_count)]
+        self._starts = [shard.hash_range.start for shard in self._open]
+        self._routes: dict[str, tuple[Shard, int]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.name}: {len(self._open)} open of {len(self.shards)} shards>"
+
+    # --- State -----------------------------------------------------------------------------------
+
+    def known_consumers(self, now: float) -> dict[str, Consumer]:
+        """The registered consumers by name, without those whose deletion is complete. A new one is put into it."""
+        for name in [name for name, consumer in self._consumers.items() if consumer.is_gone(now)]:
+            del self._consumers[name]
+        return self._consumers
+
+    def was_created_at(self, moment: float | None) -> bool:
+        """Whether a request's StreamCreationTimestamp, if it has one, means this stream.
+
+        Whole seconds: SDKs cut a timestamp off there when they send it back.
+        """
+        return moment is None or int(moment) == int(self.created_at)
+
+    @property
+    def open_shards(self) -> list[Shard]:
+        """In the order of their hash keys."""
+        return list(self._open)
+
+    def arrival(self, now: float) -> float:
+        """The arrival time of what comes now: in milliseconds, and never before an earlier record's.
+
+        The service promises no order of these times; keeping one lets a time be looked up by bisection.
+        """
+        self._arrival = max(self._arrival, round(now, 3))
+        return self._arrival
+
+    def horizon(self, now: float) -> float:
+        """The oldest arrival time that is kept."""
+        return now - self.retention_hours * _HOUR
+
+    def trim(self, now: float) -> None:
+        """Forget what is older than the retention period, and closed shards that hold nothing younger."""
+        if now - self._trimmed_at < _TRIM_EVERY:
+            return
+        self._trimmed_at = now
+        horizon = self.horizon(now)
+        for shard in list(self.shards.values()):
+            shard.trim(horizon)
+            if shard.closed_at is not None and shard.closed_at < horizon:
+                del self.shards[shard.shard_id]
+
+    # --- Encryption ------------------------------------------------------------------------------
+
+    @property
+    def key_id(self) -> str | None:
+        """The KMS key of what is written now; None without encryption."""
+        return self._encryption[-1][1]
+
+    def encrypt(self, key_id: str | None, now: float) -> None:
+        self._encryption.append((now, key_id))
+
+    def encryption_changes(self, since: float, *, started: bool) -> int:
+        """How often encryption was started, or stopped, since then."""
+        # The first entry is the stream's creation.
+        return sum(at > since and (key_id is not None) == started for at, key_id in self._encryption[1:])
+
+    def is_encrypted(self, arrival: float) -> bool:
+        """Whether a record that arrived then was encrypted."""
+        found = bisect_right(self._encryption, arrival, key=lambda change: change[0])
+        return self._encryption[max(0, found - 1)][1] is not None
+
+    # --- Routing ---------------------------------------------------------------------------------
+
+    def shard_of_hash(self, hash_key: int) -> Shard:
+        return self._open[bisect_right(self._starts, hash_key) - 1]
+
+    def route(self, partition_key: str) -> tuple[Shard, int]:
+        """A key's shard, and the key's length in bytes. Remembered, because a truck reports under one key all day."""
+        route = self._routes.get(partition_key)
+        if route is None:
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            route = self.shard_of_hash(hash_of(partition_key)), len(partition_key.encode())
+            self._routes[partition_key] = route
+        return route
+
+    def next_shard(self) -> Shard:
+        """The open shard whose turn it is, for records that go anywhere."""
+        self._turn = (self._turn + 1) % len(self._open)
+        return self._open[self._turn]
+
+    @property
+    def known_routes(self) -> dict[str, tuple[Shard, int]]:
+        """The remembered routes, for the hot path to look into. Replaced by every reshard."""
+        return self._routes
+
+    # --- Resharding ------------------------------------------------------------------------------
+
+    def split(self, parent: Shard, new_start: int, now: float) -> tuple[Shard, Shard]:
+        """Replace `parent` by two shards, of which the second begins at `new_start`."""
+        ranges = HashRange(parent.hash_range.start, new_start - 1), HashRange(new_start, parent.hash_range.end)
+        low, high = (self._make(part, now, (parent,)) for part in ranges)
+        self._replace([parent], [low, high], now)
+        return low, high
+
+    def merge(self, parent: Shard, adjacent: Shard, now: float) -> Shard:
+        """Replace a shard, and the one whose hash keys come next, by one shard."""
+        child = self._make(HashRange(parent.hash_range.start, adjacent.hash_range.end), now, (parent, adjacent))
+        self._replace([parent, adjacent], [child], now)
+        return child
+
+    def resize(self, count: int, now: float) -> None:
+        """Bring the stream to `count` shards of one size through single splits and merges, as the service does.
+
+        "This can cause short-lived shards to be created, in addition to the final shards": they are closed at once,
+        and empty.
+        """
+        for part in even_ranges(count):
+            shard = self.shard_of_hash(part.start)
+            if shard.hash_range.start != part.start:
+                self.split(shard, part.start, now)
+        for part in even_ranges(count):
+            merged = self.shard_of_hash(part.start)
+            while merged.hash_range.end != part.end:
+                merged = self.merge(merged, self.shard_of_hash(merged.hash_range.end + 1), now)
+
+    def _make(self, hash_range: HashRange, now: float, parents: tuple[Shard, ...] = ()) -> Shard:
+        epoch = max([int(now), *(parent.epoch + 1 for parent in parents)])
+        ids = tuple(parent.shard_id for parent in parents)
+        shard = Shard(self._made, hash_range, epoch=epoch, now=now, parents=ids, quota_scale=self._quota_scale)
+        self._made += 1
+        self.shards[shard.shard_id] = shard
+        return shard
+
+    def _replace(self, parents: list[Shard], children: list[Shard], now: float) -> None:
+        """Close neighbours and open as many hash keys in their place, both in the order of the keys.
+
+        One slice, because a resize to thousands of shards does it thousands of times.
+        """
+        for parent in parents:
+            parent.close(now)
+        first = bisect_left(self._starts, parents[0].hash_range.start)
+        place = slice(first, first + len(parents))
+        self._open[place] = children
+        self._starts[place] = [child.hash_range.start for child in children]
+        self._routes = {}

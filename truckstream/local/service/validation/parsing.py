@@ -1,0 +1,116 @@
+"""Can a request be read as its shape? What can't be is a SerializationException, in the words of the service's parser.
+
+Members that the shape does not name are ignored, as the service does, and so is null. Its parser is generous with
+numbers: a fraction is rounded down where a whole number belongs, and one that is too large becomes the largest [rec].
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from math import floor
+from typing import Any, Final
+
+from truckstream.local.service.errors import not_readable
+from truckstream.local.service.validation.shapes import (
+    REQUESTS,
+    Blob,
+    Flag,
+    Items,
+    Moment,
+    Pairs,
+    Rule,
+    Shape,
+    Text,
+    Whole,
+)
+
+__all__ = ["read_request"]
+
+_LARGEST: Final = 2**31 - 1
+#: What a scalar is told where a member of this kind belongs; {} is what it is instead. All [rec].
+_EXPECTED: Final[dict[type, str]] = {
+    Text: "class {} can not be converted to an String",
+    Whole: "class {} can not be converted to an Integer",
+    Flag: "class {} can not be converted to an Boolean",
+    Blob: "class {} can not be converted to a Blob",
+    Moment: "class {} can not be converted to milliseconds since epoch",
+    Items: "Expected list or null",
+    Pairs: "Expected map or null",
+    Shape: "Expected null",
+}
+_JAVA_NUMBER: Final = "com.amazon.coral.value.json.numbers.TruncatingBigNumber"
+_JAVA: Final[dict[type, str]] = {
+    bool: "java.lang.Boolean",
+    str: "java.lang.String",
+    bytes: "java.nio.HeapByteBuffer",
+    int: _JAVA_NUMBER,
+    float: _JAVA_NUMBER,
+}
+_NOT_BASE64: Final = re.compile(r"[^a-zA-Z0-9+/=]|=[^=]")
+
+
+def read_request(operation: str, raw: object, *, ticks: int = 1) -> dict[str, Any]:
+    """The request as the operations take it: members that the shape names, null ones left out, blobs as bytes.
+
+    Args:
+        operation: its name.
+        raw: as its encoding gives it.
+        ticks: the units in a second in which the encoding tells a time.
+
+    Raises:
+        RefusedError: a SerializationException.
+    """
+    if not isinstance(raw, dict):
+        raise not_readable()
+    request = _read(REQUESTS[operation], raw, ticks)
+    assert isinstance(request, dict)  # noqa: S101 - that is what a Shape reads into
+    return request
+
+
+def _read(rule: Rule, value: Any, ticks: int) -> Any:
+    match rule, value:
+        case Shape(members=members), dict():
+            known = {name: member for name, member in value.items() if member is not None and name in members}
+            return {name: _read(members[name], member, ticks) for name, member in known.items()}
+        case Items(member=member), list():
+            return [_read(member, item, ticks) for item in value]
+        case Pairs(key=key_rule, value=value_rule), dict():
+            return {
+                _read(key_rule, key, ticks): _read(value_rule, item, ticks)
+                for key, item in value.items()
+                if item is not None
+            }
+        case (Text(), str()) | (Flag(), bool()) | (Blob(), bytes()):
+            return value
+        case Blob(), str():
+            return _read_base64(value)
+        case ((Whole() | Moment()), (int() | float())) if not isinstance(value, bool) and abs(value) < float("inf"):
+            return value / ticks if isinstance(rule, Moment) else min(floor(value), _LARGEST)
+    raise _unexpected(rule, value)
+
+
+def _unexpected(rule: Rule, value: object) -> Exception:
+    if isinstance(value, list):
+        return not_readable("Start of list found where not expected")
+    if isinstance(value, dict):
+        return not_readable("Start of structure or map found where not expected.")
+    if isinstance(rule, Flag) and isinstance(value, str):
+        return not_readable(f"'{value.upper()}' can not be converted to an Boolean")
+    return not_readable(_EXPECTED[type(rule)].format(_JAVA.get(type(value), "java.lang.Object")))
+
+
+def _read_base64(text: str) -> bytes:
+    problem = "Invalid last non-pad Base64 character dectected"  # the service's spelling
+    if len(text) % 4:
+        problem = f"Base64 encoded length is expected a multiple of 4 bytes but found: {len(text)}"
+    elif (found := _NOT_BASE64.search(text)) is not None:
+        problem = f"Invalid Base64 character: '{found[0][0]}'"
+    else:
+        try:
+            data = binascii.a2b_base64(text, strict_mode=True)
+        except ValueError:
+            data = b""
+        if binascii.b2a_base64(data, newline=False).decode() == text:
+            return data
+    raise not_readable(f"'{text}' can not be converted to a Blob: {problem}")

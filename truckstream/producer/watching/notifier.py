@@ -1,0 +1,94 @@
+"""Tells an observer what the journal holds. Nothing that an observer does may harm the producer."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import logging
+from typing import TYPE_CHECKING, Final
+
+from truckstream.errors import InvalidArgumentError
+from truckstream.producer.watching.journal import EventJournal
+from truckstream.producer.watching.observer import (
+    BatchFailed,
+    BatchSent,
+    MapRefreshed,
+    ProducerObserver,
+    RecordsAcknowledged,
+    RecordsFailed,
+    RecordsRetried,
+    RecordsThrottled,
+    StatsSampled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from truckstream.producer.stats import ProducerStats
+    from truckstream.producer.watching.observer import ProducerEvent
+
+__all__ = ["HOOKS", "SAMPLE_SECONDS", "Watch"]
+
+_logger = logging.getLogger("truckstream.producer")
+
+#: Each event and the hook that is told of it.
+HOOKS: Final[dict[type[ProducerEvent], str]] = {
+    BatchSent: "batch_sent",
+    BatchFailed: "batch_failed",
+    RecordsAcknowledged: "records_acknowledged",
+    RecordsThrottled: "records_throttled",
+    RecordsRetried: "records_retried",
+    RecordsFailed: "records_failed",
+    MapRefreshed: "map_refreshed",
+    StatsSampled: "stats_sampled",
+}
+
+#: Between two looks at the statistics.
+SAMPLE_SECONDS: Final = 1.0
+
+_numbers = itertools.count(1)
+
+
+class Watch:
+    """One producer's observer.
+
+    Args:
+        observer: whose hooks are called.
+        stream: the stream's name, for the events.
+
+    Raises:
+        InvalidArgumentError: it is no observer, or one of its hooks would have to be awaited.
+    """
+
+    def __init__(self, observer: ProducerObserver, stream: str) -> None:
+        if not isinstance(observer, ProducerObserver):
+            raise InvalidArgumentError("observer", observer, "must be a ProducerObserver: derive from it")
+        self._hooks: dict[type[ProducerEvent], Callable[[ProducerEvent], object]] = {
+            event: getattr(observer, name) for event, name in HOOKS.items()
+        }
+        for hook in self._hooks.values():
+            if inspect.iscoroutinefunction(hook):
+                raise InvalidArgumentError("observer", observer, "must have plain methods: no hook is awaited")
+        self._stream = stream
+        self._number = next(_numbers)
+        self._has_raised = False
+        #: For the core.
+        self.journal = EventJournal(stream)
+
+    def tell(self) -> None:
+        """Tell what the core has noted."""
+        for event in self.journal.take():
+            self._call(event)
+
+    def sample(self, stats: ProducerStats, *, is_last: bool = False) -> None:
+        """Tell the statistics, after what led to them."""
+        self.tell()
+        self._call(StatsSampled(stream=self._stream, producer=self._number, stats=stats, is_last=is_last))
+
+    def _call(self, event: ProducerEvent) -> None:
+        try:
+            self._hooks[type(event)](event)
+        except Exception:
+            if not self._has_raised:
+                self._has_raised = True
+                _logger.exception("an observer's %s raised; more of it is not logged", HOOKS[type(event)])
