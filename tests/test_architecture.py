@@ -44,7 +44,7 @@ SHELLS = {
         "client.py",
         "http/aiohttp_transport.py",
         "http/connection_pool.py",
-        "http/gateway.py",
+        "session/session_endpoint.py",
     },
     "producer": {
         "backpressure.py",

@@ -13,7 +13,7 @@ import pytest
 from tests.batcher.support import ScriptedStore, aggregate, record, sealed, truck
 from truckstream.batcher import Batcher
 from truckstream.batcher.reading.rejected_record import REFUSALS
-from truckstream.fleet.invalid_records import WAYS
+from truckstream.fleet.corruption import CORRUPTIONS
 from truckstream.kpl import MAGIC
 from truckstream.record import TruckRecord
 
@@ -108,7 +108,7 @@ def bad_inputs(random, count):
         else:
             data = truck(n % 1_000, speed=65.4)
             if random.random() < 0.3:
-                data = random.choice(WAYS).apply(data, random)
+                data = random.choice(CORRUPTIONS).apply(data, random)
             for _ in range(random.choice([0, 1, 1, 1, 1, 2, 3])):
                 data = random.choice(CORPUS)(data, random)
             yield record(data, n)

@@ -2,13 +2,13 @@
 
 from truckstream.demo.ledger import Ledger, StoredLine
 from truckstream.errors import DeliveryTimeoutError, DeliveryUnknownError
-from truckstream.kinesis.client import RecordAnswer
+from truckstream.kinesis.client import RecordResponse
 from truckstream.producer.outcomes.delivery import Delivery
 
 
 def delivery(sequence=1, error=None):
     made = Delivery(b"", b"", "key", None, size=3, outbox=None)
-    made.answer = RecordAnswer(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
+    made.answer = RecordResponse(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
     made.error = error
     return made
 
@@ -91,7 +91,7 @@ def test_outcomes_are_written_down_when_they_come():
     ledger.put(b"a", "key", None, late, 100.0)
     ledger.settle()
     assert ledger.acked == 0
-    late.answer = RecordAnswer(shard_id="s", sequence_number="1")
+    late.answer = RecordResponse(shard_id="s", sequence_number="1")
     ledger.settle()
     assert ledger.acked == 1
     assert ledger.put_at(b"a") == 100.0

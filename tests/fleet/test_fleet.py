@@ -127,7 +127,7 @@ def test_valid_data_is_compact_json_of_about_500_bytes_in_the_tables_order():
         assert names == list(TruckRecord.__struct_fields__)
 
 
-# --- Pace -----------------------------------------------------------------------------------------
+# --- ReleaseSchedule -----------------------------------------------------------------------------------------
 
 
 def paced(fleet, count, hold=lambda _: 0.0):

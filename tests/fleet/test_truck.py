@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from truckstream.fleet import Fleet
-from truckstream.fleet.report_stream import Rhythm
+from truckstream.fleet.defect import DEFECTS, TruckDefect
+from truckstream.fleet.report_generator import StepPlan
 from truckstream.fleet.route import MILES_PER_DEGREE
-from truckstream.fleet.truck import FULL, GEARS, IDLE_RPM, TANK_GALLONS, Lags, Truck
-from truckstream.fleet.truck_faults import FAULTS, FaultLog
+from truckstream.fleet.truck import FULL, GEARS, IDLE_RPM, TANK_GALLONS, SmoothingFactors, Truck
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
 CLOCK = START.timestamp()
@@ -26,12 +26,12 @@ def records(trucks, each, count, seed=1):
 
 
 def truck(step=5.0, seed=1, trouble=None, severity=0.0):
-    made = Truck("TRUCK_001", Random(seed), Lags.of(step), CLOCK)
+    made = Truck("TRUCK_001", Random(seed), SmoothingFactors.of(step), CLOCK)
     made.faults = HeldFault(trouble, severity)
     return made
 
 
-class HeldFault(FaultLog):
+class HeldFault(TruckDefect):
     """A fault that neither grows nor is repaired; none at all for the trouble None."""
 
     def __init__(self, trouble, severity):
@@ -238,7 +238,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("trouble", [trouble for trouble, _ in FAULTS])
+@pytest.mark.parametrize("trouble", [trouble for trouble, _ in DEFECTS])
 def test_a_fault_shows_in_its_own_signal(trouble):
     sound, faulty = truck(seed=6), truck(seed=6, trouble=trouble, severity=0.9)
     for made in (sound, faulty):
@@ -254,7 +254,7 @@ def test_a_fault_shows_in_its_own_signal(trouble):
 # --- The rules of the record ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trouble", [None, *(trouble for trouble, _ in FAULTS)])
+@pytest.mark.parametrize("trouble", [None, *(trouble for trouble, _ in DEFECTS)])
 def test_the_rules_are_kept_by_physics_and_not_by_a_clamp(trouble):
     """Four trucks for twelve hours each, with the fault at its worst all the time."""
     for seed in range(4):
@@ -293,6 +293,6 @@ def test_signals_do_not_stand_still():
     ],
 )
 def test_a_step_is_ten_reports_but_1_to_10_seconds(trucks, rate, step, reports, silent):
-    rhythm = Rhythm.of(trucks, rate)
+    rhythm = StepPlan.of(trucks, rate)
     assert (rhythm.step, rhythm.reports, rhythm.silent) == (pytest.approx(step), reports, silent)
     assert rhythm.step * (silent + 1) / reports == pytest.approx(trucks / rate)

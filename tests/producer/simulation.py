@@ -8,14 +8,14 @@ import itertools
 from random import Random
 
 from tests.producer.support import put
-from truckstream.kinesis.responses import RecordAnswer, StreamSummary
+from truckstream.kinesis.responses import RecordResponse, StreamSummary
 from truckstream.kinesis.shard_map import ShardMap
 from truckstream.local.service.quotas.shard_quota import WriteQuota
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 
 RECORD = bytes(498)
-REFUSED = RecordAnswer(error_code="ProvisionedThroughputExceededException", error_message="Rate exceeded for shard …")
+REFUSED = RecordResponse(error_code="ProvisionedThroughputExceededException", error_message="Rate exceeded for shard …")
 
 
 class QuotaService:
@@ -36,7 +36,7 @@ class QuotaService:
         shard_id = parcel.outbox.shard_id
         if not self.quotas[shard_id].take(parcel.size):
             return REFUSED
-        return RecordAnswer(shard_id=shard_id, sequence_number=str(next(self._numbers)))
+        return RecordResponse(shard_id=shard_id, sequence_number=str(next(self._numbers)))
 
 
 class Feeder:

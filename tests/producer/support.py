@@ -4,7 +4,7 @@ import base64
 import json
 
 from truckstream import kpl
-from truckstream.kinesis.client import RecordAnswer
+from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of
@@ -61,18 +61,18 @@ class Service:
         records = user_records(parcel)
         self.stored += [data for _, _, data in records]
         self.log.append((shard, hash_key, records))
-        return RecordAnswer(shard_id=shard.shard_id, sequence_number=str(self._sequence))
+        return RecordResponse(shard_id=shard.shard_id, sequence_number=str(self._sequence))
 
     def answer(self, request):
         return [self.store(parcel) for parcel in request.entries]
 
 
 def throttled():
-    return RecordAnswer(error_code=THROTTLED, error_message="Rate exceeded for shard …")
+    return RecordResponse(error_code=THROTTLED, error_message="Rate exceeded for shard …")
 
 
 def failed_inside():
-    return RecordAnswer(error_code="InternalFailure", error_message="Internal service failure.")
+    return RecordResponse(error_code="InternalFailure", error_message="Internal service failure.")
 
 
 def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):

@@ -15,7 +15,7 @@ from truckstream.errors import (
     ServiceError,
     StreamNotFoundError,
 )
-from truckstream.kinesis.client import RecordAnswer
+from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.queueing.queued_record import Entry, largest_size
 
@@ -193,7 +193,7 @@ def test_an_empty_error_code_is_none(make_core):
     core = make_core()
     stored, refused = put(core, b"a", 0.0), put(core, b"b", 0.0)
     _, request = next_request(core, 0.1)
-    answer = RecordAnswer(shard_id="shardId-000000000000", sequence_number="1", error_code="")
+    answer = RecordResponse(shard_id="shardId-000000000000", sequence_number="1", error_code="")
     core.on_answers(request, [answer, throttled()], 0.1)
     assert (stored.answer, refused.answer) == (answer, None)
 
@@ -203,7 +203,7 @@ def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
     core, service = make_core(), Service(even_shards(1))
     entries = [put(core, b"%d" % index, now=0.0) for index in range(2)]
     [request] = core.requests_due(0.1)
-    core.on_answers(request, [RecordAnswer(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2)
+    core.on_answers(request, [RecordResponse(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2)
     _, again = next_request(core, 0.2)
     core.on_answers(again, service.answer(again), 0.5)
     assert [entry.maybe_duplicate for entry in entries] == [True, False]

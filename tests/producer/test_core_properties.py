@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.producer.support import Service, even_shards, hash_of, reserve, throttled, user_records
-from truckstream.kinesis.client import RecordAnswer
+from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
@@ -58,7 +58,7 @@ class UnreliableService(Service):
         if self._dice.random() < 0.5:
             self.store(parcel)
         self.doubted |= {id(entry) for entry in entries_of(parcel)}
-        return RecordAnswer(error_code="InternalFailure", error_message="Internal Service Failure")
+        return RecordResponse(error_code="InternalFailure", error_message="Internal Service Failure")
 
 
 class Run:

@@ -7,9 +7,9 @@ values; broken.py spoils records in every way that the rules can be broken.
 
 from __future__ import annotations
 
+from truckstream.fleet.corruption import Breakage
 from truckstream.fleet.fleet import Fleet, truck_ids
 from truckstream.fleet.health import RULES, Rule, health_of, reasons_of
-from truckstream.fleet.invalid_records import Breakage
-from truckstream.fleet.report_stream import Report
+from truckstream.fleet.report_generator import Report
 
 __all__ = ["RULES", "Breakage", "Fleet", "Report", "Rule", "health_of", "reasons_of", "truck_ids"]

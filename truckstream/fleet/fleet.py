@@ -10,10 +10,10 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import InvalidArgumentError
-from truckstream.fleet.invalid_records import deal, gaps
-from truckstream.fleet.pace import Pace
-from truckstream.fleet.report_stream import Calendar, Report, Rhythm, reports_of
-from truckstream.fleet.truck import Lags, Truck
+from truckstream.fleet.corruption import shuffled_corruptions, valid_run_lengths
+from truckstream.fleet.release_schedule import ReleaseSchedule
+from truckstream.fleet.report_generator import Report, StepPlan, TimestampCache, generate_reports
+from truckstream.fleet.truck import SmoothingFactors, Truck
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -59,7 +59,7 @@ class Fleet:
         self.seed = _checked_seed(seed)
         self.invalid = _checked_share(invalid)
         self.start = _in_utc(start)
-        self._pace: Pace | None = None
+        self._pace: ReleaseSchedule | None = None
         self._reports = self._drive()
 
     def __iter__(self) -> Iterator[Report]:
@@ -92,7 +92,7 @@ class Fleet:
 
     async def _paced(self, rate: float) -> AsyncIterator[Report]:
         loop = asyncio.get_running_loop()
-        pace = self._pace = Pace(rate, loop.time())
+        pace = self._pace = ReleaseSchedule(rate, loop.time())
         while True:
             for report in islice(self._reports, pace.take(loop.time())):
                 yield report
@@ -105,10 +105,10 @@ class Fleet:
             await asyncio.sleep(0)
 
     def _drive(self) -> Iterator[Report]:
-        rhythm = Rhythm.of(len(self.truck_ids), self.rate or float(len(self.truck_ids)))
-        calendar, lags, clock = Calendar(self.start), Lags.of(rhythm.step), self.start.timestamp()
+        rhythm = StepPlan.of(len(self.truck_ids), self.rate or float(len(self.truck_ids)))
+        calendar, lags, clock = TimestampCache(self.start), SmoothingFactors.of(rhythm.step), self.start.timestamp()
         lives = [
-            reports_of(Truck(truck_id, Random(f"{self.seed}/{truck_id}"), lags, clock), rhythm, index, calendar)
+            generate_reports(Truck(truck_id, Random(f"{self.seed}/{truck_id}"), lags, clock), rhythm, index, calendar)
             for index, truck_id in enumerate(self.truck_ids)
         ]
         # One report of each truck in turn, without a line of Python a report.
@@ -117,7 +117,7 @@ class Fleet:
 
     def _spoil(self, reports: Iterator[Report]) -> Iterator[Report]:
         random = Random(f"{self.seed}/{self.truck_ids[0]}/invalid")
-        for gap, way in zip(gaps(self.invalid, random), deal(random), strict=False):
+        for gap, way in zip(valid_run_lengths(self.invalid, random), shuffled_corruptions(random), strict=False):
             yield from islice(reports, gap)
             report = next(reports)
             yield Report(report.truck_id, way.apply(report.data, random), way.breakage)

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from truckstream.fleet.defect import TruckDefect
 from truckstream.fleet.route import ARRIVED_MILES, TOWN_MILES, Route
-from truckstream.fleet.truck_faults import FaultLog
 from truckstream.record import FIELDS
 
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["Lags", "Truck"]
+__all__ = ["SmoothingFactors", "Truck"]
 
 IDLE_RPM: Final = 700.0
 #: The alternator gives its full voltage above this.
@@ -69,7 +69,7 @@ LOWEST_PSI, HIGHEST_PSI = _RULES["tire_pressure_fl"]
 COLDEST_ENGINE, HOTTEST_ENGINE = _RULES["engine_temp"]
 
 
-class Lags(msgspec.Struct, frozen=True):
+class SmoothingFactors(msgspec.Struct, frozen=True):
     """How much of the way to its target a temperature goes in one step; the lags in seconds."""
 
     step: float
@@ -81,7 +81,7 @@ class Lags(msgspec.Struct, frozen=True):
     driver: float
 
     @classmethod
-    def of(cls, step: float) -> Lags:
+    def of(cls, step: float) -> SmoothingFactors:
         """The shares for steps of `step` seconds."""
         lags = {
             "engine": 100.0,
@@ -95,7 +95,7 @@ class Lags(msgspec.Struct, frozen=True):
 
 
 #: One step that takes every temperature to its target: how a truck begins in the middle of its day.
-SETTLED: Final = Lags.of(inf)
+SETTLED: Final = SmoothingFactors.of(inf)
 
 
 class Truck:
@@ -139,11 +139,11 @@ class Truck:
         "voltage",
     )
 
-    def __init__(self, truck_id: str, random: Random, lags: Lags, clock: float) -> None:
+    def __init__(self, truck_id: str, random: Random, lags: SmoothingFactors, clock: float) -> None:
         self.random = random
         self.truck_id = truck_id
         self.route = Route(random)
-        self.faults = FaultLog(random)
+        self.faults = TruckDefect(random)
         self.clock = clock
         self._lags = lags
         self._driver = random.uniform(0.94, 1.05)
@@ -223,7 +223,7 @@ class Truck:
         load = 0.05 + speed * (0.0043 + 1.0e-6 * speed * speed + 0.008 * self.acceleration + 0.0154 * slope)
         self.load = 0.0 if load < 0.0 else min(load, most)
 
-    def _warm(self, lags: Lags) -> None:
+    def _warm(self, lags: SmoothingFactors) -> None:
         load, speed, trouble = self.load, self.speed, self.faults.trouble
         severity = self.faults.severity
         hour = self.clock / 3600.0 + self.route.longitude / 15.0

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from truckstream.errors import ConfigurationError
-from truckstream.kinesis.encoding import PutRecord, encode_body
+from truckstream.kinesis.encoding import EncodableRecord, encode_body
 from truckstream.kinesis.failures import FailureKind
-from truckstream.kinesis.http.gateway import Gateway
-from truckstream.kinesis.responses import RecordAnswer, parse_error, parse_put_records, parse_shards, parse_summary
-from truckstream.kinesis.service_clock import ServiceClock
-from truckstream.kinesis.signing import Keys
+from truckstream.kinesis.responses import RecordResponse, parse_error, parse_put_records, parse_shards, parse_summary
+from truckstream.kinesis.session.service_clock import ServiceClock
+from truckstream.kinesis.session.session_endpoint import SessionEndpoint
+from truckstream.kinesis.session.signing import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiobotocore.session import AioSession
 
-    from truckstream.kinesis.http.http1 import HttpAnswer
+    from truckstream.kinesis.http.http1 import HttpResponse
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
 
-__all__ = ["KinesisClient", "PutRecord", "RecordAnswer", "StreamClient"]
+__all__ = ["EncodableRecord", "KinesisClient", "RecordResponse", "StreamClient"]
 
 
 class StreamClient(Protocol):
@@ -40,7 +40,7 @@ class StreamClient(Protocol):
     async def open(self) -> None:
         """Connect; called once, on the loop that sends."""
 
-    async def put_records(self, records: Sequence[PutRecord]) -> Sequence[RecordAnswer]:
+    async def put_records(self, records: Sequence[EncodableRecord]) -> Sequence[RecordResponse]:
         """Send up to 500 records; as many answers, in their order."""
 
     async def list_shards(self) -> list[Shard]:
@@ -95,7 +95,7 @@ class KinesisClient:
         #: Without the account and region of an ARN.
         self.stream_name = arn["name"] if arn else stream
         self._clock = ServiceClock()
-        self._gateway = Gateway(
+        self._endpoint = SessionEndpoint(
             region_name=region_name or (arn["region"] if arn else None),
             endpoint_url=endpoint_url,
             session=session,
@@ -104,9 +104,9 @@ class KinesisClient:
         )
 
     async def open(self) -> None:
-        await self._gateway.open()
+        await self._endpoint.open()
 
-    async def put_records(self, records: Sequence[PutRecord]) -> Sequence[RecordAnswer]:
+    async def put_records(self, records: Sequence[EncodableRecord]) -> Sequence[RecordResponse]:
         body = encode_body(self._stream, records)
         return parse_put_records(await self._call("PutRecords", body), len(records))
 
@@ -124,17 +124,17 @@ class KinesisClient:
         return parse_summary(await self._call("DescribeStreamSummary", msgspec.json.encode(self._stream)))
 
     async def close(self) -> None:
-        await self._gateway.close()
+        await self._endpoint.close()
 
     async def _call(self, operation: str, body: bytes) -> bytes:
         """The body of the service's answer to one request, signed again where that helps."""
-        template = await self._gateway.template(operation, self._stream)
-        keys = await self._gateway.keys() if template.signer else NO_KEYS
+        template = await self._endpoint.template(operation, self._stream)
+        keys = await self._endpoint.keys() if template.signer else NO_KEYS
         remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset
             signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
-            answer = await self._gateway.send(template, signature, body)
+            answer = await self._endpoint.send(template, signature, body)
             if answer.status == OK:
                 return answer.body
             failure = parse_error(answer.status, answer.headers.get("x-amzn-errortype"), answer.body)
@@ -148,12 +148,12 @@ class KinesisClient:
             remedies.remove(remedy)
             keys = cured
 
-    async def _cured(self, remedy: FailureKind, answer: HttpAnswer, keys: Keys, offset: float) -> Keys | None:
+    async def _cured(self, remedy: FailureKind, answer: HttpResponse, keys: Keys, offset: float) -> Keys | None:
         """The credentials to sign with again, and the clock set right; None if that would change nothing.
 
         The refused request was signed with `keys`, and with the clock at `offset`.
         """
         if remedy is FailureKind.CLOCK_SKEW:
             return keys if self._clock.correct(answer.headers.get("date"), time.time(), offset) else None
-        renewed = await self._gateway.renew_keys(keys)
+        renewed = await self._endpoint.renew_keys(keys)
         return None if renewed == keys else renewed

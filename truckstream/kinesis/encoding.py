@@ -22,14 +22,14 @@ import pybase64
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["PutRecord", "encode_body", "encode_tail"]
+__all__ = ["EncodableRecord", "encode_body", "encode_tail"]
 
 _BETWEEN: Final = b',{"Data":"'
 _encode_base64 = pybase64.b64encode
 _encode_json = msgspec.json.encode
 
 
-class PutRecord(Protocol):
+class EncodableRecord(Protocol):
     """What a request says of a record."""
 
     @property
@@ -41,8 +41,8 @@ class PutRecord(Protocol):
         """Its keys, as `encode_tail` gives them."""
 
 
-_data: Callable[[PutRecord], bytes] = attrgetter("data")
-_tail: Callable[[PutRecord], bytes] = attrgetter("tail")
+_data: Callable[[EncodableRecord], bytes] = attrgetter("data")
+_tail: Callable[[EncodableRecord], bytes] = attrgetter("tail")
 
 
 def encode_tail(partition_key: str, explicit_hash_key: str | None = None) -> bytes:
@@ -53,7 +53,7 @@ def encode_tail(partition_key: str, explicit_hash_key: str | None = None) -> byt
     return b'","PartitionKey":%b,"ExplicitHashKey":%b}%b' % (key, _encode_json(explicit_hash_key), _BETWEEN)
 
 
-def encode_body(stream: dict[str, str], records: Sequence[PutRecord]) -> bytes:
+def encode_body(stream: dict[str, str], records: Sequence[EncodableRecord]) -> bytes:
     """The body of a request for one or more records. `stream` has the StreamName or the StreamARN."""
     parts = [b""] * (1 + 2 * len(records))
     parts[0] = b'%b,"Records":[{"Data":"' % _encode_json(stream)[:-1]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from truckstream.errors import TruckstreamError
-    from truckstream.kinesis.responses import RecordAnswer, StreamSummary
+    from truckstream.kinesis.responses import RecordResponse, StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.queued_record import Entry
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProducerCore"]
 
-_error_code: Callable[[RecordAnswer], str | None] = attrgetter("error_code")
-_shard_id: Callable[[RecordAnswer], str | None] = attrgetter("shard_id")
+_error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
+_shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
 _shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 _epoch: Callable[[Entry], int] = attrgetter("epoch")
 _maybe_duplicate: Callable[[Entry], bool] = attrgetter("maybe_duplicate")
@@ -306,11 +306,11 @@ class ProducerCore:
 
     # --- Outcomes ---------------------------------------------------------------------------------
 
-    def on_answers(self, request: Request, answers: Sequence[RecordAnswer], now: float) -> None:
+    def on_answers(self, request: Request, answers: Sequence[RecordResponse], now: float) -> None:
         """The service's answers to `request`, in the order of its entries."""
         if len(answers) != len(request.entries):
             text = f"{len(answers)} answers for {len(request.entries)} records"
-            self.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "MalformedAnswer", text), now)
+            self.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "MalformedResponse", text), now)
             return
         refused = any(map(_error_code, answers))
         if not self._finish(request):
@@ -321,10 +321,10 @@ class ProducerCore:
         else:
             self._acknowledge(request, request.entries, answers, now)
 
-    def _on_mixed_answers(self, request: Request, answers: Sequence[RecordAnswer], now: float) -> None:
+    def _on_mixed_answers(self, request: Request, answers: Sequence[RecordResponse], now: float) -> None:
         """Not all were stored."""
         stored: list[Parcel] = []
-        theirs: list[RecordAnswer] = []
+        theirs: list[RecordResponse] = []
         refused: dict[Outbox, list[Parcel]] = {}
         throttled: dict[Outbox, int] = {}
         for parcel, answer in zip(request.entries, answers, strict=True):
@@ -394,7 +394,7 @@ class ProducerCore:
         return True
 
     def _acknowledge(
-        self, request: Request, parcels: Sequence[Parcel], answers: Sequence[RecordAnswer], now: float
+        self, request: Request, parcels: Sequence[Parcel], answers: Sequence[RecordResponse], now: float
     ) -> None:
         """Account for stored records, many at a time: one by one this took 0.6 µs a record, so it takes 0.2."""
         if list(map(_shard_id, answers)) != list(map(_shard_of, parcels)):
@@ -409,7 +409,7 @@ class ProducerCore:
         doubtful = self._settle(stored, size)
         self.journal.acknowledged(request, stored, by_outbox, size, doubtful, now)
 
-    def _answered(self, parcels: Sequence[Parcel], answers: Sequence[RecordAnswer]) -> list[Entry]:
+    def _answered(self, parcels: Sequence[Parcel], answers: Sequence[RecordResponse]) -> list[Entry]:
         """The records of `parcels`, each with its answer."""
         if not self._aggregates:
             entries = cast("list[Entry]", list(parcels))  # only aggregation makes bundles

@@ -15,7 +15,7 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.http.http1 import HttpAnswer
+from truckstream.kinesis.http.http1 import HttpResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ async def post(
     *,
     proxy: str | None,
     proxy_headers: Mapping[str, str] | None,
-) -> HttpAnswer:
+) -> HttpResponse:
     """Send a request and read the answer, whatever its status.
 
     Raises:
@@ -48,7 +48,7 @@ async def post(
             to, data=payload, headers=headers, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False
         ) as answer:
             told = {name.lower(): value for name, value in answer.headers.items()}
-            return HttpAnswer(answer.status, told, await answer.read())
+            return HttpResponse(answer.status, told, await answer.read())
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise RequestFailedError(_kind_of(error, payload), type(error).__name__, str(error)) from error
 

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohappyeyeballs import start_connection
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.http.http1 import AnswerReader, MalformedAnswerError
+from truckstream.kinesis.http.http1 import MalformedResponseError, ResponseReader
 
 if TYPE_CHECKING:
-    from truckstream.kinesis.http.http1 import HttpAnswer
+    from truckstream.kinesis.http.http1 import HttpResponse
 
 __all__ = ["ConnectionPool"]
 
@@ -66,7 +66,7 @@ class ConnectionPool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[_Connection] = []  # the last used at the end, which is used next
 
-    async def post(self, head: bytes, body: bytes) -> HttpAnswer:
+    async def post(self, head: bytes, body: bytes) -> HttpResponse:
         """Send a request, its head with the empty line, and read the answer, whatever its status.
 
         Raises:
@@ -128,16 +128,16 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = loop.create_future()
         # The request under way. `_unsent` says whether the kernel has not taken all of it, and `_progress_at` when it
         # took some; `_left` is what was left then.
-        self._reader = AnswerReader()
-        self._answer: asyncio.Future[HttpAnswer] | None = None
+        self._reader = ResponseReader()
+        self._answer: asyncio.Future[HttpResponse] | None = None
         self._unsent = False
         self._left = 0
         self._progress_at = 0.0
         self._timer: asyncio.TimerHandle
 
-    async def exchange(self, head: bytes, body: bytes, answer_timeout: float) -> HttpAnswer:
+    async def exchange(self, head: bytes, body: bytes, answer_timeout: float) -> HttpResponse:
         """Send one request and read its answer."""
-        self._reader = AnswerReader()
+        self._reader = ResponseReader()
         self._answer = self._loop.create_future()
         self._left, self._progress_at = len(body), self._loop.time()
         self._watch(answer_timeout)
@@ -188,8 +188,8 @@ class _Connection(asyncio.Protocol):
             return
         try:
             answer = self._reader.feed(data)
-        except MalformedAnswerError as error:
-            self._fail("MalformedAnswer", str(error))
+        except MalformedResponseError as error:
+            self._fail("MalformedResponse", str(error))
             return
         if answer is not None:
             # An answer that came before the end of the request leaves a connection that nobody can use.

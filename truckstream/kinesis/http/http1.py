@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AnswerReader", "HttpAnswer", "MalformedAnswerError", "header_lines"]
+__all__ = ["HttpResponse", "MalformedResponseError", "ResponseReader", "header_lines"]
 
 #: Answers of the service are of 60 kB at most, and their heads of 500 bytes.
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -26,7 +26,7 @@ _STATUS: Final = re.compile("[1-5][0-9][0-9]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """An answer with its body read. Header names are lower-case."""
 
     status: int
@@ -34,7 +34,7 @@ class HttpAnswer:
     body: bytes
 
 
-class MalformedAnswerError(ValueError):
+class MalformedResponseError(ValueError):
     """What came is no HTTP answer."""
 
 
@@ -50,7 +50,7 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
-class AnswerReader:
+class ResponseReader:
     """One answer, from bytes as they come."""
 
     __slots__ = ("_buffer", "_head", "keeps_alive")
@@ -61,11 +61,11 @@ class AnswerReader:
         #: Whether the connection may be used again after this answer.
         self.keeps_alive = False
 
-    def feed(self, data: bytes) -> HttpAnswer | None:
+    def feed(self, data: bytes) -> HttpResponse | None:
         """Take bytes; the answer once it is complete.
 
         Raises:
-            MalformedAnswerError: this is no answer, or there is more than one.
+            MalformedResponseError: this is no answer, or there is more than one.
         """
         self._buffer = self._buffer + data if self._buffer else data
         while self._head is None:
@@ -75,22 +75,22 @@ class AnswerReader:
             self._head = head if head.status >= 200 else None  # noqa: PLR2004 - 1xx is interim
         return self._read_body(self._head)
 
-    def feed_end(self) -> HttpAnswer | None:
+    def feed_end(self) -> HttpResponse | None:
         """The connection has ended; the answer, if that is what completes it."""
         if self._head is None or self._head.chunked or self._head.length is not None:
             return None
-        return HttpAnswer(self._head.status, self._head.headers, self._buffer)
+        return HttpResponse(self._head.status, self._head.headers, self._buffer)
 
     def _read_head(self) -> _Head | None:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                raise MalformedAnswerError(f"no end of the headers within {MAX_HEAD_BYTES} bytes")
+                raise MalformedResponseError(f"no end of the headers within {MAX_HEAD_BYTES} bytes")
             return None
         head, self._buffer = _parse_head(self._buffer[:end]), self._buffer[end + 4 :]
         return head
 
-    def _read_body(self, head: _Head) -> HttpAnswer | None:
+    def _read_body(self, head: _Head) -> HttpResponse | None:
         body = self._buffer
         if head.chunked:
             joined = _join_chunks(body)
@@ -104,9 +104,9 @@ class AnswerReader:
         else:
             beyond = len(body) - head.length
         if beyond:
-            raise MalformedAnswerError(f"{beyond} bytes after the answer")
+            raise MalformedResponseError(f"{beyond} bytes after the answer")
         self.keeps_alive = head.keeps_alive
-        return HttpAnswer(head.status, head.headers, body)
+        return HttpResponse(head.status, head.headers, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _parse_head(head: bytes) -> _Head:
     protocol, _, rest = first.partition(" ")
     status = rest.partition(" ")[0]
     if protocol not in {"HTTP/1.1", "HTTP/1.0"} or not _STATUS.fullmatch(status):
-        raise MalformedAnswerError(f"an answer cannot begin with {first[:50]!r}")
+        raise MalformedResponseError(f"an answer cannot begin with {first[:50]!r}")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     chunked = headers.get("transfer-encoding", "").lower() == "chunked"
     connection = {option.strip() for option in headers.get("connection", "").lower().split(",")}
@@ -144,7 +144,7 @@ def _length_of(status: int, headers: Mapping[str, str]) -> int | None:
     if told is None:
         return None
     if not _LENGTH.fullmatch(told) or int(told) > MAX_BODY_BYTES:
-        raise MalformedAnswerError(f"a Content-Length of {told[:50]!r}")
+        raise MalformedResponseError(f"a Content-Length of {told[:50]!r}")
     return int(told)
 
 
@@ -158,7 +158,7 @@ def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
     while (end := data.find(b"\r\n", start)) >= 0:
         told = data[start:end].partition(b";")[0].strip()
         if not _CHUNK_SIZE.fullmatch(told):
-            raise MalformedAnswerError(f"a chunk of size {told[:50]!r}")
+            raise MalformedResponseError(f"a chunk of size {told[:50]!r}")
         size = int(told, 16)
         if size == 0:
             last = data.find(b"\r\n\r\n", end)
@@ -167,6 +167,6 @@ def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
         if start > len(data):
             return None
         if data[start - 2 : start] != b"\r\n":
-            raise MalformedAnswerError("a chunk that is longer than it says")
+            raise MalformedResponseError("a chunk that is longer than it says")
         chunks.append(data[end + 2 : start - 2])
     return None

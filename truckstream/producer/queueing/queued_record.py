@@ -12,7 +12,7 @@ import msgspec
 
 if TYPE_CHECKING:  # entries are made and never decoded, so that the struct's types are not needed at run time
     from truckstream.errors import TruckstreamError  # noqa: TC004
-    from truckstream.kinesis.responses import RecordAnswer  # noqa: TC004
+    from truckstream.kinesis.responses import RecordResponse  # noqa: TC004
     from truckstream.producer.queueing.outbox import Outbox  # noqa: TC004
 
 __all__ = ["ENTRY_OVERHEAD_BYTES", "Entry", "cost_of", "largest_size"]
@@ -58,7 +58,7 @@ class Entry(msgspec.Struct, eq=False):
     #: It was in a bundle that the service refused as malformed, and now goes by itself.
     alone: bool = False
     # The outcome: at most one of the two is ever set, and only once.
-    answer: RecordAnswer | None = None
+    answer: RecordResponse | None = None
     error: TruckstreamError | None = None
 
     #: A record that is sent by itself has none; a `Bundle` of records has.

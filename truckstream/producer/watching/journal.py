@@ -27,7 +27,7 @@ from truckstream.producer.watching.observer import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from truckstream.kinesis.responses import RecordAnswer
+    from truckstream.kinesis.responses import RecordResponse
     from truckstream.producer.outcomes.delivery import Delivery
     from truckstream.producer.queueing.outbox import Outbox, Parcel
     from truckstream.producer.queueing.queued_record import Entry
@@ -65,7 +65,7 @@ class Journal:
         """So many parcels of one request were refused for a quota."""
 
     def retried(
-        self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordAnswer] | RequestFailedError
+        self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordResponse] | RequestFailedError
     ) -> None:
         """Parcels of one request go again."""
 
@@ -152,7 +152,7 @@ class EventJournal(Journal):
             self._note(RecordsThrottled(stream=self._stream, records=sum(shards.values()), shards=shards))
 
     def retried(
-        self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordAnswer] | RequestFailedError
+        self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordResponse] | RequestFailedError
     ) -> None:
         if not parcels:
             return

@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.signing import Keys, Signer
+from truckstream.kinesis.session.signing import Keys, Signer
 
 header_values = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), min_size=1).map(str.strip)
 header_names = st.sampled_from(["x-a", "x-zebra", "x-amz-target", "content-type", "accept"])

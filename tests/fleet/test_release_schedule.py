@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.fleet.pace import Pace
+from truckstream.fleet.release_schedule import ReleaseSchedule
 
 
 def drive(pace, moments):
@@ -10,16 +10,16 @@ def drive(pace, moments):
 
 
 def test_the_first_record_is_due_at_once_and_the_next_after_its_period():
-    assert drive(Pace(10.0, 100.0), [100.0, 100.05, 100.1, 100.2]) == [1, 0, 1, 1]
+    assert drive(ReleaseSchedule(10.0, 100.0), [100.0, 100.05, 100.1, 100.2]) == [1, 0, 1, 1]
 
 
 def test_a_late_wake_up_delays_no_later_record():
     """Asked at 0.35 s instead of 0.1 s, it releases what has come due and is on its grid again."""
-    assert drive(Pace(10.0, 0.0), [0.0, 0.35, 0.4]) == [1, 3, 1]
+    assert drive(ReleaseSchedule(10.0, 0.0), [0.0, 0.35, 0.4]) == [1, 3, 1]
 
 
 def test_there_is_no_drift_in_an_hour_of_ragged_wake_ups():
-    pace, now, taken = Pace(997.0, 0.0), 0.0, 0
+    pace, now, taken = ReleaseSchedule(997.0, 0.0), 0.0, 0
     while now < 3600.0:
         taken += pace.take(now)
         now = pace.when() + 0.0007
@@ -28,7 +28,7 @@ def test_there_is_no_drift_in_an_hour_of_ragged_wake_ups():
 
 
 def test_it_asks_to_be_woken_for_a_burst_of_20_ms_or_for_one_record():
-    fast, slow = Pace(1000.0, 0.0), Pace(2.0, 0.0)
+    fast, slow = ReleaseSchedule(1000.0, 0.0), ReleaseSchedule(2.0, 0.0)
     fast.take(0.0)
     slow.take(0.0)
     assert fast.when() == pytest.approx(0.02)
@@ -36,23 +36,23 @@ def test_it_asks_to_be_woken_for_a_burst_of_20_ms_or_for_one_record():
 
 
 def test_a_wake_up_on_the_dot_finds_its_burst():
-    pace = Pace(1000.0, 12345.678)
+    pace = ReleaseSchedule(1000.0, 12345.678)
     pace.take(12345.678)
     assert [pace.take(pace.when()) for _ in range(10_000)] == [20] * 10_000
 
 
 def test_asking_early_is_harmless():
-    assert drive(Pace(10.0, 5.0), [5.0, 5.0999, 4.0, 5.1]) == [1, 0, 0, 1]
+    assert drive(ReleaseSchedule(10.0, 5.0), [5.0, 5.0999, 4.0, 5.1]) == [1, 0, 0, 1]
 
 
 def test_after_a_long_stop_it_makes_up_for_one_second_and_moves_the_schedule():
-    pace = Pace(100.0, 0.0)
+    pace = ReleaseSchedule(100.0, 0.0)
     assert drive(pace, [0.0, 60.0, 60.01, 61.0]) == [1, 100, 1, 99]
     assert pace.given_up == pytest.approx(59.0)
 
 
 def test_a_slow_rate_gives_up_no_record_that_is_only_due():
     """At a record in ten seconds, one that is due now is not late."""
-    pace = Pace(0.1, 0.0)
+    pace = ReleaseSchedule(0.1, 0.0)
     assert drive(pace, [0.0, 10.0, 20.0]) == [1, 1, 1]
     assert pace.given_up == 0.0

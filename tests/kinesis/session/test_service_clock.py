@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from truckstream.kinesis.service_clock import ServiceClock
+from truckstream.kinesis.session.service_clock import ServiceClock
 
 NOON = 1_737_028_800.0
 DATE = "Thu, 16 Jan 2025 12:00:00 GMT"

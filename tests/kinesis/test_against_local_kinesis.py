@@ -5,7 +5,7 @@ from aiobotocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.signing import Keys, Signer
+from truckstream.kinesis.session.signing import Keys, Signer
 from truckstream.local import LocalKinesis
 from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.protocol.signature import Credentials, SignatureCheck, SignedRequest

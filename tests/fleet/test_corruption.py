@@ -8,14 +8,14 @@ import pytest
 
 from truckstream.errors import InvalidRecordError
 from truckstream.fleet import Fleet
-from truckstream.fleet.invalid_records import WAYS, deal, gaps
+from truckstream.fleet.corruption import CORRUPTIONS, shuffled_corruptions, valid_run_lengths
 from truckstream.record import FIELDS, REASONS, TruckRecord
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
 GOOD = [report.data for report in Fleet(7, start=START).take(7)]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.breakage.kind}-{way.breakage.field}")
+@pytest.mark.parametrize("way", CORRUPTIONS, ids=lambda way: f"{way.breakage.kind}-{way.breakage.field}")
 def test_each_way_is_refused_as_announced(way):
     random = Random(11)
     for data in GOOD * 6:
@@ -26,7 +26,7 @@ def test_each_way_is_refused_as_announced(way):
 
 def test_every_rule_of_every_field_is_broken():
     """Missing and mistyped for all 22, and each limit of the table on its own side."""
-    done = {(way.breakage.kind, way.breakage.field) for way in WAYS}
+    done = {(way.breakage.kind, way.breakage.field) for way in CORRUPTIONS}
     for field in FIELDS:
         kinds = {"missing", "null", "list", "number_for_text" if field.kind is str else "text_for_number"}
         bounds = ("too_short", "too_long") if field.kind is str else ("below", "above")
@@ -38,14 +38,14 @@ def test_every_rule_of_every_field_is_broken():
 
 def test_every_reason_code_occurs():
     """`schema` is the code for rules that the table does not have."""
-    assert {way.breakage.code for way in WAYS} == set(REASONS) - {"schema"}
+    assert {way.breakage.code for way in CORRUPTIONS} == set(REASONS) - {"schema"}
 
 
 def test_a_fleet_of_broken_records_deals_every_way_once_a_round():
-    reports = Fleet(5, invalid=1.0, start=START).take(2 * len(WAYS))
+    reports = Fleet(5, invalid=1.0, start=START).take(2 * len(CORRUPTIONS))
     assert not any(report.valid for report in reports)
-    expected = Counter(way.breakage for way in WAYS)
-    for part in (reports[: len(WAYS)], reports[len(WAYS) :]):
+    expected = Counter(way.breakage for way in CORRUPTIONS)
+    for part in (reports[: len(CORRUPTIONS)], reports[len(CORRUPTIONS) :]):
         assert Counter(report.broken for report in part) == expected
 
 
@@ -75,14 +75,14 @@ def test_the_others_stay_what_they_are_without_broken_ones():
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
 def test_the_share_is_kept(share):
-    drawn = gaps(share, Random(2))
+    drawn = valid_run_lengths(share, Random(2))
     broken = 20_000
     assert broken / (broken + sum(next(drawn) for _ in range(broken))) == pytest.approx(share, rel=0.04)
 
 
 def test_a_cut_anywhere_is_malformed():
     """Also in the middle of a word or after a number; only a cut number could be read as another number."""
-    way = next(way for way in WAYS if way.breakage.kind == "truncated")
+    way = next(way for way in CORRUPTIONS if way.breakage.kind == "truncated")
 
     class At(Random):
         def randrange(self, *_):
@@ -96,6 +96,6 @@ def test_a_cut_anywhere_is_malformed():
 
 
 def test_the_deck_is_shuffled_by_its_seed():
-    first, again, other = (deal(Random(seed)) for seed in (1, 1, 2))
-    first, again, other = ([next(cards).breakage for _ in WAYS] for cards in (first, again, other))
+    first, again, other = (shuffled_corruptions(Random(seed)) for seed in (1, 1, 2))
+    first, again, other = ([next(cards).breakage for _ in CORRUPTIONS] for cards in (first, again, other))
     assert first == again != other

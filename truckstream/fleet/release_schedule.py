@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["BURST_SECONDS", "CATCH_UP_SECONDS", "Pace"]
+__all__ = ["BURST_SECONDS", "CATCH_UP_SECONDS", "ReleaseSchedule"]
 
 BURST_SECONDS: Final = 0.02
 CATCH_UP_SECONDS: Final = 1.0
@@ -24,7 +24,7 @@ CATCH_UP_SECONDS: Final = 1.0
 TOLERANCE: Final = 1e-6
 
 
-class Pace:
+class ReleaseSchedule:
     """The schedule of `rate` records a second from `now` (monotonic seconds) on."""
 
     __slots__ = ("_burst", "_catch_up", "_start", "_taken", "given_up", "rate")

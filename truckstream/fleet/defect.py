@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["FAULTS", "FaultLog", "Trouble"]
+__all__ = ["DEFECTS", "DefectKind", "TruckDefect"]
 
-Trouble = Literal[
+DefectKind = Literal[
     "leaking tyre",
     "overheating",
     "slipping transmission",
@@ -28,7 +28,7 @@ Trouble = Literal[
 ]
 
 #: Each fault, and the minutes it takes to grow to its full severity.
-FAULTS: Final[tuple[tuple[Trouble, float], ...]] = (
+DEFECTS: Final[tuple[tuple[DefectKind, float], ...]] = (
     ("leaking tyre", 40.0),
     ("overheating", 25.0),
     ("slipping transmission", 30.0),
@@ -46,7 +46,7 @@ REPAIR_MINUTES: Final = 3.0
 SHARE_WITH_FAULT: Final = 0.09
 
 
-class FaultLog:
+class TruckDefect:
     """What is wrong with one truck. `trouble` is None for a sound one; `severity` lies between 0 and 1."""
 
     __slots__ = ("_growth", "_help", "_peak", "_quiet", "_random", "severity", "trouble", "wheel")
@@ -54,7 +54,7 @@ class FaultLog:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._help = self._growth = self._peak = 0.0
-        self.trouble: Trouble | None = None
+        self.trouble: DefectKind | None = None
         self.severity = 0.0
         #: The wheel that a leaking tyre is on: 0 to 3 for front left, front right, rear left, rear right.
         self.wheel = 0
@@ -83,7 +83,7 @@ class FaultLog:
 
     def _begin(self) -> None:
         random = self._random
-        self.trouble, minutes = random.choice(FAULTS)
+        self.trouble, minutes = random.choice(DEFECTS)
         self.wheel = random.randrange(4)
         self.severity = 0.0
         self._peak = random.uniform(LOWEST_PEAK, 1.0)

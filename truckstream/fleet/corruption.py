@@ -20,7 +20,7 @@ from truckstream.record import FIELDS, Field
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["WAYS", "Breakage", "Way", "deal", "gaps"]
+__all__ = ["CORRUPTIONS", "Breakage", "Corruption", "shuffled_corruptions", "valid_run_lengths"]
 
 _encode: Final = msgspec.json.encode
 _decode: Final = msgspec.json.decode
@@ -37,7 +37,7 @@ class Breakage(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class Way(msgspec.Struct, frozen=True):
+class Corruption(msgspec.Struct, frozen=True):
     """One way: `apply` turns a valid record's bytes into broken ones."""
 
     breakage: Breakage
@@ -48,34 +48,34 @@ def _same(value: object, _: Random) -> object:
     return value
 
 
-def _value(kind: str, code: str, field: str, make: Callable[[Random], object]) -> Way:
+def _value(kind: str, code: str, field: str, make: Callable[[Random], object]) -> Corruption:
     def apply(data: bytes, random: Random) -> bytes:
         fields: dict[str, Any] = _decode(data)
         fields[field] = make(random)
         return _encode(fields)
 
-    return Way(Breakage(kind, code, field), apply)
+    return Corruption(Breakage(kind, code, field), apply)
 
 
-def _literal(kind: str, code: str, field: str, literal: bytes) -> Way:
+def _literal(kind: str, code: str, field: str, literal: bytes) -> Corruption:
     return _value(kind, code, field, lambda _: msgspec.Raw(literal))
 
 
-def _unreadable(kind: str, field: str, literal: bytes) -> Way:
+def _unreadable(kind: str, field: str, literal: bytes) -> Corruption:
     """JSON has no such literal, so the whole document is no JSON: the refusal names no field."""
-    return Way(Breakage(kind, "malformed_json"), _literal(kind, "malformed_json", field, literal).apply)
+    return Corruption(Breakage(kind, "malformed_json"), _literal(kind, "malformed_json", field, literal).apply)
 
 
-def _missing(field: str) -> Way:
+def _missing(field: str) -> Corruption:
     def apply(data: bytes, _: Random) -> bytes:
         fields: dict[str, Any] = _decode(data)
         del fields[field]
         return _encode(fields)
 
-    return Way(Breakage("missing", "missing_field", field), apply)
+    return Corruption(Breakage("missing", "missing_field", field), apply)
 
 
-def _limits(field: Field) -> Iterator[Way]:
+def _limits(field: Field) -> Iterator[Corruption]:
     """Below and above a number's limits: by little, as a sensor that drifts, up to far."""
     if field.minimum is not None:
         low = field.minimum
@@ -89,7 +89,7 @@ def _limits(field: Field) -> Iterator[Way]:
         )
 
 
-def _lengths(field: Field) -> Iterator[Way]:
+def _lengths(field: Field) -> Iterator[Corruption]:
     if field.minimum is not None:
         yield _value("too_short", "out_of_range", field.name, lambda _: "T" * (int(field.minimum or 0) - 1))
     if field.maximum is not None:
@@ -97,7 +97,7 @@ def _lengths(field: Field) -> Iterator[Way]:
         yield _value("too_long", "out_of_range", field.name, lambda random: "T" * (longest + random.randint(1, 50)))
 
 
-def _ways_of(field: Field) -> Iterator[Way]:
+def _ways_of(field: Field) -> Iterator[Corruption]:
     name = field.name
     yield _missing(name)
     yield _literal("null", "wrong_type", name, b"null")
@@ -122,8 +122,8 @@ def _cut(data: bytes, random: Random) -> bytes:
     return data[: random.randrange(2, len(data))].rstrip(b"-.0123456789")
 
 
-def _document(kind: str, code: str, apply: Callable[[bytes, Random], bytes]) -> Way:
-    return Way(Breakage(kind, code), apply)
+def _document(kind: str, code: str, apply: Callable[[bytes, Random], bytes]) -> Corruption:
+    return Corruption(Breakage(kind, code), apply)
 
 
 _DOCUMENTS: Final = (
@@ -143,17 +143,17 @@ _DOCUMENTS: Final = (
     _document("null_document", "wrong_type", lambda _, __: b"null"),
     _document("text_document", "wrong_type", lambda _, __: b'"sensor offline"'),
     _document("number_document", "wrong_type", lambda _, __: b"17"),
-    Way(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
+    Corruption(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
 )
 
 
-def _repeated(field: str) -> Way:
+def _repeated(field: str) -> Corruption:
     """The name a second time, with a value that would pass by itself."""
 
     def apply(data: bytes, _: Random) -> bytes:
         return data[:-1] + b',"%b":%b}' % (field.encode(), _encode(_decode(data)[field]))
 
-    return Way(Breakage("repeated", "repeated_field", field), apply)
+    return Corruption(Breakage("repeated", "repeated_field", field), apply)
 
 
 _REPEATED: Final = tuple(map(_repeated, ("truck_id", "speed", "health_status")))
@@ -163,18 +163,18 @@ _UNKNOWN: Final = tuple(
 )
 
 #: All of them.
-WAYS: Final = (*(way for field in FIELDS for way in _ways_of(field)), *_UNKNOWN, *_REPEATED, *_DOCUMENTS)
+CORRUPTIONS: Final = (*(way for field in FIELDS for way in _ways_of(field)), *_UNKNOWN, *_REPEATED, *_DOCUMENTS)
 
 
-def deal(random: Random) -> Iterator[Way]:
+def shuffled_corruptions(random: Random) -> Iterator[Corruption]:
     """The ways for ever: all in a random order, then all again."""
-    cards = list(WAYS)
+    cards = list(CORRUPTIONS)
     while True:
         random.shuffle(cards)
         yield from cards
 
 
-def gaps(share: float, random: Random) -> Iterator[int]:
+def valid_run_lengths(share: float, random: Random) -> Iterator[int]:
     """How many valid records stand before each broken one, where `share` (over 0, up to 1) of all are broken.
 
     Drawn once a broken record instead of once a record, so that valid ones pay nothing.

@@ -19,7 +19,7 @@ from tests.kinesis.servers import answer, proxying, refused, serving
 from tests.kinesis.support import RECORDS, client_of
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.http.gateway import Gateway
+from truckstream.kinesis.session.session_endpoint import SessionEndpoint
 
 pytestmark = pytest.mark.usefixtures("fake_credentials", "bare_environment")
 
@@ -33,7 +33,7 @@ ROLE = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 async def url_of(operation="PutRecords", stream=NAME, *, session=None, endpoint_url=None, region_name="us-east-1"):
-    gateway = Gateway(
+    gateway = SessionEndpoint(
         region_name=region_name, endpoint_url=endpoint_url, session=session, connections=1, request_timeout=1.0
     )
     await gateway.open()

@@ -4,7 +4,7 @@ import pytest
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.responses import (
-    RecordAnswer,
+    RecordResponse,
     StreamSummary,
     parse_error,
     parse_put_records,
@@ -20,8 +20,8 @@ REFUSED = b'{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Fail
 def test_outcomes_come_in_their_order():
     body = b'{"EncryptionType":"KMS","FailedRecordCount":1,"Records":[%b,%b]}' % (STORED, REFUSED)
     assert parse_put_records(body, 2) == [
-        RecordAnswer(shard_id="shardId-000000000000", sequence_number="49"),
-        RecordAnswer(error_code="InternalFailure", error_message="Internal Service Failure"),
+        RecordResponse(shard_id="shardId-000000000000", sequence_number="49"),
+        RecordResponse(error_code="InternalFailure", error_message="Internal Service Failure"),
     ]
 
 
@@ -40,7 +40,7 @@ def test_outcomes_come_in_their_order():
     ],
 )
 def test_an_answer_that_cannot_be_read_is_ambiguous(body, text):
-    with pytest.raises(RequestFailedError, match=f"MalformedAnswer: .*{text}") as caught:
+    with pytest.raises(RequestFailedError, match=f"MalformedResponse: .*{text}") as caught:
         parse_put_records(body, 2)
     assert caught.value.kind is FailureKind.AMBIGUOUS
 
@@ -73,7 +73,7 @@ def test_a_summary_may_say_how_large_a_record_may_be():
     "body", [b"1", b"{}", b'{"Shards":[{}]}', b'{"Shards":[%b]}' % (SHARD % b"").replace(b"340", b"x")]
 )
 def test_a_page_that_cannot_be_read_is_ambiguous(parse, body):
-    with pytest.raises(RequestFailedError, match="MalformedAnswer"):
+    with pytest.raises(RequestFailedError, match="MalformedResponse"):
         parse(body)
 
 
@@ -97,7 +97,7 @@ def test_a_page_that_cannot_be_read_is_ambiguous(parse, body):
             FailureKind.POISONED,
         ),
         (500, None, b'{"__type":"InternalFailure"}', "InternalFailure", "HTTP status 500", FailureKind.AMBIGUOUS),
-        (502, None, b"<html>Bad Gateway", "502", "'<html>Bad Gateway'", FailureKind.AMBIGUOUS),
+        (502, None, b"<html>Bad SessionEndpoint", "502", "'<html>Bad SessionEndpoint'", FailureKind.AMBIGUOUS),
         (413, None, b"", "413", "HTTP status 413", FailureKind.POISONED),
         (429, None, b"", "429", "HTTP status 429", FailureKind.THROTTLED),
         (307, None, b"", "307", "HTTP status 307", FailureKind.PERMANENT),

@@ -2,7 +2,7 @@
 
 A truck's signals come in two groups, as they do on a truck's own bus. Time, position, speed and engine speed are
 computed for each report. The others are sampled once a step of 1 to 10 seconds, which is ten reports where so many
-fit (`Rhythm`): most of them follow with lags of minutes, and between two samples they move by a digit or not at all.
+fit (`StepPlan`): most of them follow with lags of minutes, and between two samples they move by a digit or not at all.
 
 Each step writes a template: the record as its own encoder writes it, with formats in the place of the five quick
 fields. A report is then one formatting of five values, and TruckRecord stays the only place that knows the layout.
@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from truckstream.fleet.corruption import Breakage
 from truckstream.fleet.health import health_of
-from truckstream.fleet.invalid_records import Breakage
 from truckstream.fleet.truck import IDLE_RPM
 from truckstream.record import TruckRecord
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from truckstream.fleet.truck import Truck
 
-__all__ = ["Calendar", "Report", "Rhythm", "reports_of"]
+__all__ = ["Report", "StepPlan", "TimestampCache", "generate_reports"]
 
 REPORTS_PER_STEP: Final = 10
 SHORTEST_STEP: Final = 1.0
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
         return TruckRecord.from_json(self.data)
 
 
-class Rhythm(msgspec.Struct, frozen=True):
+class StepPlan(msgspec.Struct, frozen=True):
     """How simulated time is divided. The fleet's n-th report is made n / rate seconds after its start."""
 
     trucks: int
@@ -93,7 +93,7 @@ class Rhythm(msgspec.Struct, frozen=True):
     silent: int
 
     @classmethod
-    def of(cls, trucks: int, rate: float) -> Rhythm:
+    def of(cls, trucks: int, rate: float) -> StepPlan:
         """Steps of ten reports, but of no less than a second and no more than ten."""
         interval = trucks / rate
         if interval > LONGEST_STEP:
@@ -104,7 +104,7 @@ class Rhythm(msgspec.Struct, frozen=True):
         return cls(trucks=trucks, rate=rate, step=reports * interval, reports=reports, silent=0)
 
 
-class Calendar:
+class TimestampCache:
     """The text of each second. It remembers one, because all trucks report in the same."""
 
     def __init__(self, start: datetime) -> None:
@@ -145,14 +145,14 @@ def _dials(truck: Truck) -> Any:
     return _Dials(**slow | quick | {"truck_id": truck.truck_id.replace("%", "%%")})
 
 
-def reports_of(truck: Truck, rhythm: Rhythm, index: int, calendar: Calendar) -> Iterator[Report]:
+def generate_reports(truck: Truck, rhythm: StepPlan, index: int, calendar: TimestampCache) -> Iterator[Report]:
     """The reports of the fleet's truck number `index` (from 0), for ever."""
     # A step begins somewhere in the past, at random, so that not all trucks compute theirs in the same instant.
     begun = truck.random.randrange(rhythm.reports)
     return islice(_run(truck, rhythm, index - begun * rhythm.trucks, calendar), begun, None)
 
 
-def _run(truck: Truck, rhythm: Rhythm, number: int, calendar: Calendar) -> Iterator[Report]:
+def _run(truck: Truck, rhythm: StepPlan, number: int, calendar: TimestampCache) -> Iterator[Report]:
     """Reports from the fleet's report `number` on. What does not change from report to report stands above the loop."""
     truck_id, route, dials, tremble = truck.truck_id, truck.route, _dials(truck), truck.random.random
     trucks, rate, reports, begin = rhythm.trucks, rhythm.rate, rhythm.reports, calendar.begin

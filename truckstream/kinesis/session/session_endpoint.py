@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.http.http1 import header_lines
-from truckstream.kinesis.signing import ALGORITHM, Keys, Signer
+from truckstream.kinesis.session.signing import ALGORITHM, Keys, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.kinesis.http.connection_pool import ConnectionPool
-    from truckstream.kinesis.http.http1 import HttpAnswer
+    from truckstream.kinesis.http.http1 import HttpResponse
 
-    _Line = Callable[["Template", Mapping[str, str], bytes], Awaitable[HttpAnswer]]
+    _Line = Callable[["RequestTemplate", Mapping[str, str], bytes], Awaitable[HttpResponse]]
 
-__all__ = ["Gateway", "Template"]
+__all__ = ["RequestTemplate", "SessionEndpoint"]
 
 #: Headers of a prepared request that hold for that one only. Lambda's trace id is that of one invocation.
 _OF_ONE_REQUEST: Final = {
@@ -54,7 +54,7 @@ PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class RequestTemplate:
     """What all requests of one operation have in common."""
 
     url: str
@@ -67,7 +67,7 @@ class Template:
     signer: Signer | None
 
 
-class Gateway:
+class SessionEndpoint:
     """The user's session, opened for Kinesis.
 
     Args:
@@ -99,7 +99,7 @@ class Gateway:
         self._request_timeout = request_timeout
         self._resources = AsyncExitStack()
         self._client: Any = None
-        self._templates: dict[str, Template] = {}
+        self._templates: dict[str, RequestTemplate] = {}
         # By origin, how requests get there.
         self._lines: dict[str, _Line] = {}
         # The session's credentials, and those that replaced them after the service had refused them.
@@ -147,7 +147,7 @@ class Gateway:
         self._client = None
         await self._resources.aclose()
 
-    async def template(self, operation: str, stream: Mapping[str, str]) -> Template:
+    async def template(self, operation: str, stream: Mapping[str, str]) -> RequestTemplate:
         """The template for the requests of an operation, such as "PutRecords", on a stream.
 
         Raises:
@@ -198,7 +198,7 @@ class Gateway:
                 self._credentials = await _translated(resolver.load_credentials()) or self._credentials
             return await self.keys()
 
-    async def send(self, template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def send(self, template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
         """Send one request, with the template's headers and those of `signature`; the answer, whatever its status.
 
         Raises:
@@ -209,7 +209,7 @@ class Gateway:
             line = self._lines[template.origin] = await self._open_line(template)
         return await line(template, signature, body)
 
-    async def _open_line(self, template: Template) -> _Line:
+    async def _open_line(self, template: RequestTemplate) -> _Line:
         """How requests get to the template's address."""
         from truckstream.kinesis.http.connection_pool import ConnectionPool  # noqa: PLC0415 - for those who send
 
@@ -236,7 +236,7 @@ class Gateway:
 
 
 def _line_over(pool: ConnectionPool) -> _Line:
-    async def send(template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def send(template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
         added = header_lines({**signature, "Content-Length": str(len(body))})
         return await pool.post(template.head + added + b"\r\n", body)
 
@@ -246,7 +246,7 @@ def _line_over(pool: ConnectionPool) -> _Line:
 def _line_through(session: Any, **options: Any) -> _Line:
     from truckstream.kinesis.http.aiohttp_transport import post  # noqa: PLC0415 - for those who need a proxy
 
-    async def send(template: Template, signature: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def send(template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
         return await post(session, template.url, {**template.headers, **signature}, body, **options)
 
     return send
@@ -268,7 +268,7 @@ def _stop(request: Any, **_: Any) -> None:
     raise _Prepared(request)
 
 
-def _template_of(request: Any) -> Template:
+def _template_of(request: Any) -> RequestTemplate:
     """The template in a request that aiobotocore has prepared and signed."""
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     kept = {name: value for name, value in headers.items() if name not in _OF_ONE_REQUEST}
@@ -277,7 +277,7 @@ def _template_of(request: Any) -> Template:
     signature = headers.get("authorization")
     parts = urlsplit(request.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Template(
+    return RequestTemplate(
         url=request.url,
         headers=kept,
         origin=f"{parts.scheme}://{parts.netloc}",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.kinesis.http.http1 import MAX_HEAD_BYTES, AnswerReader, MalformedAnswerError, header_lines
+from truckstream.kinesis.http.http1 import MAX_HEAD_BYTES, MalformedResponseError, ResponseReader, header_lines
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n"
@@ -16,7 +16,7 @@ INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n
 def test_an_answer_is_the_same_however_it_is_cut(answer, data):
     cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1), max_size=6)))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
-    reader = AnswerReader()
+    reader = ResponseReader()
     *before, last = [reader.feed(piece) for piece in pieces]
     assert set(before) <= {None}
     assert (last.status, last.body) == (200, b"hello")
@@ -24,11 +24,11 @@ def test_an_answer_is_the_same_however_it_is_cut(answer, data):
 
 
 def test_headers_are_by_lower_case_name():
-    assert AnswerReader().feed(LENGTH).headers == {"content-length": "5", "date": "now"}
+    assert ResponseReader().feed(LENGTH).headers == {"content-length": "5", "date": "now"}
 
 
 def test_an_answer_without_a_length_ends_with_its_connection():
-    reader = AnswerReader()
+    reader = ResponseReader()
     assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\nhel") is None
     assert reader.feed(b"lo") is None
     assert reader.feed_end().body == b"hello"
@@ -37,7 +37,7 @@ def test_an_answer_without_a_length_ends_with_its_connection():
 
 @pytest.mark.parametrize("answer", [b"", LENGTH[:-1], CHUNKS[:-2], LENGTH[:20]])
 def test_an_answer_that_ends_too_early_is_none(answer):
-    reader = AnswerReader()
+    reader = ResponseReader()
     assert reader.feed(answer) is None
     assert reader.feed_end() is None
 
@@ -54,13 +54,13 @@ def test_an_answer_that_ends_too_early_is_none(answer):
     ],
 )
 def test_a_connection_is_kept_as_the_server_says(head, kept):
-    reader = AnswerReader()
+    reader = ResponseReader()
     assert reader.feed(head + b"\r\nContent-Length: 0\r\n\r\n").body == b""
     assert reader.keeps_alive is kept
 
 
 def test_an_answer_of_204_has_no_body():
-    assert AnswerReader().feed(b"HTTP/1.1 204 No Content\r\n\r\n").body == b""
+    assert ResponseReader().feed(b"HTTP/1.1 204 No Content\r\n\r\n").body == b""
 
 
 @pytest.mark.parametrize(
@@ -86,17 +86,17 @@ def test_an_answer_of_204_has_no_body():
     ids=lambda answer: repr(answer[-30:]),
 )
 def test_what_is_no_answer_is_refused(answer):
-    with pytest.raises(MalformedAnswerError):
-        AnswerReader().feed(answer)
+    with pytest.raises(MalformedResponseError):
+        ResponseReader().feed(answer)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_do_any_harm(data):
-    reader = AnswerReader()
+    reader = ResponseReader()
     try:
         reader.feed(b"HTTP/1.1 200 OK\r\n" + data)
         reader.feed_end()
-    except MalformedAnswerError:
+    except MalformedResponseError:
         pass
 
 

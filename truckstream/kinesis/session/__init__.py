@@ -1,0 +1,1 @@
+"""The user's AWS session: the endpoint, request templates, credentials, signatures and the service's clock."""
