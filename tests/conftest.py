@@ -1,4 +1,4 @@
-"""What all tests may use: another maker's AWS, and credentials that are worth nothing."""
+"""Options and fixtures of the whole suite: which tests run, a moto server, and credentials that are worth nothing."""
 
 import socket
 import subprocess
@@ -13,12 +13,45 @@ settings.register_profile("tests", deadline=None, print_blob=True, suppress_heal
 settings.load_profile("tests")
 
 
+#: Markers of the tests that only `--all`, or naming a file or folder, runs. pyproject.toml says what they stand for.
+LEFT_OUT = ("external", "slow")
+
+left_out_count = pytest.StashKey[int]()
+
+
 def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run the slow and the external tests too, as CI does")
     group = parser.getgroup("chaos", "histories of faults in tests/chaos")
     group.addoption("--chaos-records", type=int, default=100_000, help="records of a producer's history")
     group.addoption("--chaos-histories", type=int, default=2_000, help="histories of deliveries to the batcher")
     group.addoption("--bad-inputs", type=int, default=20_000, help="records that no truck would send")
     group.addoption("--chaos-seeds", default="1", help="seeds, joined by commas")
+
+
+@pytest.hookimpl(trylast=True)  # after the conftest files of the folders, which set these markers
+def pytest_collection_modifyitems(config, items):
+    if config.option.all or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT))]
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.stash[left_out_count] = len(left_out)
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(left_out_count, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Read how many tests a worker of pytest-xdist left out; each worker leaves out the same."""
+    node.config.stash[left_out_count] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if count := config.stash.get(left_out_count, 0):
+        terminalreporter.write_line(f"{count} slow and external tests were left out; `uv run pytest --all` runs them")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,12 @@ from tests.strangers.installed import CannotInstallError, or_skipped, tool
 MINISTACK = "ministack==1.5.33"
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "ministack_program" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.external)
+
+
 @pytest.fixture(scope="session")
 def ministack_program():
     """Its path, installed apart from all else: it pins much that moto has in other versions."""

@@ -43,6 +43,8 @@ def pytest_collection_modifyitems(items):
         if item.path.parent != HERE or "server" not in getattr(getattr(item, "callspec", None), "params", {}):
             continue
         server, case = item.callspec.params["server"], case_of(item)
+        if server != servers.TRUCKSTREAM:
+            item.add_marker(pytest.mark.external)
         if (slow := NOT_RUN.get((server, case))) and not os.environ.get("CONTRACT_ALL"):
             item.add_marker(pytest.mark.skip(reason=f"{slow}; CONTRACT_ALL=1 runs it"))
         reason = reason_of(server, case)

@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 #: Seconds that a program may take.
 PATIENCE = 60
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.external, pytest.mark.timeout(180)]
 
 
 def python_of(library):

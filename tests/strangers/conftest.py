@@ -25,6 +25,7 @@ PROGRAM_SECONDS = 40
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.external)
             item.add_marker(pytest.mark.timeout(180))
 
 
