@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from contestants import CONTESTANTS, environment, exists
 from harness import Job
 
-from truckstream.demo.shard_rate import ShardGauge
+from truckstream.demo.accounting.shard_rate import ShardRateMeter
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer, ProducerObserver
@@ -78,7 +78,7 @@ class Watch(ProducerObserver):
 
     def __init__(self):
         self._acked = Counter()
-        self._gauges = defaultdict(ShardGauge)
+        self._gauges = defaultdict(ShardRateMeter)
 
     def records_acknowledged(self, event):
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""`truckstream simulate` and its signals: what was put is delivered and accounted for, and it never hangs."""
+"""`truckstream simulate` and signals: records that were put are delivered and counted, and the command never hangs."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from truckstream.local import Fault, LocalKinesis
 
 pytestmark = pytest.mark.timeout(300)
 
-#: For what takes a second or two on a machine that has nothing else to do.
+#: Seconds to wait for an event that takes a second or two on an idle machine.
 PATIENCE = 120
 
 OUTAGE = Fault("error-before", operations=["PutRecords"])
@@ -27,31 +27,22 @@ async def kinesis():
 
 
 async def until(condition):
-    """Wait for what only the outside world brings."""
+    """Poll until a condition of another process holds, and return its result."""
     async with asyncio.timeout(PATIENCE):
-        while not (found := await condition()):  # noqa: ASYNC110 - there is nobody who could set an event
+        while not (found := await condition()):  # noqa: ASYNC110 - another process cannot set an event
             await asyncio.sleep(0.05)
     return found
 
 
 class Command:
-    """The command under test, with its workers."""
+    """The command under test and its workers."""
 
     def __init__(self, kinesis, *arguments):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "COLUMNS": "200"}
         self.process = subprocess.Popen(
             [
-                *(
-                    sys.executable,
-                    "-m",
-                    "truckstream.commands.app",
-                    "simulate",
-                    "--stream",
-                    "simulated",
-                    "--trucks",
-                    "20",
-                ),
+                *(sys.executable, "-m", "truckstream", "simulate", "--stream", "simulated", "--trucks", "20"),
                 *("--endpoint-url", kinesis.endpoint_url, *arguments),
             ],
             env=clean | keys,
@@ -62,7 +53,7 @@ class Command:
         self.send = self.process.send_signal
 
     async def workers(self, count):
-        """The ids of its workers, when they are there."""
+        """Wait until so many workers run, and return their process IDs."""
 
         async def found():
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()  # noqa: ASYNC240
@@ -72,7 +63,7 @@ class Command:
         return await until(found)
 
     async def end(self):
-        """Its status and what it said."""
+        """Return its exit status, output and error output."""
         out, err = await asyncio.to_thread(self.process.communicate, timeout=PATIENCE)
         assert "Traceback" not in err, err
         return self.process.returncode, out, err
@@ -97,8 +88,8 @@ def count(word, out):
     return int(re.search(rf"([\d,]+) {word}", out)[1].replace(",", ""))
 
 
-async def records_in(kinesis, at_least):
-    """Wait until so many are stored."""
+async def wait_for_records(kinesis, at_least):
+    """Wait until so many records are stored."""
 
     async def enough():
         return (await kinesis.stats()).records_in >= at_least
@@ -114,9 +105,9 @@ def is_alive(number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_reports_and_what_was_put_is_delivered(kinesis, start, number):
+async def test_a_signal_stops_the_trucks_and_delivers_the_records_that_were_put(kinesis, start, number):
     command = start("--workers", "2")
-    await records_in(kinesis, 100)
+    await wait_for_records(kinesis, 100)
     command.send(number)
     status, out, err = await command.end()
     assert (status, err) == (0, "")
@@ -125,9 +116,9 @@ async def test_a_signal_ends_the_reports_and_what_was_put_is_delivered(kinesis, 
     assert count("buffered", out) == count("failed", out) == 0
 
 
-async def test_a_signal_during_an_outage_waits_for_its_end(kinesis, start):
+async def test_a_signal_during_an_outage_waits_until_the_outage_ends(kinesis, start):
     command = start("--rate", "200")
-    await records_in(kinesis, 50)
+    await wait_for_records(kinesis, 50)
     await kinesis.inject(Fault("error-before", operations=["PutRecords"], until=3.0))
     await asyncio.sleep(0.5)
     command.send(signal.SIGTERM)
@@ -136,12 +127,12 @@ async def test_a_signal_during_an_outage_waits_for_its_end(kinesis, start):
     assert count("put", out) == count("acknowledged", out) == len([record async for record in kinesis.stored()])
 
 
-async def test_a_second_signal_gives_up_what_is_not_delivered_and_says_how_much(kinesis, start):
+async def test_a_second_signal_gives_up_undelivered_records_and_reports_how_many(kinesis, start):
     command = start("--workers", "2", "--rate", "500")
-    await records_in(kinesis, 100)
+    await wait_for_records(kinesis, 100)
     await kinesis.inject(OUTAGE)
     await asyncio.sleep(1.0)
-    for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind could become one
+    for number in (signal.SIGINT, signal.SIGTERM):  # two signals of one kind can be merged into one
         command.send(number)
     status, out, err = await command.end()
     assert status == 130
@@ -150,7 +141,7 @@ async def test_a_second_signal_gives_up_what_is_not_delivered_and_says_how_much(
     assert "closed" in err
 
 
-async def test_a_signal_before_anything_was_sent_is_no_error(kinesis, start):
+async def test_a_signal_before_the_first_record_is_not_an_error(kinesis, start):
     command = start()
     await command.workers(1)
     command.send(signal.SIGTERM)
@@ -160,25 +151,25 @@ async def test_a_signal_before_anything_was_sent_is_no_error(kinesis, start):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
-async def test_the_workers_end_when_the_command_is_killed(kinesis, start):
+async def test_the_workers_exit_when_the_command_is_killed(kinesis, start):
     command = start("--workers", "2")
     workers = await command.workers(2)
-    await records_in(kinesis, 100)
+    await wait_for_records(kinesis, 100)
     command.send(signal.SIGKILL)
     await command.end()
 
-    async def all_ended():
+    async def all_exited():
         return not any(map(is_alive, workers))
 
-    await until(all_ended)
+    await until(all_exited)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
-async def test_a_worker_that_is_killed_is_told_and_the_others_go_on(kinesis, start):
+async def test_a_killed_worker_is_reported_and_the_others_continue(kinesis, start):
     command = start("--workers", "2", "--seconds", "4")
     first, _ = await command.workers(2)
-    await records_in(kinesis, 100)
+    await wait_for_records(kinesis, 100)
     os.kill(first, signal.SIGKILL)
     status, out, err = await command.end()
-    assert (status, err) == (1, "a worker ended with status -9\n")
+    assert (status, err) == (1, "a worker exited with status -9\n")
     assert count("acknowledged", out) >= 100

@@ -1,18 +1,22 @@
-"""The `truckstream` command, also `python -m truckstream`: Ctrl-C while it is loading ends it without a traceback."""
+"""Run the `truckstream` command, also as `python -m truckstream`.
+
+Ctrl-C while the command's modules are still loading ends the program without a traceback.
+"""
 
 import signal
 
 
 def main() -> None:
     """Load the command and run it."""
-    python_s = signal.getsignal(signal.SIGINT)
-    if python_s is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has begun yet that would have to be cleaned up
-    from truckstream.commands.app import main as command  # noqa: PLC0415
+    handler = signal.getsignal(signal.SIGINT)
+    replaceable = handler is signal.default_int_handler
+    if replaceable:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has started yet, so nothing needs cleaning up
+    from truckstream.commands.app import main as run_command  # noqa: PLC0415 - after SIGINT is set
 
-    if python_s is signal.default_int_handler:
-        signal.signal(signal.SIGINT, python_s)
-    command()
+    if replaceable:
+        signal.signal(signal.SIGINT, handler)
+    run_command()
 
 
 if __name__ == "__main__":

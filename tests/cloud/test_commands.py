@@ -35,7 +35,7 @@ def environment(ministack_url):
 def run(environment, tmp_path):
     def run(*arguments, **more):
         return subprocess.run(
-            [sys.executable, "-m", "truckstream.commands.app", *arguments],
+            [sys.executable, "-m", "truckstream", *arguments],
             cwd=tmp_path,
             env=environment | more,
             capture_output=True,

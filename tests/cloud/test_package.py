@@ -247,7 +247,7 @@ def test_a_zip_that_is_too_large_is_refused():
 
 def command(*arguments, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "truckstream.commands.app", "package", *arguments],
+        [sys.executable, "-m", "truckstream", "package", *arguments],
         cwd=cwd,
         env=os.environ | {"COLUMNS": "200"},
         capture_output=True,

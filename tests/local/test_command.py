@@ -23,7 +23,7 @@ kinesis.close()
 
 def command(*arguments, **options):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    line = [sys.executable, "-m", "truckstream.commands.app", "local", *arguments]
+    line = [sys.executable, "-m", "truckstream", "local", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(line, env=clean | {"COLUMNS": "300"}, stdout=pipe, stderr=pipe, text=True, **options)
 

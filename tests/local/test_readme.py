@@ -51,7 +51,7 @@ def test_what_a_stranger_pastes_passes_without_a_plugin_for_async_tests(pytester
 
 def test_every_flag_that_it_names_is_the_commands():
     help_text = subprocess.run(
-        [sys.executable, "-m", "truckstream.commands.app", "local", "--help"],
+        [sys.executable, "-m", "truckstream", "local", "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -1,7 +1,8 @@
-"""The whole pipeline on this machine, each record accounted for.
+"""The demo: the whole pipeline on one machine, with every record accounted for.
 
     fleet -> Producer -> Kinesis with its quotas -> event source mapping -> Lambda handler -> objects of 700 records
 
-Two processes, as in life: this one is the fleet with its producer; `backend` stands in for AWS. They share nothing
-but the Kinesis endpoint and the directory that stands in for the bucket. `run` leads, `ledger` keeps the account.
+As in production there are two sides, each in a process of its own: this process runs the fleet and its producer, and
+`local_aws` runs everything that AWS would run. They share only the Kinesis endpoint and the directory that takes the
+place of the bucket. `run` directs a run; `accounting` compares the stored records with the records that were put.
 """

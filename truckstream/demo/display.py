@@ -1,4 +1,4 @@
-"""The live view: each shard against its limit, and what is where."""
+"""Display a run in the terminal: each shard's rate against its quota, and how far the records have come."""
 
 from __future__ import annotations
 
@@ -17,39 +17,38 @@ if TYPE_CHECKING:
 
     from truckstream.producer import ProducerStats
 
-__all__ = ["Moment", "render"]
+__all__ = ["DemoSnapshot", "render"]
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What the live view shows at one time."""
+class DemoSnapshot:
+    """The figures of a run at one time."""
 
     phase: str
     elapsed: float
     producer: ProducerStats
-    #: Records a second of late, by shard.
+    #: Records per second of the last seconds, by shard.
     rates: dict[str, float]
-    #: Records that the function has processed, and its invocations.
+    #: Records that the function has processed, and how often it was invoked.
     processed: int
     invocations: int
     objects: int
-    #: Seconds from put to object, of the newest objects' first records; None before there is one.
+    #: Seconds from the put of the newest object's first record to that object; None before the first object.
     latency: float | None
 
 
-def render(moment: Moment) -> RenderableType:
-    """The view of one moment."""
-    return Group(
-        Text(f"{moment.phase}  {moment.elapsed:5.1f} s", style="bold"), _shards(moment), _counts(moment), Text("")
-    )
+def render(snapshot: DemoSnapshot) -> RenderableType:
+    """Return the terminal display of a snapshot."""
+    headline = Text(f"{snapshot.phase}  {snapshot.elapsed:5.1f} s", style="bold")
+    return Group(headline, _shard_table(snapshot), _count_table(snapshot), Text(""))
 
 
-def _shards(moment: Moment) -> Table:
+def _shard_table(snapshot: DemoSnapshot) -> Table:
     table = Table("shard", "", "records/s", "of quota", "acked", "throttled", box=None, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = "right"
-    for shard_id, rate in moment.rates.items():
-        shard = moment.producer.shards[shard_id]
+    for shard_id, rate in snapshot.rates.items():
+        shard = snapshot.producer.shards[shard_id]
         table.add_row(
             shard_id,
             Bar(SHARD_RECORDS_PER_SECOND, 0, min(rate, SHARD_RECORDS_PER_SECOND), width=30, color="green"),
@@ -61,18 +60,18 @@ def _shards(moment: Moment) -> Table:
     return table
 
 
-def _counts(moment: Moment) -> Table:
-    producer = moment.producer
-    latency = "-" if moment.latency is None else f"{moment.latency:.1f} s"
+def _count_table(snapshot: DemoSnapshot) -> Table:
+    producer = snapshot.producer
+    latency = "-" if snapshot.latency is None else f"{snapshot.latency:.1f} s"
     cells = {
         "put": producer.put,
         "buffered": producer.buffered,
         "in flight": producer.in_flight,
         "requests": producer.requests,
         "throttled": producer.throttled,
-        "invocations": moment.invocations,
-        "processed": moment.processed,
-        "objects": moment.objects,
+        "invocations": snapshot.invocations,
+        "processed": snapshot.processed,
+        "objects": snapshot.objects,
     }
     table = Table(*cells, "put to object", box=None, pad_edge=False)
     for column in table.columns:

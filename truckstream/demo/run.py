@@ -1,208 +1,127 @@
-"""One run of the demo: start the stand-in, feed, drain, and hold the objects against what was put."""
+"""Run the demo: start local AWS, put the fleet's reports, drain the stream, and audit the objects."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
-from truckstream.demo.backend import STREAM_NAME, Backend, BackendError, start_backend
-from truckstream.demo.display import Moment
-from truckstream.demo.feed import feed
-from truckstream.demo.ledger import Audit, Ledger
-from truckstream.demo.object_directory import Bucket
-from truckstream.demo.report import Latency, Report, ShardReport
-from truckstream.demo.shard_rate import ShardGauge
-from truckstream.errors import InvalidArgumentError
-from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
+from truckstream.demo.accounting.object_directory import ObjectDirectory
+from truckstream.demo.accounting.record_tracker import RecordTracker
+from truckstream.demo.accounting.report import DemoReport, Latency
+from truckstream.demo.fleet_to_producer import put_fleet_reports
+from truckstream.demo.local_aws.environment import isolate_from_aws
+from truckstream.demo.local_aws.messages import STREAM_NAME
+from truckstream.demo.local_aws.process import LocalAwsError, start_local_aws
+from truckstream.demo.monitor import DemoMonitor
+from truckstream.demo.output_files import reserve_output_files
 from truckstream.producer import Producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from pathlib import Path
 
+    from truckstream.demo.accounting.report import ShardReport
+    from truckstream.demo.display import DemoSnapshot
+    from truckstream.demo.options import DemoOptions
     from truckstream.producer import ProducerStats
 
-__all__ = ["DemoOptions", "run_demo"]
-
-#: The steady part of a run begins after the burst that a full bucket allows, at the latest after this many seconds.
-WARM_UP_SECONDS: Final = 2.0
-WARM_UP_SHARE: Final = 0.2
-
-#: The live view's rates look back this far.
-LIVE_SECONDS: Final = 3.0
-
-SAMPLE_SECONDS: Final = 0.02
-SHOW_SECONDS: Final = 0.25
+__all__ = ["run_demo"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoOptions:
-    """What to run. `rate` in records a second; None fills the shards."""
+async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]) -> DemoReport:
+    """Run the pipeline, drain it, and account for each record.
 
-    seconds: float
-    shards: int
-    trucks: int
-    rate: float | None
-    invalid: float
-    out: Path
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name, value, low, high in (
-            ("seconds", self.seconds, 0.1, 24 * 3600.0),
-            ("shards", self.shards, 1, 64),
-            ("trucks", self.trucks, 1, 100_000),
-            ("rate", self.rate, 0.1, 1e6),
-            ("invalid", self.invalid, 0.0, 1.0),
-        ):
-            if value is not None and not low <= value <= high:
-                raise InvalidArgumentError(name, value, f"must be from {low:g} to {high:g}")
-
-
-class _Run:
-    """The state of one run, and the tasks beside the feeding."""
-
-    def __init__(self, options: DemoOptions, backend: Backend, producer: Producer) -> None:
-        self.options = options
-        self.backend = backend
-        self.producer = producer
-        self.ledger = Ledger()
-        self.bucket = Bucket(options.out)
-        self.gauges = {shard_id: ShardGauge() for shard_id in producer.stats.shards if shard_id is not None}
-        self.started = time.monotonic()
-        self.fed_until = self.started
-        self.phase = "filling" if options.rate is None else "sending"
-        self._objects = 0
-        self._latency: float | None = None
-
-    async def sample(self) -> None:
-        """Keep the gauges and the ledger up to date, for ever."""
-        while True:
-            self.take_sample()
-            await asyncio.sleep(SAMPLE_SECONDS)
-
-    def take_sample(self) -> None:
-        shards = self.producer.stats.shards
-        now = time.monotonic()
-        for shard_id, gauge in self.gauges.items():
-            if shard_id in shards:
-                gauge.sample(now, shards[shard_id].acked)
-        self.ledger.settle()
-
-    async def show(self, update: Callable[[Moment], None]) -> None:
-        """Keep the live view up to date, for ever."""
-        while True:
-            await asyncio.sleep(SHOW_SECONDS)
-            self._look_at_new_objects()
-            update(self._moment())
-
-    def _look_at_new_objects(self) -> None:
-        for path in self.bucket.new_objects():
-            self._objects += 1
-            first = path.read_bytes().partition(b"\n")[0]
-            put_at = self.ledger.put_at(first)
-            if put_at is not None:
-                self._latency = path.stat().st_mtime - put_at
-
-    def _moment(self) -> Moment:
-        now = time.monotonic()
-        return Moment(
-            phase=self.phase,
-            elapsed=now - self.started,
-            producer=self.producer.stats,
-            rates={shard_id: gauge.rate(now - LIVE_SECONDS, now) for shard_id, gauge in self.gauges.items()},
-            processed=self.backend.status.records,
-            invocations=self.backend.status.invocations,
-            objects=self._objects,
-            latency=self._latency,
-        )
-
-    def shard_reports(self) -> list[ShardReport]:
-        fed = self.fed_until - self.started
-        steady_from = self.started + min(WARM_UP_SECONDS, fed * WARM_UP_SHARE)
-        rates = {shard: gauge.rate(steady_from, self.fed_until) for shard, gauge in self.gauges.items()}
-        return [
-            ShardReport(shard_id, round(rate, 1), round(rate / SHARD_RECORDS_PER_SECOND, 4))
-            for shard_id, rate in sorted(rates.items())
-        ]
-
-
-async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[Moment], None]) -> Report:
-    """Run the pipeline until `options.seconds` have passed or `stop` is set, drain it, and account for each record.
+    The fleet reports until `options.seconds` have passed or `stop` is set. The AWS settings in this process's
+    environment are replaced.
 
     Args:
-        options: what to run.
-        stop: ends the feeding early; what was put is still drained and accounted for.
-        update: is given what to show, four times a second.
+        options: The options of the run.
+        stop: Set it to end the reports early. The records already put are still stored and accounted for.
+        update: Called four times a second with a snapshot to display.
 
     Raises:
-        TruckstreamError: the pipeline could not be started, or broke.
+        ConfigurationError: The output files cannot be written, or another demo is running in the directory.
+        TruckstreamError: The pipeline could not be started, or it failed.
     """
+    with reserve_output_files(options.out, options.report_file):
+        isolate_from_aws()
+        report = await _run(options, stop, update)
+        if options.report_file:
+            report.save(options.report_file)
+    return report
+
+
+async def _run(options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]) -> DemoReport:
     async with (
-        start_backend(options.out, options.shards) as backend,
-        Producer(STREAM_NAME, region_name="us-east-1", endpoint_url=backend.endpoint_url) as producer,
+        start_local_aws(options.out, options.shards) as local_aws,
+        Producer(STREAM_NAME, region_name="us-east-1", endpoint_url=local_aws.endpoint_url) as producer,
     ):
-        run = _Run(options, backend, producer)
+        tracker, objects = RecordTracker(), ObjectDirectory(options.out)
+        phase = "filling" if options.rate is None else "sending"
+        monitor = DemoMonitor(local_aws, producer, tracker, objects, phase)
         cpu = -time.process_time()
-        async with _beside(backend.watch(), run.sample(), run.show(update)) as watching:
+        async with _background_tasks(
+            local_aws.follow_progress(), monitor.keep_sampling(), monitor.keep_displaying(update)
+        ) as (following, *_):
             try:
-                await _feed_until_stopped(run, stop, watching)
-            except BackendError:
-                await producer.close(timeout=0)  # there is nobody to drain to
+                putting = put_fleet_reports(producer, tracker, options)
+                stopped_at = await _run_until_stopped(putting, following, stop, options.seconds)
+            except LocalAwsError:
+                await producer.close(timeout=0)  # there is no service left to deliver to
                 raise
-            run.phase = "draining"
+            monitor.phase = "draining"
             stats = await producer.close()
-            run.take_sample()
+            monitor.sample()
             cpu += time.process_time()
-            backend.drain()
-            await watching
-        seconds = time.monotonic() - run.started
-        return _account(run, stats, run.ledger.audit(run.bucket.read()), cpu, seconds)
+            local_aws.drain()
+            await following
+        seconds = time.monotonic() - monitor.started
+        shards = monitor.shard_reports(until=stopped_at)
+        return _make_report(options, stats, tracker, objects, shards=shards, cpu=cpu, seconds=seconds)
 
 
 @contextlib.asynccontextmanager
-async def _beside(
-    watch: Coroutine[None, None, None], *others: Coroutine[None, None, None]
-) -> AsyncIterator[asyncio.Task[None]]:
-    """Run coroutines beside the body. Gives the task that ends when the backend is done or has failed."""
-    tasks = [asyncio.create_task(work) for work in (watch, *others)]
+async def _background_tasks(*work: Coroutine[Any, Any, Any]) -> AsyncIterator[list[asyncio.Task[Any]]]:
+    """Run coroutines as tasks for as long as the context is open."""
+    tasks = [asyncio.create_task(each) for each in work]
     try:
-        yield tasks[0]
+        yield tasks
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _feed_until_stopped(run: _Run, stop: asyncio.Event, watching: asyncio.Task[None]) -> None:
-    options = run.options
-    feeding = asyncio.create_task(
-        feed(
-            run.producer,
-            run.ledger,
-            trucks=options.trucks,
-            rate=options.rate,
-            invalid=options.invalid,
-            seed=options.seed,
-        )
-    )
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([feeding, stopped, watching], timeout=options.seconds, return_when=asyncio.FIRST_COMPLETED)
-    run.fed_until = time.monotonic()
-    broken = [task for task in (feeding, watching) if task.done()]  # neither ends by itself
-    for task in (feeding, stopped):
-        task.cancel()
-    await asyncio.gather(feeding, stopped, return_exceptions=True)
-    for task in broken:
+async def _run_until_stopped(
+    putting: Coroutine[Any, Any, None], following: asyncio.Task[None], stop: asyncio.Event, seconds: float
+) -> float:
+    """Run `putting` until `seconds` have passed or `stop` is set, and return the time when it stopped.
+
+    Raises the error of `putting` or `following` if one of them failed before; neither ends by itself.
+    """
+    async with _background_tasks(putting, stop.wait()) as (put_task, stop_task):
+        tasks = [put_task, stop_task, following]
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        stopped_at = time.monotonic()
+        failed = [task for task in (put_task, following) if task.done()]
+    for task in failed:
         task.result()
+    return stopped_at
 
 
-def _account(run: _Run, stats: ProducerStats, audit: Audit, cpu: float, seconds: float) -> Report:
-    sizes = run.bucket.sizes()
-    return Report(
+def _make_report(
+    options: DemoOptions,
+    stats: ProducerStats,
+    tracker: RecordTracker,
+    objects: ObjectDirectory,
+    *,
+    shards: list[ShardReport],
+    cpu: float,
+    seconds: float,
+) -> DemoReport:
+    audit, sizes = tracker.audit(objects.records()), objects.sizes()
+    return DemoReport(
         records_put=stats.put,
         records_acked=stats.acked,
         records_failed=stats.failed,
@@ -210,23 +129,16 @@ def _account(run: _Run, stats: ProducerStats, audit: Audit, cpu: float, seconds:
         records_rejected=audit.rejected,
         lost=audit.lost,
         duplicated=audit.duplicated,
-        out_of_order=run.ledger.out_of_order,
+        out_of_order=tracker.out_of_order,
         misjudged=audit.misjudged,
         foreign=audit.foreign,
         objects=len(sizes),
         object_sizes={size: sizes.count(size) for size in sorted(set(sizes), reverse=True)},
-        shards=run.shard_reports(),
+        shards=shards,
         throttled_share=round(stats.throttled / max(1, stats.sent), 6),
         seconds=round(seconds, 2),
-        latency_ms=Latency(p50=_percentile(audit.latencies, 0.50), p99=_percentile(audit.latencies, 0.99)),
+        latency_ms=Latency.of(audit.latencies),
         cpu_us_per_record=round(cpu * 1e6 / max(1, stats.acked), 2),
-        out=str(run.options.out),
-        seed=run.options.seed,
+        out=str(options.out),
+        seed=options.seed,
     )
-
-
-def _percentile(ascending: list[float], share: float) -> float:
-    """In milliseconds; 0 when there is nothing to measure."""
-    if not ascending:
-        return 0.0
-    return round(ascending[min(len(ascending) - 1, int(len(ascending) * share))] * 1000, 1)

@@ -1,0 +1,118 @@
+"""The report of a run: as text for people, and as JSON for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["DemoReport", "Latency", "ShardReport"]
+
+#: Records of a full object. The rejected records of its batch count towards it.
+FULL_OBJECT: Final = 700
+
+
+class ShardReport(msgspec.Struct, frozen=True):
+    """One shard over the steady part of the run."""
+
+    shard_id: str
+    records_per_second: float
+    #: Of the shard's quota of 1,000 records a second.
+    quota_share: float
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Percentiles of the time from a record's put to the creation of its object, in milliseconds."""
+
+    p50: float
+    p99: float
+
+    @classmethod
+    def of(cls, ascending_seconds: list[float]) -> Latency:
+        return cls(p50=_percentile(ascending_seconds, 0.50), p99=_percentile(ascending_seconds, 0.99))
+
+
+class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a run. Counts are records unless they say otherwise."""
+
+    records_put: int
+    records_acked: int
+    records_failed: int
+    records_stored: int
+    records_rejected: int
+    #: Acknowledged, but in no object.
+    lost: int
+    #: Copies in the objects beyond those that can be in the stream.
+    duplicated: int
+    #: In the stream before an earlier record of the same truck.
+    out_of_order: int
+    #: Valid records that were rejected, invalid ones that were stored, and those rejected for a wrong reason.
+    misjudged: int
+    #: In the objects, but never put.
+    foreign: int
+    #: Number of objects of valid records.
+    objects: int
+    #: Number of objects by the number of records in them.
+    object_sizes: dict[int, int]
+    shards: list[ShardReport]
+    #: Of the records sent, the share that the service throttled for a shard's quota.
+    throttled_share: float
+    #: From the first put to the last object.
+    seconds: float
+    latency_ms: Latency
+    #: CPU time of the process that runs the fleet, the producer and the display.
+    cpu_us_per_record: float
+    out: str
+    seed: int
+
+    @property
+    def clean(self) -> bool:
+        """True if every acknowledged record is in one object, once, and of the right kind."""
+        return self.lost == self.duplicated == self.misjudged == self.foreign == 0
+
+    def save(self, path: Path) -> None:
+        """Write the report as JSON."""
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+    def summary(self) -> str:
+        """Return the report as text."""
+        latency, sizes = self.latency_ms, _describe_sizes(self.object_sizes)
+        lines = [
+            f"{self.records_put:,} records were put and {self.records_acked:,} were acknowledged by the stream"
+            + (f"; {self.records_failed:,} failed." if self.records_failed else "."),
+            f"{self.records_stored:,} are stored in {self.objects:,} object{'s' * (self.objects != 1)}{sizes}.",
+            f"{self.records_rejected:,} broke a rule and are stored under rejected/, each with the reason.",
+            f"{self.lost:,} lost, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order.",
+        ]
+        if self.misjudged or self.foreign:
+            lines.append(f"{self.misjudged:,} are stored in the wrong place, and {self.foreign:,} were never put.")
+        lines += [
+            f"{shard.shard_id}: {shard.records_per_second:,.0f} records/s, {shard.quota_share:.1%} of its quota."
+            for shard in self.shards
+        ]
+        lines += [
+            f"{self.throttled_share:.2%} of the records sent were throttled.",
+            f"CPU time: {self.cpu_us_per_record:.1f} µs a record.",
+            f"From put to object: 50% within {latency.p50 / 1000:.1f} s, 99% within {latency.p99 / 1000:.1f} s.",
+        ]
+        return "\n".join(lines)
+
+
+def _describe_sizes(sizes: dict[int, int]) -> str:
+    if not sizes:
+        return ""
+    full, smaller = sizes.get(FULL_OBJECT, 0), sum(count for size, count in sizes.items() if size != FULL_OBJECT)
+    if not full:  # the rejected records count towards an object's 700
+        return f" of up to {max(sizes):,} records"
+    return f": {full:,} of {FULL_OBJECT} records, {smaller:,} with fewer"
+
+
+def _percentile(ascending_seconds: list[float], share: float) -> float:
+    """Return a percentile in milliseconds; 0 for an empty list."""
+    if not ascending_seconds:
+        return 0.0
+    index = min(len(ascending_seconds) - 1, int(len(ascending_seconds) * share))
+    return round(ascending_seconds[index] * 1000, 1)

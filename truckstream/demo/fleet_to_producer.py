@@ -1,0 +1,62 @@
+"""Put the fleet's reports into the producer: at a given rate, or so that every shard is full.
+
+To fill the shards, each shard has its own fleet: the trucks whose partition keys it owns. One queue for all shards
+would advance at the pace of the fullest one, because keys never divide evenly among shards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from truckstream.fleet import Fleet, truck_ids
+from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from truckstream.demo.accounting.record_tracker import RecordTracker
+    from truckstream.demo.options import DemoOptions
+    from truckstream.fleet import Report
+    from truckstream.producer import Producer
+
+__all__ = ["put_fleet_reports"]
+
+#: Records that are kept waiting for each shard: enough that its queue is never empty, and few enough that a record
+#: spends less than half a second in it.
+BACKLOG = 400
+TICK_SECONDS = 0.05
+
+
+async def put_fleet_reports(producer: Producer, tracker: RecordTracker, options: DemoOptions) -> None:
+    """Put reports until cancelled: `options.rate` a second or, if that is None, as many as the shards take."""
+    if options.rate is None:
+        await _fill_shards(producer, tracker, _fleets_by_shard(producer, options))
+    else:
+        async for report in Fleet(trucks=options.trucks, rate=options.rate, seed=options.seed, invalid=options.invalid):
+            await _put(producer, tracker, report)
+
+
+def _fleets_by_shard(producer: Producer, options: DemoOptions) -> dict[str | None, Fleet]:
+    ids: dict[str | None, list[str]] = {}
+    for truck_id in truck_ids(options.trucks):
+        ids.setdefault(producer.shard_of(truck_id), []).append(truck_id)
+    return {
+        shard_id: Fleet(trucks=group, rate=SHARD_RECORDS_PER_SECOND, seed=options.seed, invalid=options.invalid)
+        for shard_id, group in ids.items()
+    }
+
+
+async def _fill_shards(producer: Producer, tracker: RecordTracker, fleets: dict[str | None, Fleet]) -> None:
+    while True:
+        shards = producer.stats.shards
+        for shard_id, fleet in fleets.items():
+            shard = shards.get(shard_id)
+            waiting = shard.buffered + shard.in_flight if shard else 0
+            for report in fleet.take(max(0, BACKLOG - waiting)):
+                await _put(producer, tracker, report)
+        await asyncio.sleep(TICK_SECONDS)
+
+
+async def _put(producer: Producer, tracker: RecordTracker, report: Report) -> None:
+    delivery = await producer.put(report.data, report.truck_id)
+    tracker.track(report.data, report.truck_id, report.reason, delivery, time.time())

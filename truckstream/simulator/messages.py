@@ -1,0 +1,51 @@
+"""The options that a worker takes on its command line, and the lines of JSON that it prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+__all__ = ["WorkerOptions", "WorkerProgress"]
+
+
+class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of one worker."""
+
+    stream: str
+    region: str | None
+    endpoint_url: str | None
+    truck_ids: list[str]
+    #: Records per second of these trucks; None sends as many as the shards take.
+    rate: float | None
+    seconds: float | None
+    invalid: float
+    seed: int
+
+
+class WorkerProgress(msgspec.Struct, frozen=True):
+    """What one worker, or all of them together, have sent. Counts are records."""
+
+    put: int = 0
+    acked: int = 0
+    failed: int = 0
+    throttled: int = 0
+    sent: int = 0
+    maybe_duplicates: int = 0
+    buffered: int = 0
+    #: Acknowledged, by shard.
+    shards: dict[str, int] = {}
+    errors: tuple[str, ...] = ()
+
+    @classmethod
+    def total(cls, workers: list[WorkerProgress]) -> WorkerProgress:
+        """Add up the workers; an error that several of them report appears once."""
+        shards: Counter[str] = Counter()
+        for worker in workers:
+            shards.update(worker.shards)
+        counts = ("put", "acked", "failed", "throttled", "sent", "maybe_duplicates", "buffered")
+        return cls(
+            **{name: sum(getattr(worker, name) for worker in workers) for name in counts},
+            shards=dict(sorted(shards.items())),
+            errors=tuple(dict.fromkeys(error for worker in workers for error in worker.errors)),
+        )
