@@ -43,15 +43,6 @@ def test_a_malformed_value_is_named_with_its_source_and_rule(variable, value, wo
     assert words in str(caught.value)
 
 
-def test_a_missing_value_says_how_to_set_it():
-    with pytest.raises(ConfigurationError) as caught:
-        load_settings(environ={}, dotenv={}).require_bucket_name()
-    assert str(caught.value) == (
-        "bucket_name is not set. "
-        "Pass --bucket, or set BUCKET_NAME in the environment or in .env (BUCKET_NAME=acme-truck-data)."
-    )
-
-
 def test_a_streams_arn_is_a_streams_name():
     arn = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
     assert load_settings({"stream_name": arn}, environ={}, dotenv={}).stream_name == arn

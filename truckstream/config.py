@@ -31,17 +31,12 @@ class Setting:
     flag: str
     pattern: str
     rule: str
-    example: str
     default: str | None = None
 
     def check(self, value: str, source: str) -> str:
         if not re.fullmatch(self.pattern, value):
             raise ConfigurationError(self.name, f"is {value!r} (from {source})", f"It must be {self.rule}.")
         return value
-
-    @property
-    def how_to_set(self) -> str:
-        return f"Pass {self.flag}, or set {self.variables[0]} in the environment or in .env ({self.example})."
 
 
 SETTINGS: Final = (
@@ -51,7 +46,6 @@ SETTINGS: Final = (
         flag="--region",
         pattern=r"[a-z]{2}(-[a-z]+)+-\d",
         rule="an AWS region such as us-east-1",
-        example="AWS_REGION=us-east-1",
     ),
     Setting(
         name="stream_name",
@@ -59,7 +53,6 @@ SETTINGS: Final = (
         flag="--stream",
         pattern=r"[a-zA-Z0-9_.-]{1,128}|arn:[^:]+:kinesis:[^:]+:\d{12}:stream/[a-zA-Z0-9_.-]{1,128}",
         rule="a stream's name (1 to 128 letters, digits, _ . -) or its ARN",
-        example="STREAM_NAME=truck-sensor-stream",
         default="truck-sensor-stream",
     ),
     Setting(
@@ -68,7 +61,6 @@ SETTINGS: Final = (
         flag="--bucket",
         pattern=r"(?=.{3,63}$)[a-z0-9][a-z0-9.-]*[a-z0-9]",
         rule="a bucket's name (3 to 63 lower-case letters, digits, . -)",
-        example="BUCKET_NAME=acme-truck-data",
     ),
 )
 
@@ -81,17 +73,6 @@ class Settings:
     region: str | None
     stream_name: str
     bucket_name: str | None
-
-    def require_bucket_name(self) -> str:
-        """The bucket's name.
-
-        Raises:
-            ConfigurationError: it is not set; the message says how to.
-        """
-        if self.bucket_name is None:
-            [row] = [row for row in SETTINGS if row.name == "bucket_name"]
-            raise ConfigurationError(row.name, "is not set", row.how_to_set)
-        return self.bucket_name
 
 
 def load_settings(
