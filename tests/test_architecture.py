@@ -44,6 +44,8 @@ SHELLS = {
         "client.py",
         "http/aiohttp_transport.py",
         "http/connection_pool.py",
+        "session/credentials.py",
+        "session/network_settings.py",
         "session/session_endpoint.py",
     },
     "producer": {

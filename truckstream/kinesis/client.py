@@ -129,7 +129,7 @@ class KinesisClient:
     async def _call(self, operation: str, body: bytes) -> bytes:
         """The body of the service's answer to one request, signed again where that helps."""
         template = await self._endpoint.template(operation, self._stream)
-        keys = await self._endpoint.keys() if template.signer else NO_KEYS
+        keys = await self._endpoint.credentials.current() if template.signer else NO_KEYS
         remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset
@@ -155,5 +155,5 @@ class KinesisClient:
         """
         if remedy is FailureKind.CLOCK_SKEW:
             return keys if self._clock.correct(answer.headers.get("date"), time.time(), offset) else None
-        renewed = await self._endpoint.renew_keys(keys)
+        renewed = await self._endpoint.credentials.renew(keys)
         return None if renewed == keys else renewed

@@ -437,6 +437,31 @@ async def test_a_proxy_for_https_tunnels(tls, ca_file, monkeypatch):
     assert "proxy-authorization" not in server.received[0].headers
 
 
+async def test_a_proxy_with_certificates_of_its_own(tls, ca_file, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
+    async with serving(tls=tls) as server, proxying(server.port) as (proxy, asked):
+        session = get_session()
+        session.set_default_client_config(
+            AioConfig(proxies={"https": proxy}, proxies_config={"proxy_ca_bundle": ca_file})
+        )
+        async with client_of("https://kinesis.test", session=session) as client:
+            assert len(await client.put_records(RECORDS)) == 2
+    assert asked[0][0] == "CONNECT kinesis.test:443 HTTP/1.1"
+
+
+async def test_a_certificate_for_another_host_is_rejected_also_by_aiohttp(authority, ca_file, monkeypatch):
+    """In aiobotocore up to 3.8, a session with connector arguments leaves the host name unchecked."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("other.test").configure_cert(context)
+    session = get_session()
+    session.set_default_client_config(AioConfig(connector_args={"use_dns_cache": False}))
+    async with serving(tls=context) as server, client_of(server.url, session=session) as client:
+        with pytest.raises(RequestFailedError, match=r"certificate is not valid for|IP address mismatch") as caught:
+            await client.put_records(RECORDS)
+    assert caught.value.kind is FailureKind.PERMANENT
+
+
 async def test_a_proxy_for_http_forwards(monkeypatch):
     async with serving() as server:
         monkeypatch.setenv("HTTP_PROXY", server.url)

@@ -51,18 +51,18 @@ class ConnectionPool:
         host, port: the address.
         tls: the context for HTTPS, or None for HTTP.
         connect_timeout: seconds until a connection must be there, its TLS handshake included.
-        answer_timeout: seconds from the last byte of a request to the last of its answer, and for the kernel to take
+        response_timeout: seconds from the last byte of a request to the last of its answer, and for the kernel to take
             any more of a request.
     """
 
     def __init__(
-        self, host: str, port: int, tls: ssl.SSLContext | None, *, connect_timeout: float, answer_timeout: float
+        self, host: str, port: int, tls: ssl.SSLContext | None, *, connect_timeout: float, response_timeout: float
     ) -> None:
         self._host = host
         self._port = port
         self._tls = tls
         self._connect_timeout = connect_timeout
-        self._answer_timeout = answer_timeout
+        self._response_timeout = response_timeout
         self._loop = asyncio.get_running_loop()
         self._idle: list[_Connection] = []  # the last used at the end, which is used next
 
@@ -73,7 +73,7 @@ class ConnectionPool:
             RequestFailedError: there is no answer, or not all of it.
         """
         connection = self._take() or await self._connect()
-        answer = await connection.exchange(head, body, self._answer_timeout)
+        answer = await connection.exchange(head, body, self._response_timeout)
         if connection.is_open:
             connection.idle_since = self._loop.time()
             self._idle.append(connection)
@@ -135,12 +135,12 @@ class _Connection(asyncio.Protocol):
         self._progress_at = 0.0
         self._timer: asyncio.TimerHandle
 
-    async def exchange(self, head: bytes, body: bytes, answer_timeout: float) -> HttpResponse:
+    async def exchange(self, head: bytes, body: bytes, response_timeout: float) -> HttpResponse:
         """Send one request and read its answer."""
         self._reader = ResponseReader()
         self._answer = self._loop.create_future()
         self._left, self._progress_at = len(body), self._loop.time()
-        self._watch(answer_timeout)
+        self._watch(response_timeout)
         if _WRITELINES_PAUSES:
             self._transport.writelines((head, body))
         else:
@@ -209,19 +209,19 @@ class _Connection(asyncio.Protocol):
         else:
             self._fail(type(error).__name__ if error else "Disconnected", str(error or "the connection was closed"))
 
-    def _watch(self, answer_timeout: float) -> None:
+    def _watch(self, response_timeout: float) -> None:
         """Look again when the service, or the kernel, would have kept silent for too long."""
-        self._timer = self._loop.call_at(self._progress_at + answer_timeout, self._on_watch, answer_timeout)
+        self._timer = self._loop.call_at(self._progress_at + response_timeout, self._on_watch, response_timeout)
 
-    def _on_watch(self, answer_timeout: float) -> None:
+    def _on_watch(self, response_timeout: float) -> None:
         now = self._loop.time()
         if self._unsent and (left := self._transport.get_write_buffer_size()) < self._left:
             self._left, self._progress_at = left, now
-        if now < self._progress_at + answer_timeout:
-            self._watch(answer_timeout)
+        if now < self._progress_at + response_timeout:
+            self._watch(response_timeout)
         else:
             when = "while the request was sent" if self._unsent else "after the request"
-            self._fail("TimeoutError", f"{answer_timeout:g} s of silence {when}")
+            self._fail("TimeoutError", f"{response_timeout:g} s of silence {when}")
 
     def _fail(self, code: str, message: str) -> None:
         if self._answer is not None and not self._answer.done():
