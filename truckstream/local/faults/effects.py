@@ -9,12 +9,11 @@ from truckstream.local.protocol.protocol import HttpAnswer, refuse
 from truckstream.local.service.errors import RecordRefusal, RefusedError, rate_exceeded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
     from truckstream.local.faults.fault import Fault
     from truckstream.local.faults.injector import FaultInjector
-    from truckstream.local.service.state.account import Account
+    from truckstream.local.service.state.account import Account, RecordFault
     from truckstream.local.service.state.shard import Shard
     from truckstream.local.service.state.stream import Stream
 
@@ -23,12 +22,10 @@ __all__ = ["answer_instead", "error_of", "happen", "record_striker"]
 # --- One record -----------------------------------------------------------------------------------
 
 
-def record_striker(
-    injector: FaultInjector, account_id: str, now: float
-) -> Callable[[str, Stream, Shard], RecordRefusal | None]:
-    """What `Account.strike` asks while one request is carried out."""
+def record_striker(injector: FaultInjector, operation: str, account_id: str, now: float) -> RecordFault:
+    """Return the function that decides which records of one request fail."""
 
-    def strike(operation: str, stream: Stream, shard: Shard) -> RecordRefusal | None:
+    def strike(stream: Stream, shard: Shard) -> RecordRefusal | None:
         kind = injector.on_record(operation, shard.shard_id, now)
         if kind is None:
             return None

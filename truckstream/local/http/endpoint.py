@@ -183,12 +183,11 @@ class Endpoint:
 
     def _carry_out(self, call: Call) -> HttpAnswer:
         account, now = self._service.account, self._clock()
-        if self._injector.strikes_records:
-            account.strike = record_striker(self._injector, account.account_id, now)
-        try:
+        if not self._injector.strikes_records:
             return carry_out(self._service, call, now)
-        finally:
-            account.strike = None
+        return carry_out(
+            self._service, call, now, record_striker(self._injector, call.operation, account.account_id, now)
+        )
 
 
 async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:

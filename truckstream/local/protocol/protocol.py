@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.service import Service
     from truckstream.local.service.operations.subscribe_to_shard import Subscription
-    from truckstream.local.service.state.account import Request
+    from truckstream.local.service.state.account import RecordFault, Request
 
 __all__ = [
     "CONTENT_TYPE",
@@ -148,11 +148,11 @@ def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer
     return Call(operation, request, codec) if is_known else _refuse_in(codec, unknown_operation())
 
 
-def carry_out(service: Service, call: Call, now: float) -> HttpAnswer:
+def carry_out(service: Service, call: Call, now: float, record_fault: RecordFault | None = None) -> HttpAnswer:
     """Answer a request that was understood. Never raises."""
     codec = call.codec
     try:
-        answer = service.call(call.operation, call.request, now)
+        answer = service.call(call.operation, call.request, now, record_fault)
     except RefusedError as refusal:
         return _refuse_in(codec, refusal)
     except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's

@@ -20,7 +20,7 @@ from truckstream.local.service.operations.settings import capacity, monitoring, 
 from truckstream.local.service.operations.settings import resource_policies as policies
 from truckstream.local.service.operations.settings import retention_and_encryption as settings
 from truckstream.local.service.quotas.shard_quota import QuotaLeft
-from truckstream.local.service.state.account import Account, Answer, Request
+from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
 from truckstream.local.service.validation.constraints import validate
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["OPERATIONS", "Operation", "Service", "ShardStats"]
 
 Operation = Callable[[Account, Request, float], Answer]
+RecordOperation = Callable[[Account, Request, float, RecordFault | None], Answer]
+
+#: The operations in which single records can fail on demand.
+_RECORD_OPERATIONS: Final[dict[str, RecordOperation]] = {
+    "GetRecords": read.get_records,
+    "PutRecord": write.put_record,
+    "PutRecords": write.put_records,
+}
 
 #: Every operation that this service has, by its name in X-Amz-Target.
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -111,13 +119,14 @@ class Service:
         #: Requests by operation, refused ones included.
         self.requests: dict[str, int] = {}
 
-    def call(self, operation: str, request: Request, now: float) -> Answer:
+    def call(self, operation: str, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
         """Do one operation.
 
         Args:
             operation: its name, such as "PutRecords".
             request: as `reading.read_request` gives it.
             now: seconds since the epoch.
+            record_fault: decides which records of this call fail.
 
         Raises:
             RefusedError: the service's refusal.
@@ -129,6 +138,8 @@ class Service:
         if operation not in _VALIDATE_THEMSELVES:
             validate(operation, request)
             self.account.call_rates.admit(operation, request, now)
+        if record_fault is not None and operation in _RECORD_OPERATIONS:
+            return _RECORD_OPERATIONS[operation](self.account, request, now, record_fault)
         return function(self.account, request, now)
 
     def stream(self, name: str, now: float) -> Stream:

@@ -17,7 +17,7 @@ from truckstream.local.service.identifiers.shard_id import id_of
 from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
     from truckstream.local.service.state.shard import Record, Shard
     from truckstream.local.service.state.stream import Stream
 
@@ -111,15 +111,15 @@ def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: s
     return located.place
 
 
-def get_records(account: Account, request: Request, now: float) -> Answer:
+def get_records(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
     iterator = open_iterator(request["ShardIterator"], now)
     stream, shard = _find(account, {"StreamName": iterator.stream_name}, iterator.shard_id, now)
     if stream.created_at != iterator.created_at:
         raise shard_unknown(shard.shard_id, stream.name, account.account_id)
     if request.get("DryRun"):
         raise dry_run()
-    if account.strike and (struck := account.strike("GetRecords", stream, shard)) is not None:
-        raise RefusedError(struck.code, struck.message)
+    if record_fault is not None and (error := record_fault(stream, shard)) is not None:
+        raise RefusedError(error.code, error.message)
     if not shard.read_quota.admit(now):
         shard.counts.reads_throttled += 1
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)

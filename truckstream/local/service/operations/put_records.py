@@ -35,7 +35,7 @@ from truckstream.local.service.quotas import limits
 from truckstream.local.service.validation.constraints import data_too_long, validate
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
     from truckstream.local.service.state.shard import Shard
     from truckstream.local.service.state.stream import Stream
 
@@ -45,7 +45,7 @@ _THROTTLED: Final = "ProvisionedThroughputExceededException"
 _HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
 
 
-def put_records(account: Account, request: Request, now: float) -> Answer:
+def put_records(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
     entries = request.get("Records", ())
     if not 1 <= len(entries) <= limits.PUT_RECORDS:
         validate("PutRecords", request)
@@ -58,12 +58,11 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
         shard.write_quota.refill(now)
     failed = 0
     answers: list[dict[str, str]] = []
-    strike = account.strike
     for entry, (shard, size) in zip(entries, targets, strict=True):
-        if strike is not None and (struck := strike("PutRecords", stream, shard)) is not None:
+        if record_fault is not None and (error := record_fault(stream, shard)) is not None:
             failed += 1
-            answers.append({"ErrorCode": struck.code, "ErrorMessage": struck.message})
-            if struck.is_stored:
+            answers.append({"ErrorCode": error.code, "ErrorMessage": error.message})
+            if error.is_stored:
                 _store(shard, entry["Data"], entry["PartitionKey"], size, arrival)
             continue
         counts = shard.counts
@@ -81,7 +80,7 @@ def put_records(account: Account, request: Request, now: float) -> Answer:
     return _with_encryption(stream, {"FailedRecordCount": failed, "Records": answers})
 
 
-def put_record(account: Account, request: Request, now: float) -> Answer:
+def put_record(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
     stream = _stream(account, "PutRecord", request, now)
     validate("PutRecord", request, keyless=stream.spreads_evenly)
     key = request.get("PartitionKey", "")
@@ -98,13 +97,13 @@ def put_record(account: Account, request: Request, now: float) -> Answer:
     if request.get("DryRun"):
         raise dry_run()
     shard.write_quota.refill(now)
-    struck = account.strike and account.strike("PutRecord", stream, shard)
-    if struck is not None and not struck.is_stored:
-        raise RefusedError(struck.code, struck.message)
+    error = record_fault and record_fault(stream, shard)
+    if error is not None and not error.is_stored:
+        raise RefusedError(error.code, error.message)
     number = _store(shard, request["Data"], key, size, stream.arrival(now))
     account.wrote(size, 1)
-    if struck is not None:
-        raise RefusedError(struck.code, struck.message)
+    if error is not None:
+        raise RefusedError(error.code, error.message)
     if number is None:
         shard.counts.records_throttled += 1
         raise rate_exceeded(shard.shard_id, stream.name, account.account_id)

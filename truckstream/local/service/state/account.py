@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from truckstream.local.service.errors import (
+    RecordRefusal,
     consumer_busy,
     invalid,
     shard_not_found,
@@ -19,19 +21,17 @@ from truckstream.local.service.operations.settings.account_settings import Commi
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.quotas.call_rates import CallRates
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, Memory
+from truckstream.local.service.state.shard import Shard
 from truckstream.local.service.state.stream import Mode, Stream
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from truckstream.local.service.errors import RecordRefusal
-    from truckstream.local.service.state.shard import Shard
-
-__all__ = ["Account", "Answer", "Request"]
+__all__ = ["Account", "Answer", "RecordFault", "Request"]
 
 #: What an operation takes and gives: the API's JSON objects, blobs as bytes. None is an answer without a body.
 Request = dict[str, Any]
 Answer = dict[str, Any] | None
+
+#: Returns the error of the next record that goes to this shard (of GetRecords: of the call); None lets it pass.
+RecordFault = Callable[[Stream, Shard], RecordRefusal | None]
 
 _ARN: Final = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]*):(?P<account>\d{12}):stream/(?P<name>[^/]+)")
 
@@ -66,8 +66,6 @@ class Account:
         self.shard_limit = shard_limit
         self.commitment = Commitment()
         self._memory = Memory(max_bytes)
-        #: Asked for each record of a write, and for each read, while faults are on: what strikes it.
-        self.strike: Callable[[str, Stream, Shard], RecordRefusal | None] | None = None
         self._streams: dict[str, Stream] = {}
 
     def streams(self, now: float) -> list[Stream]:
