@@ -96,7 +96,7 @@ def _table_entry(tag: bytes, key: str) -> bytes:
     try:
         text = key.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError(whose, key, "must be text that UTF-8 can hold") from error
+        raise InvalidArgumentError(whose, key, "must be text that UTF-8 can encode") from error
     return tag + _varint(len(text)) + text
 
 
@@ -176,7 +176,7 @@ class Aggregate:
         The service counts the outer partition key too: a limit is the stream's largest record less that key.
 
         Raises:
-            InvalidArgumentError: a key is no text that UTF-8 can hold.
+            InvalidArgumentError: a key is no text that UTF-8 can encode.
         """
         index, entry = self._partition_keys.find(partition_key)
         hash_index, hash_entry = (None, b"") if explicit_hash_key is None else self._hash_keys.find(explicit_hash_key)

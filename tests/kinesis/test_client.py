@@ -81,7 +81,7 @@ async def test_a_stream_that_is_not_there_is_permanent(moto_url):
 
 @pytest.mark.parametrize("stream", ["", "my stream", "s" * 129, "arn:aws:s3:::bucket"])
 def test_a_malformed_stream_is_refused(stream):
-    with pytest.raises(ConfigurationError, match="no stream's name"):
+    with pytest.raises(ConfigurationError, match="not a stream's name"):
         KinesisClient(stream)
 
 

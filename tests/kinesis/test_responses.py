@@ -28,7 +28,7 @@ def test_outcomes_come_in_their_order():
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b'{"Records":[%b]}' % STORED, "1 answers for 2 records"),
+        (b'{"Records":[%b]}' % STORED, "1 responses for 2 records"),
         (b'{"Records":[%b,{}]}' % STORED, "record 1 has neither a sequence number nor an error code"),
         (b'{"Records":[%b,{"SequenceNumber":"","ErrorCode":""}]}' % STORED, "record 1 has neither"),
         (b'{"Records":[%b' % STORED, "truncated"),

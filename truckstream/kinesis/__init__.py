@@ -1,4 +1,4 @@
-"""The wire: limits of the service, kinds of failure, keys and shards, and a client for one stream.
+"""The wire client: the service's limits, its errors by kind, the shard map, and a client for one stream.
 
-Usable alone: nothing here knows of buffers, pacing or retries. One call is one attempt.
+Usable alone: nothing here depends on buffers, pacing or retries. One call is one attempt.
 """

@@ -1,9 +1,9 @@
-"""One stream's client: a call is one attempt, and a failed one says what it means.
+"""A client for one stream: a call is one attempt, and an attempt that fails raises what the failure means.
 
-`StreamClient` is all that a producer needs of the service, and `KinesisClient` is the one that speaks to it. Nothing
-is retried in here but what is known not to be stored, and only once: a request that was refused for its time or its
-credentials is signed again, with the service's time or with new ones. Any other retry could store a record twice
-without anyone knowing.
+`StreamClient` is the interface that a producer needs, and `KinesisClient` implements it over the network. A request is
+sent again only if its records are known not to be stored, and only once: one that was rejected for its time or its
+credentials is signed again, with the service's time or with new credentials. Any other retry in here could store a
+record twice, and nobody would know.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class StreamClient(Protocol):
     """A client for one stream. Every method raises `RequestFailedError` when its attempt fails."""
 
     async def open(self) -> None:
-        """Connect; called once, on the loop that sends."""
+        """Connect. Called once, on the event loop that sends."""
 
     async def put_records(self, records: Sequence[EncodableRecord]) -> Sequence[RecordResponse]:
-        """Send up to 500 records; as many answers, in their order."""
+        """Send up to 500 records and return their responses, in the same order."""
 
     async def list_shards(self) -> list[Shard]:
-        """All shards of the stream that still hold records, closed ones included."""
+        """Return all shards of the stream that still hold records, closed ones included."""
 
     async def summary(self) -> StreamSummary:
-        """The stream's largest record, and whether its shards have a known quota."""
+        """Return the stream's largest record, and whether its shards have a known quota."""
 
     async def close(self) -> None:
-        """Give back sockets and credentials; may be called twice."""
+        """Close the sockets. May be called twice."""
 
 
 _ARN = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]+):\d{12}:stream/(?P<name>[a-zA-Z0-9_.-]{1,128})")
@@ -58,23 +58,23 @@ _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
 OK: Final = 200
 
-#: Of a session whose requests are not signed.
+#: The keys of a session whose requests are not signed.
 NO_KEYS: Final = Keys("", "", None)
 
-#: The service does not know the access key, or not any more: other credentials may help where the same do not.
+#: The service does not know the access key, or no longer knows it: other credentials may help, the same ones do not.
 _UNKNOWN_KEY_CODES: Final = {"UnrecognizedClientException", "InvalidClientTokenId"}
 
 
 class KinesisClient:
-    """A `StreamClient` with its own encoder, signer and parser, on aiobotocore's connections and credentials.
+    """A `StreamClient` with its own encoder, signer and parser, and with the settings of an aiobotocore session.
 
     Args:
         stream: the stream's name, or its ARN, which also names the region.
-        region_name: as in aiobotocore; by default the session's own.
+        region_name: as in aiobotocore; by default the session's.
         endpoint_url: another endpoint than the region's, such as a local server's.
-        session: an aiobotocore session (or aioboto3's `_session`); a new one by default.
-        connections: the most requests at a time, each on a connection of its own.
-        request_timeout: seconds that the service may take for an answer.
+        session: an aiobotocore session (or aioboto3's `_session`); by default a new one.
+        connections: the maximum number of requests at a time, each on a connection of its own.
+        request_timeout: seconds to wait for a response.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class KinesisClient:
     ) -> None:
         arn = _ARN.fullmatch(stream)
         if arn is None and not _NAME.fullmatch(stream):
-            hint = "Give the stream's name (1 to 128 letters, digits, _ . -) or its whole ARN."
-            raise ConfigurationError("stream", f"is {stream!r}, which is no stream's name", hint)
+            hint = "Pass the stream's name (1 to 128 letters, digits, _ . -) or its full ARN."
+            raise ConfigurationError("stream", f"is {stream!r}, which is not a stream's name", hint)
         self._stream = {"StreamARN": stream} if arn else {"StreamName": stream}
-        #: Without the account and region of an ARN.
+        #: The name alone, without the account and region of an ARN.
         self.stream_name = arn["name"] if arn else stream
         self._clock = ServiceClock()
         self._endpoint = SessionEndpoint(
@@ -112,13 +112,13 @@ class KinesisClient:
 
     async def list_shards(self) -> list[Shard]:
         shards: list[Shard] = []
-        asked = self._stream
+        request = self._stream
         while True:
-            page, token = parse_shards(await self._call("ListShards", msgspec.json.encode(asked)))
+            page, token = parse_shards(await self._call("ListShards", msgspec.json.encode(request)))
             shards += page
             if not token:
                 return shards
-            asked = {"NextToken": token}
+            request = {"NextToken": token}
 
     async def summary(self) -> StreamSummary:
         return parse_summary(await self._call("DescribeStreamSummary", msgspec.json.encode(self._stream)))
@@ -127,33 +127,33 @@ class KinesisClient:
         await self._endpoint.close()
 
     async def _call(self, operation: str, body: bytes) -> bytes:
-        """The body of the service's answer to one request, signed again where that helps."""
+        """Send one request, signed again where that helps, and return the body of the response."""
         template = await self._endpoint.template(operation, self._stream)
         keys = await self._endpoint.credentials.current() if template.signer else NO_KEYS
-        remedies = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
+        curable = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset
             signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
-            answer = await self._endpoint.send(template, signature, body)
-            if answer.status == OK:
-                return answer.body
-            failure = parse_error(answer.status, answer.headers.get("x-amzn-errortype"), answer.body)
-            remedy = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
-            cured = remedy in remedies and await self._cured(remedy, answer, keys, offset)
-            if not cured:
+            response = await self._endpoint.send(template, signature, body)
+            if response.status == OK:
+                return response.body
+            failure = parse_error(response.status, response.headers.get("x-amzn-errortype"), response.body)
+            kind = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
+            new_keys = await self._keys_after(kind, response, keys, offset) if kind in curable else None
+            if not new_keys:
                 try:
                     raise failure
                 finally:
-                    del failure  # its traceback has this frame, and so the body: a cycle that only gc would end
-            remedies.remove(remedy)
-            keys = cured
+                    del failure  # its traceback holds this frame, and so the body: a cycle that only gc would free
+            curable.remove(kind)
+            keys = new_keys
 
-    async def _cured(self, remedy: FailureKind, answer: HttpResponse, keys: Keys, offset: float) -> Keys | None:
-        """The credentials to sign with again, and the clock set right; None if that would change nothing.
+    async def _keys_after(self, kind: FailureKind, response: HttpResponse, keys: Keys, offset: float) -> Keys | None:
+        """Correct the clock or renew the credentials; return the keys to sign with again, None if nothing changed.
 
-        The refused request was signed with `keys`, and with the clock at `offset`.
+        The rejected request was signed with `keys`, and with the clock at `offset`.
         """
-        if remedy is FailureKind.CLOCK_SKEW:
-            return keys if self._clock.correct(answer.headers.get("date"), time.time(), offset) else None
+        if kind is FailureKind.CLOCK_SKEW:
+            return keys if self._clock.correct(response.headers.get("date"), time.time(), offset) else None
         renewed = await self._endpoint.credentials.renew(keys)
         return None if renewed == keys else renewed

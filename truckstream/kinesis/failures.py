@@ -1,8 +1,8 @@
-"""What a failed attempt means: the service's error code -> a kind of failure, in one table.
+"""The kinds of failure of a request, and one table from the service's error codes to them.
 
-A kind answers the two questions that matter for the records of the attempt: may they be stored all the same,
-and what helps? Only a sender that knows can retry without lying about duplicates. An error that the table does
-not name is judged by its HTTP status: a 5xx may have stored the records, anything else is permanent.
+A kind answers two questions about the records of the request: may they be stored nevertheless, and does a retry help?
+A sender needs both answers to retry without misreporting duplicates. An error that the table does not name is
+classified by its HTTP status: a 5xx may have stored the records, any other status is permanent.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ __all__ = ["FailureKind", "RequestFailedError", "kind_of_error"]
 
 
 class FailureKind(enum.Enum):
-    """What happened to a request, by what its sender should do next."""
+    """The reason for a failed request, by the action that it calls for."""
 
-    #: Over a quota. Nothing was stored; slow down, then send again.
+    #: A quota was exceeded. Nothing was stored; slow down, then send again.
     THROTTLED = "throttled"
-    #: The answer never came, or a 5xx did: the records may be stored. Send again, and say so.
+    #: There was no response, or a 5xx: the records may be stored. Send again, and report possible duplicates.
     AMBIGUOUS = "ambiguous"
-    #: It did not reach the service. Nothing was stored; send again.
+    #: The request did not reach the service. Nothing was stored; send again.
     NOT_SENT = "not sent"
-    #: The credentials have expired. Nothing was stored; new ones help.
+    #: The credentials have expired. Nothing was stored; new credentials help.
     CREDENTIALS = "credentials"
-    #: The clock or the signature's age was refused. Nothing was stored; a fresh signature helps.
+    #: The signature was rejected for its time. Nothing was stored; a signature with the service's time helps.
     CLOCK_SKEW = "clock skew"
-    #: One of the records is malformed or too large: the whole request was refused. Without it the rest pass.
+    #: One record is malformed or too large, so the whole request was rejected. Without it the others are accepted.
     POISONED = "poisoned"
-    #: The stream is not there, or may not be written. Nothing was stored, and a retry does not help.
+    #: The stream does not exist or may not be written to. Nothing was stored, and a retry does not help.
     PERMANENT = "permanent"
 
 
@@ -53,7 +53,7 @@ _KINDS: Final = {
     "InvalidArgumentException": FailureKind.POISONED,
     "SerializationException": FailureKind.POISONED,
     "RequestEntityTooLarge": FailureKind.POISONED,
-    # An answer without a code, from a proxy or a load balancer: its HTTP status.
+    # A proxy or a load balancer responds without an error code; its HTTP status takes that place.
     "408": FailureKind.AMBIGUOUS,
     "413": FailureKind.POISONED,
     "429": FailureKind.THROTTLED,
@@ -61,15 +61,15 @@ _KINDS: Final = {
 
 
 def kind_of_error(code: str, message: str, status: int) -> FailureKind:
-    """The kind of failure that the service's error `code`, with its `message` and HTTP `status`, stands for."""
+    """Return the kind of failure that an error of the service belongs to."""
     if code == "InvalidSignatureException" and ("Signature expired" in message or "not yet current" in message):
-        return FailureKind.CLOCK_SKEW  # the same code stands for a wrong key, where a retry does not help
+        return FailureKind.CLOCK_SKEW  # the same code also means a wrong key, where a retry does not help
     unknown = FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
     return _KINDS.get(code, unknown)
 
 
 class RequestFailedError(Exception):
-    """One attempt failed as a whole. Internal to the sender: users see what becomes of their records."""
+    """One attempt failed as a whole. Internal: users get the outcome of each record instead."""
 
     def __init__(self, kind: FailureKind, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -78,7 +78,7 @@ class RequestFailedError(Exception):
         self.message = message
 
     def to_service_error(self) -> ServiceError:
-        """The public error for a failure that ends a record."""
+        """Return the public error for a record that fails for good."""
         if self.code == "ResourceNotFoundException":
             return StreamNotFoundError(self.code, self.message)
         return ServiceError(self.code, self.message)

@@ -1,4 +1,4 @@
-"""The service's limits, as the API reference of PutRecords and the developer guide's "Quotas and limits" give them.
+"""The service's limits, from the API reference of PutRecords and the developer guide's "Quotas and limits".
 
 Read 2026-11-23 from the service model that botocore 1.43 ships and from the guide's page on large records.
 """
@@ -16,7 +16,7 @@ MAX_RECORDS_PER_REQUEST: Final = 500
 #: "... up to a limit of 10 MiB for the entire request, including partition keys."
 MAX_BYTES_PER_REQUEST: Final = 10 * MIB
 
-#: A stream's largest record unless its MaxRecordSizeInKiB says otherwise: data and partition key together.
+#: A stream's largest record unless its MaxRecordSizeInKiB is set: data and partition key together.
 DEFAULT_MAX_RECORD_BYTES: Final = 1 * MIB
 
 #: "Each shard can support writes up to 1,000 records per second, up to a maximum data write total of 1 MB per

@@ -1,6 +1,7 @@
-"""Where a key lands: MD5 of the partition key, or an explicit hash key, in one shard's range of hash keys.
+"""The shard map: from a partition key, or an explicit hash key, to the shard that owns it.
 
-Sequence numbers and hash keys are integers of up to 128 bits that the service writes in decimal.
+The MD5 of a partition key is its hash key, and each shard owns a range of hash keys. Hash keys are integers of up to
+128 bits, which the service writes in decimal.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ __all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_has
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One shard and the hash keys it takes, both ends included."""
+    """One shard and the range of hash keys that it owns, both ends included."""
 
     shard_id: str
     starting_hash_key: int
     ending_hash_key: int
-    #: A closed shard takes no more records: it was split or merged.
+    #: A closed shard accepts no more records: it was split or merged.
     is_open: bool = True
 
 
 def check_partition_key(partition_key: str) -> bytes:
-    """The key in UTF-8, as the service counts and hashes it.
+    """Return the key in UTF-8, as the service counts and hashes it.
 
     Raises:
-        InvalidArgumentError: it is no string of 1 to 256 Unicode characters.
+        InvalidArgumentError: the key is not a string of 1 to 256 Unicode characters.
     """
     if not isinstance(partition_key, str):
         raise InvalidArgumentError("partition_key", partition_key, "must be a str")
@@ -44,19 +45,19 @@ def check_partition_key(partition_key: str) -> bytes:
     try:
         return partition_key.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError("partition_key", partition_key, "must be text that UTF-8 can hold") from error
+        raise InvalidArgumentError("partition_key", partition_key, "must be text that UTF-8 can encode") from error
 
 
 def hash_key_of(partition_key: bytes) -> int:
-    """The 128-bit hash key that the service gives a partition key."""
+    """Return the 128-bit hash key that the service computes for a partition key."""
     return int.from_bytes(hashlib.md5(partition_key, usedforsecurity=False).digest(), "big")
 
 
 def parse_hash_key(explicit_hash_key: str) -> int:
-    """The integer that an explicit hash key spells in decimal.
+    """Return the integer that an explicit hash key holds in decimal.
 
     Raises:
-        InvalidArgumentError: it is no decimal of 0 to 2**128 - 1 without sign or leading zeros.
+        InvalidArgumentError: it is not a decimal number from 0 to 2**128 - 1 without sign or leading zeros.
     """
     rule = "must be the decimal digits of a number from 0 to 2**128 - 1, as a str"
     if not isinstance(explicit_hash_key, str) or not (explicit_hash_key.isascii() and explicit_hash_key.isdigit()):
@@ -75,7 +76,7 @@ class ShardMap:
         self._starts = [shard.starting_hash_key for shard in self.shards]
 
     def shard_of(self, hash_key: int) -> Shard | None:
-        """The open shard that takes `hash_key`; None in the gap that a reshard under way can leave."""
+        """Return the open shard that owns `hash_key`; None in the gap that an unfinished reshard can leave."""
         index = bisect_right(self._starts, hash_key) - 1
         if index < 0 or hash_key > self.shards[index].ending_hash_key:
             return None

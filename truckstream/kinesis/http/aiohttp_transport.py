@@ -44,7 +44,7 @@ def make_session(
 async def post(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: bytes, *, proxy: str | None
 ) -> HttpResponse:
-    """Send a request and return the response, whatever its status.
+    """Send a request and return the response of any status.
 
     Raises:
         RequestFailedError: there was no response, or it was incomplete.

@@ -1,13 +1,18 @@
-"""Connections to the service that are kept, and requests over them.
+"""Kept connections to the service, which know whether a failed request had been sent to its last byte.
 
-A request through aiohttp costs 0.6 µs a record at 500 a request, over one of these 0.2, most of it the kernel's
-(benchmarks/README.md); and aiohttp does not tell how much of a request has left. So where nothing but an address and a
-TLS context is needed, requests go over connections of our own; those through a proxy go through aiohttp
-(`proxied.py`).
+This and `http1.py` are an HTTP client of our own for one reason: to report duplicates truthfully. When a request fails,
+the producer must know whether its records may be stored. If the kernel has not taken the request's last byte, the
+service cannot have received the request whole, so nothing is stored and a retry makes no duplicate. If it has taken it,
+the records may be stored, and each Ack of the retry must set `maybe_duplicate`.
 
-What a failure means for the records follows from what has left. A request that was not handed to the kernel to its
-last byte was not received whole, so nothing of it can be stored; afterwards it may be. A kept connection is looked at
-before it is used: one that the service has closed while it was idle is dropped, and nothing was sent.
+aiohttp cannot answer that question. An example, with aiohttp 3.14.5: a server resets the connection after 100,000 bytes
+of a request of 9 MiB, or after all of it. Both times `session.post()` raises `ClientOSError: [Errno 104] Connection
+reset by peer`, and there is no public count of the bytes that have left. So 500 records that cannot be stored would be
+reported as possible duplicates. The same happens when the service closes a kept connection while it is idle: aiohttp
+writes the request to it. Here a kept connection is checked first, and a closed one is dropped before anything is sent.
+
+Speed comes with it: at 500 records a request, a record costs 0.2 µs here and 0.6 through aiohttp, most of the 0.2 in
+the kernel (benchmarks/README.md). Requests that need a proxy still go through aiohttp (`aiohttp_transport.py`).
 """
 
 from __future__ import annotations
@@ -29,18 +34,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectionPool"]
 
-#: A connection that was idle for longer is not used again. Load balancers close theirs after 60 seconds or more.
+#: A connection that has been idle for longer is not used again. Load balancers close theirs after 60 seconds or more.
 KEEP_SECONDS: Final = 50.0
 
-#: Seconds before another of a host's addresses is tried beside the first (RFC 8305).
+#: Seconds before the next of a host's addresses is tried in parallel (RFC 8305).
 NEXT_ADDRESS_SECONDS: Final = 0.25
 
-#: The service has closed its end: told by the kernel without reading, so that it works beneath TLS too. Linux only;
-#: elsewhere such a connection is noticed when its closing reaches the event loop.
+#: The event of `poll` for "the service has closed its end". It needs no reading, so it works beneath TLS too. Linux
+#: only; elsewhere such a connection is noticed once the event loop processes its closing.
 PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
 
 #: In Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 asyncio's `writelines` does not pause its protocol (CVE-2024-12254),
-#: so that nobody would know what is unsent. `write` does, for a copy of the body: 0.05 µs a record.
+#: so an unsent rest would go unnoticed. `write` pauses it, at the cost of a copy of the body: 0.05 µs a record.
 _WRITELINES_PAUSES: Final = not ((3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2))
 
 
@@ -50,9 +55,9 @@ class ConnectionPool:
     Args:
         host, port: the address.
         tls: the context for HTTPS, or None for HTTP.
-        connect_timeout: seconds until a connection must be there, its TLS handshake included.
-        response_timeout: seconds from the last byte of a request to the last of its answer, and for the kernel to take
-            any more of a request.
+        connect_timeout: seconds to establish a connection, its TLS handshake included.
+        response_timeout: seconds from the last byte of a request to the last byte of its response, and seconds in which
+            the kernel must take some more of an unsent request.
     """
 
     def __init__(
@@ -64,30 +69,30 @@ class ConnectionPool:
         self._connect_timeout = connect_timeout
         self._response_timeout = response_timeout
         self._loop = asyncio.get_running_loop()
-        self._idle: list[_Connection] = []  # the last used at the end, which is used next
+        self._idle: list[_Connection] = []  # the most recently used connection is last, and is used next
 
     async def post(self, head: bytes, body: bytes) -> HttpResponse:
-        """Send a request, its head with the empty line, and read the answer, whatever its status.
+        """Send a request and return the response of any status. `head` ends with the empty line.
 
         Raises:
-            RequestFailedError: there is no answer, or not all of it.
+            RequestFailedError: there was no response, or it was incomplete.
         """
         connection = self._take() or await self._connect()
-        answer = await connection.exchange(head, body, self._response_timeout)
+        response = await connection.exchange(head, body, self._response_timeout)
         if connection.is_open:
             connection.idle_since = self._loop.time()
             self._idle.append(connection)
-        return answer
+        return response
 
     async def close(self) -> None:
-        """Close the idle connections. Those in use close when their requests end or are cancelled."""
+        """Close the idle connections. Connections in use close when their requests end or are cancelled."""
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.abort()
         await asyncio.gather(*(connection.lost for connection in idle))
 
     def _take(self) -> _Connection | None:
-        """An idle connection that is still open."""
+        """Return an idle connection that is still open, if there is one."""
         oldest = self._loop.time() - KEEP_SECONDS
         while self._idle:
             connection = self._idle.pop()
@@ -111,34 +116,34 @@ class ConnectionPool:
         except ssl.SSLCertVerificationError as error:
             raise RequestFailedError(FailureKind.PERMANENT, type(error).__name__, str(error)) from error
         except (OSError, TimeoutError) as error:
-            text = f"{self._host}:{self._port}: {str(error) or 'no connection within the time allowed'}"
+            text = f"{self._host}:{self._port}: {str(error) or 'the connection timed out'}"
             raise RequestFailedError(FailureKind.NOT_SENT, type(error).__name__, text) from error
         return connection
 
 
 class _Connection(asyncio.Protocol):
-    """One connection, with at most one request on it."""
+    """One connection, with at most one request at a time."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._transport: Any = None
-        #: May be used for another request.
+        #: Whether the connection may be used for another request.
         self.is_open = False
         self.idle_since = 0.0
         self.lost: asyncio.Future[None] = loop.create_future()
-        # The request under way. `_unsent` says whether the kernel has not taken all of it, and `_progress_at` when it
-        # took some; `_left` is what was left then.
+        # The request in flight. `_unsent` is True while the kernel has not taken all of it. `_progress_at` is when it
+        # last took some, and `_left` the bytes that were left then.
         self._reader = ResponseReader()
-        self._answer: asyncio.Future[HttpResponse] | None = None
+        self._response: asyncio.Future[HttpResponse] | None = None
         self._unsent = False
         self._left = 0
         self._progress_at = 0.0
         self._timer: asyncio.TimerHandle
 
     async def exchange(self, head: bytes, body: bytes, response_timeout: float) -> HttpResponse:
-        """Send one request and read its answer."""
+        """Send one request and return its response."""
         self._reader = ResponseReader()
-        self._answer = self._loop.create_future()
+        self._response = self._loop.create_future()
         self._left, self._progress_at = len(body), self._loop.time()
         self._watch(response_timeout)
         if _WRITELINES_PAUSES:
@@ -146,16 +151,16 @@ class _Connection(asyncio.Protocol):
         else:
             self._transport.write(head + body)
         try:
-            return await self._answer
+            return await self._response
         except BaseException:
-            self.abort()  # half a request, or half an answer: nothing more can come of it
+            self.abort()  # after half a request or half a response, the connection cannot be used again
             raise
         finally:
             self._timer.cancel()
-            self._answer = None
+            self._response = None
 
     def is_closed_by_peer(self) -> bool:
-        """Whether the service has closed its end, even if the event loop has not heard of it."""
+        """Return whether the service has closed its end, even if the event loop has not processed that yet."""
         connected = self._transport.get_extra_info("socket")
         if not PEER_CLOSED or connected is None:
             return False
@@ -168,11 +173,11 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
         self._transport.abort()
 
-    # --- What the event loop tells ----------------------------------------------------------------
+    # --- Callbacks of the event loop --------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._transport.set_write_buffer_limits(high=0)  # so that a pause means that something is unsent
+        self._transport.set_write_buffer_limits(high=0)  # so a pause means that something is unsent
         self.is_open = True
 
     def pause_writing(self) -> None:
@@ -183,47 +188,47 @@ class _Connection(asyncio.Protocol):
         self._progress_at = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._answer.done():
-            self.abort()  # nothing was asked
+        if self._response is None or self._response.done():
+            self.abort()  # bytes that belong to no request
             return
         try:
-            answer = self._reader.feed(data)
+            response = self._reader.feed(data)
         except MalformedResponseError as error:
             self._fail("MalformedResponse", str(error))
             return
-        if answer is not None:
-            # An answer that came before the end of the request leaves a connection that nobody can use.
+        if response is not None:
+            # After a response that came before the end of its request, the connection cannot be used again.
             self.is_open = self._reader.keeps_alive and not self._unsent
-            self._answer.set_result(answer)
+            self._response.set_result(response)
             if not self.is_open:
                 self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self.lost.set_result(None)
-        if self._answer is None or self._answer.done():
+        if self._response is None or self._response.done():
             return
-        answer = None if error else self._reader.feed_end()
-        if answer is not None:
-            self._answer.set_result(answer)
+        response = None if error else self._reader.feed_end()
+        if response is not None:
+            self._response.set_result(response)
         else:
             self._fail(type(error).__name__ if error else "Disconnected", str(error or "the connection was closed"))
 
     def _watch(self, response_timeout: float) -> None:
-        """Look again when the service, or the kernel, would have kept silent for too long."""
-        self._timer = self._loop.call_at(self._progress_at + response_timeout, self._on_watch, response_timeout)
+        """Check again once the service, or the kernel, will have kept silent for too long."""
+        self._timer = self._loop.call_at(self._progress_at + response_timeout, self._check_silence, response_timeout)
 
-    def _on_watch(self, response_timeout: float) -> None:
+    def _check_silence(self, response_timeout: float) -> None:
         now = self._loop.time()
         if self._unsent and (left := self._transport.get_write_buffer_size()) < self._left:
             self._left, self._progress_at = left, now
         if now < self._progress_at + response_timeout:
             self._watch(response_timeout)
         else:
-            when = "while the request was sent" if self._unsent else "after the request"
+            when = "while the request was being sent" if self._unsent else "after the request"
             self._fail("TimeoutError", f"{response_timeout:g} s of silence {when}")
 
     def _fail(self, code: str, message: str) -> None:
-        if self._answer is not None and not self._answer.done():
+        if self._response is not None and not self._response.done():
             kind = FailureKind.NOT_SENT if self._unsent else FailureKind.AMBIGUOUS
-            self._answer.set_exception(RequestFailedError(kind, code, message))
+            self._response.set_exception(RequestFailedError(kind, code, message))

@@ -1,7 +1,9 @@
-"""HTTP/1.1 as far as a request of the service needs it: the head of a request, and its answer from bytes as they come.
+"""HTTP/1.1 without IO, as far as the service's requests need it: write a request's header, parse a response.
 
-RFC 9112. An answer's body has the length that Content-Length tells, or comes in chunks, or lasts until the connection
-ends. Interim answers (100 to 199) are passed over.
+Why this is not left to aiohttp stands at the head of `connection_pool.py`.
+
+The rules are those of RFC 9112. The length of a response's body is given by Content-Length or by its chunks, or the
+body lasts until the connection ends. Interim responses (100 to 199) are skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpResponse", "MalformedResponseError", "ResponseReader", "header_lines"]
 
-#: Answers of the service are of 60 kB at most, and their heads of 500 bytes.
+#: The service's responses have at most 60 kB, and their heads 500 bytes.
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
@@ -27,7 +29,7 @@ _STATUS: Final = re.compile("[1-5][0-9][0-9]", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer with its body read. Header names are lower-case."""
+    """A complete response. Header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,14 +37,14 @@ class HttpResponse:
 
 
 class MalformedResponseError(ValueError):
-    """What came is no HTTP answer."""
+    """The bytes received are not an HTTP response."""
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
-    """The header lines of a request.
+    """Encode the header lines of a request.
 
     Raises:
-        ValueError: a value has a line break in it, or is no Latin-1 text.
+        ValueError: a value contains a line break, or cannot be encoded in Latin-1.
     """
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
@@ -51,21 +53,21 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 
 
 class ResponseReader:
-    """One answer, from bytes as they come."""
+    """Parses one response from bytes as they come."""
 
     __slots__ = ("_buffer", "_head", "keeps_alive")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._head: _Head | None = None
-        #: Whether the connection may be used again after this answer.
+        #: Whether the connection may be used again after this response.
         self.keeps_alive = False
 
     def feed(self, data: bytes) -> HttpResponse | None:
-        """Take bytes; the answer once it is complete.
+        """Add bytes; return the response once it is complete.
 
         Raises:
-            MalformedResponseError: this is no answer, or there is more than one.
+            MalformedResponseError: the bytes are not a response, or more than one.
         """
         self._buffer = self._buffer + data if self._buffer else data
         while self._head is None:
@@ -76,7 +78,7 @@ class ResponseReader:
         return self._read_body(self._head)
 
     def feed_end(self) -> HttpResponse | None:
-        """The connection has ended; the answer, if that is what completes it."""
+        """Note that the connection has ended; return the response if that completes it."""
         if self._head is None or self._head.chunked or self._head.length is not None:
             return None
         return HttpResponse(self._head.status, self._head.headers, self._buffer)
@@ -104,7 +106,7 @@ class ResponseReader:
         else:
             beyond = len(body) - head.length
         if beyond:
-            raise MalformedResponseError(f"{beyond} bytes after the answer")
+            raise MalformedResponseError(f"{beyond} bytes follow the response")
         self.keeps_alive = head.keeps_alive
         return HttpResponse(head.status, head.headers, body)
 
@@ -115,7 +117,7 @@ class _Head:
     headers: Mapping[str, str]
     keeps_alive: bool
     chunked: bool
-    #: Of the body; None where its end is told otherwise.
+    #: Length of the body in bytes; None if its end is marked in another way.
     length: int | None
 
 
@@ -124,7 +126,7 @@ def _parse_head(head: bytes) -> _Head:
     protocol, _, rest = first.partition(" ")
     status = rest.partition(" ")[0]
     if protocol not in {"HTTP/1.1", "HTTP/1.0"} or not _STATUS.fullmatch(status):
-        raise MalformedResponseError(f"an answer cannot begin with {first[:50]!r}")
+        raise MalformedResponseError(f"a response cannot begin with {first[:50]!r}")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     chunked = headers.get("transfer-encoding", "").lower() == "chunked"
     connection = {option.strip() for option in headers.get("connection", "").lower().split(",")}
@@ -140,26 +142,26 @@ def _parse_head(head: bytes) -> _Head:
 def _length_of(status: int, headers: Mapping[str, str]) -> int | None:
     if status in _BODILESS:
         return 0
-    told = headers.get("content-length")
-    if told is None:
+    length = headers.get("content-length")
+    if length is None:
         return None
-    if not _LENGTH.fullmatch(told) or int(told) > MAX_BODY_BYTES:
-        raise MalformedResponseError(f"a Content-Length of {told[:50]!r}")
-    return int(told)
+    if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
+        raise MalformedResponseError(f"invalid Content-Length {length[:50]!r}")
+    return int(length)
 
 
 def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
-    """The body that came in chunks, and how many bytes follow it; None as long as its end has not come.
+    """Return the body that came in chunks and the number of bytes after it; None until the body is complete.
 
-    Trailers are passed over.
+    Trailers are skipped.
     """
     chunks: list[bytes] = []
     start = 0
     while (end := data.find(b"\r\n", start)) >= 0:
-        told = data[start:end].partition(b";")[0].strip()
-        if not _CHUNK_SIZE.fullmatch(told):
-            raise MalformedResponseError(f"a chunk of size {told[:50]!r}")
-        size = int(told, 16)
+        digits = data[start:end].partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(digits):
+            raise MalformedResponseError(f"invalid chunk size {digits[:50]!r}")
+        size = int(digits, 16)
         if size == 0:
             last = data.find(b"\r\n\r\n", end)
             return None if last < 0 else (b"".join(chunks), len(data) - last - 4)
@@ -167,6 +169,6 @@ def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
         if start > len(data):
             return None
         if data[start - 2 : start] != b"\r\n":
-            raise MalformedResponseError("a chunk that is longer than it says")
+            raise MalformedResponseError("a chunk is longer than its size")
         chunks.append(data[end + 2 : start - 2])
     return None

@@ -17,7 +17,7 @@ __all__ = ["SessionCredentials", "translate_errors"]
 
 
 class SessionCredentials:
-    """The credentials of an aiobotocore session, whatever provider they come from."""
+    """The credentials of an aiobotocore session."""
 
     def __init__(self, session: AioSession) -> None:
         self._session: Any = session
