@@ -1,5 +1,6 @@
 """Options and fixtures of the whole suite: which tests run, a moto server, and credentials that are worth nothing."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,10 @@ import time
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# With bytecode the suite's two hundred child processes start twice as fast; containers often switch it off.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How busy the machine is decides no test; how to repeat a failure is printed.
 settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -15,8 +15,8 @@ from truckstream.producer import Producer
 pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("mode", ["plain", "ordered"])
-@pytest.mark.parametrize("pacing", [True, False])
+@pytest.mark.parametrize("mode", ["plain", pytest.param("ordered", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pacing", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_two_producers_share_the_quota(mode, pacing, seed):
     """Both pace themselves, or neither: then what they send at once is four times the shards' burst."""
     async with LocalKinesis(shards=2, quotas=1.0 if pacing else 0.5, own_process=True) as kinesis:
@@ -66,7 +66,10 @@ async def test_closing_in_the_middle_of_it_leaves_nothing_in_doubt_that_is_not_s
     assert history.stats.failed > 0
 
 
-@pytest.mark.parametrize("keys", [1_000, 1_000_000], ids=["1,000 keys", "a key each"])
+@pytest.mark.parametrize(
+    "keys",
+    [pytest.param(1_000, marks=pytest.mark.slow, id="1,000 keys"), pytest.param(1_000_000, id="a key each")],
+)
 @pytest.mark.parametrize("mode", MODES)
 async def test_memory_stays_within_the_budget_while_the_service_is_away(mode, keys):
     """Put until there is no room, against a service that answers with errors only."""

@@ -75,13 +75,25 @@ HISTORIES = [
 ]
 
 
+#: The histories of a plain run, one for each way of sending; the others are slow.
+QUICK = {
+    ("ordered", "everything"),
+    ("plain", "resets"),
+    ("aggregate", "reshards"),
+    ("ordered-aggregate", "throttles"),
+}
+
+
 def test_every_way_of_sending_and_every_plan_is_tried_with_a_million_records(pytestconfig):
     assert {mode for mode, _, _ in HISTORIES} == set(MODES)
     assert {plan for _, plan, _ in HISTORIES} == set(PLANS)
     assert sum(share for _, _, share in HISTORIES) * pytestconfig.getoption("--chaos-records") >= 1_000_000
 
 
-@pytest.mark.parametrize(("mode", "plan", "share"), HISTORIES)
+@pytest.mark.parametrize(
+    ("mode", "plan", "share"),
+    [pytest.param(*history, marks=() if history[:2] in QUICK else pytest.mark.slow) for history in HISTORIES],
+)
 async def test_the_truth_is_told(mode, plan, share, seed, records):
     faults = FaultPlan(*PLANS[plan], seed=seed)
     # The service looks at the time only where it looks at signatures.

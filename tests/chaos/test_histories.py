@@ -26,7 +26,7 @@ def _in_this_thread(monkeypatch):
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
 def test_every_record_once_whatever_lambda_and_the_store_do(seed, part, histories):
     lived, with_duplicates = Counter(), Counter()
     for number in range(histories // PARTS):

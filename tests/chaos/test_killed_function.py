@@ -97,7 +97,7 @@ class MortalFunction:
         timer.join()
 
 
-@pytest.fixture(params=["directory", "s3"])
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request, tmp_path):
     """An obstore store, the environment of a function that uses it, and about how many seconds a call takes."""
     if request.param == "directory":

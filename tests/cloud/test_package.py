@@ -148,6 +148,7 @@ def test_it_holds_the_handler_and_what_it_needs_and_is_small(arm64):
 MACHINES = {"arm64": 183, "x86_64": 62}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "tag"),
     [
