@@ -1,0 +1,115 @@
+"""Producer, Delivery, Ack, statistics, observers and errors, as a user's program has them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import assert_type
+
+from truckstream import Ack, Delivery, Producer, TruckstreamError
+from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, ServiceError
+from truckstream.otel import OpenTelemetryObserver
+from truckstream.producer import (
+    BatchFailed,
+    BatchSent,
+    ProducerObserver,
+    ProducerStats,
+    RecordsAcknowledged,
+    RecordsFailed,
+    ShardStats,
+    StatsSampled,
+)
+
+
+async def put_and_await() -> None:
+    async with Producer("trucks", region_name="us-east-1", ordered=True, linger=0.05) as producer:
+        assert_type(producer, Producer)
+        delivery = await producer.put(b"{}", "TRUCK_001")
+        assert_type(delivery, Delivery)
+        ack = await delivery
+        assert_type(ack, Ack)
+        assert_type(delivery.result(), Ack)
+        assert_type(delivery.done(), bool)
+        assert_type(ack.shard_id, str)
+        assert_type(ack.sequence_number, str)
+        assert_type(ack.attempts, int)
+        assert_type(ack.maybe_duplicate, bool)
+        assert_type(producer.try_put(b"{}", "TRUCK_001", explicit_hash_key="0"), Delivery)
+        await producer.flush()
+
+
+async def gather_acks(producer: Producer, deliveries: Sequence[Delivery]) -> list[Ack]:
+    assert_type(producer.stats, ProducerStats)
+    assert_type(await producer.close(timeout=5.0), ProducerStats)
+    return await asyncio.gather(*deliveries)
+
+
+async def handle_errors(producer: Producer, delivery: Delivery) -> str:
+    try:
+        await delivery
+    except DeliveryTimeoutError as error:
+        return f"{error.attempts + 1} attempts"
+    except ServiceError as error:
+        return error.code
+    except TruckstreamError as error:
+        assert_type(error.may_be_stored, bool)
+        assert_type(error.retryable, bool)
+    try:
+        await producer.flush()
+    except DeliveryErrorGroup as group:
+        assert_type(group.total, int)
+    return ""
+
+
+def read_stats(stats: ProducerStats) -> int:
+    assert_type(stats.acked, int)
+    assert_type(stats.shards, dict[str | None, ShardStats])
+    return stats.buffered + stats.in_flight
+
+
+class CountingObserver(ProducerObserver):
+    """Override a few hooks, as the documentation says."""
+
+    def batch_sent(self, event: BatchSent) -> None:
+        assert_type(event.records, int)
+        assert_type(event.shards, Mapping[str | None, int])
+
+    def batch_failed(self, event: BatchFailed) -> None:
+        assert_type(event.code, str)
+
+    def records_acknowledged(self, event: RecordsAcknowledged) -> None:
+        assert_type(event.deliveries, Sequence[Delivery])
+        assert_type(event.oldest_seconds, float)
+
+    def records_failed(self, event: RecordsFailed) -> None:
+        assert_type(event.codes, Mapping[str, int])
+
+    def stats_sampled(self, event: StatsSampled) -> None:
+        assert_type(event.stats, ProducerStats)
+
+
+class WrongObserver(ProducerObserver):
+    def batch_sent(self, event: str) -> None:  # type: ignore[override]
+        """Take what no producer passes."""
+
+
+def observe() -> None:
+    Producer("trucks", observer=CountingObserver())
+    Producer("trucks", observer=OpenTelemetryObserver(per_shard=False))
+
+
+async def wrong_uses(producer: Producer, delivery: Delivery, ack: Ack, stats: ProducerStats) -> None:
+    Producer()  # type: ignore[call-arg]
+    Producer(7)  # type: ignore[arg-type]
+    Producer("trucks", "us-east-1")  # type: ignore[call-arg]
+    Producer("trucks", lingers=0.1)  # type: ignore[call-arg]
+    Producer("trucks", ordered="yes")  # type: ignore[arg-type]
+    Producer("trucks", observer=print)  # type: ignore[arg-type]
+    await producer.put("text", "TRUCK_001")  # type: ignore[arg-type]
+    await producer.put(b"{}", 1)  # type: ignore[arg-type]
+    await producer.put(b"{}")  # type: ignore[call-arg]
+    producer.try_put(b"{}", "TRUCK_001", "0")  # type: ignore[call-arg]
+    with producer:  # type: ignore[attr-defined]
+        pass
+    ack.attempts = 1  # type: ignore[misc]
+    stats.acked = 0  # type: ignore[misc]
+    _number: int = ack.sequence_number  # type: ignore[assignment]
+    _text: str = await delivery  # type: ignore[assignment]
