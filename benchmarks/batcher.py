@@ -1,43 +1,41 @@
-"""What does a record cost from Lambda's event to an object in S3, beside the handlers that one would write otherwise?
+"""What does a record cost from Lambda's event to an object in S3, compared with other handlers?
 
-Each handler runs in a process of its own and from a folder like Lambda's /var/task that holds its packages alone (uv
-installs what its file pins; ours has what `truckstream package` takes). All get the same event of 4,900 reports, again
-and again, in one run:
+Each handler runs in a process of its own, from a folder that, like Lambda's /var/task, contains only its packages. All
+of them receive the same event of 4,900 reports, repeatedly, and are measured twice:
 
-- to encoded objects: decode, check, group, encode; nothing is sent. CPU a record and records a CPU-second;
-- to S3: the handler itself, against a bare endpoint in another process that answers a PUT after 0 and after 20 ms. CPU
-  a record, records a second of wall-clock time, and the process's peak memory.
+- To encoded objects: decode, check, group and encode; nothing is sent. Shown are the CPU time a record and the records
+  a CPU-second.
+- To S3: the whole handler, against a bare endpoint in another process that responds to a PUT after 0 or 20 ms. Shown
+  are also the records a second of wall-clock time and the peak memory of the process.
 
-CPU is the handler's process, user and system time of all threads. Ratios are those of records a CPU-second.
+CPU time is user and system time of all threads of the handler's process. Ratios compare records a CPU-second.
 
-Bias: for us, the rivals check by hand or with pydantic and then write what they parsed, where we keep a record's bytes;
-nobody would write a decoder by hand in a handler, but one could (orjson, msgspec). Against us: ours quarantines, makes
-deterministic keys and claims, sends SHA-256 and logs metrics; the rivals do nothing of that, and PUT under random keys.
-JSON of the event to Python's objects is the runtime's work and in nobody's figures. No TLS.
+Bias in our favour: the rivals check by hand or with pydantic and write the parsed values, where truckstream keeps a
+record's bytes. A handler could also parse faster (orjson, msgspec), but few do. Bias against us: truckstream
+quarantines invalid records, makes deterministic keys and claims, sends a SHA-256 and logs metrics; the rivals do none
+of this and PUT under random keys. Parsing the event's JSON is the runtime's work and is not measured. There is no TLS.
 
     uv run python benchmarks/batcher.py [--quick] [--seconds 3] [--only truckstream,boto3] [--json FILE]
 """
 
-import argparse
-import json
-import os
-import platform
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
+import support.prerequisites  # noqa: F401 - reports a missing package
+from support.command_line import make_parser, publish, selected
+
 sys.path.insert(0, str(Path(__file__).parent / "handlers"))
-from builds import FORMATS, OURS, RIVALS, BareBucket, build, run
+from builds import FORMATS, OURS, RIVALS, bare_s3, build, run
 from events import write_event
 
 RECORDS = 4_900
-#: Records a CPU-second from event to encoded object, of the function as it comes.
+#: Records a CPU-second from event to encoded object, with the function's default settings.
 FLOOR, AIM = 250_000, 500_000
 
 
-def encoding(builds, event, seconds):
-    """Rows: event to encoded objects."""
+def measure_encoding(builds, event, seconds):
+    """Yield a row for each handler: from the event to encoded objects."""
     print(f"\nto encoded objects\n{'':24}{'CPU µs/record':>14}{'records/CPU-s':>15}{'object bytes':>14}", flush=True)
     for handler, folder in builds.items():
         figures = run(handler, folder, "encode", event, endpoint_url="http://127.0.0.1:9", seconds=seconds)
@@ -49,12 +47,12 @@ def encoding(builds, event, seconds):
         yield {"handler": handler.name, "question": "encode", **figures}
 
 
-def delivery(builds, event, seconds, latency):
-    """Rows: event to S3."""
+def measure_delivery(builds, event, seconds, latency):
+    """Yield a row for each handler: from the event to S3."""
     print(f"\nto S3, {latency * 1000:.0f} ms a PUT")
     print(f"{'':24}{'CPU µs/record':>14}{'records/CPU-s':>15}{'records/s':>12}{'peak MiB':>10}", flush=True)
     for handler, folder in builds.items():
-        with BareBucket(latency) as url:
+        with bare_s3(latency) as url:
             figures = run(handler, folder, "deliver", event, endpoint_url=url, seconds=seconds)
         if "error" not in figures:
             cpu, rate, peak = (figures[key] for key in ("cpu_us_per_record", "records_per_second", "peak_mib"))
@@ -64,8 +62,8 @@ def delivery(builds, event, seconds, latency):
         yield {"handler": handler.name, "question": "deliver", "latency": latency, **figures}
 
 
-def goals(rows):
-    """Ours beside floor and aim, and its ratio to each rival."""
+def print_ratios(rows):
+    """Print truckstream's rate with its ratio to each rival's, the floor and the aim."""
     print()
     for question, latency in dict.fromkeys((row["question"], row.get("latency")) for row in rows):
         cpu = {
@@ -76,39 +74,32 @@ def goals(rows):
         ours = cpu.pop(OURS.name, None)
         if ours is None:
             continue
-        where = "to encoded objects" if latency is None else f"to S3, {latency * 1000:.0f} ms"
+        title = "to encoded objects" if latency is None else f"to S3, {latency * 1000:.0f} ms"
         ratios = ", ".join(f"{theirs / ours:.1f} times {name}" for name, theirs in cpu.items() if OURS.name not in name)
-        print(f"{where}, records a CPU-second: {1e6 / ours:,.0f} = {ratios}")
+        print(f"{title}, records a CPU-second: {1e6 / ours:,.0f}" + (f" = {ratios}" if ratios else ""))
         if latency is None:
             print(f"    floor {FLOOR:,}, aim {AIM:,}")
 
 
 def main(options):
-    handlers = [one for one in (OURS, *FORMATS, *RIVALS) if any(only in one.name for only in options.only)]
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "truckstream": version("truckstream")}
     seconds = options.seconds or (0.5 if options.quick else 3.0)
     versions, builds = {}, {}
     with tempfile.TemporaryDirectory(prefix="truckstream-benchmark-") as name:
-        for handler in handlers:
-            builds[handler] = folder = Path(name) / handler.name.replace(" ", "-")
-            folder.mkdir()
-            versions |= {handler.name: build(handler, folder, bytecode=True)}
+        for handler in selected((OURS, *FORMATS, *RIVALS), options):
+            builds[handler] = Path(name) / handler.name.replace(" ", "-")
+            versions[handler.name] = build(handler, builds[handler], bytecode=True)
         event = Path(name) / "event.json"
         print(f"an event of {RECORDS:,} records, {write_event(event, RECORDS):,} bytes")
-        rows = list(encoding(builds, event, seconds))
+        rows = list(measure_encoding(builds, event, seconds))
         for latency in [0.0] if options.quick else [0.0, 0.02]:
-            rows += delivery(builds, event, seconds, latency)
-    goals(rows)
-    print("\n" + ", ".join(f"{name} {value}" for name, value in machine.items()))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "versions": versions, "rows": rows}, indent=2) + "\n")
+            rows += measure_delivery(builds, event, seconds, latency)
+    print_ratios(rows)
+    publish(options, versions=versions, rows=rows)
     return 1 if any("error" in row for row in rows) else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under a minute: half a second each, no latency")
-    parser.add_argument("--seconds", type=float, help="of work, for each run (default: 3, or 0.5 with --quick)")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[""], help="handlers named like these")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser = make_parser(__doc__, only="handlers")
+    parser.add_argument("--quick", action="store_true", help="take under a minute: half a second each, no latency")
+    parser.add_argument("--seconds", type=float, help="how long each run lasts (default: 3, or 0.5 with --quick)")
     sys.exit(main(parser.parse_args()))

@@ -1,30 +1,29 @@
-"""What does a cold start cost: imports, the first client, the first call; beside the handlers of benchmarks/batcher.py?
+"""What does a cold start cost (imports, the first client, the first call), compared with other handlers?
 
-Each handler runs in a process of its own and from a folder like Lambda's /var/task that holds its packages alone. The
-clock starts in a bare interpreter that has loaded json, and stops when the handler is imported and has answered an
-event without records, which makes its client; then again when it has stored a first event of 700 records, one object,
-in a bare S3 endpoint in another process. CPU is user and system time of all threads; medians of the runs, the handlers
-taking turns. Twice: with bytecode beside the modules, and without, as in a zip from which it was left out (uv leaves it
-out, and so does `truckstream package`: Lambda's folder is read-only, so that each cold start compiles anew).
+The handlers are those of batcher.py. Each runs in a process of its own, from a folder that, like Lambda's /var/task,
+contains only its packages. The clock starts in a bare interpreter that has loaded json. It stops when the handler is
+imported and has processed an event without records, which creates its client; and again when it has stored a first
+event of 700 records, one object, in a bare S3 endpoint in another process. CPU time is user and system time of all
+threads. Shown are the medians of several runs, in which the handlers take turns. Everything is measured twice: with
+bytecode beside the modules, and without, as in a zip from which it was left out. uv leaves it out, and so does
+`truckstream package`: Lambda's folder is read-only, so that each cold start compiles the modules anew.
 
-Bias: the parts of the standard library that Lambda's own runtime loads (logging, urllib) are in everybody's figures.
-boto3 is taken from the folder and not from Lambda's image. Files are in the page cache. No TLS.
+Bias: the parts of the standard library that Lambda's own runtime loads (logging, urllib) are in every handler's
+figures. boto3 comes from the folder and not from Lambda's image. The files are in the page cache. There is no TLS.
 
     uv run python benchmarks/cold_start.py [--quick] [--runs 9] [--only truckstream,aioboto3] [--json FILE]
 """
 
-import argparse
-import json
-import os
-import platform
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import support.prerequisites  # noqa: F401 - reports a missing package
+from support.command_line import make_parser, publish, selected
+
 sys.path.insert(0, str(Path(__file__).parent / "handlers"))
-from builds import OURS, RIVALS, BareBucket, build, run
+from builds import OURS, RIVALS, bare_s3, build, run
 from events import write_event
 
 RECORDS = 700
@@ -35,20 +34,17 @@ COLUMNS = {
     "call_wall_ms": "call ms",
     "peak_mib": "peak MiB",
 }
-#: Import and first client, CPU, to the same with aioboto3.
+#: The CPU time of import and first client, as a share of this rival's.
 RIVAL, FLOOR, AIM = "json + aioboto3", 1 / 4, 1 / 10
 
 
 def measure(handlers, parent, event, runs, *, bytecode):
-    """Rows: a handler's medians."""
+    """Yield a row for each handler: the medians of its runs."""
     folders = {handler: parent / f"{handler.script}-{bytecode}" for handler in handlers}
-    versions = {}
-    for handler, folder in folders.items():
-        folder.mkdir()
-        versions[handler] = build(handler, folder, bytecode=bytecode)
+    versions = {handler: build(handler, folder, bytecode=bytecode) for handler, folder in folders.items()}
     print(f"\n{'with' if bytecode else 'without'} bytecode")
     print(f"{'':24}" + "".join(f"{head:>14}" for head in COLUMNS.values()), flush=True)
-    with BareBucket() as url:
+    with bare_s3() as url:
         figures = [
             {handler: run(handler, folder, "cold", event, endpoint_url=url) for handler, folder in folders.items()}
             for _ in range(runs)
@@ -65,9 +61,9 @@ def measure(handlers, parent, event, runs, *, bytecode):
         yield {**row, **medians}
 
 
-def goals(rows):
-    """Ours as a share of each rival's, beside floor and aim."""
-    print(f"\nstart CPU, ours to theirs (of {RIVAL}: floor {FLOOR:.2f}, aim {AIM:.2f})")
+def print_shares(rows):
+    """Print truckstream's start as a share of each rival's, with the floor and the aim."""
+    print(f"\nCPU time of the start, truckstream's share of a rival's (of {RIVAL}: floor {FLOOR:.2f}, aim {AIM:.2f})")
     for bytecode in (True, False):
         cpu = {
             row["handler"]: row["start_cpu_ms"] for row in rows if row["bytecode"] is bytecode and "error" not in row
@@ -79,24 +75,19 @@ def goals(rows):
 
 
 def main(options):
-    handlers = [one for one in (OURS, *RIVALS) if any(only in one.name for only in options.only)]
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "truckstream": version("truckstream")}
+    handlers = selected((OURS, *RIVALS), options)
     runs = options.runs or (3 if options.quick else 9)
     with tempfile.TemporaryDirectory(prefix="truckstream-benchmark-") as name:
         event = Path(name) / "event.json"
         write_event(event, RECORDS)
         rows = [row for each in (True, False) for row in measure(handlers, Path(name), event, runs, bytecode=each)]
-    goals(rows)
-    print("\n" + ", ".join(f"{name} {value}" for name, value in machine.items()))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    print_shares(rows)
+    publish(options, rows=rows)
     return 1 if any("error" in row for row in rows) else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three runs each")
-    parser.add_argument("--runs", type=int, help="of each handler (default: 9, or 3 with --quick)")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[""], help="handlers named like these")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser = make_parser(__doc__, only="handlers")
+    parser.add_argument("--quick", action="store_true", help="run each handler three times")
+    parser.add_argument("--runs", type=int, help="how often each handler runs (default: 9, or 3 with --quick)")
     sys.exit(main(parser.parse_args()))

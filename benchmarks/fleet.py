@@ -1,84 +1,57 @@
-"""How many records does the fleet make in one second of CPU time?
+"""How many records does the fleet make in a second of CPU time?
 
-    uv run python benchmarks/fleet.py [--records N] [--trucks N] [--runs N] [--invalid SHARE] [--json]
+The CPU time is that of this process alone, over iteration without a clock or an event loop, so that it is the cost of
+the physics, the rounding and the JSON and of nothing else. Each run uses a new fleet; its trucks are created and make
+their first reports before the measurement starts. Bias: the reports are thrown away, where a program would keep them
+for a while. How much a second of CPU time does depends on the other work of the machine, so compare the runs.
 
-CPU time of this process alone, measured over `take`-like iteration without a clock or an event loop, so that it is
-the cost of physics, rounding and JSON and of nothing else. Each run is a new fleet whose trucks are created and have
-made their first reports outside the measured part. The bias: reports are thrown away, where a program would keep them
-for a while, and one second of CPU is worth what the machine makes of it just then (compare the runs).
+    uv run python benchmarks/fleet.py [--records N] [--trucks N] [--runs N] [--invalid SHARE] [--json FILE]
 """
 
-from __future__ import annotations
-
-import argparse
-import json
-import platform
 import statistics
 import time
 from collections import deque
 from datetime import UTC, datetime
 from itertools import islice
 
+import support.prerequisites  # noqa: F401 - reports a missing package
+from support.command_line import make_parser, publish
+
 from truckstream.fleet import Fleet
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
-#: What is measured: reports a simulated second of each truck.
+#: Reports of each truck in a simulated second.
 CASES = {"each truck once a second": 1.0, "each truck ten times a second": 10.0}
 FLOOR, AIM = 150_000, 400_000
 
 
-def records_per_cpu_second(trucks: int, each: float, records: int, invalid: float) -> float:
-    fleet = Fleet(trucks, rate=trucks * each, seed=7, invalid=invalid, start=START)
-    deque(islice(fleet, 2 * trucks), maxlen=0)
+def records_per_cpu_second(options, reports_per_second):
+    fleet = Fleet(
+        options.trucks, rate=options.trucks * reports_per_second, seed=7, invalid=options.invalid, start=START
+    )
+    deque(islice(fleet, 2 * options.trucks), maxlen=0)
     began = time.process_time()
-    deque(islice(fleet, records), maxlen=0)
-    return records / (time.process_time() - began)
+    deque(islice(fleet, options.records), maxlen=0)
+    return options.records / (time.process_time() - began)
 
 
-def measure(options: argparse.Namespace) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for name, each in CASES.items():
-        runs = [
-            records_per_cpu_second(options.trucks, each, options.records, options.invalid) for _ in range(options.runs)
-        ]
-        rows.append(
-            {
-                "case": name,
-                "records_per_cpu_second": {"min": min(runs), "median": statistics.median(runs), "max": max(runs)},
-            }
-        )
-    return rows
-
-
-def machine() -> dict[str, str]:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - a device file
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        names = []
-    return {"python": platform.python_version(), "machine": platform.platform(), "cpu": names[0] if names else ""}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=int, default=200_000, help="a run (default: %(default)s)")
-    parser.add_argument("--trucks", type=int, default=100, help="default: %(default)s")
-    parser.add_argument("--runs", type=int, default=7, help="default: %(default)s")
-    parser.add_argument("--invalid", type=float, default=0.0, help="share of broken records (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    rows = measure(options)
-    if options.json:
-        print(json.dumps({**machine(), "trucks": options.trucks, "records": options.records, "cases": rows}, indent=2))
-        return
-    print(*machine().values(), sep=" · ")
+def main(options):
+    rows = []
     print(f"{'records per CPU-second':32}{'min':>10}{'median':>10}{'max':>10}{'µs each':>10}")
-    for row in rows:
-        figures: dict[str, float] = row["records_per_cpu_second"]  # type: ignore[assignment]
-        columns = "".join(f"{figures[key]:>10,.0f}" for key in ("min", "median", "max"))
-        print(f"{row['case']:32}{columns}{1e6 / figures['median']:>10.2f}")
+    for case, reports_per_second in CASES.items():
+        runs = [records_per_cpu_second(options, reports_per_second) for _ in range(options.runs)]
+        figures = {"min": min(runs), "median": statistics.median(runs), "max": max(runs)}
+        rows.append({"case": case, "records_per_cpu_second": figures})
+        columns = "".join(f"{value:>10,.0f}" for value in figures.values())
+        print(f"{case:32}{columns}{1e6 / figures['median']:>10.2f}", flush=True)
     print(f"floor {FLOOR:,}, aim {AIM:,}")
+    publish(options, trucks=options.trucks, records=options.records, rows=rows)
 
 
 if __name__ == "__main__":
-    main()
+    parser = make_parser(__doc__)
+    parser.add_argument("--records", type=int, default=200_000, help="records of each run (default: %(default)s)")
+    parser.add_argument("--trucks", type=int, default=100, help="default: %(default)s")
+    parser.add_argument("--runs", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--invalid", type=float, default=0.0, help="share of invalid records (default: %(default)s)")
+    main(parser.parse_args())

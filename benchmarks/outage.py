@@ -1,27 +1,25 @@
-"""What memory does a producer take while the service is away?
+"""How much memory does a producer take while the service is unavailable?
 
-One local Kinesis with the service's quotas, in a process of its own; one producer, offered records of 498 bytes at the
-full rate of the shards. After some seconds the service refuses every request with a 500, for 60 seconds, and then is
-there again. Shown are the budget (`buffer_bytes`), the most that records and requests took beyond what was there before
-the first put (tracemalloc, in a run of its own, for it slows the producer down; and the process's resident memory), how
-long `put` waited for room, and that every record was acknowledged in the end.
+A local Kinesis with the service's quotas runs in a process of its own. One producer is offered records of 498 bytes at
+the full rate of the shards. After some seconds the service responds to every request with status 500, for 60 seconds,
+and then works again. Shown are the budget (`buffer_bytes`); the most memory that records and requests took, beyond the
+memory in use before the first put; how long `put` waited for room; and that every record was acknowledged in the end.
+Memory is measured in two runs: as the process's resident memory, and with tracemalloc, which slows the producer down.
 
     uv run python benchmarks/outage.py [--seconds 60] [--shards 4] [--buffer-mib 64] [--json FILE]
 """
 
-import argparse
 import asyncio
 import gc
-import json
 import os
-import platform
 import sys
 import time
 import tracemalloc
-from importlib.metadata import version
 from pathlib import Path
 
+import support.prerequisites  # noqa: F401 - reports a missing package
 import uvloop
+from support.command_line import make_parser, publish
 
 from truckstream.kinesis.limits import MIB, SHARD_RECORDS_PER_SECOND
 from truckstream.local import Fault, LocalKinesis
@@ -36,50 +34,52 @@ def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Meter:
-    """The most memory above where it began."""
+class PeakMemory:
+    """The peak of the memory that `read` returns, above its value at the start."""
 
     def __init__(self, read):
         self._read = read
-        self._at_first = read()
-        self.most = 0
+        self._at_start = read()
+        self.bytes = 0
 
-    def sample(self):
-        self.most = max(self.most, self._read() - self._at_first)
-
-
-async def offer(producer, rate, waited):
-    """Put records at `rate` a second, or as fast as there is room, for ever; each with data of its own."""
-    began, count = time.monotonic(), 0
-    while True:
-        for _ in range(int((time.monotonic() - began) * rate) - count):
-            at = time.monotonic()
-            await producer.put(os.urandom(498), KEYS[count % len(KEYS)])
-            waited[0] += time.monotonic() - at
-            count += 1
-        await asyncio.sleep(0.01)
+    async def keep_sampling(self):
+        while True:
+            self.bytes = max(self.bytes, self._read() - self._at_start)
+            await asyncio.sleep(0.05)
 
 
-async def watch(meter):
-    while True:
-        meter.sample()
-        await asyncio.sleep(0.05)
+class Offer:
+    """Puts records with data of their own at `rate` a second, or as fast as there is room."""
+
+    def __init__(self, producer, rate):
+        self._producer = producer
+        self._rate = rate
+        self.waited_seconds = 0.0
+
+    async def keep_putting(self):
+        began, count = time.monotonic(), 0
+        while True:
+            for _ in range(int((time.monotonic() - began) * self._rate) - count):
+                before = time.monotonic()
+                await self._producer.put(os.urandom(498), KEYS[count % len(KEYS)])
+                self.waited_seconds += time.monotonic() - before
+                count += 1
+            await asyncio.sleep(0.01)
 
 
-async def measure(shards, seconds, buffer_bytes, read):
-    """The figures of one outage, with memory as `read` gives it."""
+async def measure(shards, seconds, buffer_bytes, read_memory):
+    """Return the figures of one outage."""
     options = {"region_name": "us-east-1", "buffer_bytes": buffer_bytes, "delivery_timeout": 10 * seconds}
-    waited = [0.0]
     async with (
         LocalKinesis(shards=shards, own_process=True) as kinesis,
         Producer(kinesis.stream_name, endpoint_url=kinesis.endpoint_url, **options) as producer,
     ):
         await producer.put(b"", KEYS[0])
-        await producer.flush()  # what the first request alone loads and keeps
+        await producer.flush()  # the first request loads and keeps things that later ones do not
         gc.collect()
-        meter = Meter(read)
-        rate = shards * SHARD_RECORDS_PER_SECOND
-        tasks = [asyncio.create_task(offer(producer, rate, waited)), asyncio.create_task(watch(meter))]
+        memory = PeakMemory(read_memory)
+        offer = Offer(producer, shards * SHARD_RECORDS_PER_SECOND)
+        tasks = [asyncio.create_task(offer.keep_putting()), asyncio.create_task(memory.keep_sampling())]
         await asyncio.sleep(BEFORE_SECONDS)
         await kinesis.inject(Fault("error-before"))
         await asyncio.sleep(seconds)
@@ -91,11 +91,11 @@ async def measure(shards, seconds, buffer_bytes, read):
         await asyncio.gather(*tasks, return_exceptions=True)
         stats = await producer.close()
     return {
-        "most_mib": round(meter.most / MIB, 1),
-        "of_the_budget": round(meter.most / buffer_bytes, 3),
+        "most_mib": round(memory.bytes / MIB, 1),
+        "of_the_budget": round(memory.bytes / buffer_bytes, 3),
         "held_records": held.buffered + held.in_flight,
         "held_of_the_budget": round(held.buffered_bytes / buffer_bytes, 3),
-        "waited_for_room_seconds": round(waited[0], 1),
+        "waited_for_room_seconds": round(offer.waited_seconds, 1),
         "requests": stats.requests,
         "put": stats.put,
         "acked": stats.acked,
@@ -105,11 +105,11 @@ async def measure(shards, seconds, buffer_bytes, read):
 async def main(options):
     rows = []
     budget = options.buffer_mib * MIB
-    print(f"{options.shards} shards, {options.seconds:g} s without the service, a budget of {options.buffer_mib} MiB")
-    for name, read in (("resident", resident_bytes), ("tracemalloc", lambda: tracemalloc.get_traced_memory()[0])):
+    print(f"{options.shards} shards, an outage of {options.seconds:g} s, a budget of {options.buffer_mib} MiB")
+    for name, read_memory in (("resident", resident_bytes), ("tracemalloc", traced_bytes)):
         if name == "tracemalloc":
             tracemalloc.start()
-        row = {"memory": name, **await measure(options.shards, options.seconds, budget, read)}
+        row = {"memory": name, **await measure(options.shards, options.seconds, budget, read_memory)}
         rows.append(row)
         print(
             "{memory:11}: at most {most_mib} MiB, {of_the_budget:.0%} of the budget; {held_records:,} records held, "
@@ -120,17 +120,17 @@ async def main(options):
     return rows
 
 
+def traced_bytes():
+    return tracemalloc.get_traced_memory()[0]
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the outage")
-    parser.add_argument("--shards", type=int, default=4)
-    parser.add_argument("--buffer-mib", type=int, default=64)
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser = make_parser(__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the outage (default: %(default)s)")
+    parser.add_argument("--shards", type=int, default=4, help="default: %(default)s")
+    parser.add_argument("--buffer-mib", type=int, default=64, help="the producer's buffer_bytes (default: %(default)s)")
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
     rows = uvloop.run(main(options))
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "truckstream": version("truckstream")}
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    publish(options, rows=rows)
     sys.exit(any(row["acked"] != row["put"] for row in rows))

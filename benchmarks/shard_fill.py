@@ -1,29 +1,28 @@
 """How much of its shards' quota does the producer reach?
 
-One local Kinesis with the service's quotas, in a process of its own; one producer, fed with records of 498 bytes for
-every shard as fast as it takes them. Shown for each number of shards: the share of the quota over the steady part
-(after two seconds), the least full shard, the share of sends that were throttled, and the producer process's CPU a
-record, which includes the feeding.
+A local Kinesis with the service's quotas runs in a process of its own. One producer is fed with records of 498 bytes
+for every shard, as fast as it takes them. Shown for each number of shards are the share of the quota over the steady
+part (after two seconds), the least full shard, the share of the sent records that were throttled, and the CPU time a
+record of the process with the producer and the feeding.
 
-With `--producers 2` two of them, who know nothing of each other, fill the same shards. Shown is also what each has of
-what both stored; the first ten seconds, in which they find their rates, count for the throttled sends only.
+With `--producers 2`, two producers that do not know of each other fill the same shards. Also shown is each one's share
+of the records that both stored. The first ten seconds, in which they find their rates, count only for the throttled
+records.
 
-With `--peers` the other Python ways to PutRecords fill the same shards, each in a process and an environment of its
-own: the clients with ten loops that send batches of 500 and what was refused again, with backoff and full jitter; the
-producers with their own limits. What is shown then is the local Kinesis's own account over the steady part: the share
-of the quota that it stored, and the share of the records sent that it refused.
+With `--peers`, the other Python ways to PutRecords fill the same shards, each in a process and an environment of its
+own. The bare clients run ten loops that send batches of 500 and retry the rejected records with backoff and full
+jitter; the producers use their own limits. Shown are figures of the local Kinesis over the steady part: the share of
+the quota that it stored, and the share of the sent records that it throttled.
 
-Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish
-how its own smooths bursts.
+Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish how
+its own smooths bursts.
 
     uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--producers 2] [--peers] [--json FILE]
 """
 
-import argparse
 import asyncio
 import json
 import os
-import platform
 import signal
 import sys
 import time
@@ -33,10 +32,12 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import support.prerequisites
 import uvloop
+from support.command_line import make_parser, publish
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from contestants import CONTESTANTS, environment, exists
+from contestants import CONTESTANTS, environment
 from harness import Job
 
 from truckstream.demo.accounting.shard_rate import ShardRateMeter
@@ -47,23 +48,23 @@ from truckstream.producer import Producer, ProducerObserver
 RECORD = b"x" * 498
 WARM_UP_SECONDS = 2.0
 SHARING_WARM_UP_SECONDS = 10.0
-#: The service's buckets are full at the start: a second of burst, which nobody keeps up.
+#: The service's token buckets are full at the start and allow a second of burst, which no client can keep up.
 PEER_WARM_UP_SECONDS = 4.0
-#: The client alone has nobody who sends again. Aggregated records are few: the quota of bytes would be in question.
+#: truckstream's client alone retries nothing. Aggregated records are so few that the byte quota would decide.
 NO_PEERS = {"truckstream client", "truckstream aggregated", "aiokpl aggregated", "async-kinesis unthrottled"}
 BACKLOG = 1_000
 
 
 def keys_by_shard(producer):
-    """One partition key for each shard."""
+    """Return one partition key for each shard."""
     keys = {}
     for number in range(10_000):
         keys.setdefault(producer.shard_of(f"TRUCK_{number:03}"), f"TRUCK_{number:03}")
     return keys
 
 
-async def feed(producer, keys):
-    """Keep a backlog for every shard, for ever."""
+async def keep_shards_full(producer, keys):
+    """Keep a backlog for every shard until cancelled."""
     while True:
         shards = producer.stats.shards
         for shard_id, key in keys.items():
@@ -73,36 +74,36 @@ async def feed(producer, keys):
         await asyncio.sleep(0.05)
 
 
-class Watch(ProducerObserver):
-    """A gauge for each shard of one producer."""
+class RateObserver(ProducerObserver):
+    """Measures the rate at which one producer fills each shard."""
 
     def __init__(self):
         self._acked = Counter()
-        self._gauges = defaultdict(ShardRateMeter)
+        self._meters = defaultdict(ShardRateMeter)
 
     def records_acknowledged(self, event):
         now = time.monotonic()
         for shard_id, records in event.shards.items():
             self._acked[shard_id] += records
-            self._gauges[shard_id].sample(now, self._acked[shard_id])
+            self._meters[shard_id].sample(now, self._acked[shard_id])
 
     def rates(self, shard_ids, start, end):
-        """Records a second of each shard."""
-        return [self._gauges[shard_id].rate(start, end) for shard_id in shard_ids]
+        """Return the records a second of each shard."""
+        return [self._meters[shard_id].rate(start, end) for shard_id in shard_ids]
 
 
 async def measure(shards, seconds, producers):
-    """One row of the table."""
+    """Return one row of the table."""
     warm_up = WARM_UP_SECONDS if producers == 1 else SHARING_WARM_UP_SECONDS
     async with LocalKinesis(shards=shards, own_process=True) as kinesis, AsyncExitStack() as stack:
         options = {"endpoint_url": kinesis.endpoint_url, "region_name": "us-east-1"}
-        watches = [Watch() for _ in range(producers)]
+        observers = [RateObserver() for _ in range(producers)]
         opened = [
-            await stack.enter_async_context(Producer(kinesis.stream_name, observer=watch, **options))
-            for watch in watches
+            await stack.enter_async_context(Producer(kinesis.stream_name, observer=observer, **options))
+            for observer in observers
         ]
         cpu, started = -time.process_time(), time.monotonic()
-        tasks = [asyncio.create_task(feed(producer, keys_by_shard(producer))) for producer in opened]
+        tasks = [asyncio.create_task(keep_shards_full(producer, keys_by_shard(producer))) for producer in opened]
         await asyncio.sleep(warm_up + seconds)
         ended = time.monotonic()
         for task in tasks:
@@ -110,8 +111,8 @@ async def measure(shards, seconds, producers):
         await asyncio.gather(*tasks, return_exceptions=True)
         stats = [await producer.close() for producer in opened]
         cpu += time.process_time()
-    rates = [watch.rates(stats[0].shards, started + warm_up, ended) for watch in watches]
-    per_shard, total = [sum(both) for both in zip(*rates, strict=True)], sum(map(sum, rates))
+    rates = [observer.rates(stats[0].shards, started + warm_up, ended) for observer in observers]
+    per_shard, total = [sum(of_each) for of_each in zip(*rates, strict=True)], sum(map(sum, rates))
     return {
         "shards": shards,
         "records_per_second": round(total, 1),
@@ -125,7 +126,7 @@ async def measure(shards, seconds, producers):
 
 
 async def measure_peer(contestant, shards, seconds):
-    """One row of the peers' table: the peer sends until it is ended, and the service counts."""
+    """Return one row of the peers' table: the peer sends until it is killed, and the service counts."""
     async with LocalKinesis(shards=shards, own_process=True) as kinesis:
         records = int((seconds + PEER_WARM_UP_SECONDS + 5) * shards * SHARD_RECORDS_PER_SECOND)
         job = Job(kinesis.endpoint_url, seconds, form=contestant.form, records=records, stream=kinesis.stream_name)
@@ -135,10 +136,10 @@ async def measure_peer(contestant, shards, seconds):
             env=environment(),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # uv runs it as a child of its own
+            start_new_session=True,  # uv runs the contestant as a child of its own
         )
         try:
-            while not (await kinesis.stats()).records_in:  # noqa: ASYNC110 - it happens in another process
+            while not (await kinesis.stats()).records_in:  # noqa: ASYNC110 - another process cannot set an event
                 await asyncio.sleep(0.05)
             await asyncio.sleep(PEER_WARM_UP_SECONDS)
             before, began = await kinesis.stats(), time.monotonic()
@@ -157,21 +158,23 @@ async def measure_peer(contestant, shards, seconds):
     }
 
 
-async def compare(options):
-    """The peers' table."""
+async def compare_peers(options):
+    """Print and return the peers' table."""
+    support.prerequisites.find_uv()  # exits now, and not after the first rows, if it is missing
     rows = []
-    print("shards  contestant               of quota   refused", flush=True)
+    print("shards  contestant               of quota  throttled", flush=True)
     for shards in options.shards:
-        for contestant in [one for one in CONTESTANTS if exists(one) and one.name not in NO_PEERS]:
+        for contestant in CONTESTANTS:
+            if contestant.name in NO_PEERS:
+                continue
             row = await measure_peer(contestant, shards, options.seconds)
             rows.append(row)
-            print("{shards:6}  {contestant:22}  {quota_share:9.2%}  {wasted_share:8.3%}".format(**row), flush=True)
+            print("{shards:6}  {contestant:22}  {quota_share:9.2%}  {wasted_share:9.3%}".format(**row), flush=True)
     return rows
 
 
-async def main(options):
-    if options.peers:
-        return await compare(options)
+async def fill_shards(options):
+    """Print and return the table of truckstream's producer."""
     rows = []
     print("shards  records/s  of quota  least full shard  throttled  CPU µs/record  records/request", flush=True)
     for shards in options.shards:
@@ -187,24 +190,12 @@ async def main(options):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=10.0, help="of the steady part, for each row")
+    parser = make_parser(__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the steady part (default: %(default)s)")
     parser.add_argument("--shards", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8])
-    parser.add_argument("--producers", type=int, default=1, help="that fill the same shards")
-    parser.add_argument(
-        "--peers", action="store_true", help="all contestants of producers.py, by the service's account"
-    )
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--producers", type=int, default=1, help="number of producers that fill the same shards")
+    parser.add_argument("--peers", action="store_true", help="compare the contestants of producers.py")
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
-    rows = uvloop.run(main(options))
-    machine = {
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "aiobotocore": version("aiobotocore"),
-        "truckstream": version("truckstream"),
-    }
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
-    sys.exit(0)
+    rows = uvloop.run(compare_peers(options) if options.peers else fill_shards(options))
+    publish(options, packages={"aiobotocore": version("aiobotocore")}, rows=rows)

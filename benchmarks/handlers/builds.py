@@ -1,7 +1,7 @@
-"""The handlers, and what each is run from: a folder like Lambda's /var/task, with its packages and nothing else.
+"""The handlers, and the folder that each is run from: like Lambda's /var/task, it contains only the handler's packages.
 
-Rivals' packages are those that their files pin, installed by uv. Ours are the files that `truckstream package` takes,
-with the wheels of the versions that are installed here.
+uv installs the packages that a rival's file pins. truckstream's folder has the files that `truckstream package` takes,
+and the packages in the versions that are installed here.
 """
 
 import compileall
@@ -10,9 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+
+from support.bare_server import bare_server
+from support.prerequisites import find_uv
 
 from truckstream.cloud.package.build import REQUIREMENTS
 from truckstream.cloud.package.sources import needed_sources
@@ -28,7 +32,7 @@ class Handler:
     name: str
     script: str
     settings: dict[str, str] = field(default_factory=dict)
-    #: Of ours, what a setting needs beyond what the zip has.
+    #: For truckstream: packages that the settings need and the zip does not contain.
     extras: tuple[str, ...] = ()
 
 
@@ -46,19 +50,17 @@ RIVALS = [
 
 
 def build(handler, folder, *, bytecode):
-    """Fill `folder` with the handler and what it needs; versions by package."""
+    """Fill a new folder with the handler and its packages, and return the packages' versions."""
+    folder.mkdir()
     if handler.script == "with_truckstream":
         packages = [f"{name}=={version(name)}" for name in (*REQUIREMENTS, *handler.extras) if _is_installed(name)]
-        for name, content in needed_sources(
-            {name: ROOT / name for name in ("truckstream", "lambda_entry")}
-        ).files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
+        _copy_sources(folder)
     else:
         packages = ["-r", str(HERE / f"{handler.script}.py")]
-    uv = [shutil.which("uv"), "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
-    subprocess.run([*uv, "--target", str(folder), *packages], check=True, cwd=folder)
-    for name in (handler.script, "usual", "harness"):
+    uv = [find_uv(), "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
+    if subprocess.run([*uv, "--target", str(folder), *packages], check=False, cwd=folder).returncode:
+        sys.exit(f"uv could not install the packages of {handler.name}.")
+    for name in (handler.script, "hand_written", "run_handler"):
         shutil.copy(HERE / f"{name}.py", folder)
     if bytecode:
         compileall.compile_dir(folder, quiet=2)
@@ -66,8 +68,15 @@ def build(handler, folder, *, bytecode):
     return dict(sorted(found))
 
 
+def _copy_sources(folder):
+    sources = needed_sources({name: ROOT / name for name in ("truckstream", "lambda_entry")})
+    for name, content in sources.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 def _is_installed(name):
-    """False for a package that this Python does not need, such as the zstd of before 3.14."""
+    """Return False for a package that this Python does not need, such as zstd's backport from Python 3.14 on."""
     try:
         return bool(version(name))
     except ModuleNotFoundError:
@@ -75,7 +84,10 @@ def _is_installed(name):
 
 
 def run(handler, folder, question, event, *, endpoint_url, seconds=0.0):
-    """The figures of one run in a process of its own, or what went wrong. `question`: "encode", "deliver" or "cold"."""
+    """Run a handler in a process of its own, and return its figures or its error.
+
+    `question` is "encode", "deliver" or "cold".
+    """
     job = {"module": handler.script, "question": question, "event": str(event), "seconds": seconds}
     environment = {
         "PATH": os.environ.get("PATH", ""),
@@ -91,7 +103,7 @@ def run(handler, folder, question, event, *, endpoint_url, seconds=0.0):
         **handler.settings,
     }
     done = subprocess.run(
-        [sys.executable, "-S", "-P", "-B", str(folder / "harness.py"), json.dumps(job)],
+        [sys.executable, "-S", "-P", "-B", str(folder / "run_handler.py"), json.dumps(job)],
         env=environment,
         capture_output=True,
         text=True,
@@ -104,16 +116,8 @@ def run(handler, folder, question, event, *, endpoint_url, seconds=0.0):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-class BareBucket:
-    """The bare S3 endpoint in a process of its own."""
-
-    def __init__(self, latency=0.0):
-        self._command = [sys.executable, str(HERE / "bucket.py"), str(latency)]
-
-    def __enter__(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        return f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait()
+@contextmanager
+def bare_s3(latency=0.0):
+    """Run the bare S3 endpoint, and yield its URL."""
+    with bare_server("bare_s3", latency) as port:
+        yield f"http://127.0.0.1:{port}"

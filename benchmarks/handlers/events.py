@@ -1,4 +1,4 @@
-"""The event of the handlers' benchmarks: reports of 100 trucks as Lambda delivers them from one shard."""
+"""Write the event that the handlers receive: reports of 100 trucks, as Lambda delivers them from one shard."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
 
 
 def write_event(path, count):
-    """Write the event of `count` valid records to a file, as JSON; its size in bytes."""
+    """Write an event of `count` valid records to a file as JSON, and return its size in bytes."""
     fleet = Fleet(100, rate=100, seed=7, invalid=0, start=START)
     records = [_record(number, report) for number, report in enumerate(fleet.take(count))]
     return path.write_bytes(json.dumps({"Records": records}, separators=(",", ":")).encode())

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["aioboto3==15.5.0", "aiobotocore==2.25.1", "aiohttp==3.14.5"]
 # ///
-"""The usual handler with aioboto3: all objects of an event at the same time, one client and one loop for all calls."""
+"""A hand-written handler with aioboto3: it puts all objects of an event in parallel, with one client for all calls."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ import uuid
 from contextlib import AsyncExitStack
 
 import aioboto3
-from usual import encode
+from hand_written import encode
 
 loop = asyncio.new_event_loop()
 kept = AsyncExitStack()

@@ -2,16 +2,16 @@
 # requires-python = ">=3.11"
 # dependencies = ["boto3==1.43.117", "botocore==1.43.117", "urllib3==2.8.0"]
 # ///
-"""The usual handler: base64, json, the rules by hand, and boto3's put_object, one object after the other.
+"""A hand-written handler with boto3: it puts one object after the other.
 
-A PUT that fails makes Lambda deliver all of it again.
+If a PUT fails, Lambda delivers the whole event again.
 """
 
 import os
 import uuid
 
 import boto3
-from usual import encode
+from hand_written import encode
 
 client = boto3.client("s3")
 

@@ -4,7 +4,7 @@
 #     "aws-lambda-powertools==3.37.0", "pydantic==2.14.3", "boto3==1.43.117", "botocore==1.43.117", "urllib3==2.8.0",
 # ]
 # ///
-"""Powertools' batch processor with its parser, as its documentation shows; boto3's put_object, one after the other."""
+"""Powertools' batch processor with its parser, as in its documentation; boto3 puts one object after the other."""
 
 import os
 import uuid
@@ -61,10 +61,10 @@ processor = BatchProcessor(event_type=EventType.KinesisDataStreams, model=Record
 
 
 def collect(event, context=None):
-    """The valid records, and the answer that names the others."""
+    """Return the valid records, and the response that names the others."""
     good = []
-    answer = process_partial_response(event, lambda record: good.append(record.kinesis.data), processor, context)
-    return good, answer
+    response = process_partial_response(event, lambda record: good.append(record.kinesis.data), processor, context)
+    return good, response
 
 
 def bodies(good):
@@ -75,14 +75,14 @@ def bodies(good):
 
 
 def encode(event):
-    """The objects of an event."""
+    """Return the bodies of an event's objects."""
     return bodies(collect(event)[0])
 
 
 def lambda_handler(event, context):
-    if not event["Records"]:  # the processor cannot tell the source of such an event
+    if not event["Records"]:  # the processor cannot find the source of such an event
         return {"batchItemFailures": []}
-    good, answer = collect(event, context)
+    good, response = collect(event, context)
     for body in bodies(good):
         client.put_object(Bucket=os.environ["BUCKET_NAME"], Key=f"sensor_data/batch_{uuid.uuid4().hex}.json", Body=body)
-    return answer
+    return response

@@ -1,17 +1,15 @@
-"""The contestants, and how one is run: a process and an environment of its own."""
+"""The contestants, and how one of them is run: in a process and an environment of its own."""
 
-import inspect
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from truckstream.producer import Producer
+from support.prerequisites import find_uv
 
 PEERS = Path(__file__).parent
 
@@ -29,38 +27,35 @@ class Contestant:
         return f"{name} {self.form}".strip()
 
     @property
+    def is_rival(self):
+        return self.script != "with_truckstream"
+
+    @property
     def command(self):
-        """Ours runs in this environment, the others in theirs."""
+        """Return the command line: a rival runs in an environment that uv makes for it, truckstream in this one."""
         path = str(PEERS / f"{self.script}.py")
-        if self.script == "with_truckstream":
+        if not self.is_rival:
             return [sys.executable, path]
-        return [shutil.which("uv"), "run", "--quiet", "--no-project", "--python", platform.python_version(), path]
+        return [find_uv(), "run", "--quiet", "--no-project", "--python", platform.python_version(), path]
 
 
-#: Of the Producer, the forms that it has.
 CONTESTANTS = [
     *(Contestant("with_truckstream", form) for form in ("client", "plain", "ordered", "aggregated")),
     *(Contestant(script) for script in ("with_boto3", "with_aiobotocore", "with_aioboto3")),
     *(Contestant("with_async_kinesis", form) for form in ("", "unthrottled")),
     *(Contestant("with_aiokpl", form) for form in ("plain", "aggregated")),
 ]
-OPTION_OF_FORM = {"ordered": "ordered", "aggregated": "aggregate"}
-
-
-def exists(contestant):
-    option = OPTION_OF_FORM.get(contestant.form)
-    return contestant.script != "with_truckstream" or not option or option in inspect.signature(Producer).parameters
 
 
 def environment(ca_file=""):
-    """Without anything that the user has set for AWS."""
+    """Return a contestant's environment variables, without any AWS settings of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
     keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
     return {**kept, **keys, "NO_PROXY": "*", **({"AWS_CA_BUNDLE": ca_file} if ca_file else {})}
 
 
 def run(contestant, job, ca_file=""):
-    """The figures of one run, or what went wrong."""
+    """Return the figures of one run, or its error."""
     allowed = 60 + 20 * job.seconds
     process = subprocess.Popen(
         [*contestant.command, json.dumps(asdict(job))],
@@ -68,14 +63,14 @@ def run(contestant, job, ca_file=""):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # uv runs a peer as a child of its own
+        start_new_session=True,  # uv runs the contestant as a child of its own
     )
     try:
-        out, problems = process.communicate(timeout=allowed)
+        out, errors = process.communicate(timeout=allowed)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return {"error": f"no end within {allowed:.0f} s"}
+        return {"error": f"did not end within {allowed:.0f} s"}
     if process.returncode:
-        return {"error": problems.strip().splitlines()[-1]}
+        return {"error": errors.strip().splitlines()[-1]}
     return json.loads(out.splitlines()[-1])

@@ -1,10 +1,11 @@
-"""What every contestant of producers.py shares: the records, the clock, and the line of JSON that it prints.
+"""The parts that every contestant shares: the records, the clock, and the line of JSON that it prints.
 
-A contestant is a script that calls `compete(open_sender)`. It runs in a process and an environment of its own and may
-import nothing from here but this file, which needs only the standard library.
+A contestant is a script that calls `compete(open_sender)`. It runs in a process and an environment of its own, and it
+may import nothing of this repository but this file, which needs only the standard library.
 
-`open_sender(job)` is an async context manager (or, for a blocking client, a plain one) that gives `send(records)`:
-send all of them, full batches, `job.connections` requests at a time, and return when every one is acknowledged.
+`open_sender(job)` is an async context manager, or a plain one for a blocking client. It returns a function
+`send(records)` that sends all records in full batches, `job.connections` requests at a time, and returns when every
+record is acknowledged.
 """
 
 import asyncio
@@ -27,22 +28,22 @@ WARM_UP_RECORDS = 5_000
 
 @dataclass
 class Job:
-    """What one run is to do."""
+    """The work of one run."""
 
     endpoint_url: str
-    #: Aim at this many seconds of sending, after a warm-up.
+    #: How long to send after the warm-up, approximately.
     seconds: float
     connections: int = 10
     batch: int = 500
-    #: Which form of the contestant, where it has several.
+    #: The form in which the contestant competes, if it has several.
     form: str = ""
-    #: The stream has quotas: send `records` of them and keep to the quotas as well as may be.
+    #: If the stream has quotas, the number of records to send while keeping to them; otherwise 0.
     records: int = 0
     stream: str = "trucks"
 
 
-def records(count: int) -> list[tuple[bytes, str]]:
-    """`count` pairs of 498 bytes and a key; a thousand different ones, over and over."""
+def make_records(count):
+    """Return `count` pairs of data (498 bytes) and key; a thousand different ones, over and over."""
     chance = random.Random(7)
     letters = string.ascii_letters + string.digits
     made = [
@@ -51,11 +52,11 @@ def records(count: int) -> list[tuple[bytes, str]]:
     return list(islice(cycle(made), count))
 
 
-def compete(open_sender, packages: list[str]) -> None:
-    """Run the contestant as the command line says, and print what it took."""
+def compete(open_sender, packages):
+    """Run the job on the command line, and print its figures with the versions of `packages`."""
     job = Job(**json.loads(sys.argv[1]))
     if inspect.isasyncgenfunction(getattr(open_sender, "__wrapped__", open_sender)):
-        import uvloop  # noqa: PLC0415 - not for blocking clients
+        import uvloop  # noqa: PLC0415 - blocking clients do without it
 
         figures = uvloop.run(_compete(open_sender, job))
     else:
@@ -65,41 +66,26 @@ def compete(open_sender, packages: list[str]) -> None:
 
 async def _compete(open_sender, job):
     async with open_sender(job) as send:
-        if job.records:
-            return _figures(job.records, *(await _timed(send, job.records)))
-        count = _count(job, *(await _timed(send, WARM_UP_RECORDS)))
-        return _figures(count, *(await _timed(send, count)))
+        return await _measure(job, send)
 
 
 def _compete_blocking(open_sender, job):
-    async def run():
-        with open_sender(job) as send:
+    with open_sender(job) as send:
 
-            async def sent(batch):
-                send(batch)
+        async def send_blocking(batch):
+            send(batch)
 
-            if job.records:
-                return _figures(job.records, *(await _timed(sent, job.records)))
-            count = _count(job, *(await _timed(sent, WARM_UP_RECORDS)))
-            return _figures(count, *(await _timed(sent, count)))
-
-    return asyncio.run(run())
+        return asyncio.run(_measure(job, send_blocking))
 
 
-async def _timed(send, count):
-    batch = records(count)
-    gc.collect()
-    cpu, wall = time.process_time(), time.perf_counter()
-    await send(batch)
-    return time.process_time() - cpu, time.perf_counter() - wall
-
-
-def _count(job, _cpu, wall):
-    """As many records as fill the time, going by the warm-up, which is somewhat slower."""
-    return max(job.batch * 20, int(WARM_UP_RECORDS / wall * job.seconds) // job.batch * job.batch)
-
-
-def _figures(count, cpu, wall):
+async def _measure(job, send):
+    if job.records:
+        count = job.records
+    else:
+        _, wall = await _timed(send, WARM_UP_RECORDS)
+        # As many records as fill the time at the rate of the warm-up, which is somewhat slower.
+        count = max(job.batch * 20, int(WARM_UP_RECORDS / wall * job.seconds) // job.batch * job.batch)
+    cpu, wall = await _timed(send, count)
     return {
         "records": count,
         "cpu_us_per_record": cpu / count * 1e6,
@@ -108,48 +94,55 @@ def _figures(count, cpu, wall):
     }
 
 
-def batches(batch, size):
-    """Pieces of `size` records."""
-    return [batch[start : start + size] for start in range(0, len(batch), size)]
+async def _timed(send, count):
+    records = make_records(count)
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    await send(records)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def batches(records, size):
+    """Cut records into batches of `size`."""
+    return [records[start : start + size] for start in range(0, len(records), size)]
 
 
 def entries(batch):
-    """Records as botocore wants them."""
+    """Return a batch in botocore's form."""
     return [{"Data": data, "PartitionKey": key} for data, key in batch]
 
 
-async def in_parallel(send_batch, batch, job):
+async def in_parallel(send_batch, records, job):
     """Send full batches, `job.connections` at a time."""
-    waiting = iter(batches(batch, job.batch))
+    waiting = iter(batches(records, job.batch))
 
-    async def work():
-        for one in waiting:
-            await send_batch(one)
+    async def send_next():
+        for batch in waiting:
+            await send_batch(batch)
 
-    await asyncio.gather(*(work() for _ in range(job.connections)))
+    await asyncio.gather(*(send_next() for _ in range(job.connections)))
 
 
 async def until_stored(put, batch):
-    """Send one batch through a bare `put_records`, and what is refused again: only that, with backoff and full jitter.
+    """Send a batch through a bare `put_records`, and retry only the rejected records, with backoff and full jitter.
 
-    This is what AWS advises those to do who call PutRecords themselves.
+    AWS advises this to callers of PutRecords.
     """
     for attempt in range(1_000):
-        answer = await put(entries(batch))
-        batch = refused(batch, answer)
+        batch = rejected(batch, await put(entries(batch)))
         if not batch:
             return
         await asyncio.sleep(backoff(attempt))
 
 
-def refused(batch, answer):
-    """The records of a batch that were not stored."""
-    assert len(answer["Records"]) == len(batch)
-    if not answer["FailedRecordCount"]:
+def rejected(batch, response):
+    """Return the records of a batch that were not stored."""
+    assert len(response["Records"]) == len(batch)
+    if not response["FailedRecordCount"]:
         return []
-    return [record for record, outcome in zip(batch, answer["Records"], strict=True) if "ErrorCode" in outcome]
+    return [record for record, outcome in zip(batch, response["Records"], strict=True) if "ErrorCode" in outcome]
 
 
 def backoff(attempt):
-    """Seconds to wait after a failed attempt, counted from 0."""
+    """Return the seconds to wait after a failed attempt, counted from 0."""
     return random.uniform(0, min(5.0, 0.1 * 2**attempt))

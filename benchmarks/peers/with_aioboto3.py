@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["aioboto3==15.5.0", "aiobotocore==2.25.1", "aiohttp==3.14.5", "uvloop==0.23.0"]
 # ///
-"""aioboto3's client, which is aiobotocore's of the version that it pins, used in the same way."""
+"""aioboto3's client. It is the client of the aiobotocore version that aioboto3 pins, used in the same way."""
 
 from contextlib import asynccontextmanager
 from functools import partial

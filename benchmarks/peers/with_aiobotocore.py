@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["aiobotocore==3.10.0", "botocore==1.43.117", "aiohttp==3.14.5", "uvloop==0.23.0"]
 # ///
-"""aiobotocore's put_records with full batches and without parameter validation; the caller makes batches."""
+"""aiobotocore's put_records with full batches and without parameter validation. The caller makes the batches."""
 
 from contextlib import asynccontextmanager
 from functools import partial

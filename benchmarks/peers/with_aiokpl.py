@@ -2,11 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["aiokpl==0.2.0", "aiobotocore==3.10.0", "aiohttp==3.14.5", "uvloop==0.23.0"]
 # ///
-"""aiokpl's Producer, every outcome awaited; its rate limits are out of reach where there is no quota.
+"""aiokpl's Producer, with every outcome awaited. Forms: plain, aggregated.
 
-What it tells botocore of verifying TLS takes precedence over AWS_CA_BUNDLE; the file's name, given there, is passed on.
-
-Forms: plain, aggregated.
+Where the stream has no quota, its rate limits are set too high to be reached. Its own setting for TLS verification
+overrides AWS_CA_BUNDLE, so the name of that file is passed in the setting.
 """
 
 import os

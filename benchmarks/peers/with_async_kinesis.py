@@ -2,11 +2,12 @@
 # requires-python = ">=3.11"
 # dependencies = ["async-kinesis==3.0.1", "aiobotocore==3.10.0", "aiohttp==3.14.5", "uvloop==0.23.0"]
 # ///
-"""async-kinesis's Producer: strings as they are, batches of 500 (told 499, for it sends one more), no metrics.
+"""async-kinesis's Producer: strings without further encoding, batches of 500, no metrics. Forms: default, unthrottled.
 
-Its throttles cannot be turned off by an option. Where there is no quota their limits are out of reach, and each record
-still walks through the log of the last second; in the form `unthrottled` they are taken out behind its back, which no
-user would do. It has one request under way at a time; no option changes that.
+The batch size is set to 499, because the producer sends one record more. No option turns its throttles off. Where the
+stream has no quota, their limits are set too high to be reached, but each record still searches the log of the last
+second. The form `unthrottled` removes the throttles through private attributes, which no user would do. The producer
+has one request in flight at a time, and no option changes that.
 """
 
 from contextlib import asynccontextmanager

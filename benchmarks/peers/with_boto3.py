@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["boto3==1.43.117", "botocore==1.43.117", "urllib3==2.8.0"]
 # ///
-"""boto3's put_records with full batches; the caller makes batches and holds records. One thread a connection."""
+"""boto3's put_records with full batches and one thread a connection. The caller makes the batches."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import boto3
 from botocore.config import Config
-from harness import backoff, batches, compete, entries, refused
+from harness import backoff, batches, compete, entries, rejected
 
 
 @contextmanager
@@ -20,13 +20,13 @@ def open_sender(job):
 
     def send_batch(batch):
         for attempt in range(1_000):
-            batch = refused(batch, client.put_records(StreamName=job.stream, Records=entries(batch)))
+            batch = rejected(batch, client.put_records(StreamName=job.stream, Records=entries(batch)))
             if not batch:
                 return
             time.sleep(backoff(attempt))
 
     with ThreadPoolExecutor(job.connections) as pool:
-        yield lambda batch: list(pool.map(send_batch, batches(batch, job.batch)))
+        yield lambda records: list(pool.map(send_batch, batches(records, job.batch)))
 
 
 if __name__ == "__main__":

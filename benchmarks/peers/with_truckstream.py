@@ -1,7 +1,7 @@
-"""The Producer: every record put and acknowledged. Forms: plain, ordered, aggregated; and the client alone.
+"""truckstream's Producer, with every record put and acknowledged. Forms: plain, ordered, aggregated, client.
 
-Pacing is off where there is no quota. `client` is `KinesisClient.put_records` with finished batches: what
-aiobotocore's put_records does, and no more.
+Pacing is off where the stream has no quota. The form `client` is `KinesisClient.put_records` with finished batches: it
+does the same work as aiobotocore's put_records.
 """
 
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ OPTIONS = {"plain": {}, "ordered": {"ordered": True}, "aggregated": {"aggregate"
 
 
 @dataclass(slots=True)
-class Record:
+class EncodedRecord:
     data: bytes
     tail: bytes
 
@@ -29,8 +29,8 @@ async def open_client(job):
     tails = {key: encode_tail(key) for key in KEYS}
 
     async def send_batch(batch):
-        answers = await client.put_records([Record(data, tails[key]) for data, key in batch])
-        assert len(answers) == len(batch)
+        responses = await client.put_records([EncodedRecord(data, tails[key]) for data, key in batch])
+        assert len(responses) == len(batch)
 
     yield lambda batch: in_parallel(send_batch, batch, job)
     await client.close()

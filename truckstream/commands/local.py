@@ -37,7 +37,7 @@ def local(
 
     Args:
         stream: Stream to create: NAME, or NAME:SHARDS if its number of shards is not --shards. May be repeated.
-            [truck-sensor-stream]
+            [default: truck-sensor-stream]
         shards: Number of shards of each stream.
         port: Port to listen on. 0 takes a free one.
         host: Address to listen on. With the default, only this machine can connect.

@@ -24,7 +24,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerProgress(msgspec.Struct, frozen=True):
-    """What one worker, or all of them together, have sent. Counts are records."""
+    """The counts of one worker, or of all workers together. Counts are records."""
 
     put: int = 0
     acked: int = 0

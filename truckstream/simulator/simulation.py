@@ -74,10 +74,10 @@ class SimulationOptions:
 async def run_simulation(
     options: SimulationOptions, stop: asyncio.Event, update: Callable[[WorkerProgress], None]
 ) -> WorkerProgress:
-    """Run the workers until they end, and return the total of what they sent.
+    """Run the workers until they end, and return the total of their progress.
 
     Args:
-        options: What to send, and from how many workers.
+        options: The fleet, the stream and the number of workers.
         stop: Set it to stop the trucks; the workers deliver the records that they hold and end.
         update: Called with the total of all workers whenever it changes.
 

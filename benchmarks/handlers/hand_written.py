@@ -1,4 +1,4 @@
-"""What the usual handlers share: base64, json, the 22 fields' rules by hand, 700 records an object.
+"""Decode, check and encode records by hand: base64, json, the rules of the 22 fields, 700 records an object.
 
 A record that breaks a rule is dropped with a line in the log.
 """
@@ -11,7 +11,7 @@ GROUP = 700
 
 PRESSURE = (float, 28.0, 35.0)
 ANY = (float, -inf, inf)
-#: Field to its type and limits. An integer will do for a float.
+#: The type and limits of each field. An integer is accepted for a float.
 RULES = {
     **dict.fromkeys(["tire_pressure_fl", "tire_pressure_fr", "tire_pressure_rl", "tire_pressure_rr"], PRESSURE),
     "engine_temp": (float, 70.0, 120.0),
@@ -43,7 +43,7 @@ def is_valid(data):
 
 
 def encode(event):
-    """The objects of an event."""
+    """Return the bodies of an event's objects."""
     good = [data for data in map(decode, event["Records"]) if data is not None]
     return [
         "".join(json.dumps(data, separators=(",", ":")) + "\n" for data in good[start : start + GROUP]).encode()

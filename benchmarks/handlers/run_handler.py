@@ -1,9 +1,9 @@
-"""Runs one handler in its own process, and prints what it took as a line of JSON. Needs the standard library only.
+"""Run one handler in this process, and print its figures as a line of JSON. Needs only the standard library.
 
-    python harness.py '{"module": "with_boto3", "question": "encode", "event": "event.json", "seconds": 2}'
+    python run_handler.py '{"module": "with_boto3", "question": "encode", "event": "event.json", "seconds": 2}'
 
-A handler is a module with `lambda_handler(event, context)`, and `encode(event)`, the bytes of its objects. `event`
-names a file with the event as JSON; `seconds` are aimed at, after a warm-up.
+A handler is a module with `lambda_handler(event, context)` and with `encode(event)`, which returns the bodies of its
+objects. `event` names a file with the event as JSON. `seconds` is how long to measure, approximately, after a warm-up.
 """
 
 import json
@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 
 class Context:
-    """As much of Lambda's as handlers read."""
+    """The part of Lambda's context that the handlers read."""
 
     function_name = "trucks"
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -26,19 +26,19 @@ class Context:
 
 
 def clocks():
-    """CPU (user and system, all threads) and wall-clock time, in seconds."""
+    """Return the CPU time (user and system, all threads) and the wall-clock time, in seconds."""
     return time.process_time(), time.perf_counter()
 
 
 def cold(job, event):
-    """From nothing to the first client, which an empty event brings about; and on to the first event's answer."""
+    """Measure the import with the first client, which an empty event creates, and then the first event."""
     begun = clocks()
     handler = import_module(job.module).lambda_handler
     handler({"Records": []}, Context())
     ready = clocks()
-    answer = handler(event, Context())
+    response = handler(event, Context())
     done = clocks()
-    assert answer["batchItemFailures"] == [], answer
+    assert response["batchItemFailures"] == [], response
     return {
         "start_cpu_ms": (ready[0] - begun[0]) * 1e3,
         "call_cpu_ms": (done[0] - ready[0]) * 1e3,
@@ -48,26 +48,26 @@ def cold(job, event):
 
 
 def encode(job, event):
-    """Event to encoded objects, again and again."""
+    """Measure encoding the event's objects, repeatedly."""
     module = import_module(job.module)
     objects = module.encode(event)
-    figures = _again(job, lambda: module.encode(event), len(event["Records"]))
+    figures = _repeat(job, lambda: module.encode(event), len(event["Records"]))
     return {**figures, "objects": len(objects), "object_bytes": sum(map(len, objects))}
 
 
 def deliver(job, event):
-    """Event to stored objects, again and again."""
+    """Measure storing the event's objects, repeatedly."""
     handler = import_module(job.module).lambda_handler
 
     def call():
-        answer = handler(event, Context())
-        assert answer["batchItemFailures"] == [], answer
+        response = handler(event, Context())
+        assert response["batchItemFailures"] == [], response
 
     call()
-    return _again(job, call, len(event["Records"]))
+    return _repeat(job, call, len(event["Records"]))
 
 
-def _again(job, call, records):
+def _repeat(job, call, records):
     calls, begun = 0, clocks()
     while calls < 3 or time.perf_counter() - begun[1] < job.seconds:
         call()
@@ -81,7 +81,7 @@ def _again(job, call, records):
 
 
 def main(job):
-    with open(job.event, encoding="ascii") as file:  # noqa: PTH123 - to load pathlib is a handler's own cost
+    with open(job.event, encoding="ascii") as file:  # noqa: PTH123 - importing pathlib is a cost of the handler's own
         event = json.load(file)
     figures = {"cold": cold, "encode": encode, "deliver": deliver}[job.question](job, event)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

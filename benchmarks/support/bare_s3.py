@@ -1,0 +1,28 @@
+"""A bare S3 endpoint: it accepts every PUT, stores nothing, and checks no signature and no precondition.
+
+python -m support.bare_s3 LATENCY_SECONDS
+"""
+
+import sys
+
+import uvloop
+from support.bare_server import BareProtocol, serve
+
+CREATED = (
+    b'HTTP/1.1 200 OK\r\nETag: "9a0364b9e99bb480dd25e1f0284c8555"\r\nx-amz-request-id: 0A49CE4060975EAC\r\n'
+    b"Content-Length: 0\r\n\r\n"
+)
+
+
+class BareS3(BareProtocol):
+    def handle_request(self, head, _body):
+        assert head.startswith(b"PUT "), head
+        self.respond_late(CREATED)
+
+
+async def main(latency):
+    await serve(lambda: BareS3(latency))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(float(sys.argv[1])))
