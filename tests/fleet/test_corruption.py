@@ -1,4 +1,4 @@
-"""Broken records: every way, refused with the reason that was announced."""
+"""Broken records: every corruption, refused with the reason that was announced."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,18 +15,20 @@ START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
 GOOD = [report.data for report in Fleet(7, start=START).take(7)]
 
 
-@pytest.mark.parametrize("way", CORRUPTIONS, ids=lambda way: f"{way.breakage.kind}-{way.breakage.field}")
-def test_each_way_is_refused_as_announced(way):
+@pytest.mark.parametrize(
+    "corruption", CORRUPTIONS, ids=lambda corruption: f"{corruption.breakage.kind}-{corruption.breakage.field}"
+)
+def test_each_way_is_refused_as_announced(corruption):
     random = Random(11)
     for data in GOOD * 6:
         with pytest.raises(InvalidRecordError) as caught:
-            TruckRecord.from_json(way.apply(data, random))
-        assert (caught.value.code, caught.value.field) == (way.breakage.code, way.breakage.field)
+            TruckRecord.from_json(corruption.apply(data, random))
+        assert (caught.value.code, caught.value.field) == (corruption.breakage.code, corruption.breakage.field)
 
 
 def test_every_rule_of_every_field_is_broken():
     """Missing and mistyped for all 22, and each limit of the table on its own side."""
-    done = {(way.breakage.kind, way.breakage.field) for way in CORRUPTIONS}
+    done = {(corruption.breakage.kind, corruption.breakage.field) for corruption in CORRUPTIONS}
     for field in FIELDS:
         kinds = {"missing", "null", "list", "number_for_text" if field.kind is str else "text_for_number"}
         bounds = ("too_short", "too_long") if field.kind is str else ("below", "above")
@@ -38,13 +40,13 @@ def test_every_rule_of_every_field_is_broken():
 
 def test_every_reason_code_occurs():
     """`schema` is the code for rules that the table does not have."""
-    assert {way.breakage.code for way in CORRUPTIONS} == set(REASONS) - {"schema"}
+    assert {corruption.breakage.code for corruption in CORRUPTIONS} == set(REASONS) - {"schema"}
 
 
 def test_a_fleet_of_broken_records_deals_every_way_once_a_round():
     reports = Fleet(5, invalid=1.0, start=START).take(2 * len(CORRUPTIONS))
     assert not any(report.valid for report in reports)
-    expected = Counter(way.breakage for way in CORRUPTIONS)
+    expected = Counter(corruption.breakage for corruption in CORRUPTIONS)
     for part in (reports[: len(CORRUPTIONS)], reports[len(CORRUPTIONS) :]):
         assert Counter(report.broken for report in part) == expected
 
@@ -82,7 +84,7 @@ def test_the_share_is_kept(share):
 
 def test_a_cut_anywhere_is_malformed():
     """Also in the middle of a word or after a number; only a cut number could be read as another number."""
-    way = next(way for way in CORRUPTIONS if way.breakage.kind == "truncated")
+    corruption = next(corruption for corruption in CORRUPTIONS if corruption.breakage.kind == "truncated")
 
     class At(Random):
         def randrange(self, *_):
@@ -91,7 +93,7 @@ def test_a_cut_anywhere_is_malformed():
     at = At()
     for at.cut in range(2, len(GOOD[0])):
         with pytest.raises(InvalidRecordError) as caught:
-            TruckRecord.from_json(way.apply(GOOD[0], at))
+            TruckRecord.from_json(corruption.apply(GOOD[0], at))
         assert caught.value.code == "malformed_json"
 
 

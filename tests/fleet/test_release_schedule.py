@@ -5,8 +5,8 @@ import pytest
 from truckstream.fleet.release_schedule import ReleaseSchedule
 
 
-def drive(pace, moments):
-    return [pace.take(now) for now in moments]
+def drive(schedule, moments):
+    return [schedule.release(now) for now in moments]
 
 
 def test_the_first_record_is_due_at_once_and_the_next_after_its_period():
@@ -19,26 +19,26 @@ def test_a_late_wake_up_delays_no_later_record():
 
 
 def test_there_is_no_drift_in_an_hour_of_ragged_wake_ups():
-    pace, now, taken = ReleaseSchedule(997.0, 0.0), 0.0, 0
+    schedule, now, taken = ReleaseSchedule(997.0, 0.0), 0.0, 0
     while now < 3600.0:
-        taken += pace.take(now)
-        now = pace.when() + 0.0007
+        taken += schedule.release(now)
+        now = schedule.next_release_time() + 0.0007
     assert taken == pytest.approx(997.0 * 3600.0, abs=997.0 * 0.021)
-    assert pace.given_up == 0.0
+    assert schedule.given_up == 0.0
 
 
 def test_it_asks_to_be_woken_for_a_burst_of_20_ms_or_for_one_record():
     fast, slow = ReleaseSchedule(1000.0, 0.0), ReleaseSchedule(2.0, 0.0)
-    fast.take(0.0)
-    slow.take(0.0)
-    assert fast.when() == pytest.approx(0.02)
-    assert slow.when() == 0.5
+    fast.release(0.0)
+    slow.release(0.0)
+    assert fast.next_release_time() == pytest.approx(0.02)
+    assert slow.next_release_time() == 0.5
 
 
 def test_a_wake_up_on_the_dot_finds_its_burst():
-    pace = ReleaseSchedule(1000.0, 12345.678)
-    pace.take(12345.678)
-    assert [pace.take(pace.when()) for _ in range(10_000)] == [20] * 10_000
+    schedule = ReleaseSchedule(1000.0, 12345.678)
+    schedule.release(12345.678)
+    assert [schedule.release(schedule.next_release_time()) for _ in range(10_000)] == [20] * 10_000
 
 
 def test_asking_early_is_harmless():
@@ -46,13 +46,13 @@ def test_asking_early_is_harmless():
 
 
 def test_after_a_long_stop_it_makes_up_for_one_second_and_moves_the_schedule():
-    pace = ReleaseSchedule(100.0, 0.0)
-    assert drive(pace, [0.0, 60.0, 60.01, 61.0]) == [1, 100, 1, 99]
-    assert pace.given_up == pytest.approx(59.0)
+    schedule = ReleaseSchedule(100.0, 0.0)
+    assert drive(schedule, [0.0, 60.0, 60.01, 61.0]) == [1, 100, 1, 99]
+    assert schedule.given_up == pytest.approx(59.0)
 
 
 def test_a_slow_rate_gives_up_no_record_that_is_only_due():
     """At a record in ten seconds, one that is due now is not late."""
-    pace = ReleaseSchedule(0.1, 0.0)
-    assert drive(pace, [0.0, 10.0, 20.0]) == [1, 1, 1]
-    assert pace.given_up == 0.0
+    schedule = ReleaseSchedule(0.1, 0.0)
+    assert drive(schedule, [0.0, 10.0, 20.0]) == [1, 1, 1]
+    assert schedule.given_up == 0.0

@@ -25,18 +25,18 @@ def records(trucks, each, count, seed=1):
     return [made[index::trucks] for index in range(trucks)]
 
 
-def truck(step=5.0, seed=1, trouble=None, severity=0.0):
-    made = Truck("TRUCK_001", Random(seed), SmoothingFactors.of(step), CLOCK)
-    made.faults = HeldFault(trouble, severity)
+def truck(step=5.0, seed=1, kind=None, severity=0.0):
+    made = Truck("TRUCK_001", Random(seed), SmoothingFactors.for_step(step), CLOCK)
+    made.defect = HeldDefect(kind, severity)
     return made
 
 
-class HeldFault(TruckDefect):
-    """A fault that neither grows nor is repaired; none at all for the trouble None."""
+class HeldDefect(TruckDefect):
+    """A fault that neither grows nor is repaired; none at all for the kind None."""
 
-    def __init__(self, trouble, severity):
+    def __init__(self, kind, severity):
         super().__init__(Random(1))
-        self.trouble, self.severity = trouble, severity
+        self.kind, self.severity = kind, severity
 
     def advance(self, seconds):
         pass
@@ -238,27 +238,27 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("trouble", [trouble for trouble, _ in DEFECTS])
-def test_a_fault_shows_in_its_own_signal(trouble):
-    sound, faulty = truck(seed=6), truck(seed=6, trouble=trouble, severity=0.9)
+@pytest.mark.parametrize("kind", [kind for kind, _ in DEFECTS])
+def test_a_fault_shows_in_its_own_signal(kind):
+    sound, faulty = truck(seed=6), truck(seed=6, kind=kind, severity=0.9)
     for made in (sound, faulty):
         while made.speed < 55.0:
             made.drive()
         for _ in range(60):
             made.drive()
     shown = {name for name, signal in SHOWN.items() if abs(signal(faulty) - signal(sound)) > 0.08 * abs(signal(sound))}
-    assert trouble in shown
-    assert shown <= {trouble, "oil loss"} if trouble == "overheating" else shown == {trouble}
+    assert kind in shown
+    assert shown <= {kind, "oil loss"} if kind == "overheating" else shown == {kind}
 
 
 # --- The rules of the record ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trouble", [None, *(trouble for trouble, _ in DEFECTS)])
-def test_the_rules_are_kept_by_physics_and_not_by_a_clamp(trouble):
+@pytest.mark.parametrize("kind", [None, *(kind for kind, _ in DEFECTS)])
+def test_the_rules_are_kept_by_physics_and_not_by_a_clamp(kind):
     """Four trucks for twelve hours each, with the fault at its worst all the time."""
     for seed in range(4):
-        made = truck(step=10.0, seed=seed, trouble=trouble, severity=1.0 if trouble else 0.0)
+        made = truck(step=10.0, seed=seed, kind=kind, severity=1.0 if kind else 0.0)
         for _ in range(4_320):
             made.drive()
             assert 28.0 <= min(made.pressures) <= max(made.pressures) <= 35.0
@@ -293,6 +293,6 @@ def test_signals_do_not_stand_still():
     ],
 )
 def test_a_step_is_ten_reports_but_1_to_10_seconds(trucks, rate, step, reports, silent):
-    rhythm = StepPlan.of(trucks, rate)
-    assert (rhythm.step, rhythm.reports, rhythm.silent) == (pytest.approx(step), reports, silent)
-    assert rhythm.step * (silent + 1) / reports == pytest.approx(trucks / rate)
+    plan = StepPlan.of(trucks, rate)
+    assert (plan.step_seconds, plan.reports_per_step, plan.silent_steps) == (pytest.approx(step), reports, silent)
+    assert plan.step_seconds * (silent + 1) / reports == pytest.approx(trucks / rate)

@@ -1,8 +1,9 @@
-"""A fleet of simulated trucks: seeded, at a steady rate or as fast as it can, and on request with broken records.
+"""A fleet of simulated trucks: seeded, at a steady rate or as fast as possible, and on request with broken records.
 
-fleet.py puts the trucks in a row and keeps the pace; pace.py says when a record is due; reports.py is the hot path;
-truck.py is the physics, with road.py and faults.py for what happens to a truck; health.py judges a record by its
-values; broken.py spoils records in every way that the rules can be broken.
+`fleet.py` takes the trucks in turn and keeps to the rate, which `release_schedule.py` computes. `report_generator.py`
+is the hot path from a truck to its reports. `truck.py` is the physics, with `route.py` for the road and `defect.py` for
+breakdowns; `health.py` derives a record's health from its values. `corruption.py` breaks records in every way that the
+rules can be broken.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every way in which a record can break the rules, made from the table of rules itself.
+"""Every way in which a record can break the rules, derived from the table of rules.
 
-A way takes the bytes of a valid record and gives bytes that `TruckRecord.from_json` must refuse, with the reason code
-and the field that the way announces. Ways are dealt like cards: all of them in a random order, then all again, so
-that a demo of a few hundred broken records has met each.
+A corruption turns the bytes of a valid record into bytes that `TruckRecord.from_json` must reject, with the reason code
+and the field that its `breakage` announces. Corruptions are dealt like cards: all of them in a random order, then all
+again, so that a demo with a few hundred broken records has met each.
 """
 
 from __future__ import annotations
@@ -27,28 +27,24 @@ _decode: Final = msgspec.json.decode
 
 
 class Breakage(msgspec.Struct, frozen=True):
-    """What was done to a record, and how it must be refused."""
+    """The damage to a record, and the error with which it must be rejected."""
 
-    #: What was done, such as `below` or `truncated`.
+    #: The kind of damage, such as `below` or `truncated`.
     kind: str
     #: The reason code that InvalidRecordError must have.
     code: str
-    #: The field that it must name; None where the whole document is meant.
+    #: The field that the error must name; None where it concerns the whole document.
     field: str | None = None
 
 
 class Corruption(msgspec.Struct, frozen=True):
-    """One way: `apply` turns a valid record's bytes into broken ones."""
+    """One way to break a record: `apply` turns a valid record's bytes into invalid ones."""
 
     breakage: Breakage
     apply: Callable[[bytes, Random], bytes]
 
 
-def _same(value: object, _: Random) -> object:
-    return value
-
-
-def _value(kind: str, code: str, field: str, make: Callable[[Random], object]) -> Corruption:
+def _with_value(kind: str, code: str, field: str, make: Callable[[Random], object]) -> Corruption:
     def apply(data: bytes, random: Random) -> bytes:
         fields: dict[str, Any] = _decode(data)
         fields[field] = make(random)
@@ -57,16 +53,16 @@ def _value(kind: str, code: str, field: str, make: Callable[[Random], object]) -
     return Corruption(Breakage(kind, code, field), apply)
 
 
-def _literal(kind: str, code: str, field: str, literal: bytes) -> Corruption:
-    return _value(kind, code, field, lambda _: msgspec.Raw(literal))
+def _with_literal(kind: str, code: str, field: str, literal: bytes) -> Corruption:
+    return _with_value(kind, code, field, lambda _: msgspec.Raw(literal))
 
 
-def _unreadable(kind: str, field: str, literal: bytes) -> Corruption:
-    """JSON has no such literal, so the whole document is no JSON: the refusal names no field."""
-    return Corruption(Breakage(kind, "malformed_json"), _literal(kind, "malformed_json", field, literal).apply)
+def _with_non_json_literal(kind: str, field: str, literal: bytes) -> Corruption:
+    """JSON has no such literal, so the whole document is not JSON and the error names no field."""
+    return Corruption(Breakage(kind, "malformed_json"), _with_literal(kind, "malformed_json", field, literal).apply)
 
 
-def _missing(field: str) -> Corruption:
+def _without(field: str) -> Corruption:
     def apply(data: bytes, _: Random) -> bytes:
         fields: dict[str, Any] = _decode(data)
         del fields[field]
@@ -75,80 +71,8 @@ def _missing(field: str) -> Corruption:
     return Corruption(Breakage("missing", "missing_field", field), apply)
 
 
-def _limits(field: Field) -> Iterator[Corruption]:
-    """Below and above a number's limits: by little, as a sensor that drifts, up to far."""
-    if field.minimum is not None:
-        low = field.minimum
-        yield _value(
-            "below", "out_of_range", field.name, lambda random: round(low - 0.1 - 40.0 * random.random() ** 4, 1)
-        )
-    if field.maximum is not None:
-        high = field.maximum
-        yield _value(
-            "above", "out_of_range", field.name, lambda random: round(high + 0.1 + 40.0 * random.random() ** 4, 1)
-        )
-
-
-def _lengths(field: Field) -> Iterator[Corruption]:
-    if field.minimum is not None:
-        yield _value("too_short", "out_of_range", field.name, lambda _: "T" * (int(field.minimum or 0) - 1))
-    if field.maximum is not None:
-        longest = int(field.maximum)
-        yield _value("too_long", "out_of_range", field.name, lambda random: "T" * (longest + random.randint(1, 50)))
-
-
-def _ways_of(field: Field) -> Iterator[Corruption]:
-    name = field.name
-    yield _missing(name)
-    yield _literal("null", "wrong_type", name, b"null")
-    yield _literal("list", "wrong_type", name, b"[]")
-    if field.kind is str:
-        yield _literal("number_for_text", "wrong_type", name, b"17")
-        yield from _lengths(field)
-    else:
-        yield _literal("text_for_number", "wrong_type", name, b'"17"')
-        yield _literal("boolean", "wrong_type", name, b"true")
-        yield _unreadable("not_a_number", name, b"NaN")
-        yield _unreadable("infinity", name, b"-Infinity")
-        yield from _limits(field)
-    if field.kind is int:
-        yield _literal("fraction", "wrong_type", name, b"2150.5")
-    for choice in ("FINE", field.choices[0].lower(), "") if field.choices else ():
-        yield _value("not_allowed", "not_allowed", name, partial(_same, choice))
-
-
-def _cut(data: bytes, random: Random) -> bytes:
-    # Not inside a number: what is left of one can be read, and is then refused for its size.
-    return data[: random.randrange(2, len(data))].rstrip(b"-.0123456789")
-
-
-def _document(kind: str, code: str, apply: Callable[[bytes, Random], bytes]) -> Corruption:
-    return Corruption(Breakage(kind, code), apply)
-
-
-_DOCUMENTS: Final = (
-    _document("empty", "malformed_json", lambda _, __: b""),
-    _document("truncated", "malformed_json", _cut),
-    _document("not_utf8", "malformed_json", lambda data, _: data.replace(b'"timestamp":"', b'"timestamp":"\xff\xfe')),
-    _document(
-        "lone_surrogate", "malformed_json", lambda data, _: data.replace(b'"timestamp":"', b'"timestamp":"\\ud800')
-    ),
-    _document("byte_order_mark", "malformed_json", lambda data, _: b"\xef\xbb\xbf" + data),
-    _document("two_documents", "malformed_json", lambda data, _: data + data),
-    _document("trailing_comma", "malformed_json", lambda data, _: data[:-1] + b",}"),
-    _document("single_quotes", "malformed_json", lambda data, _: data.replace(b'"', b"'")),
-    _document("plain_text", "malformed_json", lambda _, __: b"sensor offline"),
-    _document("compressed", "malformed_json", lambda data, _: b"\x1f\x8b\x08\x00" + data[:64]),
-    _document("array", "wrong_type", lambda data, _: b"[" + data + b"]"),
-    _document("null_document", "wrong_type", lambda _, __: b"null"),
-    _document("text_document", "wrong_type", lambda _, __: b'"sensor offline"'),
-    _document("number_document", "wrong_type", lambda _, __: b"17"),
-    Corruption(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
-)
-
-
 def _repeated(field: str) -> Corruption:
-    """The name a second time, with a value that would pass by itself."""
+    """The field a second time, with a value that would be valid by itself."""
 
     def apply(data: bytes, _: Random) -> bytes:
         return data[:-1] + b',"%b":%b}' % (field.encode(), _encode(_decode(data)[field]))
@@ -156,18 +80,104 @@ def _repeated(field: str) -> Corruption:
     return Corruption(Breakage("repeated", "repeated_field", field), apply)
 
 
+def _beyond_limits(field: Field) -> Iterator[Corruption]:
+    """Values below and above a number's limits: mostly a little, like a drifting sensor's, sometimes far."""
+    if field.minimum is not None:
+        low = field.minimum
+        yield _with_value(
+            "below", "out_of_range", field.name, lambda random: round(low - 0.1 - 40.0 * random.random() ** 4, 1)
+        )
+    if field.maximum is not None:
+        high = field.maximum
+        yield _with_value(
+            "above", "out_of_range", field.name, lambda random: round(high + 0.1 + 40.0 * random.random() ** 4, 1)
+        )
+
+
+def _beyond_lengths(field: Field) -> Iterator[Corruption]:
+    if field.minimum is not None:
+        shortest = int(field.minimum)
+        yield _with_value("too_short", "out_of_range", field.name, lambda _: "T" * (shortest - 1))
+    if field.maximum is not None:
+        longest = int(field.maximum)
+        yield _with_value(
+            "too_long", "out_of_range", field.name, lambda random: "T" * (longest + random.randint(1, 50))
+        )
+
+
+def _of_field(field: Field) -> Iterator[Corruption]:
+    name = field.name
+    yield _without(name)
+    yield _with_literal("null", "wrong_type", name, b"null")
+    yield _with_literal("list", "wrong_type", name, b"[]")
+    if field.kind is str:
+        yield _with_literal("number_for_text", "wrong_type", name, b"17")
+        yield from _beyond_lengths(field)
+    else:
+        yield _with_literal("text_for_number", "wrong_type", name, b'"17"')
+        yield _with_literal("boolean", "wrong_type", name, b"true")
+        yield _with_non_json_literal("not_a_number", name, b"NaN")
+        yield _with_non_json_literal("infinity", name, b"-Infinity")
+        yield from _beyond_limits(field)
+    if field.kind is int:
+        yield _with_literal("fraction", "wrong_type", name, b"2150.5")
+    for choice in ("FINE", field.choices[0].lower(), "") if field.choices else ():
+        yield _with_value("not_allowed", "not_allowed", name, partial(_always, choice))
+
+
+def _always(value: object, _: Random) -> object:
+    return value
+
+
+def _truncate(data: bytes, random: Random) -> bytes:
+    # Not inside a number: the rest of one can be read as a number, and is then rejected as out of range.
+    return data[: random.randrange(2, len(data))].rstrip(b"-.0123456789")
+
+
+def _of_document(kind: str, code: str, apply: Callable[[bytes, Random], bytes]) -> Corruption:
+    return Corruption(Breakage(kind, code), apply)
+
+
+_OF_DOCUMENTS: Final = (
+    _of_document("empty", "malformed_json", lambda _, __: b""),
+    _of_document("truncated", "malformed_json", _truncate),
+    _of_document(
+        "not_utf8", "malformed_json", lambda data, _: data.replace(b'"timestamp":"', b'"timestamp":"\xff\xfe')
+    ),
+    _of_document(
+        "lone_surrogate", "malformed_json", lambda data, _: data.replace(b'"timestamp":"', b'"timestamp":"\\ud800')
+    ),
+    _of_document("byte_order_mark", "malformed_json", lambda data, _: b"\xef\xbb\xbf" + data),
+    _of_document("two_documents", "malformed_json", lambda data, _: data + data),
+    _of_document("trailing_comma", "malformed_json", lambda data, _: data[:-1] + b",}"),
+    _of_document("single_quotes", "malformed_json", lambda data, _: data.replace(b'"', b"'")),
+    _of_document("plain_text", "malformed_json", lambda _, __: b"sensor offline"),
+    _of_document("compressed", "malformed_json", lambda data, _: b"\x1f\x8b\x08\x00" + data[:64]),
+    _of_document("array", "wrong_type", lambda data, _: b"[" + data + b"]"),
+    _of_document("null_document", "wrong_type", lambda _, __: b"null"),
+    _of_document("text_document", "wrong_type", lambda _, __: b'"sensor offline"'),
+    _of_document("number_document", "wrong_type", lambda _, __: b"17"),
+    Corruption(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
+)
+
 _REPEATED: Final = tuple(map(_repeated, ("truck_id", "speed", "health_status")))
 
 _UNKNOWN: Final = tuple(
-    _value("unknown_field", "unknown_field", name, lambda _: 30.0) for name in ("tyre_pressure_fl", "Speed", "cargo")
+    _with_value("unknown_field", "unknown_field", name, lambda _: 30.0)
+    for name in ("tyre_pressure_fl", "Speed", "cargo")
 )
 
-#: All of them.
-CORRUPTIONS: Final = (*(way for field in FIELDS for way in _ways_of(field)), *_UNKNOWN, *_REPEATED, *_DOCUMENTS)
+#: Every corruption.
+CORRUPTIONS: Final = (
+    *(corruption for field in FIELDS for corruption in _of_field(field)),
+    *_UNKNOWN,
+    *_REPEATED,
+    *_OF_DOCUMENTS,
+)
 
 
 def shuffled_corruptions(random: Random) -> Iterator[Corruption]:
-    """The ways for ever: all in a random order, then all again."""
+    """Yield all corruptions in a random order, then all again, for ever."""
     cards = list(CORRUPTIONS)
     while True:
         random.shuffle(cards)
@@ -175,9 +185,9 @@ def shuffled_corruptions(random: Random) -> Iterator[Corruption]:
 
 
 def valid_run_lengths(share: float, random: Random) -> Iterator[int]:
-    """How many valid records stand before each broken one, where `share` (over 0, up to 1) of all are broken.
+    """Yield how many valid records precede each broken one, where `share` (over 0, up to 1) of all are broken.
 
-    Drawn once a broken record instead of once a record, so that valid ones pay nothing.
+    One number is drawn for each broken record instead of one for each record, so that valid records cost nothing.
     """
     while True:
         yield 0 if share >= 1.0 else int(log(1.0 - random.random()) / log(1.0 - share))

@@ -1,4 +1,4 @@
-"""Fleet: the trucks in a row, and the asyncio shell that keeps the pace."""
+"""The fleet: it takes the trucks in turn, and under `async for` it keeps to the rate."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet", "truck_ids"]
 
-#: Without a rate, the loop gets its turn after this many reports: a quarter of a millisecond.
+#: Without a rate, the event loop gets its turn after this many reports: a quarter of a millisecond.
 UNPACED_BURST: Final = 100
-#: A partition key's limit, which is the record's own for its truck_id.
+#: A partition key's limit, which is also the record's limit for its truck_id.
 LONGEST_ID: Final = 256
 
 
 class Fleet:
-    """Trucks that report in turn, one stream of reports for ever.
+    """Trucks that report in turn, as one endless stream of reports.
 
     Args:
-        trucks: How many (`TRUCK_001`, `TRUCK_002`, …), or their ids: 1 to 256 characters each, no two the same.
-        rate: Reports a second of the whole fleet, in simulated time and, under `async for`, in real time. With None
-            `async for` goes as fast as it can, and each truck reports once a simulated second.
-        seed: Reports are the same to the byte for the same arguments, `start` included, whatever the pace. A truck's
-            life depends on the seed, its id, and how often it reports.
-        invalid: The share of reports whose data is broken, 0 to 1. The others stay what they are without it.
-        start: The simulated time of the first report; without a time zone it is taken as UTC. Default: now.
+        trucks: the number of trucks (`TRUCK_001`, `TRUCK_002`, …), or their ids: 1 to 256 characters each, no two the
+            same.
+        rate: reports a second of the whole fleet, in simulated time and, under `async for`, in real time. With None
+            `async for` runs as fast as it can, and each truck reports once a simulated second.
+        seed: with the same arguments, `start` included, reports are the same to the byte, at any pace. A truck's life
+            depends on the seed, its id, and how often it reports.
+        invalid: the share of reports whose data is broken, 0 to 1. The others do not depend on it.
+        start: the simulated time of the first report; UTC if it has no time zone. Default: now.
 
-    A fleet is one run: `take`, `next` and `async for` each go on where the last one stopped. Iterate it in one place
+    A fleet is one run: `take`, `next` and `async for` each continue where the last one stopped. Iterate it in one place
     at a time.
 
     Raises:
@@ -59,24 +60,24 @@ class Fleet:
         self.seed = _checked_seed(seed)
         self.invalid = _checked_share(invalid)
         self.start = _in_utc(start)
-        self._pace: ReleaseSchedule | None = None
-        self._reports = self._drive()
+        self._schedule: ReleaseSchedule | None = None
+        self._reports = self._all_reports()
 
     def __iter__(self) -> Iterator[Report]:
-        """All reports as fast as they are taken, without a clock."""
+        """Yield all reports as fast as they are taken, without a clock."""
         return self._reports
 
     def __aiter__(self) -> AsyncIterator[Report]:
-        """Reports at `rate`: the n-th is due n / rate seconds after the first, whenever the ones before it came.
+        """Yield reports at `rate`: report n is due n / rate seconds after the first, also if earlier ones were late.
 
         They come in bursts of up to 20 ms. A consumer that is slower than the rate gets all reports, one after the
-        other; when it is faster again the fleet makes up for one second at most and gives up the rest of the delay
+        other. When it is faster again, the fleet makes up for one second at most and gives up the rest of the delay
         (`given_up`). Cancelling is safe: the report that was not handed out is the next one.
         """
         return self._unpaced() if self.rate is None else self._paced(self.rate)
 
     def take(self, count: int) -> list[Report]:
-        """The next `count` reports, at once and without a clock."""
+        """Return the next `count` reports at once, without a clock."""
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise InvalidArgumentError("count", count, "must be a whole number, 0 or more")
         return list(islice(self._reports, count))
@@ -84,7 +85,7 @@ class Fleet:
     @property
     def given_up(self) -> float:
         """Seconds by which the fleet fell behind its schedule for good, because its consumer was too slow."""
-        return self._pace.given_up if self._pace else 0.0
+        return self._schedule.given_up if self._schedule else 0.0
 
     def __repr__(self) -> str:
         rate = "as fast as it can" if self.rate is None else f"{self.rate:,.10g} reports/s"
@@ -92,11 +93,11 @@ class Fleet:
 
     async def _paced(self, rate: float) -> AsyncIterator[Report]:
         loop = asyncio.get_running_loop()
-        pace = self._pace = ReleaseSchedule(rate, loop.time())
+        schedule = self._schedule = ReleaseSchedule(rate, loop.time())
         while True:
-            for report in islice(self._reports, pace.take(loop.time())):
+            for report in islice(self._reports, schedule.release(loop.time())):
                 yield report
-            await asyncio.sleep(max(0.0, pace.when() - loop.time()))
+            await asyncio.sleep(max(0.0, schedule.next_release_time() - loop.time()))
 
     async def _unpaced(self) -> AsyncIterator[Report]:
         while True:
@@ -104,27 +105,27 @@ class Fleet:
                 yield report
             await asyncio.sleep(0)
 
-    def _drive(self) -> Iterator[Report]:
-        rhythm = StepPlan.of(len(self.truck_ids), self.rate or float(len(self.truck_ids)))
-        calendar, lags, clock = TimestampCache(self.start), SmoothingFactors.of(rhythm.step), self.start.timestamp()
-        lives = [
-            generate_reports(Truck(truck_id, Random(f"{self.seed}/{truck_id}"), lags, clock), rhythm, index, calendar)
-            for index, truck_id in enumerate(self.truck_ids)
-        ]
+    def _all_reports(self) -> Iterator[Report]:
+        plan = StepPlan.of(len(self.truck_ids), self.rate or float(len(self.truck_ids)))
+        timestamps, clock = TimestampCache(self.start), self.start.timestamp()
+        factors = SmoothingFactors.for_step(plan.step_seconds)
+        trucks = [Truck(truck_id, Random(f"{self.seed}/{truck_id}"), factors, clock) for truck_id in self.truck_ids]
+        generators = [generate_reports(truck, plan, index, timestamps) for index, truck in enumerate(trucks)]
         # One report of each truck in turn, without a line of Python a report.
-        reports = map(next, cycle(lives))
-        return self._spoil(reports) if self.invalid else reports
+        reports = map(next, cycle(generators))
+        return self._corrupt_some(reports) if self.invalid else reports
 
-    def _spoil(self, reports: Iterator[Report]) -> Iterator[Report]:
+    def _corrupt_some(self, reports: Iterator[Report]) -> Iterator[Report]:
         random = Random(f"{self.seed}/{self.truck_ids[0]}/invalid")
-        for gap, way in zip(valid_run_lengths(self.invalid, random), shuffled_corruptions(random), strict=False):
-            yield from islice(reports, gap)
+        run_lengths, corruptions = valid_run_lengths(self.invalid, random), shuffled_corruptions(random)
+        for run_length, corruption in zip(run_lengths, corruptions, strict=False):
+            yield from islice(reports, run_length)
             report = next(reports)
-            yield Report(report.truck_id, way.apply(report.data, random), way.breakage)
+            yield Report(report.truck_id, corruption.apply(report.data, random), corruption.breakage)
 
 
 def truck_ids(count: int) -> list[str]:
-    """The ids of a fleet of `count` trucks, from `TRUCK_001` on."""
+    """Return the ids of a fleet of `count` trucks, from `TRUCK_001` on."""
     return [f"TRUCK_{number:03d}" for number in range(1, count + 1)]
 
 
@@ -158,7 +159,7 @@ def _checked_rate(rate: float | None) -> float | None:
     if rate is None:
         return None
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0.0 < rate < math.inf:
-        raise InvalidArgumentError("rate", rate, "must be reports a second, over 0, or None for as fast as it can")
+        raise InvalidArgumentError("rate", rate, "must be reports a second, over 0, or None for as fast as possible")
     return float(rate)
 
 

@@ -1,10 +1,10 @@
-"""The health of a truck, from the values of one record and nothing else.
+"""The health of a truck, derived from the values of one record alone.
 
-One table of rules gives the status, its reason and the tests. A limit is crossed when the value, as the record shows
-it, lies beyond the limit and not on it. The worst rule decides.
+One table of rules feeds the status, its reasons and the tests. A value crosses a limit when the value in the record
+lies beyond the limit, not on it. The worst rule decides.
 
-The limits stand outside what a sound truck of `truck.py` reports on a hard day, and inside the rules of the record:
-a record that is refused is no warning. WARNING means "see to it at the next stop", URGENT "stop now".
+The limits lie outside the values that a sound truck of `truck.py` reports on a hard day, and inside the rules of the
+record, because a rejected record warns nobody. WARNING means "repair it at the next stop", URGENT "stop now".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from truckstream.record import TruckRecord  # noqa: TC001 - free here, and what a reader of the signature looks up
+from truckstream.record import TruckRecord  # noqa: TC001 - free here, and readers of the signature look it up
 
 __all__ = ["RULES", "Health", "Rule", "health_of", "reasons_of"]
 
@@ -22,15 +22,15 @@ Health = Literal["NORMAL", "WARNING", "URGENT"]
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One row: beyond `warning` the truck should be seen to, beyond `urgent` it should stop.
+    """One row: beyond `warning` the truck needs repair soon, beyond `urgent` it should stop.
 
-    The limits are in the field's unit. They are upper limits if `urgent` is the larger one, else lower limits.
+    The limits are in the field's unit. They are upper limits if `urgent` is larger than `warning`, else lower limits.
     """
 
     field: str
     warning: float
     urgent: float
-    #: What such a value means, in words for a person.
+    #: The likely cause, for people.
     meaning: str
 
     @property
@@ -38,7 +38,7 @@ class Rule(msgspec.Struct, frozen=True):
         return self.urgent > self.warning
 
     def status(self, value: float) -> Health:
-        """What this rule says of one value."""
+        """Return the status that this rule gives one value."""
         beyond = gt if self.upper else lt
         return "URGENT" if beyond(value, self.urgent) else "WARNING" if beyond(value, self.warning) else "NORMAL"
 
@@ -69,8 +69,8 @@ _LOW_WARNING: Final = tuple(rule.warning for rule in _LOW)
 
 
 def health_of(record: TruckRecord) -> Health:
-    """The status that the record's values call for, whatever its own `health_status` says."""
-    # Most records break no rule, and two passes in C find that in 1.0 µs where a loop over the table takes 2.6.
+    """Return the status that follows from the record's values; its own `health_status` is not used."""
+    # Most records break no rule. Two passes in C find that in 1.0 µs; a loop over the table takes 2.6.
     if any(map(gt, _high_values(record), _HIGH_WARNING)) or any(map(lt, _low_values(record), _LOW_WARNING)):
         statuses = {rule.status(getattr(record, rule.field)) for rule in RULES}
         return "URGENT" if "URGENT" in statuses else "WARNING"
@@ -78,5 +78,5 @@ def health_of(record: TruckRecord) -> Health:
 
 
 def reasons_of(record: TruckRecord) -> tuple[Rule, ...]:
-    """The rules that the record's values break: why its status is not NORMAL. Empty if it is."""
+    """Return the rules that the record's values break, which is why its status is not NORMAL. Empty if it is."""
     return tuple(rule for rule in RULES if rule.status(getattr(record, rule.field)) != "NORMAL")

@@ -1,7 +1,7 @@
-"""A truck's route: a round trip between stops, each with its town, its country road and the motorway between.
+"""A truck's route: a round trip between stops, along town streets, country roads and motorways.
 
-The trucks live within about 100 miles of the place in the sample record. At these distances a flat earth is wrong by
-less than the last digit of a position in one step: a degree of latitude is 69.05 miles everywhere, and one of
+The trucks stay within about 100 miles of the place in the sample record. At these distances a flat earth is wrong by
+less than the last digit of a position in one step: a degree of latitude is 69.05 miles everywhere, and a degree of
 longitude is that times the cosine of the latitude.
 """
 
@@ -19,20 +19,24 @@ MILES_PER_DEGREE: Final = 69.05
 DEPOT: Final = (27.717234, 85.324567)
 REACH_MILES: Final = 100.0
 
-#: Miles to the nearer end of the leg: nearer than this is town, with traffic lights, then country, then motorway.
+#: Miles to the nearer end of the leg: below the first is town, with traffic lights; below the second is country, and
+#: beyond it motorway.
 TOWN_MILES: Final = 2.0
 COUNTRY_MILES: Final = 12.0
 #: mph.
 TOWN_LIMIT: Final = 30.0
 COUNTRY_LIMIT: Final = 47.0
 MOTORWAY_LIMIT: Final = 65.0
-#: A driver brakes for a stop with 1.5 mph a second: v² = 2 · 1.5 · 3600 · miles.
+#: A driver brakes for a stop by 1.5 mph a second: v² = 2 · 1.5 · 3600 · miles.
 APPROACH: Final = 2.0 * 1.5 * 3600.0
 ARRIVED_MILES: Final = 0.03
 
 
 class Route:
-    """Where a truck is and where it goes. Degrees, miles, miles an hour; `heading` in radians, clockwise from north."""
+    """A truck's position and its way to the next stop.
+
+    In degrees, miles and miles an hour; `heading` is in radians, clockwise from north.
+    """
 
     __slots__ = (
         "_next",
@@ -59,7 +63,7 @@ class Route:
         self.longitude = east + (east_to - east) * done
         self.heading = self.limit = 0.0
         self.leg = self.remaining = 0.0
-        self.look_ahead()  # how far it is, which gives the length of the leg, which gives the limit
+        self.look_ahead()  # it computes the distance; the leg's length follows from that, and the limit from both
         self.leg = self.remaining / (1.0 - done)
         self.look_ahead()
 
@@ -70,7 +74,7 @@ class Route:
         return latitude, DEPOT[1] + sin(bearing) * miles / (MILES_PER_DEGREE * cos(radians(DEPOT[0])))
 
     def look_ahead(self) -> None:
-        """Turn towards the next stop, along a road that winds, and see what speed the road allows."""
+        """Turn towards the next stop, along a winding road, and update the distance and the speed limit."""
         latitude, longitude = self._stops[self._next]
         self._width = MILES_PER_DEGREE * cos(radians(self.latitude))
         north = (latitude - self.latitude) * MILES_PER_DEGREE
@@ -83,7 +87,7 @@ class Route:
         self.limit = min(limit, sqrt(APPROACH * remaining))
 
     def degrees(self, miles: float) -> tuple[float, float]:
-        """The change in latitude and longitude that `miles` straight on make."""
+        """Return the change in latitude and longitude after `miles` straight on."""
         return cos(self.heading) * miles / MILES_PER_DEGREE, sin(self.heading) * miles / self._width
 
     def move(self, miles: float) -> None:

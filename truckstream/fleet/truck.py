@@ -1,15 +1,17 @@
-"""One truck's physics: what moves a signal, and how fast it follows.
+"""One truck's physics: the causes that move each signal, and how fast the signal follows them.
 
-A truck is advanced in steps of 1 to 10 seconds. In a step its acceleration and heading are constant. Temperatures
-follow what drives them with a lag, solved exactly (`1 - exp(-step / lag)`), so that no step is too long to be stable.
+A truck is advanced in steps of 1 to 10 seconds. Within a step its acceleration and heading are constant. A temperature
+approaches its target with a lag, solved exactly (`1 - exp(-step / lag)`), so that no step is too long to be stable.
 
-The numbers are set so that at 65 mph on a mild day the signals are those of the sample record. Its temperatures, and
+The numbers are chosen so that at 65 mph on a mild day the signals are those of the sample record. Its temperatures, and
 the limits of engine_temp, are the figures of a warm engine in °C, although the table of fields calls engine_temp °F;
-the figures are kept as they stand, and all temperatures here share their scale. Consumption is in gallons an hour,
-fuel in percent of the tank, oil pressure in PSI.
+the figures are kept as they are, and all temperatures here share their scale. Consumption is in gallons an hour, fuel
+in percent of the tank, oil pressure in PSI.
 
-The rules of the record are kept by physics: a thermostat holds the engine warm also where the truck stands, a leak
-ends where the sensor's range does. The clamps are a guard for what the tests have not met.
+Physics keeps the record's rules: a thermostat keeps the engine warm even while the truck stands, and a leak ends at the
+lower end of the sensor's range. The clamps guard against cases that the tests have not met.
+
+A new sensor field needs its signal here: compute it in one of the `_update_` methods and write it in `write_signals`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ __all__ = ["SmoothingFactors", "Truck"]
 IDLE_RPM: Final = 700.0
 #: The alternator gives its full voltage above this.
 CHARGING_RPM: Final = 900.0
-#: (up to mph, revolutions a minute for each mph). The last holds the sample's 2150 at 65.4.
+#: (up to mph, revolutions a minute for each mph). The last gear gives the sample's 2150 at 65.4 mph.
 GEARS: Final = (
     (6.0, 210.0),
     (12.0, 125.0),
@@ -43,22 +45,22 @@ GEARS: Final = (
 )
 
 TANK_GALLONS: Final = 110.0
-#: Percent of the tank. At a stop the driver may fill up below the first and does below the second; below the third
-#: somebody has to come with a can.
+#: Percent of the tank. At a stop the driver may fill up below FILL_UP and always does below MUST_FILL_UP; below
+#: STRANDED a service vehicle brings fuel.
 FILL_UP: Final = 55.0
 MUST_FILL_UP: Final = 20.0
 STRANDED: Final = 3.0
 FULL: Final = 97.0
 FORGETFULNESS: Final = 0.1
-#: PSI at 20 degrees. At a stop a tyre below this is filled up again.
+#: PSI at 20 degrees. At a stop a tyre below the first is inflated to somewhere in the second.
 LOWEST_COLD: Final = 30.0
 COLD: Final = (30.3, 31.0)
-#: A stop for loading, in seconds, and how many of the trucks stand anywhere when a fleet begins.
+#: Seconds of a stop for loading, and the share of the trucks that stand when a fleet begins.
 SHORTEST_STOP: Final = 240.0
 LONGEST_STOP: Final = 1500.0
 SHARE_AT_REST: Final = 0.1
 SERVICE_MILES: Final = (13_000.0, 15_500.0)
-#: mph a second; the pull is that from standing.
+#: mph a second; BEST_PULL is the acceleration from standing.
 HARDEST_BRAKING: Final = 3.0
 CALM_BRAKING: Final = 2.0
 SECONDS_BETWEEN_LIGHTS: Final = 90.0
@@ -70,9 +72,9 @@ COLDEST_ENGINE, HOTTEST_ENGINE = _RULES["engine_temp"]
 
 
 class SmoothingFactors(msgspec.Struct, frozen=True):
-    """How much of the way to its target a temperature goes in one step; the lags in seconds."""
+    """The share of the way to its target that each value goes in one step."""
 
-    step: float
+    step_seconds: float
     engine: float
     coolant: float
     transmission: float
@@ -81,34 +83,36 @@ class SmoothingFactors(msgspec.Struct, frozen=True):
     driver: float
 
     @classmethod
-    def of(cls, step: float) -> SmoothingFactors:
-        """The shares for steps of `step` seconds."""
-        lags = {
-            "engine": 100.0,
-            "coolant": 150.0,
-            "transmission": 300.0,
-            "brakes": 240.0,
-            "tyres": 900.0,
-            "driver": 5.0,
-        }
-        return cls(step=step, **{name: 1.0 - exp(-step / lag) for name, lag in lags.items()})
+    def for_step(cls, seconds: float) -> SmoothingFactors:
+        """Return the factors for steps of `seconds`."""
+        return cls(step_seconds=seconds, **{name: 1.0 - exp(-seconds / lag) for name, lag in LAG_SECONDS.items()})
 
 
-#: One step that takes every temperature to its target: how a truck begins in the middle of its day.
-SETTLED: Final = SmoothingFactors.of(inf)
+#: How slowly each value follows its target.
+LAG_SECONDS: Final = {
+    "engine": 100.0,
+    "coolant": 150.0,
+    "transmission": 300.0,
+    "brakes": 240.0,
+    "tyres": 900.0,
+    "driver": 5.0,
+}
+
+#: One step that takes every temperature to its target: a truck begins in the middle of its day.
+SETTLED: Final = SmoothingFactors.for_step(inf)
 
 
 class Truck:
-    """A truck under way. `clock` is the simulated time in seconds since the epoch, UTC."""
+    """A truck on its route. `clock` is the simulated time in seconds since the epoch, UTC."""
 
-    # 5.2 KiB a truck instead of 6.4: CPython keeps at most 30 attributes in a compact form without slots.
+    # 5.2 KiB a truck instead of 6.4: without slots, CPython keeps at most 30 attributes in a compact form.
     __slots__ = (
         "_age",
         "_braking",
         "_cold",
         "_driver",
+        "_factors",
         "_hills",
-        "_lags",
         "_parked",
         "_pause",
         "_refuel",
@@ -120,8 +124,8 @@ class Truck:
         "clock",
         "consumption",
         "coolant",
+        "defect",
         "engine",
-        "faults",
         "fuel",
         "load",
         "miles",
@@ -139,13 +143,13 @@ class Truck:
         "voltage",
     )
 
-    def __init__(self, truck_id: str, random: Random, lags: SmoothingFactors, clock: float) -> None:
+    def __init__(self, truck_id: str, random: Random, factors: SmoothingFactors, clock: float) -> None:
         self.random = random
         self.truck_id = truck_id
         self.route = Route(random)
-        self.faults = TruckDefect(random)
+        self.defect = TruckDefect(random)
         self.clock = clock
-        self._lags = lags
+        self._factors = factors
         self._driver = random.uniform(0.94, 1.05)
         self._hills = random.uniform(0.0, 2.0 * pi)
         self._cold = [random.uniform(*COLD) for _ in range(4)]
@@ -167,33 +171,33 @@ class Truck:
         self.load = self.acceleration = self._braking = 0.0
         self.engine = self.coolant = self.transmission = self.brakes = self.tyres = 0.0
         self._plan_gear(self.speed)
-        self._feel_load()
-        self._warm(SETTLED)
-        self._press()
-        self._burn(0.0)
+        self._update_load()
+        self._update_temperatures(SETTLED)
+        self._update_instant_signals()
+        self._use_fuel(0.0)
 
     def drive(self) -> None:
         """Advance by one step."""
-        step = self._lags.step
+        step = self._factors.step_seconds
         self.clock += step
-        self.faults.advance(step)
+        self.defect.advance(step)
         before = self.speed
         self.speed = after = self._plan_speed(step)
         self.acceleration = (after - before) / step
         self._plan_gear(max(before, after))
-        self._feel_load()
-        # What rolling resistance and the engine do not take (0.35 mph a second) goes into the brakes.
+        self._update_load()
+        # The brakes take the deceleration beyond that of rolling resistance and the engine (0.35 mph a second).
         self._braking = max(0.0, -0.35 - self.acceleration) * (before + after) * 0.5 * step
         miles = (before + after) * step / 7200.0
         self.miles += miles
         self._age = self.miles * self._wear
-        self._warm(self._lags)
-        self._press()
-        self._burn(step)
+        self._update_temperatures(self._factors)
+        self._update_instant_signals()
+        self._use_fuel(step)
         self.route.move(miles)
 
     def _plan_speed(self, step: float) -> float:
-        """The speed at the end of the step: towards what road, lights and stops allow, as fast as the truck can."""
+        """Return the speed at the end of the step: as close to the allowed speed as the truck can get."""
         route, speed = self.route, self.speed
         if self._pause > 0.0:
             self._wait(step)
@@ -204,7 +208,7 @@ class Truck:
             self._arrive()
         elif route.remaining < TOWN_MILES and mood < step / SECONDS_BETWEEN_LIGHTS:
             self._pause = 10.0 + 40.0 * self.random.random()
-        wanted = (route.limit * self._driver * (0.9 + 0.14 * mood) - speed) * self._lags.driver
+        wanted = (route.limit * self._driver * (0.9 + 0.14 * mood) - speed) * self._factors.driver
         pull = (BEST_PULL - 0.019 * speed) * step
         return max(0.0, speed + min(pull, max(-HARDEST_BRAKING * step, wanted)))
 
@@ -214,59 +218,61 @@ class Truck:
                 self.ratio = ratio
                 break
 
-    def _feel_load(self) -> None:
-        """The share of the engine's power in use: 0.6 at a steady 65 mph on the level."""
+    def _update_load(self) -> None:
+        """Update the share of the engine's power in use: 0.6 at a steady 65 mph on level ground."""
         speed = self.speed
         slope = 0.12 * sin(self.miles * 0.9 + self._hills)
         # An overheating engine gives less power to protect itself.
-        most = 1.0 - 0.5 * self.faults.severity if self.faults.trouble == "overheating" else 1.0
+        most = 1.0 - 0.5 * self.defect.severity if self.defect.kind == "overheating" else 1.0
         load = 0.05 + speed * (0.0043 + 1.0e-6 * speed * speed + 0.008 * self.acceleration + 0.0154 * slope)
         self.load = 0.0 if load < 0.0 else min(load, most)
 
-    def _warm(self, lags: SmoothingFactors) -> None:
-        load, speed, trouble = self.load, self.speed, self.faults.trouble
-        severity = self.faults.severity
+    def _update_temperatures(self, factors: SmoothingFactors) -> None:
+        load, speed, kind = self.load, self.speed, self.defect.kind
+        severity = self.defect.severity
         hour = self.clock / 3600.0 + self.route.longitude / 15.0
         self.ambient = ambient = 22.3 + 6.0 * cos((hour - 15.0) * (pi / 12.0)) + 2.0 * sin(self.route.latitude * 4.0)
-        heat = severity if trouble == "overheating" else 0.0
-        slip = severity if trouble == "slipping transmission" else 0.0
-        drag = severity if trouble == "dragging brakes" else 0.0
-        self.coolant += (76.0 + 0.16 * ambient + 14.0 * load + 21.0 * heat - self.coolant) * lags.coolant
-        self.engine += (self.coolant + 4.0 + 6.0 * load + 2.0 * heat - self.engine) * lags.engine
-        self.transmission += (58.0 + 0.3 * ambient + 30.0 * load + 36.0 * slip - self.transmission) * lags.transmission
+        heat = severity if kind == "overheating" else 0.0
+        slip = severity if kind == "slipping transmission" else 0.0
+        drag = severity if kind == "dragging brakes" else 0.0
+        self.coolant += (76.0 + 0.16 * ambient + 14.0 * load + 21.0 * heat - self.coolant) * factors.coolant
+        self.engine += (self.coolant + 4.0 + 6.0 * load + 2.0 * heat - self.engine) * factors.engine
+        self.transmission += (
+            58.0 + 0.3 * ambient + 30.0 * load + 36.0 * slip - self.transmission
+        ) * factors.transmission
         warm_brakes = ambient + 42.0 + speed * (0.2 + 2.6 * drag)
-        self.brakes += (warm_brakes - self.brakes) * lags.brakes + 0.025 * self._braking
-        self.tyres += (ambient + 0.38 * speed + 5.0 * load - self.tyres) * lags.tyres
+        self.brakes += (warm_brakes - self.brakes) * factors.brakes + 0.025 * self._braking
+        self.tyres += (ambient + 0.38 * speed + 5.0 * load - self.tyres) * factors.tyres
 
-    def _press(self) -> None:
-        """What follows without a lag: pressures, voltage and vibration."""
-        speed, faults = self.speed, self.faults
-        trouble, severity = faults.trouble, faults.severity
+    def _update_instant_signals(self) -> None:
+        """Update the signals that follow without a lag: pressures, engine speed, oil, voltage and vibration."""
+        speed, defect = self.speed, self.defect
+        kind, severity = defect.kind, defect.severity
         warmth = 1.0 + 0.0022 * (self.tyres - 20.0)
         self.pressures = [psi * warmth for psi in self._cold]
-        if trouble == "leaking tyre":
-            # A leak ends at the lower end of the sensor's range: 28.05 and not under it.
-            self.pressures[faults.wheel] -= severity * (self.pressures[faults.wheel] - 28.05)
+        if kind == "leaking tyre":
+            # A leak ends at the lower end of the sensor's range, at 28.05 and never below.
+            self.pressures[defect.wheel] -= severity * (self.pressures[defect.wheel] - 28.05)
         self.rpm = rpm = max(IDLE_RPM, speed * self.ratio)
-        kept = 1.0 - 0.75 * severity if trouble == "oil loss" else 1.0
+        kept = 1.0 - 0.75 * severity if kind == "oil loss" else 1.0
         self.oil = (19.0 + 0.0122 * rpm - 0.15 * (self.engine - 95.0)) * kept
-        flat = 2.2 * severity if trouble == "dying battery" else 0.0
+        flat = 2.2 * severity if kind == "dying battery" else 0.0
         alternator = 14.1 if rpm > CHARGING_RPM else 13.8
         self.voltage = alternator - 0.4 * self._age - 0.004 * (self.ambient - 22.0) - flat
-        shake = 2.0 * severity if trouble == "unbalanced wheel" else 0.0
+        shake = 2.0 * severity if kind == "unbalanced wheel" else 0.0
         roughness = 0.9 + 0.3 * self.random.random()
         self.vibration = (0.08 + speed * (0.0025 + 0.0154 * shake) + 0.08 * self._age) * roughness
 
-    def _burn(self, step: float) -> None:
+    def _use_fuel(self, step: float) -> None:
         self.consumption = 0.6 + 13.6 * self.load
         self.fuel -= self.consumption * step / (36.0 * TANK_GALLONS)
         if self.fuel < STRANDED:
-            self._pause, self._refuel = 900.0, 0.05  # help on the road, from a can
+            self._pause, self._refuel = 900.0, 0.05  # a service vehicle brings fuel
         if self._refuel and self.speed == 0.0:
             self.fuel = min(FULL, self.fuel + self._refuel * step)
 
     def _arrive(self) -> None:
-        """A stop: loading, and what is due of fuel, air and maintenance."""
+        """Begin a stop: loading, and fuel, air and maintenance where they are due."""
         random = self.random
         self._parked = True
         self._pause = random.uniform(SHORTEST_STOP, LONGEST_STOP)
@@ -280,7 +286,7 @@ class Truck:
         self.miles = 0.0
         self._service = self.random.uniform(*SERVICE_MILES)
         self._pause = 2700.0
-        self.faults.repair()
+        self.defect.repair()
 
     def _wait(self, step: float) -> None:
         self._pause -= step
@@ -290,26 +296,26 @@ class Truck:
                 self._parked = False
                 self.route.next_leg()
 
-    def show(self, dials: Any) -> None:
-        """Write the step's signals on `dials`, a TruckRecord that is not frozen, rounded as a record shows them."""
+    def write_signals(self, record: Any) -> None:
+        """Write the step's signals to `record`, a TruckRecord that is not frozen, rounded to a record's digits."""
         pressures = self.pressures
         if min(pressures) < LOWEST_PSI or max(pressures) > HIGHEST_PSI:
             pressures = [min(HIGHEST_PSI, max(LOWEST_PSI, psi)) for psi in pressures]
         (
-            dials.tire_pressure_fl,
-            dials.tire_pressure_fr,
-            dials.tire_pressure_rl,
-            dials.tire_pressure_rr,
-            dials.engine_temp,
-            dials.oil_pressure,
-            dials.fuel_level,
-            dials.brake_temp,
-            dials.transmission_temp,
-            dials.battery_voltage,
-            dials.coolant_temp,
-            dials.ambient_temp,
-            dials.vibration_level,
-            dials.fuel_consumption_rate,
+            record.tire_pressure_fl,
+            record.tire_pressure_fr,
+            record.tire_pressure_rl,
+            record.tire_pressure_rr,
+            record.engine_temp,
+            record.oil_pressure,
+            record.fuel_level,
+            record.brake_temp,
+            record.transmission_temp,
+            record.battery_voltage,
+            record.coolant_temp,
+            record.ambient_temp,
+            record.vibration_level,
+            record.fuel_consumption_rate,
         ) = [
             (value * 10.0 + 0.5) // 1.0 / 10.0  # a third of the time of round(value, 1)
             for value in (
@@ -326,4 +332,4 @@ class Truck:
                 self.consumption,
             )
         ]
-        dials.miles_since_maintenance = int(self.miles)
+        record.miles_since_maintenance = int(self.miles)
