@@ -4,12 +4,11 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import support
 from truckstream.local import Fault, LocalKinesis
 
 pytestmark = pytest.mark.timeout(300)
@@ -38,17 +37,9 @@ class Command:
     """The command under test and its workers."""
 
     def __init__(self, kinesis, *arguments):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "COLUMNS": "200"}
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "truckstream", "simulate", "--stream", "simulated", "--trucks", "20"),
-                *("--endpoint-url", kinesis.endpoint_url, *arguments),
-            ],
-            env=clean | keys,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        endpoint = ("--endpoint-url", kinesis.endpoint_url)
+        self.process = support.start(
+            "simulate", "--stream=simulated", "--trucks=20", *endpoint, *arguments, **support.AWS
         )
         self.send = self.process.send_signal
 

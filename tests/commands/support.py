@@ -1,0 +1,29 @@
+"""Run the `truckstream` command as a user runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+#: What the commands need to sign requests; moto and the local Kinesis accept any credentials.
+AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+
+
+def start(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """Start a command with no AWS settings but those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "truckstream", *arguments],
+        cwd=cwd,
+        env=clean | {"COLUMNS": "200"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: str, cwd: Path, timeout: float = 50, **environment: str) -> tuple[int, str, str]:
+    """Run a command, and return its exit status, its output and its error output."""
+    process = start(*arguments, cwd=cwd, **environment)
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err

@@ -1,0 +1,97 @@
+"""`truckstream demo`, run as a user runs it."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from tests.commands.support import run, start
+from truckstream.record import REASONS, TruckRecord
+
+KEY = re.compile(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8,}\.json")
+
+
+def clean_report(path):
+    """Read the report of a run in which every record was accounted for."""
+    report = json.loads(path.read_text())
+    assert report["lost"] == report["duplicated"] == report["misjudged"] == report["foreign"] == 0
+    assert report["records_put"] == report["records_acked"] == report["records_stored"] + report["records_rejected"]
+    return report
+
+
+def test_the_demo_accounts_for_every_record(tmp_path):
+    """With two shards and some invalid records, the report matches the objects in the directory."""
+    arguments = ("demo", "--seconds", "4", "--shards", "2", "--invalid", "0.05", "--report", "r.json", "--seed", "7")
+    status, out, err = run(*arguments, cwd=tmp_path)
+    assert status == 0, err
+    report = clean_report(tmp_path / "r.json")
+    assert set(report) >= {
+        *("records_put", "records_acked", "records_failed", "records_stored", "records_rejected", "lost"),
+        *("duplicated", "out_of_order", "objects", "shards", "throttled_share", "seconds", "latency_ms"),
+        *("cpu_us_per_record", "out", "seed"),
+    }
+    assert report["records_put"] > 1_000
+    assert report["records_rejected"] == pytest.approx(report["records_put"] * 0.05, rel=0.5)
+    assert [set(shard) for shard in report["shards"]] == [{"shard_id", "records_per_second", "quota_share"}] * 2
+    assert set(report["latency_ms"]) == {"p50", "p99"}
+    data = tmp_path / "truckstream-data"
+    objects = sorted(data.glob("sensor_data/*.json"))
+    assert len(objects) == report["objects"]
+    assert all(KEY.fullmatch(str(path.relative_to(data))) for path in objects)
+    records = [TruckRecord.from_json(line) for path in objects for line in path.read_bytes().splitlines()]
+    assert len(records) == report["records_stored"]
+    rejected = [json.loads(line) for path in data.glob("rejected/**/*.json") for line in path.read_text().splitlines()]
+    assert len(rejected) == report["records_rejected"]
+    assert {line["reason"] for line in rejected} <= set(REASONS)
+    assert f"{report['records_put']:,} records were put" in out
+
+
+def test_a_second_run_in_the_same_directory_counts_only_its_own_records(tmp_path):
+    for name in ("first.json", "second.json"):
+        status, _, err = run("demo", "--seconds", "1", "--rate", "300", "--report", name, cwd=tmp_path)
+        assert status == 0, err
+        clean_report(tmp_path / name)
+
+
+def test_ctrl_c_drains_the_demo_and_counts_every_record(tmp_path):
+    process = start("demo", "--seconds", "300", "--report", "r.json", cwd=tmp_path)
+    log = tmp_path / "truckstream-data" / "demo.log"
+    for _ in range(200):
+        if log.exists() and process.poll() is None and list(tmp_path.glob("truckstream-data/sensor_data/*.json")):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == 0, err
+    assert clean_report(tmp_path / "r.json")["records_put"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("demo", "--seconds", "0"), "seconds is 0"),
+        (("demo", "--shards", "0"), "shards is 0"),
+        (("demo", "--invalid", "1.5"), "invalid is 1.5"),
+        (("demo", "--out", "/dev/null/x"), "--out cannot be written to"),
+        (("demo", "--out", "/proc"), "--out cannot be written to"),
+        (("demo", "--report", "no/such/r.json"), "--report is 'no/such/r.json', which cannot be written to"),
+        (("demo", "--report", "."), "--report is '.', which cannot be written to"),
+    ],
+)
+def test_an_invalid_option_is_named(tmp_path, arguments, message):
+    status, _, err = run(*arguments, cwd=tmp_path)
+    assert (status, message in err) == (2, True), err
+    assert "Traceback" not in err
+
+
+def test_a_second_demo_in_the_same_directory_at_the_same_time_is_an_error(tmp_path):
+    """Each would count the other's objects and report duplicated records."""
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    status, _, err = run("demo", "--seconds", "1", "--out", ".", cwd=tmp_path)
+    os.close(held)
+    assert (status, "where another demo is running" in err) == (2, True), err

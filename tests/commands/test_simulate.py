@@ -1,0 +1,60 @@
+"""`truckstream simulate`, run as a user runs it."""
+
+import re
+
+import pytest
+
+from tests.commands.support import AWS, run
+from truckstream.record import TruckRecord
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("simulate", "--stream", "no such name"), "stream_name is 'no such name' (from --stream)"),
+        (("simulate", "--trucks", "0"), "trucks is 0"),
+        (("simulate", "--workers", "0"), "workers is 0"),
+        (("simulate", "--seconds", "-1"), "seconds is -1"),
+        (("simulate", "--seconds", "nan"), "seconds is nan"),
+        (("simulate", "--dry-run", "--count", "-1"), "count is -1"),
+        (("simulate",), "region is not set. Pass --region"),
+    ],
+)
+def test_an_invalid_option_is_named(tmp_path, arguments, message):
+    status, _, err = run(*arguments, cwd=tmp_path)
+    assert (status, message in err) == (2, True), err
+    assert "Traceback" not in err
+
+
+def test_a_dry_run_prints_records_and_sends_nothing(tmp_path):
+    first, second = (run("simulate", "--dry-run", "--count", "25", "--seed", "3", cwd=tmp_path) for _ in range(2))
+    assert first[0] == second[0] == 0
+    records = [TruckRecord.from_json(line) for line in first[1].splitlines()]
+    assert len(records) == 25
+    assert records[0].truck_id == "TRUCK_001"
+
+
+@pytest.mark.usefixtures("fake_credentials")
+def test_simulate_sends_from_several_processes_to_a_stream_in_moto(tmp_path, moto_url):
+    import boto3  # noqa: PLC0415 - takes half a second, and only this test needs it
+
+    kinesis = boto3.client("kinesis", region_name="us-east-1", endpoint_url=moto_url)
+    kinesis.create_stream(StreamName="simulated", ShardCount=2)
+    arguments = ("simulate", "--endpoint-url", moto_url, "--workers", "2", "--trucks", "10", "--rate", "200")
+    status, out, err = run(*arguments, "--stream", "simulated", "--seconds", "2", cwd=tmp_path, **AWS)
+    assert status == 0, err
+    acknowledged = int(re.search(r"([\d,]+) acknowledged", out)[1].replace(",", ""))
+    stored = []
+    for shard in kinesis.list_shards(StreamName="simulated")["Shards"]:
+        arguments = {"StreamName": "simulated", "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(**arguments)["ShardIterator"]
+        stored += kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert len(stored) == acknowledged > 0
+    assert len({record["PartitionKey"] for record in stored}) == 10
+    kinesis.close()
+
+
+def test_simulate_prints_the_error_of_a_missing_stream(tmp_path, moto_url):
+    status, _, err = run("simulate", "--stream", "nowhere", "--endpoint-url", moto_url, cwd=tmp_path, **AWS)
+    assert status == 1
+    assert "Stream nowhere under account" in err
