@@ -38,7 +38,8 @@ def running(program, folder):
     with (folder / "ministack.log").open("w") as log:
         server = subprocess.Popen(
             [program],
-            env=os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)},
+            # The functions that it runs are unpacked below TMPDIR, and stay there.
+            env=os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(folder)},
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
