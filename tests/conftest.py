@@ -1,13 +1,19 @@
 """Options and fixtures of the whole suite: which tests run, a moto server, and credentials that are worth nothing."""
 
+from __future__ import annotations
+
 import os
 import socket
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # With bytecode the suite's two hundred child processes start twice as fast; containers often switch it off.
 sys.dont_write_bytecode = False
@@ -24,7 +30,7 @@ LEFT_OUT = ("external", "slow")
 left_out_count = pytest.StashKey[int]()
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the slow and the external tests too, as CI does")
     group = parser.getgroup("chaos", "histories of faults in tests/chaos")
     group.addoption("--chaos-records", type=int, default=100_000, help="records of a producer's history")
@@ -34,7 +40,7 @@ def pytest_addoption(parser):
 
 
 @pytest.hookimpl(trylast=True)  # after the conftest files of the folders, which set these markers
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.all or config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT))]
@@ -43,24 +49,24 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=left_out)
 
 
-def pytest_sessionfinish(session):
+def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left_out"] = session.config.stash.get(left_out_count, 0)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
+def pytest_testnodedown(node: Any) -> None:
     """Read how many tests a worker of pytest-xdist left out; each worker leaves out the same."""
     node.config.stash[left_out_count] = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := config.stash.get(left_out_count, 0):
         terminalreporter.write_line(f"{count} slow and external tests were left out; `uv run pytest --all` runs them")
 
 
 @pytest.fixture(scope="session")
-def moto_url():
+def moto_url() -> Iterator[str]:
     """The endpoint of a moto server in a process of its own, where a warning of its is no error of ours."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -84,7 +90,7 @@ def moto_url():
 
 
 @pytest.fixture
-def fake_credentials(monkeypatch):
+def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that the AWS libraries accept and no service does; no profile or proxy of the user's."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
         monkeypatch.delenv(name, raising=False)

@@ -4,16 +4,24 @@ For code without sockets. Where every task waits for something that no timer wil
 hanging.
 """
 
+from __future__ import annotations
+
 import asyncio
 import selectors
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
 
-    def select(self, timeout=None):
+    def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise RuntimeError("every task waits for ever")
         self.now += timeout
@@ -21,15 +29,15 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    def __init__(self):
+    def __init__(self) -> None:
         self._clock = _JumpingSelector()
         super().__init__(self._clock)
 
-    def time(self):
+    def time(self) -> float:
         return self._clock.now
 
 
-def run(main):
+def run(main: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine `main` on virtual time."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)

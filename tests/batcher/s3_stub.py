@@ -1,10 +1,16 @@
 """A little S3 that can go wrong on the wire: PUT with If-None-Match, GET and HEAD, over kept-alive connections."""
 
+from __future__ import annotations
+
 import contextlib
 import http.server
 import socket
 import struct
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 #: What may happen to a request: an answer of that status; or
 #: - "reset": the connection is reset before anything is stored; "lost": after it.
@@ -17,7 +23,7 @@ TIMED_OUT = b"<Error><Code>RequestTimeout</Code></Error>"
 class S3Stub:
     """`script` holds what happens to the next requests, in order; to all others nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.objects = {}
         self.script = []
         #: (verb, key, headers in lower case, client's port)
@@ -25,7 +31,7 @@ class S3Stub:
         self.over = threading.Event()
 
     @contextlib.contextmanager
-    def running(self):
+    def running(self) -> Iterator[str]:
         stub = self
 
         class Handler(_Handler):
@@ -48,10 +54,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: S3Stub
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
-    def do_PUT(self):
+    def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         act = self._begin()
         if act == "reset":
@@ -72,7 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reset()
         return None
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         act = self._begin()
         if isinstance(act, int):
             return self._answer(act, SLOW_DOWN)
@@ -85,12 +91,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
-    def _begin(self):
+    def _begin(self) -> int | str | None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.owner.requests.append((self.command, self.path, headers, self.client_address[1]))
         return self.owner.script.pop(0) if self.owner.script else None
 
-    def _answer(self, status, body=b"", headers=None):
+    def _answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for key, value in ({"ETag": '"1"'} | (headers or {}) | {"Content-Length": str(len(body))}).items():
             self.send_header(key, value)
@@ -98,7 +104,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _reset(self):
+    def _reset(self) -> None:
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):

@@ -1,16 +1,22 @@
 """Records as Lambda delivers them, stores with a script, and the oracle that reads a store back."""
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import inspect
 import json
 from hashlib import md5
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from obstore.exceptions import AlreadyExistsError
 
 from truckstream.kpl import MAGIC, Aggregate
 from truckstream.record import TruckRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
 SHARD = "shardId-000000000000"
@@ -45,16 +51,18 @@ SAMPLE = {
 }
 
 
-def number(n):
+def number(n: int) -> str:
     return str(FIRST + n)
 
 
-def truck(n=1, **fields):
+def truck(n: int = 1, **fields: object) -> bytes:
     """A truck's report as JSON; `n` makes it one of its kind."""
     return msgspec.json.encode({**SAMPLE, "truck_id": f"TRUCK_{n:03}", **fields})
 
 
-def record(data, n=0, *, shard=SHARD, arrival=None, encoded=None):
+def record(
+    data: bytes, n: int = 0, *, shard: str = SHARD, arrival: float | None = None, encoded: str | None = None
+) -> dict[str, Any]:
     """Record n of the shard with these bytes, as it stands in an event."""
     return {
         "kinesis": {
@@ -74,7 +82,7 @@ def record(data, n=0, *, shard=SHARD, arrival=None, encoded=None):
     }
 
 
-def aggregate(*users):
+def aggregate(*users: bytes | tuple[Any, ...]) -> bytes:
     """The data of an aggregate of these; each is data, or data with its keys."""
     made = Aggregate()
     for n, user in enumerate(users):
@@ -83,12 +91,12 @@ def aggregate(*users):
     return made.encode()
 
 
-def sealed(message):
+def sealed(message: bytes) -> bytes:
     """An aggregate with a right MD5, whatever it holds."""
     return MAGIC + message + md5(message, usedforsecurity=False).digest()
 
 
-def small(n, *, good=True):
+def small(n: int, *, good: bool = True) -> dict[str, Any]:
     """Record n for tests that need many: with the schema `Small`."""
     return record(b'{"n":%d}' % n if good else b'{"m":%d}' % n, n)
 
@@ -97,21 +105,21 @@ class Small(msgspec.Struct, forbid_unknown_fields=True):
     n: int
 
 
-def trucks(count, start=0):
+def trucks(count: int, start: int = 0) -> list[dict[str, Any]]:
     return [record(truck(n), n) for n in range(start, start + count)]
 
 
-def numbers(count, start=0):
+def numbers(count: int, start: int = 0) -> list[dict[str, Any]]:
     return [small(n) for n in range(start, start + count)]
 
 
-def contents(store, prefix=None):
+def contents(store: Any, prefix: str | None = None) -> dict[str, bytes]:
     """Every object of an obstore store: key to bytes."""
     pages = store.list(prefix=prefix)
     return {meta["path"]: bytes(store.get(meta["path"]).bytes()) for page in pages for meta in page}
 
 
-def lines(store, prefix):
+def lines(store: Any, prefix: str) -> list[Any]:
     """Every line of every object below a prefix, decoded."""
     return [json.loads(line) for body in contents(store, prefix).values() for line in body.splitlines()]
 
@@ -124,7 +132,7 @@ class ScriptedStore:
     as a directory. A put that is cancelled before it took effect goes to `late`: `land_late` lets it happen.
     """
 
-    def __init__(self, script=None, *, metadata=True):
+    def __init__(self, script: Callable[[str, str], Any] | None = None, *, metadata: bool = True) -> None:
         self.objects = {}
         self.script = script or (lambda *_: None)
         self.metadata = metadata
@@ -132,7 +140,9 @@ class ScriptedStore:
         self.late = []
         self.in_flight = self.most_in_flight = 0
 
-    async def put_async(self, path, file, *, mode=None, attributes=None):
+    async def put_async(
+        self, path: str, file: Any, *, mode: str | None = None, attributes: Mapping[str, str] | None = None
+    ) -> None:
         assert mode == "create"
         if attributes and not self.metadata:
             raise NotImplementedError("attributes")
@@ -146,7 +156,7 @@ class ScriptedStore:
         self.objects[path] = (bytes(file), dict(attributes or {}))
         await self._end(act)
 
-    async def get_async(self, path, *, options=None):
+    async def get_async(self, path: str, *, options: object = None) -> _Found:
         act = await self._begin("look" if options else "read", path)
         if path not in self.objects:
             raise FileNotFoundError(path)
@@ -154,19 +164,19 @@ class ScriptedStore:
         await self._end(act)
         return _Found(body, attributes)
 
-    def land_late(self):
+    def land_late(self) -> None:
         for path, body, attributes in self.late:
             self.objects.setdefault(path, (bytes(body), dict(attributes or {})))
         self.late.clear()
 
-    def puts(self):
+    def puts(self) -> list[str]:
         return [path for verb, path in self.calls if verb == "put"]
 
-    def lines(self, prefix):
+    def lines(self, prefix: str) -> list[Any]:
         found = [body for path, (body, _) in sorted(self.objects.items()) if path.startswith(prefix + "/")]
         return [json.loads(line) for body in found for line in body.splitlines()]
 
-    async def _begin(self, verb, path):
+    async def _begin(self, verb: str, path: str) -> object:
         self.calls.append((verb, path))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -181,19 +191,19 @@ class ScriptedStore:
             raise act
         return act
 
-    async def _end(self, act):
+    async def _end(self, act: object) -> None:
         await asyncio.sleep(0)
         if act == "lost":
             raise OSError("the answer got lost")
 
 
 class _Found:
-    def __init__(self, body, attributes):
+    def __init__(self, body: bytes, attributes: Mapping[str, str] | None) -> None:
         self.attributes = attributes
         self.meta = {"size": len(body)}
         self._body = body
 
-    async def bytes_async(self):
+    async def bytes_async(self) -> bytes:
         return self._body
 
 

@@ -1,26 +1,33 @@
 """Another maker's AWS with CloudFormation: ministack, in an environment and a process of its own."""
 
+from __future__ import annotations
+
 import os
 import socket
 import subprocess
 import time
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.strangers.installed import CannotInstallError, or_skipped, tool
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 MINISTACK = "ministack==1.5.33"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "ministack_program" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.external)
 
 
 @pytest.fixture(scope="session")
-def ministack_program():
+def ministack_program() -> str:
     """Its path, installed apart from all else: it pins much that moto has in other versions."""
     with or_skipped("ministack"):
         command = [tool("uv"), "tool", "run", "--quiet", "--from", MINISTACK, "which", "ministack"]
@@ -31,7 +38,7 @@ def ministack_program():
 
 
 @contextmanager
-def running(program, folder):
+def running(program: str, folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,7 +67,7 @@ def running(program, folder):
 
 
 @pytest.fixture(scope="module")
-def ministack_url(ministack_program, tmp_path_factory):
+def ministack_url(ministack_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a server of this module's own."""
     with running(ministack_program, tmp_path_factory.mktemp("ministack")) as url:
         yield url

@@ -4,8 +4,14 @@ It knows what the policies here use: wildcards, and the conditions StringEquals,
 NumericLessThan. Another operator is an error, so that a condition is never passed over.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -14,17 +20,17 @@ class Call:
 
     action: str
     resource: str
-    context: dict = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
 
 
-def allows(documents, call):
+def allows(documents: Iterable[Mapping[str, Any]], call: Call) -> bool:
     """True if these policies together allow the call."""
     found = [each for document in documents for each in document["Statement"] if _speaks_of(each, call)]
     effects = {each["Effect"] for each in found}
     return "Deny" not in effects and "Allow" in effects
 
 
-def _speaks_of(statement, call):
+def _speaks_of(statement: Mapping[str, Any], call: Call) -> bool:
     return (
         any(_like(call.action, action, re.IGNORECASE) for action in _list(statement["Action"]))
         and any(_like(call.resource, resource) for resource in _list(statement["Resource"]))
@@ -36,11 +42,11 @@ def _speaks_of(statement, call):
     )
 
 
-def _like(text, pattern, flags=0):
+def _like(text: str, pattern: str, flags: int = 0) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, flags) is not None
 
 
-def _holds(operator, key, wanted, context):
+def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, Any]) -> bool:
     if operator == "Null":
         return (key not in context) is (wanted == "true")
     if key not in context:
@@ -54,11 +60,11 @@ def _holds(operator, key, wanted, context):
     raise AssertionError(f"the judge does not know {operator}")
 
 
-def _list(value):
+def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def resolved(value, references):
+def resolved(value: Any, references: Mapping[str, Any]) -> Any:
     """A template's value with its intrinsic functions worked out; None for what a condition leaves out.
 
     `references` has names (Ref), attributes (Name.Attribute) and conditions (True or False).
@@ -73,12 +79,12 @@ def resolved(value, references):
     return {name: found for name, each in value.items() if (found := resolved(each, references)) is not None}
 
 
-def _either(argument, references):
+def _either(argument: Any, references: Mapping[str, Any]) -> Any:
     condition, yes, no = argument
     return resolved(yes if references[condition] else no, references)
 
 
-def _filled(argument, references):
+def _filled(argument: Any, references: Mapping[str, Any]) -> str:
     text, more = argument if isinstance(argument, list) else (argument, {})
     names = {**references, **{name: resolved(each, references) for name, each in more.items()}}
     return re.sub(r"\$\{([^}]+)\}", lambda match: str(names[match[1]]), text)

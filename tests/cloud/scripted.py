@@ -4,7 +4,10 @@ What is asked and what is answered is checked against botocore's description of 
 misspelt parameter nor an answer that the service cannot give gets through.
 """
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.validate import validate_parameters
@@ -12,20 +15,25 @@ from botocore.validate import validate_parameters
 from truckstream.cloud.error_hints import hint_for, is_absent
 from truckstream.errors import AwsError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.model import OperationModel, ServiceModel
+
 
 @cache
-def operation_model(service, operation):
+def operation_model(service: str, operation: str) -> OperationModel:
     model = service_model(service)
     by_name = {name.replace("V2", "v2").lower(): name for name in model.operation_names}
     return model.operation_model(by_name[operation.replace("_", "")])
 
 
 @cache
-def service_model(service):
+def service_model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
-def refusal(code, message="no", operation="service:Operation"):
+def refusal(code: str, message: str = "no", operation: str = "service:Operation") -> AwsError:
     return AwsError(code, message, operation=operation, hint=hint_for(code, message))
 
 
@@ -35,17 +43,17 @@ class ScriptedAws:
     Of a list each call takes one, and the last one stays. What has no answer is not there.
     """
 
-    def __init__(self, answers, region="us-east-1", endpoint_url=None):
+    def __init__(self, answers: Mapping[str, Any], region: str = "us-east-1", endpoint_url: str | None = None) -> None:
         self.answers = {name: list(found) if isinstance(found, list) else [found] for name, found in answers.items()}
         self.region = region
         self.endpoint_url = endpoint_url
         self.calls = []
 
-    def asked(self, name):
+    def asked(self, name: str) -> list[dict[str, Any]]:
         """The parameters of each call of one operation."""
         return [parameters for called, parameters in self.calls if called == name]
 
-    async def call(self, service, operation, **parameters):
+    async def call(self, service: str, operation: str, **parameters: Any) -> Any:
         name = f"{service}.{operation}"
         model = operation_model(service, operation)
         validate_parameters(parameters, model.input_shape)
@@ -59,7 +67,7 @@ class ScriptedAws:
             validate_parameters(answer, model.output_shape)
         return answer
 
-    async def ask(self, service, operation, **parameters):
+    async def ask(self, service: str, operation: str, **parameters: Any) -> Any:
         try:
             return await self.call(service, operation, **parameters)
         except AwsError as error:

@@ -1,7 +1,10 @@
 """A service with one stream, and pilots, without a loop, a socket or a clock."""
 
+from __future__ import annotations
+
 import math
 from itertools import cycle
+from typing import Any
 
 from truckstream.local.mapping.function.lambda_event import EventMaker
 from truckstream.local.mapping.function.response import Verdict, failed
@@ -20,42 +23,44 @@ SUCCEEDED = Verdict("succeeded")
 FAILED = failed()
 
 
-def progressed(checkpoint):
+def progressed(checkpoint: int) -> Verdict:
     return Verdict("progressed", checkpoint)
 
 
 class Api:
     """A service with a stream "s": `api(2.0, "PutRecord", ...)` is a call two seconds after the start."""
 
-    def __init__(self, shards=1, *, limited=True, **options):
+    def __init__(self, shards: int = 1, *, limited: bool = True, **options: Any) -> None:
         options.setdefault("quota_scale", 1.0 if limited else math.inf)
         self.service = Service(Account("000000000000", "us-east-1", **options))
         if shards:
             self(0.0, "CreateStream", StreamName="s", ShardCount=shards)
 
-    def __call__(self, at, operation, **members):
+    def __call__(self, at: float, operation: str, **members: Any) -> dict[str, Any]:
         return self.service.call(operation, read_request(operation, members), T0 + at)
 
-    def put(self, at, count=1, *, size=1, key="k", **members):
+    def put(self, at: float, count: int = 1, *, size: int = 1, key: str = "k", **members: Any) -> int:
         """Put `count` equal records in one request; how many were taken."""
         entry = {"Data": bytes(size - len(key.encode())) if size > 1 else b"", "PartitionKey": key, **members}
         return count - self(at, "PutRecords", StreamName="s", Records=[entry] * count)["FailedRecordCount"]
 
-    def stream(self, at=0.0):
+    def stream(self, at: float = 0.0) -> Any:
         return self.service.stream("s", T0 + at)
 
-    def shards(self, at=0.0, **members):
+    def shards(self, at: float = 0.0, **members: Any) -> list[int]:
         """The IDs that ListShards gives, as numbers."""
         answer = self(at, "ListShards", StreamName="s", **members)
         return [int(shard["ShardId"][-12:]) for shard in answer["Shards"]]
 
-    def iterator(self, at, kind="TRIM_HORIZON", shard=0, **members):
+    def iterator(self, at: float, kind: str = "TRIM_HORIZON", shard: int = 0, **members: Any) -> str:
         answer = self(
             at, "GetShardIterator", StreamName="s", ShardId=f"shardId-{shard:012}", ShardIteratorType=kind, **members
         )
         return answer["ShardIterator"]
 
-    def read(self, at, kind="TRIM_HORIZON", shard=0, limit=10_000, **members):
+    def read(
+        self, at: float, kind: str = "TRIM_HORIZON", shard: int = 0, limit: int = 10_000, **members: Any
+    ) -> dict[str, Any]:
         """GetRecords at a new iterator."""
         return self(at, "GetRecords", ShardIterator=self.iterator(at, kind, shard, **members), Limit=limit)
 
@@ -83,16 +88,16 @@ EVENTS = EventMaker("shardId-000000000000", stream_arn=ARN, region="us-east-1", 
 class Flight:
     """A pilot over one shard; times are seconds after the start, and records are told by their data."""
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any) -> None:
         self.api = Api(limited=False)
         self.shard = next(iter(self.api.stream().shards.values()))
         self.pilot = ShardPilot(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0, cycle((True, False)).__next__)
 
-    def put(self, at, *names, size=0):
+    def put(self, at: float, *names: str, size: int = 0) -> None:
         records = [{"Data": name.encode().ljust(size, b" "), "PartitionKey": "k"} for name in names]
         self.api(at, "PutRecords", StreamName="s", Records=records)
 
-    def poll(self, at, **options):
+    def poll(self, at: float, **options: Any) -> bool:
         """Poll, if the pilot wants to; whether it did."""
         if not self.pilot.wants_poll(T0 + at, **options):
             return False
@@ -102,19 +107,19 @@ class Flight:
         self.pilot.receive(records, T0 + at, read_to=read_to, shard_ended=ended)
         return True
 
-    def batch(self, at, **options):
+    def batch(self, at: float, **options: Any) -> list[str] | None:
         """What to invoke now, as names; None for nothing."""
         records = self.pilot.next_batch(T0 + at, **options)
         return None if records is None else [record.data.decode().strip() for record in records]
 
-    def settle(self, at, verdict):
+    def settle(self, at: float, verdict: Verdict) -> None:
         self.pilot.settle(verdict, T0 + at)
 
-    def next_time(self, at):
+    def next_time(self, at: float) -> float:
         return round(self.pilot.next_time(T0 + at) - T0, 3)
 
     @property
-    def discards(self):
+    def discards(self) -> list[tuple[list[str], str, int]]:
         return [
             ([record.data.decode().strip() for record in discard.records], discard.condition, discard.invocations)
             for discard in self.pilot.discards

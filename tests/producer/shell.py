@@ -1,13 +1,21 @@
 """A producer's shell on virtual time, over a client of plain Python."""
 
+from __future__ import annotations
+
 import asyncio
 import functools
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from tests import virtual_time
 from tests.producer.support import Service, even_shards
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.responses import StreamSummary
+from truckstream.kinesis.responses import RecordResponse, StreamSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from truckstream.kinesis.shard_map import Shard
 
 KEY = "TRUCK_001"
 
@@ -15,7 +23,7 @@ KEY = "TRUCK_001"
 class Client:
     """A stream's client that stores in memory; `script` replaces the answers of the next requests."""
 
-    def __init__(self, shards=1):
+    def __init__(self, shards: int = 1) -> None:
         self.service = Service(even_shards(shards))
         self.listed = even_shards(shards)
         self.limit = 1 << 20
@@ -24,10 +32,10 @@ class Client:
         self.requests = []
         self.closed = False
 
-    async def open(self):
+    async def open(self) -> None:
         pass
 
-    async def put_records(self, records):
+    async def put_records(self, records: Sequence[Any]) -> list[RecordResponse]:
         self.requests.append([record.data for record in records])
         if self.latency is not None:
             await asyncio.sleep(self.latency)
@@ -39,23 +47,23 @@ class Client:
             return await answers if asyncio.iscoroutine(answers) else answers
         return [self.service.store(record) for record in records]
 
-    async def list_shards(self):
+    async def list_shards(self) -> list[Shard]:
         if isinstance(self.listed, Exception):
             raise self.listed
         return self.listed
 
-    async def summary(self):
+    async def summary(self) -> StreamSummary:
         if isinstance(self.limit, Exception):
             raise self.limit
         return StreamSummary(max_record_bytes=self.limit)
 
-    async def close(self):
+    async def close(self) -> None:
         self.closed = True
 
 
-def on_virtual_time(test):
+def on_virtual_time(test: Callable[..., Any]) -> Callable[..., None]:
     @functools.wraps(test)
-    def run(**fixtures):
+    def run(**fixtures: Any) -> None:
         virtual_time.run(test(**fixtures))
 
     del run.__wrapped__  # pytest-asyncio would await it on a loop of its own
@@ -63,5 +71,5 @@ def on_virtual_time(test):
     return run
 
 
-def refused(code, kind=FailureKind.PERMANENT):
+def refused(code: str, kind: FailureKind = FailureKind.PERMANENT) -> RequestFailedError:
     return RequestFailedError(kind, code, "the service's words")

@@ -1,7 +1,10 @@
 """A core with literal times, and a service of plain Python that stores what it is given."""
 
+from __future__ import annotations
+
 import base64
 import json
+from typing import TYPE_CHECKING, Any
 
 from truckstream import kpl
 from truckstream.kinesis.client import RecordResponse
@@ -10,10 +13,15 @@ from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of
 from truckstream.producer.queueing.queued_record import Entry
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from truckstream.producer.core import ProducerCore
+
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
-def even_shards(count, first=0):
+def even_shards(count: int, first: int = 0) -> list[Shard]:
     """`count` open shards that divide the hash keys evenly, numbered from `first`."""
     width = (MAX_HASH_KEY + 1) // count
     ends = [width * (index + 1) - 1 for index in range(count - 1)] + [MAX_HASH_KEY]
@@ -24,13 +32,13 @@ def even_shards(count, first=0):
     ]
 
 
-def as_sent(parcel):
+def as_sent(parcel: Any) -> dict[str, Any]:
     """A parcel as it stands in a request."""
     [document] = json.loads(encode_body({"StreamName": "trucks"}, [parcel]))["Records"]
     return document
 
 
-def user_records(parcel):
+def user_records(parcel: Any) -> list[tuple[str, str | None, bytes]]:
     """The records that a reader gets of a parcel: (partition key, explicit hash key, data) each."""
     document = as_sent(parcel)
     data = base64.b64decode(document["Data"])
@@ -39,21 +47,21 @@ def user_records(parcel):
     return [(document["PartitionKey"], document.get("ExplicitHashKey"), data)]
 
 
-def hash_of(partition_key, explicit_hash_key=None):
+def hash_of(partition_key: str, explicit_hash_key: str | None = None) -> int:
     return int(explicit_hash_key) if explicit_hash_key is not None else hash_key_of(partition_key.encode())
 
 
 class Service:
     """Answers requests of a core, and remembers what it stored."""
 
-    def __init__(self, shards):
+    def __init__(self, shards: Sequence[Shard]) -> None:
         self.shards = ShardMap(shards)
         self.stored = []
         #: For each Kinesis record its shard, the hash key by which it got there, and its user records.
         self.log = []
         self._sequence = 0
 
-    def store(self, parcel):
+    def store(self, parcel: Any) -> RecordResponse:
         self._sequence += 1
         document = as_sent(parcel)
         hash_key = hash_of(document["PartitionKey"], document.get("ExplicitHashKey"))
@@ -63,26 +71,28 @@ class Service:
         self.log.append((shard, hash_key, records))
         return RecordResponse(shard_id=shard.shard_id, sequence_number=str(self._sequence))
 
-    def answer(self, request):
+    def answer(self, request: Any) -> list[RecordResponse]:
         return [self.store(parcel) for parcel in request.entries]
 
 
-def throttled():
+def throttled() -> RecordResponse:
     return RecordResponse(error_code=THROTTLED, error_message="Rate exceeded for shard …")
 
 
-def failed_inside():
+def failed_inside() -> RecordResponse:
     return RecordResponse(error_code="InternalFailure", error_message="Internal service failure.")
 
 
-def put(core, data, now, key="TRUCK_001", explicit_hash_key=None):
+def put(
+    core: ProducerCore, data: bytes, now: float, key: str = "TRUCK_001", explicit_hash_key: str | None = None
+) -> Entry:
     """Put one record into a core, as the shell does it."""
     entry = reserve(core, data, key, explicit_hash_key)
     core.put(entry, now)
     return entry
 
 
-def reserve(core, data, key="TRUCK_001", explicit_hash_key=None):
+def reserve(core: ProducerCore, data: bytes, key: str = "TRUCK_001", explicit_hash_key: str | None = None) -> Entry:
     """A record whose room is reserved."""
     outbox, key_size, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
@@ -92,7 +102,7 @@ def reserve(core, data, key="TRUCK_001", explicit_hash_key=None):
     return entry
 
 
-def next_request(core, now):
+def next_request(core: ProducerCore, now: float) -> tuple[float, Any]:
     """The time of the next request, and the request: the shell's loop without a loop."""
     while not (requests := core.requests_due(now)):
         now = core.next_wakeup(now)

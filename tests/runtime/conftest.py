@@ -1,16 +1,23 @@
 """The function's zip for this machine, unpacked once, and the runtime's modules apart from all others."""
 
+from __future__ import annotations
+
 import asyncio
 import io
 import platform
 import sys
 import zipfile
 from importlib.metadata import distribution
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.runtime.support import Bucket, Runtime
 from truckstream.cloud.package.build import PackageOptions, build_package
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 #: awslambdaric and what it needs.
 RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
@@ -20,7 +27,7 @@ if sys.platform != "linux":
 
 
 @pytest.fixture(scope="session")
-def task(tmp_path_factory):
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip for this machine's processor and Python, unpacked as Lambda does in /var/task."""
     architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
     python = "{}.{}".format(*sys.version_info)
@@ -32,7 +39,7 @@ def task(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def modules(tmp_path_factory):
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runtime alone, so that nothing else of this environment can help the function."""
     folder = tmp_path_factory.mktemp("runtime")
     for name in RUNTIME:
@@ -43,12 +50,12 @@ def modules(tmp_path_factory):
 
 
 @pytest.fixture
-def function(task, modules):
+def function(task: Path, modules: Path) -> Callable[..., Runtime]:
     """Makes an execution environment of the function with these settings."""
     return lambda **environment: Runtime(task, modules, environment)
 
 
 @pytest.fixture
-async def bucket():
+async def bucket() -> AsyncIterator[Bucket]:
     async with Bucket() as made:
         yield made

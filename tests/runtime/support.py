@@ -5,6 +5,8 @@ and posts the answer back. It runs here as it does there: in a process of its ow
 the runtime's and the standard library's.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import json
@@ -16,8 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Seconds for what takes one on a machine that has nothing else to do.
 PATIENCE = 120
@@ -31,13 +37,13 @@ class Answer:
     """What the runtime posted for an event: a response, or an error with its type and message."""
 
     response: object = None
-    error: dict | None = None
+    error: dict[str, Any] | None = None
 
 
 class Runtime:
     """One execution environment of the function, and the Runtime API that feeds it."""
 
-    def __init__(self, task: Path, modules: Path, environment: dict[str, str]):
+    def __init__(self, task: Path, modules: Path, environment: dict[str, str]) -> None:
         self.task = task
         self.modules = modules
         self.environment = environment
@@ -48,7 +54,7 @@ class Runtime:
         self._answers = {}
         self._count = 0
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         api = web.Application(client_max_size=16 * 1024 * 1024)
         api.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
         api.router.add_post("/2018-06-01/runtime/invocation/{id}/{kind}", self._answered)
@@ -61,11 +67,11 @@ class Runtime:
         await self.start()
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         await self.kill()
         await self._runner.cleanup()
 
-    async def start(self):
+    async def start(self) -> None:
         """A cold start: a new process."""
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-S", "-P", "-W", "error", "-m", "awslambdaric", HANDLER),
@@ -87,7 +93,7 @@ class Runtime:
         )
         self._reader = asyncio.create_task(self._read_log(self.process.stdout))
 
-    async def kill(self):
+    async def kill(self) -> None:
         """What Lambda does to an environment whose invocation timed out."""
         if self.process.returncode is None:
             self.process.kill()
@@ -95,18 +101,18 @@ class Runtime:
         self._wake()  # nobody is there to answer: no event may go to this request
         await self._reader
 
-    def freeze(self):
+    def freeze(self) -> None:
         """What Lambda does between invocations."""
         self.process.send_signal(signal.SIGSTOP)
 
-    def thaw(self):
+    def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
-    async def invoke(self, records, *, seconds=300.0):
+    async def invoke(self, records: Sequence[Any], *, seconds: float = 300.0) -> Answer:
         """Hand over an event of Kinesis records and wait for the answer."""
         return await self.answer(self.submit({"Records": records}, seconds))
 
-    async def answer(self, submitted):
+    async def answer(self, submitted: asyncio.Future[Answer]) -> Answer:
         """The answer to what was submitted; a runtime that ends without one fails the test with its log."""
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({submitted, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -114,7 +120,7 @@ class Runtime:
         assert submitted.done(), f"no answer; status {self.process.returncode}, log {self.log}"
         return submitted.result()
 
-    def submit(self, event, seconds=300.0):
+    def submit(self, event: Any, seconds: float = 300.0) -> asyncio.Future[Answer]:
         """Hand over an event; the Future of its answer."""
         self._count += 1
         request_id = f"request-{self._count:04}"
@@ -123,16 +129,16 @@ class Runtime:
         self._wake()
         return self._answers[request_id]
 
-    def _wake(self):
+    def _wake(self) -> None:
         if self._asking and not self._asking.done():
             self._asking.set_result(None)
 
-    def peak_memory(self):
+    def peak_memory(self) -> int:
         """The most memory that the process had, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
-    async def _next(self, _):
+    async def _next(self, _: web.Request) -> web.Response:
         if not self._events:
             self._asking = asyncio.get_running_loop().create_future()
             await self._asking
@@ -148,20 +154,20 @@ class Runtime:
         }
         return web.Response(body=body, headers=headers, content_type="application/json")
 
-    async def _answered(self, request):
+    async def _answered(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
         answer = Answer(response=body) if request.match_info["kind"] == "response" else Answer(error=body)
         self._answers.pop(request.match_info["id"]).set_result(answer)
         return web.Response(status=202)
 
-    async def _failed_to_start(self, request):
+    async def _failed_to_start(self, request: web.Request) -> web.Response:
         self.init_error = json.loads(await request.read())
         for future in self._answers.values():
             future.set_result(Answer(error=self.init_error))
         self._answers.clear()
         return web.Response(status=202)
 
-    async def _read_log(self, stream):
+    async def _read_log(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
             self.log.append(line.decode(errors="replace").rstrip("\n"))
 
@@ -169,7 +175,7 @@ class Runtime:
 class Bucket:
     """As much of S3 as the function uses, with conditional creation, held in memory."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.objects = {}
         #: Called with each PUT's key; its answer is an HTTP status to refuse with, or None.
         self.refuse = lambda _key: None
@@ -183,7 +189,7 @@ class Bucket:
         self.requests = []
         self._transports = set()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{bucket}/{key:.+}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
@@ -192,17 +198,17 @@ class Bucket:
         self.endpoint_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self.open.set()
         await self._runner.cleanup()
 
-    def hang_up(self):
+    def hang_up(self) -> None:
         """Close every connection, as S3 does with those that idle."""
         for transport in self._transports:
             transport.abort()
         self._transports.clear()
 
-    async def _serve(self, request):
+    async def _serve(self, request: web.Request) -> web.Response:
         self._transports.add(request.transport)
         self.requests.append((request.method, request.path, dict(request.headers)))
         key = request.match_info["key"]
@@ -214,7 +220,7 @@ class Bucket:
         headers = {"ETag": _etag(body), "Last-Modified": format_datetime(datetime.now(UTC), usegmt=True), **metadata}
         return web.Response(body=body, headers=headers)
 
-    async def _put(self, request, key):
+    async def _put(self, request: web.Request, key: str) -> web.Response:
         self.puts += 1
         body = await request.read()
         self.reached.set()
@@ -228,10 +234,10 @@ class Bucket:
         return web.Response(headers={"ETag": _etag(body)})
 
 
-def _etag(body):
+def _etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def _error(status, code):
+def _error(status: int, code: str) -> web.Response:
     text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
     return web.Response(status=status, text=text, content_type="application/xml")

@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 PROGRAM_SECONDS = 40
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.external)
@@ -38,7 +39,7 @@ class Answer:
     err: str
 
     @property
-    def json(self):
+    def json(self) -> Any:
         """What it printed, as JSON; None if it printed nothing."""
         assert self.status == 0, self.err
         return json.loads(self.out) if self.out.strip() else None
@@ -95,7 +96,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server():
+def server() -> Iterator[Server]:
     command = [sys.executable, "-m", "truckstream.local", "--port=0", "--while-stdin-is-open"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     started = json.loads(process.stdout.readline())
@@ -106,7 +107,7 @@ def server():
 
 
 @pytest.fixture(scope="session")
-def kinesis(server):
+def kinesis(server: Server) -> Iterator[Any]:
     """boto3's client, to see what a stranger has done."""
     session = boto3.session.Session("testing", "testing", region_name=server.region_name)
     client = session.client("kinesis", endpoint_url=server.endpoint_url, config=Config(proxies={}))

@@ -6,13 +6,14 @@ python aiokpl_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many recor
 import asyncio
 import itertools
 import sys
+from typing import Any
 
 from aiokpl import Config, Producer
 
 STREAM, ENDPOINT, PHASES = sys.argv[1], sys.argv[2], [int(size) for size in sys.argv[3].split(",")]
 
 
-async def main(outcomes):
+async def main(outcomes: list[Any]) -> None:
     config = Config(
         region="us-east-1",
         endpoint_url=ENDPOINT,
@@ -28,11 +29,13 @@ async def main(outcomes):
                 await producer.flush()
                 await asyncio.gather(*(outcome.wait() for outcome in outcomes))
             new = [b"%d" % next(numbers) for _ in range(size)]
-            for data in new:  # one after the other: its tasks may not be entered from another
-                outcomes.append(await producer.put_record(stream=STREAM, partition_key=f"TRUCK_{data}", data=data))
+            # One after the other, because a task of aiokpl may not be entered from another one.
+            outcomes += [
+                await producer.put_record(stream=STREAM, partition_key=f"TRUCK_{data}", data=data) for data in new
+            ]
 
 
-async def count(outcomes):
+async def count(outcomes: list[Any]) -> None:
     """How many know that they are stored; one that is not resolved by now never will be."""
     told = 0
     for outcome in outcomes:
@@ -44,7 +47,7 @@ async def count(outcomes):
     sys.stdout.write(str(told))
 
 
-async def both():
+async def both() -> None:
     outcomes = []
     try:
         await main(outcomes)

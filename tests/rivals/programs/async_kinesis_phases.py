@@ -3,6 +3,8 @@
 python async_kinesis_phases.py STREAM ENDPOINT SIZE,SIZE,...
 """
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import sys
@@ -13,7 +15,7 @@ from kinesis.processors import StringProcessor
 STREAM, ENDPOINT, PHASES = sys.argv[1], sys.argv[2], [int(size) for size in sys.argv[3].split(",")]
 
 
-async def main():
+async def main() -> None:
     numbers = itertools.count()
     place = {"stream_name": STREAM, "endpoint_url": ENDPOINT, "region_name": "us-east-1"}
     async with Producer(**place, processor=StringProcessor()) as producer:

@@ -3,6 +3,8 @@
 python truckstream_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it says are stored
 """
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import sys
@@ -12,7 +14,7 @@ from truckstream import Producer
 STREAM, ENDPOINT, PHASES = sys.argv[1], sys.argv[2], [int(size) for size in sys.argv[3].split(",")]
 
 
-async def main():
+async def main() -> None:
     deliveries, numbers = [], itertools.count()
     async with Producer(STREAM, endpoint_url=ENDPOINT, region_name="us-east-1") as producer:
         for phase, size in enumerate(PHASES):

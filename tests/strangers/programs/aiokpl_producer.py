@@ -3,6 +3,8 @@
 python aiokpl_producer.py STREAM ENDPOINT COUNT aggregated|single
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sys
@@ -12,7 +14,7 @@ from aiokpl import Config, Producer
 STREAM, ENDPOINT, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 
-async def main():
+async def main() -> None:
     config = Config(
         region="us-east-1",
         endpoint_url=ENDPOINT,

@@ -3,6 +3,8 @@
 python async_kinesis_both.py STREAM ENDPOINT COUNT
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sys
@@ -13,7 +15,7 @@ STREAM, ENDPOINT, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 SECONDS = 30
 
 
-async def main():
+async def main() -> None:
     place = {"stream_name": STREAM, "endpoint_url": ENDPOINT, "region_name": "us-east-1"}
     async with Producer(**place, buffer_time=0.1) as producer:
         for number in range(COUNT):
