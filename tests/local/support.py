@@ -11,7 +11,7 @@ from truckstream.local.mapping.function.response import Verdict, failed
 from truckstream.local.mapping.mapping_settings import MappingSettings
 from truckstream.local.mapping.shard_poller import ShardPilot
 from truckstream.local.service import Service
-from truckstream.local.service.state.account import Account
+from truckstream.local.service.state.account import KinesisAccount
 from truckstream.local.service.validation.parsing import read_request
 
 #: When the tests happen: 2026-11-23 00:00:00 UTC.
@@ -32,7 +32,7 @@ class Api:
 
     def __init__(self, shards: int = 1, *, limited: bool = True, **options: Any) -> None:
         options.setdefault("quota_scale", 1.0 if limited else math.inf)
-        self.service = Service(Account("000000000000", "us-east-1", **options))
+        self.service = Service(KinesisAccount("000000000000", "us-east-1", **options))
         if shards:
             self(0.0, "CreateStream", StreamName="s", ShardCount=shards)
 

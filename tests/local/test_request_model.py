@@ -4,7 +4,17 @@ import pytest
 from botocore.session import get_session
 
 from truckstream.local.service.service import OPERATIONS
-from truckstream.local.service.validation.shapes import REQUESTS, Blob, Flag, Items, Moment, Pairs, Shape, Text, Whole
+from truckstream.local.service.validation.shapes import (
+    REQUESTS,
+    Blob,
+    Flag,
+    Items,
+    Pairs,
+    Shape,
+    Text,
+    Timestamp,
+    Whole,
+)
 
 # --- The requests, against the model that botocore ships ------------------------------------------
 
@@ -30,7 +40,7 @@ KINDS = {
     Whole: "integer",
     Blob: "blob",
     Flag: "boolean",
-    Moment: "timestamp",
+    Timestamp: "timestamp",
     Items: "list",
     Pairs: "map",
     Shape: "structure",

@@ -11,8 +11,8 @@ from truckstream.local import (
     KinesisStats,
     LambdaContext,
     LocalKinesis,
+    LocalShardStats,
     MappingStats,
-    ShardStats,
     StoredRecord,
     VirtualClock,
 )
@@ -26,7 +26,7 @@ async def serve() -> None:
         assert_type(kinesis.environment(), dict[str, str])
         stats = await kinesis.stats()
         assert_type(stats, KinesisStats)
-        assert_type(stats.shards, dict[str, ShardStats])
+        assert_type(stats.shards, dict[str, LocalShardStats])
         assert_type(stats.faults, dict[str, int])
         async for record in kinesis.stored():
             assert_type(record, StoredRecord)

@@ -21,7 +21,7 @@ from truckstream.local.child_process import LocalKinesisError
 from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.http.endpoint import EndpointError
 from truckstream.local.kinesis import LocalKinesis
-from truckstream.local.kinesis_stats import KinesisStats, ShardStats
+from truckstream.local.kinesis_stats import KinesisStats, LocalShardStats
 from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
 from truckstream.local.protocol.signature import Credentials
 from truckstream.local.server import make_service
@@ -41,9 +41,9 @@ __all__ = [
     "LambdaContext",
     "LocalKinesis",
     "LocalKinesisError",
+    "LocalShardStats",
     "MappingStats",
     "RefusedError",
-    "ShardStats",
     "StoredRecord",
     "VirtualClock",
     "make_service",

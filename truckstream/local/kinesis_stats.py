@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from truckstream.local.service.service import ShardStats
+from truckstream.local.service.service import LocalShardStats
 
 if TYPE_CHECKING:
     from truckstream.local.service import Service
 
-__all__ = ["KinesisStats", "ShardStats", "read_stats"]
+__all__ = ["KinesisStats", "LocalShardStats", "read_stats"]
 
 
 class KinesisStats(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class KinesisStats(msgspec.Struct, frozen=True):
     requests: int
     operations: dict[str, int]
     #: By shard ID, closed shards included: the stream's, or nothing when there is no such stream.
-    shards: dict[str, ShardStats]
+    shards: dict[str, LocalShardStats]
     #: Calls refused because an operation was called too often, by operation.
     calls_throttled: dict[str, int]
     #: Calls that there is room for now, by operation and what it counts for ("ListShards my-stream"). Operations that

@@ -11,7 +11,7 @@ from truckstream.local.http.endpoint import Endpoint
 from truckstream.local.protocol.signature import SignatureCheck
 from truckstream.local.service import Service
 from truckstream.local.service.operations.streams import create_stream
-from truckstream.local.service.state.account import Account
+from truckstream.local.service.state.account import KinesisAccount
 from truckstream.local.service.validation.constraints import validate
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def make_service(
     Raises:
         RefusedError: the service's refusal of such a stream.
     """
-    account = Account(
+    account = KinesisAccount(
         *(ACCOUNT_ID, REGION_NAME),
         quota_scale=quota_scale,
         transition_seconds=transition_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from truckstream.local.protocol.protocol import HttpAnswer, refuse
+from truckstream.local.protocol.protocol import ServiceResponse, refuse
 from truckstream.local.service.errors import RecordRefusal, RefusedError, rate_exceeded_text
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.fault import Fault
     from truckstream.local.faults.injector import FaultInjector
-    from truckstream.local.service.state.account import Account, RecordFault
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.state.account import KinesisAccount, RecordFault
+    from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["answer_instead", "error_of", "happen", "record_striker"]
@@ -25,7 +25,7 @@ __all__ = ["answer_instead", "error_of", "happen", "record_striker"]
 def record_striker(injector: FaultInjector, operation: str, account_id: str, now: float) -> RecordFault:
     """Return the function that decides which records of one request fail."""
 
-    def strike(stream: Stream, shard: Shard) -> RecordRefusal | None:
+    def strike(stream: Stream, shard: LocalShard) -> RecordRefusal | None:
         kind = injector.on_record(operation, shard.shard_id, now)
         if kind is None:
             return None
@@ -41,8 +41,8 @@ def record_striker(injector: FaultInjector, operation: str, account_id: str, now
 
 
 def answer_instead(
-    fault: Fault, operation: str, account: Account, stream_name: str, content_type: str
-) -> HttpAnswer | None:
+    fault: Fault, operation: str, account: KinesisAccount, stream_name: str, content_type: str
+) -> ServiceResponse | None:
     """What answers the request in place of the service; None when the fault lets it be carried out."""
     if fault.kind == "error-before":
         return error_of(fault, content_type)
@@ -62,12 +62,12 @@ def answer_instead(
     return None
 
 
-def error_of(fault: Fault, content_type: str) -> HttpAnswer:
+def error_of(fault: Fault, content_type: str) -> ServiceResponse:
     """The answer of error-before and error-after, to a request in this encoding."""
     status = fault.status or 500
     if (reason := _PROXY_REASONS.get(status)) is not None:
         page = f"<html><head><title>{status} {reason}</title></head><body><h1>{status} {reason}</h1></body></html>"
-        return HttpAnswer(status, page.encode(), "text/html")
+        return ServiceResponse(status, page.encode(), "text/html")
     return refuse(RefusedError("InternalFailure" if status == 500 else "ServiceUnavailable", ""), content_type)  # noqa: PLR2004
 
 
@@ -78,7 +78,7 @@ _PROXY_REASONS: Final = {502: "Bad Gateway", 504: "Gateway Time-out"}
 # --- The stream -----------------------------------------------------------------------------------
 
 
-def happen(fault: Fault, random: Random, account: Account, stream_name: str, now: float) -> bool:
+def happen(fault: Fault, random: Random, account: KinesisAccount, stream_name: str, now: float) -> bool:
     """Let it happen to the stream; whether it did, which it cannot while the stream is missing or changes."""
     stream = account.known(stream_name, now)
     if stream is None or stream.status(now) != "ACTIVE":
@@ -86,7 +86,7 @@ def happen(fault: Fault, random: Random, account: Account, stream_name: str, now
     return _EVENTS[fault.kind](fault, random, account, stream, now)
 
 
-def _split(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:
+def _split(fault: Fault, random: Random, account: KinesisAccount, stream: Stream, now: float) -> bool:
     wide = [shard for shard in _chosen(fault, stream) if shard.hash_range.start + 1 < _middle(shard)]
     if not wide:
         return False
@@ -96,11 +96,11 @@ def _split(fault: Fault, random: Random, account: Account, stream: Stream, now: 
     return True
 
 
-def _middle(shard: Shard) -> int:
+def _middle(shard: LocalShard) -> int:
     return (shard.hash_range.start + shard.hash_range.end + 1) // 2
 
 
-def _merge(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:
+def _merge(fault: Fault, random: Random, account: KinesisAccount, stream: Stream, now: float) -> bool:
     chosen = _chosen(fault, stream)
     pairs = [(low, high) for low, high in pairwise(chosen) if low.hash_range.end + 1 == high.hash_range.start]
     if not pairs:
@@ -110,16 +110,16 @@ def _merge(fault: Fault, random: Random, account: Account, stream: Stream, now: 
     return True
 
 
-def _chosen(fault: Fault, stream: Stream) -> list[Shard]:
+def _chosen(fault: Fault, stream: Stream) -> list[LocalShard]:
     return [shard for shard in stream.open_shards if not fault.shards or shard.shard_id in fault.shards]
 
 
-def _delete(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:  # noqa: ARG001
+def _delete(fault: Fault, random: Random, account: KinesisAccount, stream: Stream, now: float) -> bool:  # noqa: ARG001
     stream.transition("DELETING", now + account.transition_seconds)
     return True
 
 
-def _recreate(fault: Fault, random: Random, account: Account, stream: Stream, now: float) -> bool:  # noqa: ARG001
+def _recreate(fault: Fault, random: Random, account: KinesisAccount, stream: Stream, now: float) -> bool:  # noqa: ARG001
     count = len(stream.open_shards)
     stream.transition("DELETING", now)
     account.known(stream.name, now)  # its deletion is complete

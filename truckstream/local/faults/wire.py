@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-    from truckstream.local.protocol.protocol import HttpAnswer
+    from truckstream.local.protocol.protocol import ServiceResponse
 
 __all__ = ["answer_half", "hang", "read_half", "reset"]
 
@@ -39,7 +39,9 @@ async def read_half(request: web.BaseRequest) -> None:
         left -= len(piece)
 
 
-async def answer_half(request: web.BaseRequest, answer: HttpAnswer, headers: Mapping[str, str]) -> web.StreamResponse:
+async def answer_half(
+    request: web.BaseRequest, answer: ServiceResponse, headers: Mapping[str, str]
+) -> web.StreamResponse:
     """Send the head and half of the body, and close the connection."""
     cut = web.StreamResponse(status=answer.status, headers=headers)
     cut.content_length = max(len(answer.body), 1)

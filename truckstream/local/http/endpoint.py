@@ -29,7 +29,7 @@ from truckstream.local.http.subscription_push import push
 from truckstream.local.protocol.protocol import (
     MAX_BODY,
     Call,
-    HttpAnswer,
+    ServiceResponse,
     carry_out,
     no_post,
     operation_of,
@@ -155,10 +155,10 @@ class Endpoint:
         self._let_happen(strike)
         return await _send(request, self._answer(request, strike, body), strike, self._clock)
 
-    def _answer(self, request: web.BaseRequest, strike: Strike, body: bytes) -> HttpAnswer:
+    def _answer(self, request: web.BaseRequest, strike: Strike, body: bytes) -> ServiceResponse:
         """In the service's order: can it be read, is it signed, is it carried out. A fault may come before the last."""
         call = understand(request.headers.get("X-Amz-Target", ""), request.content_type, body)
-        if isinstance(call, HttpAnswer):
+        if isinstance(call, ServiceResponse):
             return call
         return self._refusal(request, call, strike, body) or self._carry_out(call)
 
@@ -167,7 +167,7 @@ class Endpoint:
             if happen(active.fault, active.random, self._service.account, self._stream_name, self._clock()):
                 self._injector.count(active)
 
-    def _refusal(self, request: web.BaseRequest, call: Call, strike: Strike, body: bytes) -> HttpAnswer | None:
+    def _refusal(self, request: web.BaseRequest, call: Call, strike: Strike, body: bytes) -> ServiceResponse | None:
         """What keeps the request from being carried out: its signature, or a fault."""
         content_type = call.codec.content_type
         try:
@@ -181,7 +181,7 @@ class Endpoint:
             return None
         return answer_instead(strike.ending, call.operation, self._service.account, call.stream_name, content_type)
 
-    def _carry_out(self, call: Call) -> HttpAnswer:
+    def _carry_out(self, call: Call) -> ServiceResponse:
         account, now = self._service.account, self._clock()
         if not self._injector.strikes_records:
             return carry_out(self._service, call, now)
@@ -208,7 +208,7 @@ async def _receive(request: web.BaseRequest, strike: Strike) -> bytes | None:
 
 
 async def _send(
-    request: web.BaseRequest, answer: HttpAnswer, strike: Strike, clock: Callable[[], float]
+    request: web.BaseRequest, answer: ServiceResponse, strike: Strike, clock: Callable[[], float]
 ) -> web.StreamResponse:
     if strike.kind == "reset-after":
         return wire.reset(request)
@@ -247,11 +247,11 @@ def _no_post(request: web.BaseRequest) -> web.Response:
     return _response(request, no_post())
 
 
-def _response(request: web.BaseRequest, answer: HttpAnswer) -> web.Response:
+def _response(request: web.BaseRequest, answer: ServiceResponse) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=_headers(request, answer))
 
 
-def _headers(request: web.BaseRequest, answer: HttpAnswer, skew: float = 0.0) -> dict[str, str]:
+def _headers(request: web.BaseRequest, answer: ServiceResponse, skew: float = 0.0) -> dict[str, str]:
     headers = {
         "x-amzn-RequestId": str(uuid.uuid4()),
         "x-amz-id-2": base64.b64encode(os.urandom(72)).decode(),

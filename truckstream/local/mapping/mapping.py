@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from truckstream.local.kinesis import LocalKinesis
-    from truckstream.local.service.state.shard import Record, Shard
+    from truckstream.local.service.state.shard import LocalShard, Record
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["EventSourceMapping"]
@@ -286,7 +286,7 @@ class EventSourceMapping:
             for lane in range(len(lanes)):
                 self._spawn(self._fly(shard, lane, events))
 
-    def _coin(self, shard: Shard, lane: int) -> Callable[[], bool]:
+    def _coin(self, shard: LocalShard, lane: int) -> Callable[[], bool]:
         """One for each lane: their turns come in no order that could be repeated."""
         random = Random(f"{self._seed}/{shard.index}/{lane}")
         return lambda: random.choice((True, False))
@@ -296,7 +296,7 @@ class EventSourceMapping:
             self._start_ready_shards()
             await self._sleep(self._settings.poll_interval_in_seconds)
 
-    async def _fly(self, shard: Shard, lane: int, events: EventMaker) -> None:
+    async def _fly(self, shard: LocalShard, lane: int, events: EventMaker) -> None:
         """Process a lane of a shard to its end."""
         lanes = self._pilots[shard.shard_id]
         pilot = lanes[lane]
@@ -325,7 +325,7 @@ class EventSourceMapping:
             self._start_ready_shards()
             self._moved.set()
 
-    def _poll(self, shard: Shard, lane: int, now: float) -> None:
+    def _poll(self, shard: LocalShard, lane: int, now: float) -> None:
         lanes = self._pilots[shard.shard_id]
         pilot = lanes[lane]
         records = shard.read(pilot.read_from, limits.GET_RECORDS, limits.GET_BYTES)
@@ -348,7 +348,7 @@ class EventSourceMapping:
         numbers = [record.sequence_number for record in records]
         return judge(answer, numbers, reports_item_failures=self._settings.reports_item_failures)
 
-    async def _report_discards(self, shard: Shard, pilot: ShardPilot, events: EventMaker, request_id: str) -> None:
+    async def _report_discards(self, shard: LocalShard, pilot: ShardPilot, events: EventMaker, request_id: str) -> None:
         discards, pilot.discards = pilot.discards, []
         for discard in discards:
             document = failure_document(

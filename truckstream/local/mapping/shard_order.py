@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from truckstream.local.mapping.mapping_settings import StartingPosition
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.state.shard import LocalShard
 
 __all__ = ["Roster"]
 
@@ -31,7 +31,7 @@ class Roster:
     """
 
     def __init__(
-        self, shards: Iterable[Shard], starting_position: StartingPosition, timestamp: float | None = None
+        self, shards: Iterable[LocalShard], starting_position: StartingPosition, timestamp: float | None = None
     ) -> None:
         self._timestamp = timestamp
         self._started: set[str] = set()
@@ -44,7 +44,7 @@ class Roster:
                 else:
                     self.finish(shard.shard_id)
 
-    def start_ready(self, shards: Iterable[Shard]) -> list[tuple[Shard, int]]:
+    def start_ready(self, shards: Iterable[LocalShard]) -> list[tuple[LocalShard, int]]:
         """The shards to read from now on, each with the place to begin at. They count as started."""
         present = {shard.shard_id: shard for shard in shards}
         ready = [
@@ -56,7 +56,7 @@ class Roster:
         self._started.update(shard.shard_id for shard, _ in ready)
         return ready
 
-    def _first_place(self, shard: Shard) -> int:
+    def _first_place(self, shard: LocalShard) -> int:
         return shard.first_place if self._timestamp is None else shard.place_at(self._timestamp)
 
     def finish(self, shard_id: str) -> None:

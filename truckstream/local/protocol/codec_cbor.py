@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import cbor2
 import msgspec
 
-from truckstream.local.protocol.write_requests import PutRecord, PutRecords
+from truckstream.local.protocol.write_requests import PutRecordRequest, PutRecordsRequest
 from truckstream.local.service.errors import not_readable
 from truckstream.local.service.validation.parsing import read_request
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Request
+    from truckstream.local.service.messages import Request
 
 __all__ = ["CONTENT_TYPE", "decode", "encode"]
 
@@ -25,7 +25,7 @@ CONTENT_TYPE: Final = "application/x-amz-cbor-1.1"
 
 _TIME: Final = 1
 _MILLIS: Final = 1_000
-_TYPED: Final[dict[str, Any]] = {"PutRecords": PutRecords, "PutRecord": PutRecord}
+_TYPED: Final[dict[str, Any]] = {"PutRecords": PutRecordsRequest, "PutRecord": PutRecordRequest}
 
 
 def encode(document: object) -> bytes:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from truckstream.local.protocol.write_requests import PutRecord, PutRecords
+from truckstream.local.protocol.write_requests import PutRecordRequest, PutRecordsRequest
 from truckstream.local.service.errors import not_readable
 from truckstream.local.service.validation.parsing import read_request
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Request
+    from truckstream.local.service.messages import Request
 
 __all__ = ["CONTENT_TYPE", "decode", "encode"]
 
@@ -31,8 +31,8 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 encode: Final = msgspec.json.Encoder().encode
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_typed: Final[dict[str, Any]] = {
-    "PutRecords": msgspec.json.Decoder(PutRecords).decode,
-    "PutRecord": msgspec.json.Decoder(PutRecord).decode,
+    "PutRecords": msgspec.json.Decoder(PutRecordsRequest).decode,
+    "PutRecord": msgspec.json.Decoder(PutRecordRequest).decode,
 }
 
 

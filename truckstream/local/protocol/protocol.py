@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from truckstream.local.service import Service
+    from truckstream.local.service.messages import Request
     from truckstream.local.service.operations.subscribe_to_shard import Subscription
-    from truckstream.local.service.state.account import RecordFault, Request
+    from truckstream.local.service.state.account import RecordFault
 
 __all__ = [
     "CONTENT_TYPE",
     "MAX_BODY",
     "Call",
     "EventStream",
-    "HttpAnswer",
+    "ServiceResponse",
     "carry_out",
     "no_post",
     "operation_of",
@@ -61,7 +62,7 @@ _OLD_JSON: Final = "application/json"
 _XML: Final = "text/xml"
 
 
-class HttpAnswer(NamedTuple):
+class ServiceResponse(NamedTuple):
     """Status and body; an empty body is the answer of the operations that have no output."""
 
     status: int
@@ -112,7 +113,7 @@ class Call(NamedTuple):
         return str(self.request.get("StreamName") or self.request.get("StreamARN", "*").rpartition("/")[2])
 
 
-def respond(service: Service, *, target: str, content_type: str, body: bytes, now: float) -> HttpAnswer:
+def respond(service: Service, *, target: str, content_type: str, body: bytes, now: float) -> ServiceResponse:
     """Answer one POST, whoever signed it. Never raises.
 
     Args:
@@ -126,7 +127,7 @@ def respond(service: Service, *, target: str, content_type: str, body: bytes, no
     return carry_out(service, call, now) if isinstance(call, Call) else call
 
 
-def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer:
+def understand(target: str, content_type: str, body: bytes) -> Call | ServiceResponse:
     """What a POST asks for, or what answers one that cannot be understood. Never raises."""
     operation = operation_of(target)
     is_known = operation != target and operation in OPERATIONS
@@ -148,7 +149,7 @@ def understand(target: str, content_type: str, body: bytes) -> Call | HttpAnswer
     return Call(operation, request, codec) if is_known else _refuse_in(codec, unknown_operation())
 
 
-def carry_out(service: Service, call: Call, now: float, record_fault: RecordFault | None = None) -> HttpAnswer:
+def carry_out(service: Service, call: Call, now: float, record_fault: RecordFault | None = None) -> ServiceResponse:
     """Answer a request that was understood. Never raises."""
     codec = call.codec
     try:
@@ -158,10 +159,10 @@ def carry_out(service: Service, call: Call, now: float, record_fault: RecordFaul
     except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's
         return _bug(codec)
     if answer is None:
-        return HttpAnswer(200, b"", codec.content_type)
+        return ServiceResponse(200, b"", codec.content_type)
     if call.operation == "SubscribeToShard":
-        return HttpAnswer(200, b"", eventstream.CONTENT_TYPE, EventStream(answer["EventStream"], codec))
-    return HttpAnswer(200, codec.encode(answer), codec.content_type)
+        return ServiceResponse(200, b"", eventstream.CONTENT_TYPE, EventStream(answer["EventStream"], codec))
+    return ServiceResponse(200, codec.encode(answer), codec.content_type)
 
 
 def operation_of(target: str) -> str:
@@ -169,32 +170,32 @@ def operation_of(target: str) -> str:
     return target.removeprefix(_TARGET_PREFIX)
 
 
-def refuse(refusal: RefusedError, content_type: str) -> HttpAnswer:
+def refuse(refusal: RefusedError, content_type: str) -> ServiceResponse:
     """The answer that carries a refusal, in the encoding of its request."""
     codec = _CODECS.get(content_type)
     return _in_xml(403, refusal) if codec is None else _refuse_in(codec, refusal)
 
 
-def no_post() -> HttpAnswer:
+def no_post() -> ServiceResponse:
     """The answer to what is no request for an operation."""
     text = "Unable to determine service/operation name to be authorized"
     return _in_xml(403, RefusedError("AccessDeniedException", text))
 
 
-def _refuse_in(codec: Codec, refusal: RefusedError) -> HttpAnswer:
+def _refuse_in(codec: Codec, refusal: RefusedError) -> ServiceResponse:
     document = {"__type": refusal.code}
     if refusal.message:
         # The parser before the service spells it in its own way.
         document["Message" if refusal.code == "SerializationException" else "message"] = refusal.message
-    return HttpAnswer(refusal.status, codec.encode(document), codec.content_type)
+    return ServiceResponse(refusal.status, codec.encode(document), codec.content_type)
 
 
-def _bug(codec: Codec) -> HttpAnswer:
+def _bug(codec: Codec) -> ServiceResponse:
     _log.exception("a bug of the local Kinesis, answered as InternalFailure")
     return _refuse_in(codec, RefusedError("InternalFailure", ""))
 
 
-def _refuse_in_old_json(body: bytes) -> HttpAnswer:
+def _refuse_in_old_json(body: bytes) -> ServiceResponse:
     try:
         codec_json.decode("DescribeLimits", body)
     except RefusedError as refusal:
@@ -202,11 +203,11 @@ def _refuse_in_old_json(body: bytes) -> HttpAnswer:
     else:
         status, code = 404, "UnknownOperationException"
     document = {"Output": {"__type": f"com.amazon.coral.service#{code}"}, "Version": "1.0"}
-    return HttpAnswer(status, codec_json.encode(document), _OLD_JSON)
+    return ServiceResponse(status, codec_json.encode(document), _OLD_JSON)
 
 
-def _in_xml(status: int, refusal: RefusedError) -> HttpAnswer:
+def _in_xml(status: int, refusal: RefusedError) -> ServiceResponse:
     if not refusal.message:
-        return HttpAnswer(status, f"<{refusal.code}/>\n".encode(), _XML)
+        return ServiceResponse(status, f"<{refusal.code}/>\n".encode(), _XML)
     text = f"<{refusal.code}>\n  <Message>{escape(refusal.message)}</Message>\n</{refusal.code}>\n"
-    return HttpAnswer(status, text.encode(), _XML)
+    return ServiceResponse(status, text.encode(), _XML)

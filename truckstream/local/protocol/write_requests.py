@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-__all__ = ["PutRecord", "PutRecords"]
+__all__ = ["PutRecordRequest", "PutRecordsRequest"]
 
 
 class _Record(TypedDict, total=False):
@@ -13,14 +13,14 @@ class _Record(TypedDict, total=False):
     ExplicitHashKey: str
 
 
-class PutRecords(TypedDict, total=False):
+class PutRecordsRequest(TypedDict, total=False):
     StreamName: str
     StreamARN: str
     Records: list[_Record]
     DryRun: bool
 
 
-class PutRecord(_Record, total=False):
+class PutRecordRequest(_Record, total=False):
     StreamName: str
     StreamARN: str
     SequenceNumberForOrdering: str

@@ -9,72 +9,81 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from truckstream.local.service.errors import unknown_operation
-from truckstream.local.service.operations import fan_out_consumers as consumers
-from truckstream.local.service.operations import get_records as read
-from truckstream.local.service.operations import list_shards as listing
-from truckstream.local.service.operations import put_records as write
-from truckstream.local.service.operations import reshard, streams
-from truckstream.local.service.operations import subscribe_to_shard as subscribe
-from truckstream.local.service.operations.settings import account_settings as commitment
-from truckstream.local.service.operations.settings import capacity, monitoring, tags
-from truckstream.local.service.operations.settings import resource_policies as policies
-from truckstream.local.service.operations.settings import retention_and_encryption as settings
+from truckstream.local.service.messages import Request, Response
+from truckstream.local.service.operations import (
+    fan_out_consumers,
+    get_records,
+    list_shards,
+    put_records,
+    reshard,
+    streams,
+    subscribe_to_shard,
+)
+from truckstream.local.service.operations.settings import (
+    account_settings,
+    capacity,
+    encryption,
+    monitoring,
+    resource_policies,
+    retention,
+    tags,
+)
 from truckstream.local.service.quotas.shard_quota import QuotaLeft
-from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
+from truckstream.local.service.state.account import KinesisAccount, RecordFault
 from truckstream.local.service.validation.constraints import validate
 
 if TYPE_CHECKING:
     from truckstream.local.service.state.stream import Stream
 
-__all__ = ["OPERATIONS", "Operation", "Service", "ShardStats"]
+__all__ = ["OPERATIONS", "LocalShardStats", "Operation", "Service"]
 
-Operation = Callable[[Account, Request, float], Answer]
-RecordOperation = Callable[[Account, Request, float, RecordFault | None], Answer]
+Operation = Callable[[KinesisAccount, Request, float], Response]
+RecordOperation = Callable[[KinesisAccount, Request, float, RecordFault | None], Response]
 
 #: The operations in which single records can fail on demand.
 _RECORD_OPERATIONS: Final[dict[str, RecordOperation]] = {
-    "GetRecords": read.get_records,
-    "PutRecord": write.put_record,
-    "PutRecords": write.put_records,
+    "GetRecords": get_records.get_records,
+    "PutRecord": put_records.put_record,
+    "PutRecords": put_records.put_records,
 }
 
 #: Every operation that this service has, by its name in X-Amz-Target.
 OPERATIONS: Final[dict[str, Operation]] = {
     "AddTagsToStream": tags.add_tags_to_stream,
     "CreateStream": streams.create_stream,
-    "DecreaseStreamRetentionPeriod": settings.decrease_retention,
-    "DeleteResourcePolicy": policies.delete_resource_policy,
+    "DecreaseStreamRetentionPeriod": retention.decrease_retention,
+    "DeleteResourcePolicy": resource_policies.delete_resource_policy,
     "DeleteStream": streams.delete_stream,
-    "DeregisterStreamConsumer": consumers.deregister_stream_consumer,
-    "DescribeAccountSettings": commitment.describe_account_settings,
+    "DeregisterStreamConsumer": fan_out_consumers.deregister_stream_consumer,
+    "DescribeAccountSettings": account_settings.describe_account_settings,
     "DescribeLimits": streams.describe_limits,
     "DescribeStream": streams.describe_stream,
-    "DescribeStreamConsumer": consumers.describe_stream_consumer,
+    "DescribeStreamConsumer": fan_out_consumers.describe_stream_consumer,
     "DescribeStreamSummary": streams.describe_stream_summary,
     "DisableEnhancedMonitoring": monitoring.disable_enhanced_monitoring,
     "EnableEnhancedMonitoring": monitoring.enable_enhanced_monitoring,
-    "GetRecords": read.get_records,
-    "GetResourcePolicy": policies.get_resource_policy,
-    "GetShardIterator": read.get_shard_iterator,
-    "IncreaseStreamRetentionPeriod": settings.increase_retention,
-    "ListShards": listing.list_shards,
-    "ListStreamConsumers": consumers.list_stream_consumers,
+    "GetRecords": get_records.get_records,
+    "GetResourcePolicy": resource_policies.get_resource_policy,
+    "GetShardIterator": get_records.get_shard_iterator,
+    "IncreaseStreamRetentionPeriod": retention.increase_retention,
+    "ListShards": list_shards.list_shards,
+    "ListStreamConsumers": fan_out_consumers.list_stream_consumers,
     "ListStreams": streams.list_streams,
     "ListTagsForResource": tags.list_tags_for_resource,
     "ListTagsForStream": tags.list_tags_for_stream,
     "MergeShards": reshard.merge_shards,
-    "PutRecord": write.put_record,
-    "PutRecords": write.put_records,
-    "PutResourcePolicy": policies.put_resource_policy,
-    "RegisterStreamConsumer": consumers.register_stream_consumer,
+    "PutRecord": put_records.put_record,
+    "PutRecords": put_records.put_records,
+    "PutResourcePolicy": resource_policies.put_resource_policy,
+    "RegisterStreamConsumer": fan_out_consumers.register_stream_consumer,
     "RemoveTagsFromStream": tags.remove_tags_from_stream,
     "SplitShard": reshard.split_shard,
-    "StartStreamEncryption": settings.start_encryption,
-    "StopStreamEncryption": settings.stop_encryption,
-    "SubscribeToShard": subscribe.subscribe_to_shard,
+    "StartStreamEncryption": encryption.start_encryption,
+    "StopStreamEncryption": encryption.stop_encryption,
+    "SubscribeToShard": subscribe_to_shard.subscribe_to_shard,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
-    "UpdateAccountSettings": commitment.update_account_settings,
+    "UpdateAccountSettings": account_settings.update_account_settings,
     "UpdateMaxRecordSize": capacity.update_max_record_size,
     "UpdateShardCount": reshard.update_shard_count,
     "UpdateStreamMode": capacity.update_stream_mode,
@@ -86,7 +95,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
 _VALIDATE_THEMSELVES: Final = frozenset({"PutRecord", "PutRecords"})
 
 
-class ShardStats(msgspec.Struct, frozen=True):
+class LocalShardStats(msgspec.Struct, frozen=True):
     """What a shard did since it was made. Bytes are those of data and partition keys."""
 
     #: Records stored, and their bytes.
@@ -114,12 +123,12 @@ class Service:
     `call` is the whole API. It holds no lock and needs none: it never waits.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: KinesisAccount) -> None:
         self.account = account
         #: Requests by operation, refused ones included.
         self.requests: dict[str, int] = {}
 
-    def call(self, operation: str, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
+    def call(self, operation: str, request: Request, now: float, record_fault: RecordFault | None = None) -> Response:
         """Do one operation.
 
         Args:
@@ -150,10 +159,10 @@ class Service:
         """
         return self.account.named({"StreamName": name}, now)
 
-    def shard_stats(self, name: str, now: float) -> dict[str, ShardStats]:
+    def shard_stats(self, name: str, now: float) -> dict[str, LocalShardStats]:
         """Each shard's counts, by shard ID."""
         return {
-            shard.shard_id: ShardStats(
+            shard.shard_id: LocalShardStats(
                 records_in=shard.counts.records_in,
                 bytes_in=shard.counts.bytes_in,
                 records_throttled=shard.counts.records_throttled,

@@ -5,8 +5,7 @@ What a consumer is for, SubscribeToShard, is in `subscribe`.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service.errors import (
     consumer_exists,
@@ -18,51 +17,22 @@ from truckstream.local.service.errors import (
 from truckstream.local.service.identifiers.iterator_token import PageToken, open_page, seal
 from truckstream.local.service.operations.settings.tags import check_tags
 from truckstream.local.service.quotas import limits
-from truckstream.local.service.state.lifecycle import Lifecycle
+from truckstream.local.service.state.consumer import Consumer
 
 if TYPE_CHECKING:
-    from truckstream.local.service.operations.subscribe_to_shard import Subscription
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.stream import Stream
 
 __all__ = [
-    "Consumer",
-    "consumer_of_arn",
     "deregister_stream_consumer",
     "describe_stream_consumer",
     "list_stream_consumers",
     "register_stream_consumer",
 ]
 
-#: "[...] consumer ARNs contain the creation timestamp."
-_ARN: Final = re.compile(r"(?P<stream>.+:stream/[^/]+)/consumer/(?P<name>[^/:]+):\d+")
 
-
-class Consumer(Lifecycle):
-    """A consumer of one stream."""
-
-    def __init__(self, name: str, stream_arn: str, tags: dict[str, str], now: float) -> None:
-        super().__init__(now)
-        self.name = name
-        self.stream_arn = stream_arn
-        self.arn = f"{stream_arn}/consumer/{name}:{int(now)}"
-        self.created_at = now
-        self.tags = tags
-        self.policy: str | None = None
-        #: The last subscription to each shard, by its ID.
-        self.subscriptions: dict[str, Subscription] = {}
-
-    def describe(self, now: float) -> dict[str, Any]:
-        """The API's `Consumer`."""
-        return {
-            "ConsumerName": self.name,
-            "ConsumerARN": self.arn,
-            "ConsumerStatus": self.status(now),
-            "ConsumerCreationTimestamp": self.created_at,
-        }
-
-
-def register_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+def register_stream_consumer(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     name = request["ConsumerName"]
     consumers = stream.known_consumers(now)
@@ -78,7 +48,7 @@ def register_stream_consumer(account: Account, request: Request, now: float) -> 
     return {"Consumer": consumer.describe(now) | {"ConsumerStatus": "CREATING"}}
 
 
-def _check_room(account: Account, stream: Stream, now: float) -> None:
+def _check_room(account: KinesisAccount, stream: Stream, now: float) -> None:
     limit = limits.CONSUMERS_ADVANTAGE if account.has_advantage(stream, now) else limits.CONSUMERS
     if len(stream.known_consumers(now)) >= limit:
         raise limit_exceeded(
@@ -93,17 +63,17 @@ def _check_room(account: Account, stream: Stream, now: float) -> None:
         )
 
 
-def describe_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+def describe_stream_consumer(account: KinesisAccount, request: Request, now: float) -> Response:
     consumer = _meant(account, request, now)
     return {"ConsumerDescription": consumer.describe(now) | {"StreamARN": consumer.stream_arn}}
 
 
-def deregister_stream_consumer(account: Account, request: Request, now: float) -> Answer:
+def deregister_stream_consumer(account: KinesisAccount, request: Request, now: float) -> Response:
     _meant(account, request, now).transition("DELETING", now + account.transition_seconds)
     return None
 
 
-def list_stream_consumers(account: Account, request: Request, now: float) -> Answer:
+def list_stream_consumers(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.named(request, now)
     after = ""
     if "NextToken" in request:
@@ -123,19 +93,7 @@ def list_stream_consumers(account: Account, request: Request, now: float) -> Ans
     return answer
 
 
-def consumer_of_arn(account: Account, arn: str, now: float) -> tuple[Stream, Consumer]:
-    """The consumer of this ARN, in whatever state, and its stream."""
-    found = _ARN.fullmatch(arn)
-    if found is None:
-        raise invalid(f"{arn} is not the ARN of a consumer.")
-    stream = account.named({"StreamARN": found["stream"]}, now)
-    consumer = stream.known_consumers(now).get(found["name"])
-    if consumer is None or consumer.arn != arn:
-        raise consumer_not_found(arn, account.account_id)
-    return stream, consumer
-
-
-def _meant(account: Account, request: Request, now: float) -> Consumer:
+def _meant(account: KinesisAccount, request: Request, now: float) -> Consumer:
     """The consumer that the request names: by its ARN, by stream and name, or by both if they agree."""
     arn, stream_arn, name = (request.get(each) for each in ("ConsumerARN", "StreamARN", "ConsumerName"))
     if arn is None:
@@ -145,7 +103,7 @@ def _meant(account: Account, request: Request, now: float) -> Consumer:
         if consumer is None:
             raise consumer_not_found(name, account.account_id)
         return consumer
-    _, consumer = consumer_of_arn(account, arn, now)
+    _, consumer = account.consumer_of_arn(arn, now)
     if stream_arn not in {None, consumer.stream_arn} or name not in {None, consumer.name}:
         raise invalid(f"ConsumerARN {arn} names another consumer than StreamARN and ConsumerName.")
     return consumer

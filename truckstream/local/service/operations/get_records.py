@@ -17,14 +17,15 @@ from truckstream.local.service.identifiers.shard_id import id_of
 from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
-    from truckstream.local.service.state.shard import Record, Shard
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount, RecordFault
+    from truckstream.local.service.state.shard import LocalShard, Record
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "starting_place", "tell"]
 
 
-def get_shard_iterator(account: Account, request: Request, now: float) -> Answer:
+def get_shard_iterator(account: KinesisAccount, request: Request, now: float) -> Response:
     stream, shard = _find(account, request, account.shard_id(request, "ShardId"), now)
     kind, number, moment = (request.get(name) for name in ("ShardIteratorType", "StartingSequenceNumber", "Timestamp"))
     place = starting_place(account, stream, shard, str(kind), number, moment, now)
@@ -33,7 +34,7 @@ def get_shard_iterator(account: Account, request: Request, now: float) -> Answer
     return {"ShardIterator": seal(ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now))}
 
 
-def _find(account: Account, request: Request, shard_id: str, now: float) -> tuple[Stream, Shard]:
+def _find(account: KinesisAccount, request: Request, shard_id: str, now: float) -> tuple[Stream, LocalShard]:
     """The shard to read. Of one in a stream that is not there, the service says that the shard is not [rec]."""
     name, account_id = account.name_in(request)
     try:
@@ -47,7 +48,13 @@ def _find(account: Account, request: Request, shard_id: str, now: float) -> tupl
 
 
 def starting_place(
-    account: Account, stream: Stream, shard: Shard, kind: str, number: str | None, moment: float | None, now: float
+    account: KinesisAccount,
+    stream: Stream,
+    shard: LocalShard,
+    kind: str,
+    number: str | None,
+    moment: float | None,
+    now: float,
 ) -> int:
     """Where a read of this type (`ShardIteratorType`) begins.
 
@@ -95,7 +102,7 @@ def _check_start(kind: str, number: str | None, moment: float | None, now: float
         )
 
 
-def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: str) -> int:
+def _place_of(account: KinesisAccount, stream: Stream, shard: LocalShard, sequence_number: str) -> int:
     located = sequence.locate(int(sequence_number))
     if located is not None and located.shard_index != shard.index:
         raise invalid(  # [rec]
@@ -111,7 +118,9 @@ def _place_of(account: Account, stream: Stream, shard: Shard, sequence_number: s
     return located.place
 
 
-def get_records(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
+def get_records(
+    account: KinesisAccount, request: Request, now: float, record_fault: RecordFault | None = None
+) -> Response:
     iterator = open_iterator(request["ShardIterator"], now)
     stream, shard = _find(account, {"StreamName": iterator.stream_name}, iterator.shard_id, now)
     if stream.created_at != iterator.created_at:
@@ -151,13 +160,13 @@ def tell(stream: Stream, record: Record) -> dict[str, Any]:
     return told
 
 
-def millis_behind(shard: Shard, place: int, now: float) -> int:
+def millis_behind(shard: LocalShard, place: int, now: float) -> int:
     """How far the answer is from the shard's tip: the age of the oldest record that is still to be read."""
     waiting = shard.arrival_of(place)
     return 0 if waiting is None else max(1, round((now - waiting) * 1000))
 
 
-def children(stream: Stream, shard: Shard) -> list[dict[str, Any]]:
+def children(stream: Stream, shard: LocalShard) -> list[dict[str, Any]]:
     return [
         {"ShardId": child.shard_id, "ParentShards": list(child.parents), "HashKeyRange": child.describe_range()}
         for child in stream.shards.values()

@@ -15,8 +15,9 @@ from truckstream.local.service.quotas import limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from truckstream.local.service.state.account import Account, Answer, Request
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
+    from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["list_shards"]
@@ -29,7 +30,7 @@ _NOT_WITH_TOKEN: Final = (
 )
 
 
-def list_shards(account: Account, request: Request, now: float) -> Answer:
+def list_shards(account: KinesisAccount, request: Request, now: float) -> Response:
     stream, after, chosen = _start(account, request, now)
     passes = _filter(stream, chosen, now)
     count = min(request.get("MaxResults", limits.LIST_SHARDS), limits.LIST_SHARDS)
@@ -41,7 +42,7 @@ def list_shards(account: Account, request: Request, now: float) -> Answer:
     return answer
 
 
-def _start(account: Account, request: Request, now: float) -> tuple[Stream, str, dict[str, Any] | None]:
+def _start(account: KinesisAccount, request: Request, now: float) -> tuple[Stream, str, dict[str, Any] | None]:
     """The stream, the shard ID after which the page begins, and the filter."""
     if "NextToken" in request:
         for name in _NOT_WITH_TOKEN:
@@ -60,7 +61,7 @@ def _start(account: Account, request: Request, now: float) -> tuple[Stream, str,
     return stream, request.get("ExclusiveStartShardId", ""), request.get("ShardFilter")
 
 
-def _filter(stream: Stream, chosen: dict[str, Any] | None, now: float) -> Callable[[Shard], bool]:
+def _filter(stream: Stream, chosen: dict[str, Any] | None, now: float) -> Callable[[LocalShard], bool]:
     kind = "FROM_TRIM_HORIZON" if chosen is None else chosen["Type"]
     needed = _NEEDS.get(kind)
     for name in ("ShardId", "Timestamp"):
@@ -71,10 +72,10 @@ def _filter(stream: Stream, chosen: dict[str, Any] | None, now: float) -> Callab
     horizon = max(stream.created_at, stream.horizon(now))
     moment = max(horizon, (chosen or {}).get("Timestamp", 0.0))
 
-    def ends_after(shard: Shard) -> bool:
+    def ends_after(shard: LocalShard) -> bool:
         return shard.closed_at is None or shard.closed_at >= moment
 
-    filters: dict[str, Callable[[Shard], bool]] = {
+    filters: dict[str, Callable[[LocalShard], bool]] = {
         "AFTER_SHARD_ID": lambda shard: shard.shard_id > (chosen or {})["ShardId"],
         "AT_LATEST": lambda shard: shard.is_open,
         "AT_TRIM_HORIZON": lambda shard: shard.created_at <= moment and ends_after(shard),

@@ -35,8 +35,9 @@ from truckstream.local.service.quotas import limits
 from truckstream.local.service.validation.constraints import data_too_long, validate
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, RecordFault, Request
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount, RecordFault
+    from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["put_record", "put_records"]
@@ -45,7 +46,9 @@ _THROTTLED: Final = "ProvisionedThroughputExceededException"
 _HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
 
 
-def put_records(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
+def put_records(
+    account: KinesisAccount, request: Request, now: float, record_fault: RecordFault | None = None
+) -> Response:
     entries = request.get("Records", ())
     if not 1 <= len(entries) <= limits.PUT_RECORDS:
         validate("PutRecords", request)
@@ -80,7 +83,9 @@ def put_records(account: Account, request: Request, now: float, record_fault: Re
     return _with_encryption(stream, {"FailedRecordCount": failed, "Records": answers})
 
 
-def put_record(account: Account, request: Request, now: float, record_fault: RecordFault | None = None) -> Answer:
+def put_record(
+    account: KinesisAccount, request: Request, now: float, record_fault: RecordFault | None = None
+) -> Response:
     stream = _stream(account, "PutRecord", request, now)
     validate("PutRecord", request, keyless=stream.spreads_evenly)
     key = request.get("PartitionKey", "")
@@ -110,7 +115,7 @@ def put_record(account: Account, request: Request, now: float, record_fault: Rec
     return _with_encryption(stream, {"ShardId": shard.shard_id, "SequenceNumber": number})
 
 
-def _store(shard: Shard, data: bytes, key: str, size: int, arrival: float) -> str | None:
+def _store(shard: LocalShard, data: bytes, key: str, size: int, arrival: float) -> str | None:
     """Store one record, if the quota has room for it; its sequence number."""
     if not shard.write_quota.take(size):
         return None
@@ -119,7 +124,7 @@ def _store(shard: Shard, data: bytes, key: str, size: int, arrival: float) -> st
     return shard.append(data, key, arrival)
 
 
-def _stream(account: Account, operation: str, request: Request, now: float) -> Stream:
+def _stream(account: KinesisAccount, operation: str, request: Request, now: float) -> Stream:
     try:
         return account.usable(request, now)
     except RefusedError:
@@ -127,16 +132,16 @@ def _stream(account: Account, operation: str, request: Request, now: float) -> S
         raise
 
 
-def _with_encryption(stream: Stream, answer: dict[str, Any]) -> Answer:
+def _with_encryption(stream: Stream, answer: dict[str, Any]) -> Response:
     if stream.key_id is not None:
         answer["EncryptionType"] = "KMS"
     return answer
 
 
-def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[LocalShard, int]]:
     """Each record's shard and size, or a refusal of the whole request."""
     known = stream.known_routes
-    targets: list[tuple[Shard, int]] = []
+    targets: list[tuple[LocalShard, int]] = []
     largest = stream.max_record_bytes
     total = 0
     for entry in entries:
@@ -157,7 +162,7 @@ def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) ->
     return targets
 
 
-def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[Shard, int]]:
+def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[LocalShard, int]]:
     """`_targets` of a stream that "ignores any partition key and ExplicitHashKey that a producer provides"."""
     validate("PutRecords", request, keyless=True)
     if too_long := _too_long(entries, stream.max_record_bytes):
@@ -183,7 +188,7 @@ def _is_sound(entry: dict[str, Any]) -> bool:
     )
 
 
-def _route(stream: Stream, entry: dict[str, Any]) -> tuple[Shard, int]:
+def _route(stream: Stream, entry: dict[str, Any]) -> tuple[LocalShard, int]:
     """The entry's shard, and its key's length in bytes."""
     key = entry["PartitionKey"]
     if "ExplicitHashKey" not in entry:

@@ -8,8 +8,9 @@ from truckstream.local.service.errors import RefusedError, invalid, limit_exceed
 from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
+    from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["merge_shards", "split_shard", "update_shard_count"]
@@ -17,7 +18,7 @@ __all__ = ["merge_shards", "split_shard", "update_shard_count"]
 _DAY: Final = 86_400.0
 
 
-def split_shard(account: Account, request: Request, now: float) -> Answer:
+def split_shard(account: KinesisAccount, request: Request, now: float) -> Response:
     shard_id = account.shard_id(request, "ShardToSplit")
     stream = _provisioned(account, request, now)
     shard = _open_shard(account, stream, shard_id)
@@ -34,7 +35,7 @@ def split_shard(account: Account, request: Request, now: float) -> Answer:
     return None
 
 
-def merge_shards(account: Account, request: Request, now: float) -> Answer:
+def merge_shards(account: KinesisAccount, request: Request, now: float) -> Response:
     ids = [account.shard_id(request, member) for member in ("ShardToMerge", "AdjacentShardToMerge")]
     stream = _provisioned(account, request, now)
     shard, adjacent = (_open_shard(account, stream, shard_id) for shard_id in ids)
@@ -48,7 +49,7 @@ def merge_shards(account: Account, request: Request, now: float) -> Answer:
     return None
 
 
-def update_shard_count(account: Account, request: Request, now: float) -> Answer:
+def update_shard_count(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = _provisioned(account, request, now)
     current, target = len(stream.open_shards), request["TargetShardCount"]
     _check_resize(stream, current, target, now)
@@ -81,7 +82,7 @@ def _check_resize(stream: Stream, current: int, target: int, now: float) -> None
         )
 
 
-def _provisioned(account: Account, request: Request, now: float) -> Stream:
+def _provisioned(account: KinesisAccount, request: Request, now: float) -> Stream:
     """The stream that the request names, if it is ACTIVE and in provisioned mode."""
     stream = account.changeable(request, now)
     if stream.mode == "ON_DEMAND":
@@ -90,7 +91,7 @@ def _provisioned(account: Account, request: Request, now: float) -> Stream:
     return stream
 
 
-def _open_shard(account: Account, stream: Stream, shard_id: str) -> Shard:
+def _open_shard(account: KinesisAccount, stream: Stream, shard_id: str) -> LocalShard:
     shard = stream.shards.get(shard_id)
     if shard is None:
         raise shard_not_found(shard_id, stream.name, account.account_id)

@@ -10,7 +10,8 @@ from truckstream.local.service.operations.settings.tags import check_tags
 from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.stream import Mode, Stream
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-def create_stream(account: Account, request: Request, now: float) -> Answer:
+def create_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     name = request["StreamName"]
     if account.known(name, now) is not None:
         raise stream_exists(name, account.account_id)
@@ -51,7 +52,7 @@ def create_stream(account: Account, request: Request, now: float) -> Answer:
     return None
 
 
-def delete_stream(account: Account, request: Request, now: float) -> Answer:
+def delete_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.named(request, now)
     if stream.known_consumers(now) and not request.get("EnforceConsumerDeletion"):
         raise stream_has_consumers(stream.name, account.account_id)
@@ -59,7 +60,7 @@ def delete_stream(account: Account, request: Request, now: float) -> Answer:
     return None
 
 
-def describe_stream(account: Account, request: Request, now: float) -> Answer:
+def describe_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.named(request, now)
     count = min(request.get("Limit", limits.DESCRIBE_SHARDS), limits.DESCRIBE_SHARDS)
     after = request.get("ExclusiveStartShardId", "")
@@ -73,7 +74,7 @@ def describe_stream(account: Account, request: Request, now: float) -> Answer:
     return {"StreamDescription": description}
 
 
-def describe_stream_summary(account: Account, request: Request, now: float) -> Answer:
+def describe_stream_summary(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.named(request, now)
     summary = _description(stream, now) | {
         "OpenShardCount": len(stream.open_shards),
@@ -104,7 +105,7 @@ def _description(stream: Stream, now: float) -> dict[str, Any]:
     return description
 
 
-def describe_limits(account: Account, request: Request, now: float) -> Answer:  # noqa: ARG001 - it takes no members
+def describe_limits(account: KinesisAccount, request: Request, now: float) -> Response:  # noqa: ARG001 - it takes no members
     return {
         "ShardLimit": account.shard_limit,
         "OpenShardCount": account.open_shard_count(now),
@@ -113,11 +114,11 @@ def describe_limits(account: Account, request: Request, now: float) -> Answer:  
     }
 
 
-def _on_demand_count(account: Account, now: float) -> int:
+def _on_demand_count(account: KinesisAccount, now: float) -> int:
     return sum(stream.mode == "ON_DEMAND" for stream in account.streams(now))
 
 
-def list_streams(account: Account, request: Request, now: float) -> Answer:
+def list_streams(account: KinesisAccount, request: Request, now: float) -> Response:
     # A page's token is the name that it ended with: the list is by name, and a stream may go in between.
     after: str = request.get("NextToken") or request.get("ExclusiveStartStreamName") or ""
     count = request.get("Limit", limits.LIST_STREAMS)

@@ -22,23 +22,24 @@ from truckstream.local.service.errors import (
     subscription_taken,
 )
 from truckstream.local.service.identifiers.shard_id import full_id
-from truckstream.local.service.operations.fan_out_consumers import consumer_of_arn
 from truckstream.local.service.operations.get_records import children, millis_behind, starting_place, tell
 from truckstream.local.service.quotas import limits
-from truckstream.local.service.quotas.shard_quota import Bucket
+from truckstream.local.service.quotas.shard_quota import QuotaBucket
+from truckstream.local.service.state.consumer import SubscriptionHold
 
 if TYPE_CHECKING:
-    from truckstream.local.service.operations.fan_out_consumers import Consumer
-    from truckstream.local.service.state.account import Account, Answer, Request
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
+    from truckstream.local.service.state.consumer import Consumer
+    from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["Subscription", "subscribe_to_shard"]
 
 
-def subscribe_to_shard(account: Account, request: Request, now: float) -> Answer:
+def subscribe_to_shard(account: KinesisAccount, request: Request, now: float) -> Response:
     """The answer's EventStream is the `Subscription`."""
-    stream, consumer = consumer_of_arn(account, request["ConsumerARN"], now)
+    stream, consumer = account.consumer_of_arn(request["ConsumerARN"], now)
     if (status := consumer.status(now)) != "ACTIVE":
         raise consumer_busy(consumer.arn, status)
     shard_id = full_id(request["ShardId"])
@@ -58,20 +59,23 @@ def subscribe_to_shard(account: Account, request: Request, now: float) -> Answer
         raise dry_run()
     if before is not None:
         before.is_taken_over = True
-    subscription = Subscription(account, stream, consumer, shard, place, now)
-    consumer.subscriptions[shard.shard_id] = subscription
-    return {"EventStream": subscription}
+    consumer.subscriptions[shard.shard_id] = hold = SubscriptionHold(now)
+    return {"EventStream": Subscription(account, stream, consumer, shard, place, hold)}
 
 
 class Subscription:
     """A consumer's subscription to one shard."""
 
     def __init__(
-        self, account: Account, stream: Stream, consumer: Consumer, shard: Shard, place: int, now: float
+        self,
+        account: KinesisAccount,
+        stream: Stream,
+        consumer: Consumer,
+        shard: LocalShard,
+        place: int,
+        hold: SubscriptionHold,
     ) -> None:
-        self.started_at = now
-        #: Set by the call that takes it over.
-        self.is_taken_over = False
+        self._hold = hold
         #: No event follows.
         self.is_over = False
         self._account_id = account.account_id
@@ -79,8 +83,8 @@ class Subscription:
         self._consumer = consumer
         self._shard = shard
         self._place = place
-        self._bytes = Bucket(limits.SHARD_READ_BYTES_PER_SECOND * account.quota_scale, now)
-        self._told_at = -math.inf  # the first event comes at once
+        self._bytes = QuotaBucket(limits.SHARD_READ_BYTES_PER_SECOND * account.quota_scale, hold.started_at)
+        self._sent_at = -math.inf  # the first event comes at once
 
     def next_event(self, now: float) -> dict[str, Any] | None:
         """The `SubscribeToShardEvent` to send now; None when there is nothing to tell yet, or ever (`is_over`).
@@ -88,7 +92,7 @@ class Subscription:
         Raises:
             RefusedError: the subscription ended so; that is sent as an exception event.
         """
-        if self.is_over or now - self.started_at >= limits.SUBSCRIPTION_SECONDS:
+        if self.is_over or now - self._hold.started_at >= limits.SUBSCRIPTION_SECONDS:
             self.is_over = True
             return None
         self._check(now)
@@ -100,9 +104,9 @@ class Subscription:
             self._bytes.take(sum(record.size for record in records))
             self._place = records[-1].place + 1
         ended = not shard.is_open and self._place >= shard.next_place
-        if not records and not ended and now - self._told_at < limits.PUSH_IDLE_SECONDS:
+        if not records and not ended and now - self._sent_at < limits.PUSH_IDLE_SECONDS:
             return None
-        self._told_at = now
+        self._sent_at = now
         event: dict[str, Any] = {
             "Records": [tell(self._stream, record) for record in records],
             "MillisBehindLatest": millis_behind(shard, self._place, now),
@@ -118,7 +122,7 @@ class Subscription:
     def _check(self, now: float) -> None:
         """Raise, once, what ends the subscription."""
         self.is_over = True
-        if self.is_taken_over:
+        if self._hold.is_taken_over:
             raise subscription_taken(self._consumer.arn, self._shard.shard_id)
         if self._stream.status(now) == "DELETING" or self._stream.is_gone(now):
             raise stream_not_found(self._stream.name, self._account_id)

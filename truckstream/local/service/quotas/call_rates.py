@@ -14,10 +14,10 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.local.service.errors import calls_exceeded, rate_exceeded
-from truckstream.local.service.quotas.shard_quota import Bucket
+from truckstream.local.service.quotas.shard_quota import QuotaBucket
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Request
+    from truckstream.local.service.messages import Request
 
 __all__ = ["RATES", "CallRates", "Rate"]
 
@@ -74,7 +74,7 @@ class CallRates:
     def __init__(self, account_id: str, scale: float) -> None:
         self._account_id = account_id
         self._scale = scale
-        self._buckets: dict[tuple[str, ...], Bucket] = {}
+        self._buckets: dict[tuple[str, ...], QuotaBucket] = {}
         #: Calls refused, by operation.
         self.throttled: dict[str, int] = {}
 
@@ -101,12 +101,12 @@ class CallRates:
         """Calls that each bucket in use has room for; its name is the operation and what it counts for."""
         return {" ".join(key): bucket.refill(now) for key, bucket in self._buckets.items()}
 
-    def _bucket(self, key: tuple[str, ...], rate: Rate, now: float) -> Bucket:
+    def _bucket(self, key: tuple[str, ...], rate: Rate, now: float) -> QuotaBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _BUCKETS:
                 self._buckets = {each: old for each, old in self._buckets.items() if not old.is_full(now)}
-            bucket = self._buckets[key] = Bucket(rate.per_second * self._scale, now)
+            bucket = self._buckets[key] = QuotaBucket(rate.per_second * self._scale, now)
         return bucket
 
 

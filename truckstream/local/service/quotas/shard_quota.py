@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from truckstream.local.service.quotas import limits
 
-__all__ = ["Bucket", "QuotaLeft", "ReadQuota", "WriteQuota"]
+__all__ = ["QuotaBucket", "QuotaLeft", "ReadQuota", "WriteQuota"]
 
 
 class QuotaLeft(NamedTuple):
@@ -33,7 +33,7 @@ class QuotaLeft(NamedTuple):
     read_bytes: float
 
 
-class Bucket:
+class QuotaBucket:
     """Tokens that come back at `rate` a second, at most one second's worth, and never less than room for one."""
 
     __slots__ = ("_at", "_most", "_rate", "tokens")
@@ -72,8 +72,8 @@ class WriteQuota:
     __slots__ = ("_bytes", "_records")
 
     def __init__(self, now: float, scale: float = 1.0) -> None:
-        self._records = Bucket(limits.SHARD_WRITE_RECORDS_PER_SECOND * scale, now)
-        self._bytes = Bucket(limits.SHARD_WRITE_BYTES_PER_SECOND * scale, now)
+        self._records = QuotaBucket(limits.SHARD_WRITE_RECORDS_PER_SECOND * scale, now)
+        self._bytes = QuotaBucket(limits.SHARD_WRITE_BYTES_PER_SECOND * scale, now)
 
     def refill(self, now: float) -> tuple[float, float]:
         """Bring both buckets up to `now`, and return what they hold.
@@ -97,8 +97,8 @@ class ReadQuota:
     __slots__ = ("_bytes", "_calls")
 
     def __init__(self, now: float, scale: float = 1.0) -> None:
-        self._calls = Bucket(limits.SHARD_READ_CALLS_PER_SECOND * scale, now)
-        self._bytes = Bucket(limits.SHARD_READ_BYTES_PER_SECOND * scale, now)
+        self._calls = QuotaBucket(limits.SHARD_READ_CALLS_PER_SECOND * scale, now)
+        self._bytes = QuotaBucket(limits.SHARD_READ_BYTES_PER_SECOND * scale, now)
 
     def refill(self, now: float) -> tuple[float, float]:
         """Bring both buckets up to `now`; what they hold."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from truckstream.local.service.errors import (
     RecordRefusal,
     consumer_busy,
+    consumer_not_found,
     invalid,
     shard_not_found,
     stream_busy,
@@ -16,27 +17,26 @@ from truckstream.local.service.errors import (
     too_many_shards,
 )
 from truckstream.local.service.identifiers.shard_id import full_id
-from truckstream.local.service.operations.fan_out_consumers import Consumer, consumer_of_arn
-from truckstream.local.service.operations.settings.account_settings import Commitment
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.quotas.call_rates import CallRates
+from truckstream.local.service.state.consumer import CONSUMER_ARN, Consumer
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, Memory
-from truckstream.local.service.state.shard import Shard
+from truckstream.local.service.state.shard import LocalShard
 from truckstream.local.service.state.stream import Mode, Stream
+from truckstream.local.service.state.throughput_commitment import ThroughputCommitment
 
-__all__ = ["Account", "Answer", "RecordFault", "Request"]
+if TYPE_CHECKING:
+    from truckstream.local.service.messages import Request
 
-#: What an operation takes and gives: the API's JSON objects, blobs as bytes. None is an answer without a body.
-Request = dict[str, Any]
-Answer = dict[str, Any] | None
+__all__ = ["KinesisAccount", "RecordFault"]
 
 #: Returns the error of the next record that goes to this shard (of GetRecords: of the call); None lets it pass.
-RecordFault = Callable[[Stream, Shard], RecordRefusal | None]
+RecordFault = Callable[[Stream, LocalShard], RecordRefusal | None]
 
 _ARN: Final = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]*):(?P<account>\d{12}):stream/(?P<name>[^/]+)")
 
 
-class Account:
+class KinesisAccount:
     """All state of the local service.
 
     Args:
@@ -64,7 +64,7 @@ class Account:
         self.call_rates = CallRates(account_id, quota_scale)
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
-        self.commitment = Commitment()
+        self.commitment = ThroughputCommitment()
         self._memory = Memory(max_bytes)
         self._streams: dict[str, Stream] = {}
 
@@ -143,8 +143,19 @@ class Account:
     def resource(self, arn: str, now: float) -> Stream | Consumer:
         """The stream or the consumer of this ARN, in whatever state."""
         if "/consumer/" in arn:
-            return consumer_of_arn(self, arn, now)[1]
+            return self.consumer_of_arn(arn, now)[1]
         return self.named({"StreamARN": arn}, now)
+
+    def consumer_of_arn(self, arn: str, now: float) -> tuple[Stream, Consumer]:
+        """The consumer of this ARN, in whatever state, and its stream."""
+        found = CONSUMER_ARN.fullmatch(arn)
+        if found is None:
+            raise invalid(f"{arn} is not the ARN of a consumer.")
+        stream = self.named({"StreamARN": found["stream"]}, now)
+        consumer = stream.known_consumers(now).get(found["name"])
+        if consumer is None or consumer.arn != arn:
+            raise consumer_not_found(arn, self.account_id)
+        return stream, consumer
 
     def changeable_resource(self, arn: str, now: float) -> Stream | Consumer:
         """The stream of this ARN, if it is ACTIVE, or the consumer, if it is not on its way out.

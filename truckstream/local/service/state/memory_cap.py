@@ -1,11 +1,11 @@
-"""How much the records may weigh: beyond it, the oldest go before their retention ends.
+"""A cap on the memory that all records take: beyond it, the oldest are dropped before their retention ends.
 
-The service keeps a day of a full shard, 90 GB; a laptop does not. The default is 2 GiB: half an hour of one shard at
-its quota, or what a CI runner of 8 GB can spare. What goes early is counted (`ShardStats.records_trimmed`), and reads
-go on from the oldest record that is left, as they do after retention has trimmed.
+The service keeps 90 GB for a day of one full shard; a laptop cannot. The default of 2 GiB holds half an hour of one
+shard at its quota, and fits a CI runner with 8 GB. Records that are dropped early are counted
+(`LocalShardStats.records_trimmed`), and reads continue at the oldest record that is left, as after retention.
 
-What is stored is added up only when enough has come since the last look, over all shards, so that a write pays for one
-addition. So the cap may be passed by one part in `_LOOKS`.
+The stored bytes are summed over all shards only after enough new bytes have arrived, so that a write pays for one
+addition. The cap can therefore be exceeded by one part in `_LOOKS`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from truckstream.local.service.quotas import limits
+from truckstream.local.service.state.shard import RECORD_OVERHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from truckstream.local.service.state.shard import Shard
+    from truckstream.local.service.state.shard import LocalShard
 
-__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "RECORD_OVERHEAD", "Memory"]
+__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Memory"]
 
 DEFAULT_BYTES: Final = 2 * 1024 * limits.MIB
 #: One request must fit, with the rest of what it is compared with.
 LEAST_BYTES: Final = 16 * limits.MIB
-#: Beside its data and key, a record takes two object headers (33 and 49 bytes), three columns and their rounding.
-RECORD_OVERHEAD: Final = 128
 
 _LOOKS: Final = 16
 
@@ -43,7 +42,7 @@ class Memory:
         self._arrived += size + records * RECORD_OVERHEAD
         return self._arrived > self._max / _LOOKS
 
-    def trim(self, shards: Iterable[Shard]) -> None:
+    def trim(self, shards: Iterable[LocalShard]) -> None:
         """Have the oldest records go, over all shards, until the rest weighs no more than the cap."""
         self._arrived = 0.0
         filled = [shard for shard in shards if shard.first_place < shard.next_place]

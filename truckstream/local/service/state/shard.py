@@ -10,19 +10,22 @@ Places count from 1, and 0 is the shard's own StartingSequenceNumber, as in the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from truckstream.local.service.identifiers import sequence_number as sequence
 from truckstream.local.service.identifiers.shard_id import id_of
 from truckstream.local.service.quotas.shard_quota import QuotaLeft, ReadQuota, WriteQuota
-from truckstream.local.service.state.memory_cap import RECORD_OVERHEAD
 
 if TYPE_CHECKING:
     from truckstream.local.service.identifiers.hash_key import HashRange
 
-__all__ = ["Record", "Shard", "ShardCounts"]
+__all__ = ["RECORD_OVERHEAD", "LocalShard", "Record", "ShardCounts"]
+
+#: Bytes of memory that a record takes beside its data and key: two object headers (33 and 49 bytes), and its rows in
+#: three columns.
+RECORD_OVERHEAD: Final = 128
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +55,7 @@ class ShardCounts(msgspec.Struct):
     records_trimmed: int = 0
 
 
-class Shard:
+class LocalShard:
     """A shard of a stream. `epoch` orders it after its parents (see `sequence`)."""
 
     __slots__ = (
@@ -109,7 +112,7 @@ class Shard:
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
-        return f"<Shard {self.shard_id} {state}, {len(self._data)} records>"
+        return f"<LocalShard {self.shard_id} {state}, {len(self._data)} records>"
 
     @property
     def is_open(self) -> bool:

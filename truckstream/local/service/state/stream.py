@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from truckstream.local.service.identifiers.hash_key import HashRange, even_ranges, hash_of
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.state.lifecycle import Lifecycle
-from truckstream.local.service.state.shard import Shard
+from truckstream.local.service.state.shard import LocalShard
 
 if TYPE_CHECKING:
-    from truckstream.local.service.operations.fan_out_consumers import Consumer
+    from truckstream.local.service.state.consumer import Consumer
 
 __all__ = ["Mode", "Stream"]
 
@@ -56,7 +56,7 @@ class Stream(Lifecycle):
         #: When the shard count was last set, for the limit of ten a day.
         self.resizes: deque[float] = deque()
         #: By shard ID, in the order in which they were made.
-        self.shards: dict[str, Shard] = {}
+        self.shards: dict[str, LocalShard] = {}
 
         self._quota_scale = quota_scale
         self._consumers: dict[str, Consumer] = {}
@@ -69,7 +69,7 @@ class Stream(Lifecycle):
         self._turn = 0
         self._open = [self._make(part, now) for part in even_ranges(shard_count)]
         self._starts = [shard.hash_range.start for shard in self._open]
-        self._routes: dict[str, tuple[Shard, int]] = {}
+        self._routes: dict[str, tuple[LocalShard, int]] = {}
 
     def __repr__(self) -> str:
         return f"<Stream {self.name}: {len(self._open)} open of {len(self.shards)} shards>"
@@ -90,7 +90,7 @@ class Stream(Lifecycle):
         return moment is None or int(moment) == int(self.created_at)
 
     @property
-    def open_shards(self) -> list[Shard]:
+    def open_shards(self) -> list[LocalShard]:
         """In the order of their hash keys."""
         return list(self._open)
 
@@ -139,10 +139,10 @@ class Stream(Lifecycle):
 
     # --- Routing ---------------------------------------------------------------------------------
 
-    def shard_of_hash(self, hash_key: int) -> Shard:
+    def shard_of_hash(self, hash_key: int) -> LocalShard:
         return self._open[bisect_right(self._starts, hash_key) - 1]
 
-    def route(self, partition_key: str) -> tuple[Shard, int]:
+    def route(self, partition_key: str) -> tuple[LocalShard, int]:
         """A key's shard, and the key's length in bytes. Remembered, because a truck reports under one key all day."""
         route = self._routes.get(partition_key)
         if route is None:
@@ -152,26 +152,26 @@ class Stream(Lifecycle):
             self._routes[partition_key] = route
         return route
 
-    def next_shard(self) -> Shard:
+    def next_shard(self) -> LocalShard:
         """The open shard whose turn it is, for records that go anywhere."""
         self._turn = (self._turn + 1) % len(self._open)
         return self._open[self._turn]
 
     @property
-    def known_routes(self) -> dict[str, tuple[Shard, int]]:
+    def known_routes(self) -> dict[str, tuple[LocalShard, int]]:
         """The remembered routes, for the hot path to look into. Replaced by every reshard."""
         return self._routes
 
     # --- Resharding ------------------------------------------------------------------------------
 
-    def split(self, parent: Shard, new_start: int, now: float) -> tuple[Shard, Shard]:
+    def split(self, parent: LocalShard, new_start: int, now: float) -> tuple[LocalShard, LocalShard]:
         """Replace `parent` by two shards, of which the second begins at `new_start`."""
         ranges = HashRange(parent.hash_range.start, new_start - 1), HashRange(new_start, parent.hash_range.end)
         low, high = (self._make(part, now, (parent,)) for part in ranges)
         self._replace([parent], [low, high], now)
         return low, high
 
-    def merge(self, parent: Shard, adjacent: Shard, now: float) -> Shard:
+    def merge(self, parent: LocalShard, adjacent: LocalShard, now: float) -> LocalShard:
         """Replace a shard, and the one whose hash keys come next, by one shard."""
         child = self._make(HashRange(parent.hash_range.start, adjacent.hash_range.end), now, (parent, adjacent))
         self._replace([parent, adjacent], [child], now)
@@ -192,15 +192,15 @@ class Stream(Lifecycle):
             while merged.hash_range.end != part.end:
                 merged = self.merge(merged, self.shard_of_hash(merged.hash_range.end + 1), now)
 
-    def _make(self, hash_range: HashRange, now: float, parents: tuple[Shard, ...] = ()) -> Shard:
+    def _make(self, hash_range: HashRange, now: float, parents: tuple[LocalShard, ...] = ()) -> LocalShard:
         epoch = max([int(now), *(parent.epoch + 1 for parent in parents)])
         ids = tuple(parent.shard_id for parent in parents)
-        shard = Shard(self._made, hash_range, epoch=epoch, now=now, parents=ids, quota_scale=self._quota_scale)
+        shard = LocalShard(self._made, hash_range, epoch=epoch, now=now, parents=ids, quota_scale=self._quota_scale)
         self._made += 1
         self.shards[shard.shard_id] = shard
         return shard
 
-    def _replace(self, parents: list[Shard], children: list[Shard], now: float) -> None:
+    def _replace(self, parents: list[LocalShard], children: list[LocalShard], now: float) -> None:
         """Close neighbours and open as many hash keys in their place, both in the order of the keys.
 
         One slice, because a resize to thousands of shards does it thousands of times.

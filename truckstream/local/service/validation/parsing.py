@@ -17,11 +17,11 @@ from truckstream.local.service.validation.shapes import (
     Blob,
     Flag,
     Items,
-    Moment,
     Pairs,
     Rule,
     Shape,
     Text,
+    Timestamp,
     Whole,
 )
 
@@ -34,7 +34,7 @@ _EXPECTED: Final[dict[type, str]] = {
     Whole: "class {} can not be converted to an Integer",
     Flag: "class {} can not be converted to an Boolean",
     Blob: "class {} can not be converted to a Blob",
-    Moment: "class {} can not be converted to milliseconds since epoch",
+    Timestamp: "class {} can not be converted to milliseconds since epoch",
     Items: "Expected list or null",
     Pairs: "Expected map or null",
     Shape: "Expected null",
@@ -85,8 +85,8 @@ def _read(rule: Rule, value: Any, ticks: int) -> Any:
             return value
         case Blob(), str():
             return _read_base64(value)
-        case ((Whole() | Moment()), (int() | float())) if not isinstance(value, bool) and abs(value) < float("inf"):
-            return value / ticks if isinstance(rule, Moment) else min(floor(value), _LARGEST)
+        case ((Whole() | Timestamp()), (int() | float())) if not isinstance(value, bool) and abs(value) < float("inf"):
+            return value / ticks if isinstance(rule, Timestamp) else min(floor(value), _LARGEST)
     raise _unexpected(rule, value)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from truckstream.local.service.operations.settings.monitoring import SHARD_LEVEL_METRICS
 from truckstream.local.service.quotas import limits
 
-__all__ = ["KEYLESS", "REQUESTS", "Blob", "Flag", "Items", "Moment", "Pairs", "Rule", "Shape", "Text", "Whole"]
+__all__ = ["KEYLESS", "REQUESTS", "Blob", "Flag", "Items", "Pairs", "Rule", "Shape", "Text", "Timestamp", "Whole"]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Flag(msgspec.Struct, frozen=True):
     """True or false."""
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Timestamp(msgspec.Struct, frozen=True):
     """A time in seconds since the epoch."""
 
 
@@ -70,7 +70,7 @@ class Shape(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-Rule = Text | Whole | Blob | Flag | Moment | Items | Pairs | Shape
+Rule = Text | Whole | Blob | Flag | Timestamp | Items | Pairs | Shape
 
 # --- The table -----------------------------------------------------------------------------------
 
@@ -96,11 +96,11 @@ _ITERATOR_TYPES: Final = (  # in the order in which the service tells them [rec]
     *("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"),
 )
 _POSITION: Final = Shape(
-    {"Type": Text(choices=_ITERATOR_TYPES), "SequenceNumber": _SEQUENCE, "Timestamp": Moment()},
+    {"Type": Text(choices=_ITERATOR_TYPES), "SequenceNumber": _SEQUENCE, "Timestamp": Timestamp()},
     ("Type",),
 )
 _FILTER: Final = Shape(
-    {"Type": Text(choices=_FILTER_TYPES), "ShardId": _SHARD_ID, "Timestamp": Moment()},
+    {"Type": Text(choices=_FILTER_TYPES), "ShardId": _SHARD_ID, "Timestamp": Timestamp()},
     ("Type",),
 )
 _STRATEGY: Final = Text(choices=("AUTO", "USER_PARTITION_KEY"))
@@ -174,7 +174,7 @@ REQUESTS: Final[dict[str, Shape]] = {
         ShardId=_SHARD_ID,
         ShardIteratorType=Text(choices=_ITERATOR_TYPES),
         StartingSequenceNumber=_SEQUENCE,
-        Timestamp=Moment(),
+        Timestamp=Timestamp(),
         DryRun=Flag(),
     ),
     "IncreaseStreamRetentionPeriod": _on_stream("RetentionPeriodHours", RetentionPeriodHours=_RETENTION),
@@ -182,11 +182,11 @@ REQUESTS: Final[dict[str, Shape]] = {
         NextToken=_TOKEN,
         ExclusiveStartShardId=_SHARD_ID,
         MaxResults=Whole(1, 10_000),
-        StreamCreationTimestamp=Moment(),
+        StreamCreationTimestamp=Timestamp(),
         ShardFilter=_FILTER,
     ),
     "ListStreamConsumers": _on_arn(
-        "StreamARN", NextToken=_TOKEN, MaxResults=Whole(1, 10_000), StreamCreationTimestamp=Moment()
+        "StreamARN", NextToken=_TOKEN, MaxResults=Whole(1, 10_000), StreamCreationTimestamp=Timestamp()
     ),
     "ListStreams": Shape({"Limit": Whole(1, 10_000), "ExclusiveStartStreamName": _NAME, "NextToken": _TOKEN}),
     "ListTagsForResource": _on_resource(),

@@ -12,7 +12,8 @@ from truckstream.local.service.errors import RefusedError, invalid, limit_exceed
 from truckstream.local.service.quotas import limits
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.stream import Stream
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 _DAY: Final = 86_400.0
 
 
-def update_stream_mode(account: Account, request: Request, now: float) -> Answer:
+def update_stream_mode(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     mode = request["StreamModeDetails"]["StreamMode"]
     check_for_on_demand(account, request, mode, now)
@@ -50,14 +51,14 @@ def update_stream_mode(account: Account, request: Request, now: float) -> Answer
     return None
 
 
-def update_max_record_size(account: Account, request: Request, now: float) -> Answer:
+def update_max_record_size(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     stream.max_record_bytes = request["MaxRecordSizeInKiB"] * limits.KIB
     account.changing(stream, now)
     return None
 
 
-def update_stream_warm_throughput(account: Account, request: Request, now: float) -> Answer:
+def update_stream_warm_throughput(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     check_for_on_demand(account, request, stream.mode, now)
     warm(stream, request["WarmThroughputMiBps"], now)
@@ -65,7 +66,7 @@ def update_stream_warm_throughput(account: Account, request: Request, now: float
     return {"StreamARN": stream.arn, "StreamName": stream.name, "WarmThroughput": warm_throughput(stream)}
 
 
-def update_stream_record_distribution_strategy(account: Account, request: Request, now: float) -> Answer:
+def update_stream_record_distribution_strategy(account: KinesisAccount, request: Request, now: float) -> Response:
     # "[...] the change takes effect immediately": the stream stays ACTIVE.
     stream = account.changeable(request, now)
     check_for_on_demand(account, request, stream.mode, now)
@@ -73,7 +74,7 @@ def update_stream_record_distribution_strategy(account: Account, request: Reques
     return None
 
 
-def check_for_on_demand(account: Account, request: Request, mode: str, now: float) -> None:
+def check_for_on_demand(account: KinesisAccount, request: Request, mode: str, now: float) -> None:
     """Refuse what only a stream in on-demand mode may have, and only with the account's commitment."""
     if request.get("RecordDistributionStrategy") == "AUTO" and mode != "ON_DEMAND":
         raise invalid("RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["SHARD_LEVEL_METRICS", "disable_enhanced_monitoring", "enable_enhanced_monitoring"]
@@ -21,12 +22,12 @@ SHARD_LEVEL_METRICS: Final = (
 )
 
 
-def enable_enhanced_monitoring(account: Account, request: Request, now: float) -> Answer:
+def enable_enhanced_monitoring(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     return _set(account, stream, {*stream.shard_level_metrics, *_named(request)}, now)
 
 
-def disable_enhanced_monitoring(account: Account, request: Request, now: float) -> Answer:
+def disable_enhanced_monitoring(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     return _set(account, stream, set(stream.shard_level_metrics) - _named(request), now)
 
@@ -36,7 +37,7 @@ def _named(request: Request) -> set[str]:
     return set(SHARD_LEVEL_METRICS) if "ALL" in names else names
 
 
-def _set(account: Account, stream: Stream, wanted: set[str], now: float) -> Answer:
+def _set(account: KinesisAccount, stream: Stream, wanted: set[str], now: float) -> Response:
     before = stream.shard_level_metrics
     stream.shard_level_metrics = [name for name in SHARD_LEVEL_METRICS if name in wanted]
     account.changing(stream, now)

@@ -9,7 +9,8 @@ import msgspec
 from truckstream.local.service.errors import RefusedError, invalid
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
 
 __all__ = ["delete_resource_policy", "get_resource_policy", "put_resource_policy"]
 
@@ -17,21 +18,21 @@ __all__ = ["delete_resource_policy", "get_resource_policy", "put_resource_policy
 _MUST_HAVE: Final = ("Effect", "Principal", "Action")
 
 
-def put_resource_policy(account: Account, request: Request, now: float) -> Answer:
+def put_resource_policy(account: KinesisAccount, request: Request, now: float) -> Response:
     resource = account.resource(request["ResourceARN"], now)
     _check(request["Policy"])
     resource.policy = request["Policy"]
     return None
 
 
-def get_resource_policy(account: Account, request: Request, now: float) -> Answer:
+def get_resource_policy(account: KinesisAccount, request: Request, now: float) -> Response:
     policy = account.resource(request["ResourceARN"], now).policy
     if policy is None:
         raise _no_policy(request["ResourceARN"])
     return {"Policy": policy}
 
 
-def delete_resource_policy(account: Account, request: Request, now: float) -> Answer:
+def delete_resource_policy(account: KinesisAccount, request: Request, now: float) -> Response:
     resource = account.resource(request["ResourceARN"], now)
     if resource.policy is None:
         raise _no_policy(request["ResourceARN"])

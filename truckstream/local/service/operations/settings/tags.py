@@ -11,7 +11,8 @@ from truckstream.local.service.quotas import limits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from truckstream.local.service.state.account import Account, Answer, Request
+    from truckstream.local.service.messages import Request, Response
+    from truckstream.local.service.state.account import KinesisAccount
 
 __all__ = [
     "add_tags_to_stream",
@@ -45,14 +46,14 @@ def _check_characters(texts: Iterable[str]) -> None:
         )
 
 
-def add_tags_to_stream(account: Account, request: Request, now: float) -> Answer:
+def add_tags_to_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     check_tags(stream.name, account.account_id, request["Tags"], stream.tags)
     stream.tags.update(request["Tags"])
     return None
 
 
-def remove_tags_from_stream(account: Account, request: Request, now: float) -> Answer:
+def remove_tags_from_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     _check_characters(request["TagKeys"])
     for key in request["TagKeys"]:
@@ -60,21 +61,21 @@ def remove_tags_from_stream(account: Account, request: Request, now: float) -> A
     return None
 
 
-def list_tags_for_stream(account: Account, request: Request, now: float) -> Answer:
+def list_tags_for_stream(account: KinesisAccount, request: Request, now: float) -> Response:
     tags = account.named(request, now).tags
     keys = sorted(key for key in tags if key > request.get("ExclusiveStartTagKey", ""))
     page = keys[: request.get("Limit", limits.TAGS)]
     return {"Tags": _listed(tags, page), "HasMoreTags": len(page) < len(keys)}
 
 
-def tag_resource(account: Account, request: Request, now: float) -> Answer:
+def tag_resource(account: KinesisAccount, request: Request, now: float) -> Response:
     resource = account.changeable_resource(request["ResourceARN"], now)
     check_tags(resource.name, account.account_id, request["Tags"], resource.tags)
     resource.tags.update(request["Tags"])
     return None
 
 
-def untag_resource(account: Account, request: Request, now: float) -> Answer:
+def untag_resource(account: KinesisAccount, request: Request, now: float) -> Response:
     resource = account.changeable_resource(request["ResourceARN"], now)
     _check_characters(request["TagKeys"])
     for key in request["TagKeys"]:
@@ -82,7 +83,7 @@ def untag_resource(account: Account, request: Request, now: float) -> Answer:
     return None
 
 
-def list_tags_for_resource(account: Account, request: Request, now: float) -> Answer:
+def list_tags_for_resource(account: KinesisAccount, request: Request, now: float) -> Response:
     tags = account.resource(request["ResourceARN"], now).tags
     return {"Tags": _listed(tags, sorted(tags))}
 
