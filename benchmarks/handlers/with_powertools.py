@@ -22,7 +22,7 @@ client = boto3.client("s3")
 Pressure = Annotated[float, Field(ge=28.0, le=35.0)]
 
 
-class Truck(BaseModel):
+class TruckModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     truck_id: Annotated[str, Field(min_length=1, max_length=256)]
@@ -49,15 +49,15 @@ class Truck(BaseModel):
     health_status: Literal["NORMAL", "WARNING", "URGENT"]
 
 
-class Payload(KinesisDataStreamRecordPayload):
-    data: Json[Truck]
+class TruckPayload(KinesisDataStreamRecordPayload):
+    data: Json[TruckModel]
 
 
-class Record(KinesisDataStreamRecord):
-    kinesis: Payload
+class TruckRecordModel(KinesisDataStreamRecord):
+    kinesis: TruckPayload
 
 
-processor = BatchProcessor(event_type=EventType.KinesisDataStreams, model=Record)
+processor = BatchProcessor(event_type=EventType.KinesisDataStreams, model=TruckRecordModel)
 
 
 def collect(event, context=None):
