@@ -27,7 +27,7 @@ from truckstream.batcher.reading.aggregates import explain_suspect
 from truckstream.batcher.reading.event import Unreadable
 from truckstream.batcher.reading.rejected_record import Refusal
 from truckstream.errors import InvalidRecordError
-from truckstream.record import refuse_repeated
+from truckstream.schema_errors import reject_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ def _each(lines: list[Any], errors: dict[int, InvalidRecordError], which: Any, c
 
 
 def _check_names(line: bytes) -> bytes:
-    refuse_repeated(line)
+    reject_repeated(line)
     return line
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from truckstream.batcher.formats.json_lines import NDJSON, JsonFormat
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
-from truckstream.record import count_commas, explain
+from truckstream.schema_errors import expected_commas, invalid_record_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
         raise InvalidArgumentError("schema", schema, rule) from error
     check = format_.check or decoder.decode
     return Schema(
-        check, lambda error, data: _explain_msgspec(error, data, schema), json=True, commas=count_commas(schema)
+        check, lambda error, data: _explain_msgspec(error, data, schema), json=True, commas=expected_commas(schema)
     )
 
 
@@ -92,16 +92,16 @@ def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecor
     if not isinstance(error, (msgspec.DecodeError, UnicodeError, RecursionError)):
         return _explain_foreign(error, data)  # of a `__post_init__`, or of a format
     try:
-        return explain(error, data, schema)
+        return invalid_record_error(error, data, schema)
     except RecursionError:  # the value is looked for in a document that is too deep to be read as a whole
-        return explain(error, {}, schema)
+        return invalid_record_error(error, {}, schema)
 
 
 def _explain_foreign(error: Exception, data: bytes) -> InvalidRecordError:
     if isinstance(error, InvalidRecordError):
         return error
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
-        return explain(error, data)
+        return invalid_record_error(error, data)
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - an exception whose text fails must not fail the delivery

@@ -1,0 +1,148 @@
+"""Why a record breaks its schema: reason codes, and msgspec's messages translated into `InvalidRecordError`.
+
+A decoder stops at the first broken rule and reports it as text. `invalid_record_error` then finds the value that broke
+the rule. That happens for invalid records only, so valid ones pay nothing for good messages.
+
+A decoder takes the last of two members with one name, without an error. Where all records of a schema have the same
+members, a repeated one adds a comma. So a valid record pays for a count of its commas (`expected_commas`), and only
+where that differs is the record searched for a repeated member (`reject_repeated`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal, get_origin
+
+import msgspec
+
+from truckstream.errors import InvalidRecordError
+
+__all__ = ["REASONS", "expected_commas", "invalid_record_error", "reject_repeated", "split_annotation"]
+
+#: The reason codes of invalid records, and their meanings.
+REASONS: Final = {
+    "malformed_json": "the bytes are not one JSON document in UTF-8",
+    "wrong_type": "a value has another type than its field",
+    "out_of_range": "a value lies outside its field's limits",
+    "not_allowed": "a value is none of those that its field allows",
+    "missing_field": "a required field is missing",
+    "unknown_field": "a field that the schema does not have",
+    "repeated_field": "a field that occurs more than once",
+    "schema": "a rule of the schema is broken in another way",
+}
+
+
+# --- Repeated members -----------------------------------------------------------------------------
+
+
+def expected_commas(schema: Any) -> int | None:
+    """Return the commas in a record whose texts contain none, if all records of `schema` have the same members.
+
+    They have where the schema is a struct, all its fields are required and of a simple type, and no others are allowed.
+    Otherwise return None.
+    """
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        return None
+    fields, config = msgspec.structs.fields(schema), schema.__struct_config__
+    strict = config.forbid_unknown_fields and not config.array_like and config.tag is None
+    flat = all(field.required and _is_simple(split_annotation(field.type)[0]) for field in fields)
+    return len(fields) - 1 if fields and strict and flat else None
+
+
+def split_annotation(annotation: Any) -> tuple[Any, msgspec.Meta]:
+    """Split an annotation of a struct's field into its type and its rules."""
+    metadata = getattr(annotation, "__metadata__", None)
+    return (annotation.__origin__, metadata[0]) if metadata else (annotation, msgspec.Meta())
+
+
+def _is_simple(annotation: Any) -> bool:
+    return annotation in (str, int, float, bool) or get_origin(annotation) is Literal
+
+
+def reject_repeated(data: bytes | str) -> None:
+    """Raise if an object in `data`, which must be JSON, has two members with one name.
+
+    Raises:
+        InvalidRecordError: it names the member and its values; numbers keep their digits.
+    """
+    import json  # noqa: PLC0415 - only broken records need it
+
+    json.loads(data, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+
+
+def _unique(members: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        repeated = next(name for name in names if names.count(name) > 1)
+        values = [value for name, value in members if name == repeated]
+        raise InvalidRecordError("repeated_field", repeated, values, "must occur once")
+    return found
+
+
+# --- msgspec's messages ---------------------------------------------------------------------------
+
+# msgspec reports a broken rule as text only. These patterns match the sentences of its versions 0.18 to 0.22.
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_RANGE = re.compile(r"(of length|[<>]=?|number out of range|multiple of)", re.IGNORECASE)
+
+
+def invalid_record_error(error: Exception, source: object, schema: Any = None) -> InvalidRecordError:
+    """Translate msgspec's `error` about `source`, which is the bytes or the mapping that was converted.
+
+    It works for any msgspec type. With `schema`, a struct, the rule of a choice lists the allowed values.
+    """
+    text = str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return InvalidRecordError("malformed_json", None, source, _plain(text))
+    located = _PATH.search(text)
+    rule = text[: located.start()] if located else text
+    steps = _STEP.findall(located["path"]) if located else []
+    code, named = _classify(rule)
+    field = ".".join(name or index for name, index in steps) or None
+    if named is not None:
+        field = f"{field}.{named}" if field else named
+        steps = [*steps, (named, "")]
+    value = None if code == "missing_field" else _look_up(source, steps)
+    choices = _choices(schema, field) if code == "not_allowed" else ()
+    return InvalidRecordError(code, field, value, f"must be one of {', '.join(choices)}" if choices else _plain(rule))
+
+
+def _classify(rule: str) -> tuple[str, str | None]:
+    """Return the reason code, and the field if the sentence itself names one."""
+    if found := re.fullmatch(r"Object missing required field `(.*)`", rule):
+        return "missing_field", found[1]
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", rule, re.DOTALL):
+        return "unknown_field", found[1]
+    if rule.startswith("Invalid enum value"):
+        return "not_allowed", None
+    if ", got `" in rule:
+        return "wrong_type", None
+    if _RANGE.search(rule):
+        return "out_of_range", None
+    return "schema", None
+
+
+def _look_up(source: Any, steps: list[tuple[str, str]]) -> object:
+    try:
+        value = source if isinstance(source, dict) else msgspec.json.decode(source)
+        for name, index in steps:
+            value = value[name] if name else value[int(index)]
+    except (msgspec.DecodeError, LookupError, TypeError, UnicodeDecodeError):
+        return "not readable"  # such as a number that no float can hold
+    return value
+
+
+def _choices(schema: Any, name: str | None) -> tuple[str, ...]:
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        return ()
+    annotations = [field.type for field in msgspec.structs.fields(schema) if field.name == name]
+    return tuple(str(choice) for annotation in annotations for choice in getattr(annotation, "__args__", ()))
+
+
+def _plain(sentence: str) -> str:
+    sentence = sentence.replace("`", "").replace("Expected", "must be")
+    for theirs, ours in (("Object missing required", "the record lacks the"), ("Object contains", "the schema has no")):
+        sentence = sentence.replace(theirs, ours)
+    return sentence.replace("no unknown field", "no field")
