@@ -1,7 +1,7 @@
-"""Telemetry through Amazon Kinesis into S3 at the full speed of the shards, losing nothing.
+"""Telemetry through Amazon Kinesis into S3 at the full speed of the shards, without losing a record.
 
-The public names load when they are first used: importing `truckstream.batcher` in a function's cold start runs this
-file first, and must not pay for the producer.
+The public names load on first use: importing `truckstream.batcher` in a function's cold start runs this file first, and
+must not load the producer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from truckstream.producer import Producer as Producer
     from truckstream.record import TruckRecord as TruckRecord
 
-_HOMES = {
+_MODULES = {
     "Ack": "producer",
     "Batcher": "batcher",
     "Delivery": "producer",
@@ -30,14 +30,14 @@ _HOMES = {
     "get_optimal_batch_size": "batcher",
 }
 
-__all__ = list(_HOMES)
+__all__ = list(_MODULES)
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'truckstream' has no attribute {name!r}")
-    value = getattr(import_module(f"truckstream.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"truckstream.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,8 +1,7 @@
-"""Settings: flags over environment over `.env` over defaults, each checked, each error saying how to set it right.
+"""Settings from flags, the environment, `.env` and defaults, in this order, each checked by its rule.
 
-One table holds the settings; `.env.example` and the README are tested against it. AWS credentials and profiles are
-no business of this file: `export_aws_settings` hands what `.env` says of them to the AWS libraries, as the
-environment would.
+One table holds the settings; `.env.example` and the README are tested against it. AWS credentials and profiles are not
+settings of ours: `export_aws_settings` passes those of `.env` on to the AWS libraries through the environment.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ __all__ = ["SETTINGS", "Setting", "Settings", "export_aws_settings", "load_setti
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: where a value comes from and what it must look like."""
+    """One row: the sources of a value, and the pattern that it must match."""
 
     name: str
-    #: Environment variables, the first that is set wins.
+    #: Environment variables; the first one that is set is used.
     variables: tuple[str, ...]
     flag: str
     pattern: str
@@ -34,6 +33,7 @@ class Setting:
     default: str | None = None
 
     def check(self, value: str, source: str) -> str:
+        """Return `value` if it matches the pattern, else raise ConfigurationError."""
         if not re.fullmatch(self.pattern, value):
             raise ConfigurationError(self.name, f"is {value!r} (from {source})", f"It must be {self.rule}.")
         return value
@@ -67,9 +67,9 @@ SETTINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command works with. None where nothing is set and there is no default."""
+    """The settings of one run of the command. None where nothing is set and there is no default."""
 
-    #: None leaves the choice to the AWS libraries: their profile's region.
+    #: None leaves the choice to the AWS libraries, such as the region of the profile.
     region: str | None
     stream_name: str
     bucket_name: str | None
@@ -81,12 +81,12 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     dotenv: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings of this run.
+    """Load the settings of this run.
 
     Args:
-        flags: values by setting's name that the user gave on the command line; None where not.
-        environ: the environment, by default the process's own.
-        dotenv: what `.env` says, by default the file in the working directory.
+        flags: values from the command line by the setting's name; None for a flag that was not passed.
+        environ: the environment; by default the process's.
+        dotenv: the variables of `.env`; by default of the file in the working directory.
 
     Raises:
         ConfigurationError: names the setting, its value and source, and the rule it breaks.
@@ -110,7 +110,7 @@ def _resolve(row: Setting, flag: str | None, sources: tuple[tuple[Mapping[str, s
 
 
 def read_dotenv(path: Path | str = ".env") -> dict[str, str]:
-    """The variables of a `.env` file; none if there is no such file.
+    """Return the variables of a `.env` file; none if there is no such file.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -127,7 +127,7 @@ def read_dotenv(path: Path | str = ".env") -> dict[str, str]:
 
 
 def export_aws_settings(dotenv: Mapping[str, str]) -> None:
-    """Put the AWS_… variables of `.env` into the environment, where it does not set them itself."""
+    """Put the AWS_… variables of `.env` into the environment, unless it already has them."""
     for name, value in dotenv.items():
         if name.startswith("AWS_") and value:
             os.environ.setdefault(name, value)

@@ -1,17 +1,17 @@
-"""Every error that truckstream raises, grouped by who must act.
+"""Every error that truckstream raises, grouped by the side that must act.
 
-- `UsageError`: you. The call, the data or the configuration breaks a rule; the same call fails again.
-- `ServiceError`: the service refused or did not answer.
-- `DeliveryError`: one record's fate, raised where its `Delivery` is awaited.
+- `UsageError`: your side. The call, the data or the configuration breaks a rule; the same call fails again.
+- `ServiceError`: the service's side. It returned an error, or no response.
+- `DeliveryError`: the outcome of one record, raised where its `Delivery` is awaited.
 
-Two questions are attributes of each error, so that no caller keeps a list of classes:
-`may_be_stored` (could the record be in the stream all the same?) and `retryable` (can the same call
-succeed later?). Errors of other libraries are translated where they enter, with their cause kept.
+Two attributes of each error answer the questions of a caller, so that no caller keeps a list of classes:
+`may_be_stored` (may the record be in the stream nevertheless?) and `retryable` (can the same call succeed later?).
+Errors of other libraries are translated where they enter, with their cause kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003 - free here, and what a reader of the signature looks up
+from collections.abc import Sequence  # noqa: TC003 - free here, and readers of the signature look it up
 
 __all__ = [
     "AwsError",
@@ -39,15 +39,15 @@ __all__ = [
 
 
 class TruckstreamError(Exception):
-    """The root: `except TruckstreamError` catches whatever this library raises on purpose."""
+    """The root: `except TruckstreamError` catches every error that this library raises on purpose."""
 
-    #: True if the record that this error speaks of may be in the stream nevertheless.
+    #: Whether the record of this error may be in the stream nevertheless.
     may_be_stored: bool = False
-    #: True if the same call can succeed later without a change on your side.
+    #: Whether the same call can succeed later without a change on your side.
     retryable: bool = False
 
 
-# --- You must act -------------------------------------------------------------------------------
+# --- Your side must act -------------------------------------------------------------------------
 
 
 class UsageError(TruckstreamError):
@@ -55,7 +55,7 @@ class UsageError(TruckstreamError):
 
 
 class InvalidArgumentError(UsageError, ValueError):
-    """An argument breaks a rule. `argument`, `value` and `rule` say which."""
+    """An argument breaks a rule. Its attributes are `argument`, `value` and `rule`."""
 
     def __init__(self, argument: str, value: object, rule: str) -> None:
         super().__init__(f"{argument} is {_short(value)}: {rule}")
@@ -67,8 +67,8 @@ class InvalidArgumentError(UsageError, ValueError):
 class InvalidRecordError(UsageError, ValueError):
     """A record breaks a rule of its schema.
 
-    `code` is one of the reason codes of `truckstream.record`, `field` the record's field (None when the
-    whole record is meant), `value` what stood there and `rule` what should have.
+    `code` is one of `truckstream.record.REASONS`, `field` the name of the record's field (None for the whole record),
+    `value` the field's value and `rule` the rule that it breaks.
     """
 
     def __init__(self, code: str, field: str | None, value: object, rule: str) -> None:
@@ -81,10 +81,10 @@ class InvalidRecordError(UsageError, ValueError):
 
 
 class BrokenAggregateError(UsageError, ValueError):
-    """These bytes are no aggregate of the KPL's format, or a broken one.
+    """The bytes are not an aggregate in the KPL's format, or the aggregate is broken.
 
-    `reason` is one of the codes of `truckstream.kpl.REASONS`, `detail` says what stood there. `is_aggregate` is False
-    where the KCL, too, takes the bytes for a plain record: without the magic number, or with another MD5.
+    `reason` is one of `truckstream.kpl.REASONS`, `detail` the details for people. `is_aggregate` is False where the
+    KCL, too, takes the bytes for a plain record: without the magic number, or with another MD5.
     """
 
     def __init__(self, reason: str, detail: str, *, is_aggregate: bool = True) -> None:
@@ -95,7 +95,7 @@ class BrokenAggregateError(UsageError, ValueError):
 
 
 class ConfigurationError(UsageError, ValueError):
-    """A setting is missing or malformed. The message says which, and how to set it."""
+    """A setting is missing or invalid. Its attributes are `setting`, `problem` and `hint`, which is how to set it."""
 
     def __init__(self, setting: str, problem: str, hint: str) -> None:
         super().__init__(f"{setting} {problem}. {hint}")
@@ -109,21 +109,21 @@ class PackageError(UsageError):
 
 
 class RecordTooLargeError(UsageError, ValueError):
-    """A record (data and partition key) is larger than can ever be sent. `size` and `limit` in bytes."""
+    """A record, data and partition key together, is larger than can ever be sent. `size` and `limit` are bytes."""
 
-    def __init__(self, size: int, limit: int, whose: str) -> None:
-        super().__init__(f"the record has {size:,} bytes with its partition key; {whose} is {limit:,} bytes")
+    def __init__(self, size: int, limit: int, limit_name: str) -> None:
+        super().__init__(f"the record has {size:,} bytes with its partition key; {limit_name} is {limit:,} bytes")
         self.size = size
         self.limit = limit
 
 
 class BufferFullError(UsageError):
-    """`try_put` found no room: wait for deliveries, or use `put`, which waits for you."""
+    """`try_put` found no room in the buffer. `put` waits for room instead. `size` and `free` are bytes."""
 
     retryable = True
 
     def __init__(self, size: int, free: int) -> None:
-        super().__init__(f"the record takes {size:,} bytes of the buffer and {free:,} are free")
+        super().__init__(f"the record takes {size:,} bytes of the buffer, and {free:,} are free")
         self.size = size
         self.free = free
 
@@ -133,14 +133,14 @@ class ProducerClosedError(UsageError):
 
 
 class WrongEventLoopError(UsageError, RuntimeError):
-    """A producer, or a delivery of one, is used on another event loop than the one that opened the producer."""
+    """A producer or one of its deliveries was used on another event loop than the one that opened the producer."""
 
 
-# --- The service must act -----------------------------------------------------------------------
+# --- The service's side must act ----------------------------------------------------------------
 
 
 class ServiceError(TruckstreamError):
-    """The service refused. `code` is its own error type (`AccessDeniedException`), `message` its own words."""
+    """The service returned an error. `code` is its error type (such as `AccessDeniedException`), `message` its text."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -149,7 +149,7 @@ class ServiceError(TruckstreamError):
 
 
 class AwsError(ServiceError):
-    """AWS refused a call that provisions, deploys or watches. `operation` is the call, `hint` what helps."""
+    """AWS returned an error to a call that deploys or watches. `operation` is the call, `hint` the likely remedy."""
 
     def __init__(self, code: str, message: str, *, operation: str, hint: str) -> None:
         super().__init__(code, message)
@@ -159,7 +159,7 @@ class AwsError(ServiceError):
 
 
 class DeploymentError(ServiceError):
-    """CloudFormation did not do what it was asked to, and says why."""
+    """CloudFormation did not complete an operation; the message has its reason."""
 
 
 class StreamNotFoundError(ServiceError):
@@ -167,9 +167,9 @@ class StreamNotFoundError(ServiceError):
 
 
 class StoreError(ServiceError):
-    """An object was not stored: the store refused, did not answer, or holds something else under its key.
+    """An object was not stored: the store returned an error or no response, or holds another object under its key.
 
-    It may have been stored all the same when the answer got lost; the same call finds that out and stores it once.
+    If the response was lost, the object may be stored nevertheless. The same call finds that out and stores it once.
     """
 
     may_be_stored = True
@@ -177,13 +177,13 @@ class StoreError(ServiceError):
 
 
 class DeadlineError(TruckstreamError):
-    """Too little time was left to store these records before the caller's deadline; they were not tried, or cut off."""
+    """Too little time was left to store these records before the caller's deadline: they were not tried, or cut off."""
 
     may_be_stored = True
     retryable = True
 
 
-# --- One record's fate --------------------------------------------------------------------------
+# --- The outcome of one record ------------------------------------------------------------------
 
 
 class DeliveryError(TruckstreamError):
@@ -202,14 +202,14 @@ class DeliveryTimeoutError(DeliveryError):
 
 
 class DeliveryUnknownError(DeliveryError):
-    """The record's fate is not known: the producer was closed, or the process forked, while it was under way."""
+    """The record's outcome is unknown: the producer was closed, or the process forked, while it was in flight."""
 
 
 class DeliveryErrorGroup(ExceptionGroup[Exception], TruckstreamError):  # noqa: N818 - as ExceptionGroup itself
-    """Failures of records that nobody awaited, raised by `flush` and on leaving the producer's context.
+    """Failures of deliveries that nobody awaited, raised by `flush` and on leaving the producer's context.
 
-    It holds at most the first 100; `total` counts them all. Of those beyond the first 100 it counts also what was
-    awaited since.
+    The group holds the first 100 at most; `total` counts all of them. Among those beyond the first 100, it also counts
+    deliveries that have been awaited since.
     """
 
     total: int = 0
