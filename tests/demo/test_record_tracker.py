@@ -8,7 +8,9 @@ from truckstream.producer.outcomes.delivery import Delivery
 
 def delivery(sequence=1, error=None):
     made = Delivery(b"", b"", "key", None, size=3, outbox=None)
-    made.answer = RecordResponse(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
+    made.response = (
+        RecordResponse(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
+    )
     made.error = error
     return made
 
@@ -80,11 +82,11 @@ def test_sequence_numbers_that_decrease_within_a_key_are_out_of_order():
 
 def test_an_outcome_is_collected_when_its_delivery_is_done():
     tracker, late = RecordTracker(), delivery()
-    late.answer = None
+    late.response = None
     tracker.track(b"a", "key", None, late, 100.0)
     tracker.collect_outcomes()
     assert tracker.acked == 0
-    late.answer = RecordResponse(shard_id="s", sequence_number="1")
+    late.response = RecordResponse(shard_id="s", sequence_number="1")
     tracker.collect_outcomes()
     assert tracker.acked == 1
     assert tracker.first_put_at(b"a") == 100.0

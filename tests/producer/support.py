@@ -11,7 +11,7 @@ from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of
-from truckstream.producer.queueing.queued_record import Entry
+from truckstream.producer.queueing.outbox import QueuedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Service:
         return RecordResponse(shard_id=shard.shard_id, sequence_number=str(self._sequence))
 
     def answer(self, request: Any) -> list[RecordResponse]:
-        return [self.store(parcel) for parcel in request.entries]
+        return [self.store(parcel) for parcel in request.parcels]
 
 
 def throttled() -> RecordResponse:
@@ -85,21 +85,23 @@ def failed_inside() -> RecordResponse:
 
 def put(
     core: ProducerCore, data: bytes, now: float, key: str = "TRUCK_001", explicit_hash_key: str | None = None
-) -> Entry:
+) -> QueuedRecord:
     """Put one record into a core, as the shell does it."""
-    entry = reserve(core, data, key, explicit_hash_key)
-    core.put(entry, now)
-    return entry
+    record = reserve(core, data, key, explicit_hash_key)
+    core.put(record, now)
+    return record
 
 
-def reserve(core: ProducerCore, data: bytes, key: str = "TRUCK_001", explicit_hash_key: str | None = None) -> Entry:
+def reserve(
+    core: ProducerCore, data: bytes, key: str = "TRUCK_001", explicit_hash_key: str | None = None
+) -> QueuedRecord:
     """A record whose room is reserved."""
     outbox, key_size, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
     core.check_size(size)
-    entry = Entry(data, tail, key, explicit_hash_key, size, outbox)
-    assert core.reserve(entry.size)
-    return entry
+    record = QueuedRecord(data, tail, key, explicit_hash_key, size, outbox)
+    assert core.budget.reserve(record.size)
+    return record
 
 
 def next_request(core: ProducerCore, now: float) -> tuple[float, Any]:

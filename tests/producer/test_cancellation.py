@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import virtual_time
 from tests.producer.shell import Client, refused
 from tests.producer.support import even_shards, throttled
-from tests.producer.test_observer import Recorder
+from tests.producer.watching.test_observer import Recorder
 from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer

@@ -17,7 +17,8 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.queueing.queued_record import Entry, largest_size
+from truckstream.producer.queueing.buffer_budget import largest_size
+from truckstream.producer.queueing.outbox import QueuedRecord
 
 
 def failure(kind, code="SomeException", message="the service's words"):
@@ -33,7 +34,7 @@ def test_a_lone_record_lingers_for_company_then_goes(make_core):
     assert core.requests_due(10.0) == []
     assert core.next_wakeup(10.0) == pytest.approx(10.1)
     [request] = core.requests_due(10.1)
-    assert [entry.data for entry in request.entries] == [b"a"]
+    assert [record.data for record in request.parcels] == [b"a"]
     assert core.next_wakeup(10.1) is None
 
 
@@ -42,7 +43,7 @@ def test_records_put_while_one_lingers_go_with_it_in_order(make_core):
     for index, now in enumerate((0.0, 0.05, 0.09)):
         put(core, b"%d" % index, now)
     [request] = core.requests_due(0.1)
-    assert [entry.data for entry in request.entries] == [b"0", b"1", b"2"]
+    assert [record.data for record in request.parcels] == [b"0", b"1", b"2"]
 
 
 def test_500_records_do_not_linger(make_core):
@@ -52,17 +53,17 @@ def test_500_records_do_not_linger(make_core):
     assert core.requests_due(0.0) == []
     put(core, b"x", now=0.0)
     [request] = core.requests_due(0.0)
-    assert len(request.entries) == 500
+    assert len(request.parcels) == 500
 
 
 def test_a_request_never_carries_more_than_500_records_or_10_mib(make_core):
     core = make_core(pacing=False, buffer_bytes=512 << 20)
     for _ in range(1_001):
         put(core, b"x", now=0.0)
-    assert [len(request.entries) for request in core.requests_due(0.1)] == [500, 500, 1]
+    assert [len(request.parcels) for request in core.requests_due(0.1)] == [500, 500, 1]
     for _ in range(25):
         put(core, bytes(1_000_000), now=1.0)
-    sizes = [sum(entry.size for entry in request.entries) for request in core.requests_due(1.1)]
+    sizes = [sum(record.size for record in request.parcels) for request in core.requests_due(1.1)]
     assert max(sizes) <= 10 * 1024 * 1024
     assert [size // 1_000_000 for size in sizes] == [10, 10, 5]
 
@@ -72,9 +73,9 @@ def test_bodies_under_way_take_a_small_part_of_the_buffers_size(make_core):
     for _ in range(25):
         put(core, bytes(1_000_000), now=0.0)
     first, *others = core.requests_due(0.1)
-    assert [len(request.entries) for request in (first, *others)] == [1] * 7  # 7 MB are over a tenth of 64 MiB
+    assert [len(request.parcels) for request in (first, *others)] == [1] * 7  # 7 MB are over a tenth of 64 MiB
     assert core.next_wakeup(0.1) is None or core.next_wakeup(0.1) > 1.0
-    core.on_answers(first, Service(even_shards(1)).answer(first), 0.2)
+    core.on_responses(first, Service(even_shards(1)).answer(first), 0.2)
     assert len(core.requests_due(0.2)) == 1
 
 
@@ -83,7 +84,7 @@ def test_bytes_that_fill_a_request_do_not_linger(make_core):
     put(core, bytes(600), now=0.0)
     assert core.requests_due(0.0) == []
     put(core, bytes(600), now=0.0)
-    assert [len(request.entries) for request in core.requests_due(0.0)] == [1]
+    assert [len(request.parcels) for request in core.requests_due(0.0)] == [1]
 
 
 def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
@@ -94,7 +95,7 @@ def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
     assert not core.is_flushed(epoch)
     put(core, b"b", now=0.0)
     assert core.requests_due(0.0) == []
-    core.on_answers(request, Service(even_shards(1)).answer(request), 0.01)
+    core.on_responses(request, Service(even_shards(1)).answer(request), 0.01)
     assert core.is_flushed(epoch)
 
 
@@ -106,7 +107,7 @@ def test_a_flush_waits_for_all_that_was_put_before_it_and_for_nothing_else(make_
         epochs.append(core.flush())
         requests += core.requests_due(now)
     for request, flushed in zip(reversed(requests), ([], [], [0, 1, 2]), strict=True):
-        core.on_answers(request, Service(even_shards(1)).answer(request), 3.0)
+        core.on_responses(request, Service(even_shards(1)).answer(request), 3.0)
         assert [index for index, epoch in enumerate(epochs) if core.is_flushed(epoch)] == flushed
     assert core.is_flushed(core.flush())
 
@@ -118,8 +119,8 @@ def test_no_more_requests_are_under_way_than_allowed(make_core):
     first, second = core.requests_due(0.0)
     assert core.requests_due(0.0) == []
     assert core.next_wakeup(0.0) == pytest.approx(120.0)  # only the deadline: an answer must come first
-    core.on_answers(first, Service(even_shards(1)).answer(first), 0.5)
-    assert [len(request.entries) for request in core.requests_due(0.5)] == [500]
+    core.on_responses(first, Service(even_shards(1)).answer(first), 0.5)
+    assert [len(request.parcels) for request in core.requests_due(0.5)] == [500]
     assert "500 records" in repr(second)
 
 
@@ -134,8 +135,8 @@ def test_a_backlog_goes_in_steps_at_the_shards_rate(make_core):
     sent, now = [], 0.0
     while now <= 1.0:
         for request in core.requests_due(now):
-            sent.append((round(now, 3), len(request.entries)))
-            core.on_answers(request, service.answer(request), now)
+            sent.append((round(now, 3), len(request.parcels)))
+            core.on_responses(request, service.answer(request), now)
         now = core.next_wakeup(now)
     assert sent[0] == (0.0, 500)
     assert sent[1:11] == [(round(0.1 * step, 3), 100) for step in range(1, 11)]
@@ -146,9 +147,9 @@ def test_a_slow_shard_does_not_hold_up_the_others(make_core):
     for _ in range(3_000):
         put(core, b"slow", now=0.0, explicit_hash_key="0")
     for request in core.requests_due(0.0):
-        core.on_answers(request, service.answer(request), 0.0)
+        core.on_responses(request, service.answer(request), 0.0)
     put(core, b"other", now=0.0, explicit_hash_key=str(2**128 - 1))
-    sent = [entry.data for request in core.requests_due(0.1) for entry in request.entries]
+    sent = [record.data for request in core.requests_due(0.1) for record in request.parcels]
     assert b"other" in sent
 
 
@@ -158,7 +159,7 @@ def test_a_record_larger_than_half_a_second_of_bytes_still_goes(make_core):
     put(core, bytes(9 << 20), now=0.0)
     put(core, b"behind it", now=0.0)
     [request] = core.requests_due(0.1)
-    assert len(request.entries) == 1
+    assert len(request.parcels) == 1
     assert core.next_wakeup(0.1) == pytest.approx(0.1 + 8.5, rel=0.05)  # until its debt is paid
 
 
@@ -166,7 +167,7 @@ def test_without_pacing_a_backlog_goes_at_once(make_core):
     core = make_core(pacing=False)
     for _ in range(2_000):
         put(core, b"x", now=0.0)
-    assert [len(request.entries) for request in core.requests_due(0.0)] == [500] * 4
+    assert [len(request.parcels) for request in core.requests_due(0.0)] == [500] * 4
 
 
 # --- Outcomes -------------------------------------------------------------------------------------
@@ -174,18 +175,18 @@ def test_without_pacing_a_backlog_goes_at_once(make_core):
 
 def test_only_what_failed_is_sent_again(make_core):
     core, service = make_core(), Service(even_shards(1))
-    entries = [put(core, b"%d" % index, now=0.0) for index in range(3)]
+    records = [put(core, b"%d" % index, now=0.0) for index in range(3)]
     [request] = core.requests_due(0.1)
-    core.on_answers(request, [service.store(entries[0]), throttled(), service.store(entries[2])], 0.11)
-    assert [entry.settled for entry in entries] == [True, False, True]
+    core.on_responses(request, [service.store(records[0]), throttled(), service.store(records[2])], 0.11)
+    assert [record.settled for record in records] == [True, False, True]
     wakeup, again = next_request(core, 0.11)
     assert 0.11 <= wakeup <= 0.21
-    assert again.entries == [entries[1]]
-    core.on_answers(again, service.answer(again), wakeup)
-    assert (entries[1].attempts, entries[1].maybe_duplicate) == (2, False)
+    assert again.parcels == [records[1]]
+    core.on_responses(again, service.answer(again), wakeup)
+    assert (records[1].attempts, records[1].maybe_duplicate) == (2, False)
     assert service.stored == [b"0", b"2", b"1"]
     assert core.stats(wakeup).throttled == 1
-    assert core.used_bytes == 0
+    assert core.budget.used_bytes == 0
 
 
 def test_an_empty_error_code_is_none(make_core):
@@ -194,29 +195,31 @@ def test_an_empty_error_code_is_none(make_core):
     stored, refused = put(core, b"a", 0.0), put(core, b"b", 0.0)
     _, request = next_request(core, 0.1)
     answer = RecordResponse(shard_id="shardId-000000000000", sequence_number="1", error_code="")
-    core.on_answers(request, [answer, throttled()], 0.1)
-    assert (stored.answer, refused.answer) == (answer, None)
+    core.on_responses(request, [answer, throttled()], 0.1)
+    assert (stored.response, refused.response) == (answer, None)
 
 
 def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
     """Its neighbour that was throttled is not."""
     core, service = make_core(), Service(even_shards(1))
-    entries = [put(core, b"%d" % index, now=0.0) for index in range(2)]
+    records = [put(core, b"%d" % index, now=0.0) for index in range(2)]
     [request] = core.requests_due(0.1)
-    core.on_answers(request, [RecordResponse(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2)
+    core.on_responses(
+        request, [RecordResponse(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2
+    )
     _, again = next_request(core, 0.2)
-    core.on_answers(again, service.answer(again), 0.5)
-    assert [entry.maybe_duplicate for entry in entries] == [True, False]
+    core.on_responses(again, service.answer(again), 0.5)
+    assert [record.maybe_duplicate for record in records] == [True, False]
 
 
 def test_a_request_without_an_answer_makes_its_records_maybe_duplicates(make_core):
     core, service = make_core(), Service(even_shards(1))
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.2)
     _, again = next_request(core, 0.2)
-    core.on_answers(again, service.answer(again), 0.5)
-    assert entry.maybe_duplicate
+    core.on_responses(again, service.answer(again), 0.5)
+    assert record.maybe_duplicate
     assert core.stats(0.5).maybe_duplicates == 1
 
 
@@ -225,86 +228,86 @@ def test_a_request_without_an_answer_makes_its_records_maybe_duplicates(make_cor
 )
 def test_a_clean_failure_is_retried_and_leaves_no_doubt(make_core, kind):
     core, service = make_core(), Service(even_shards(1))
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(kind), 0.2)
     _, again = next_request(core, 0.2)
-    core.on_answers(again, service.answer(again), 0.5)
-    assert (entry.settled, entry.maybe_duplicate, entry.attempts) == (True, False, 2)
+    core.on_responses(again, service.answer(again), 0.5)
+    assert (record.settled, record.maybe_duplicate, record.attempts) == (True, False, 2)
 
 
 def test_a_permanent_failure_ends_its_records_with_the_services_words(make_core):
     core = make_core()
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(FailureKind.PERMANENT, "ResourceNotFoundException", "Stream s not found"), 0.2)
-    assert isinstance(entry.error, StreamNotFoundError)
-    assert "Stream s not found" in str(entry.error)
-    assert core.take_settled() == [entry]
-    assert core.used_bytes == 0
+    assert isinstance(record.error, StreamNotFoundError)
+    assert "Stream s not found" in str(record.error)
+    assert core.take_settled() == [record]
+    assert core.budget.used_bytes == 0
 
 
 def test_a_permanent_failure_after_an_ambiguous_one_says_that_it_may_be_stored(make_core):
     core = make_core()
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.2)
     _, again = next_request(core, 0.2)
     core.on_failure(again, failure(FailureKind.PERMANENT), 0.5)
-    assert isinstance(entry.error, DeliveryError)
-    assert entry.error.may_be_stored
-    assert isinstance(entry.error.__cause__, ServiceError)
+    assert isinstance(record.error, DeliveryError)
+    assert record.error.may_be_stored
+    assert isinstance(record.error.__cause__, ServiceError)
 
 
 def test_a_refused_request_is_halved_until_only_the_poison_record_fails(make_core):
     core, service = make_core(), Service(even_shards(1))
-    entries = [put(core, b"poison" if index == 3 else b"good", now=0.0) for index in range(7)]
+    records = [put(core, b"poison" if index == 3 else b"good", now=0.0) for index in range(7)]
     due, requests = core.requests_due(0.1), 0
     while due:
         request = due.pop()
         requests += 1
-        if any(entry.data == b"poison" for entry in request.entries):
+        if any(record.data == b"poison" for record in request.parcels):
             core.on_failure(request, failure(FailureKind.POISONED, "ValidationException", "1 error detected"), 0.2)
         else:
-            core.on_answers(request, service.answer(request), 0.2)
+            core.on_responses(request, service.answer(request), 0.2)
         due += core.requests_due(0.2)
-    assert [entry.error is not None for entry in entries] == [index == 3 for index in range(7)]
+    assert [record.error is not None for record in records] == [index == 3 for index in range(7)]
     assert service.stored == [b"good"] * 6
     assert requests == 7  # 7, then 3 and 4, 1 and 2 … : twice the halvings, not one request a record
 
 
 def test_an_answer_of_the_wrong_length_is_ambiguous(make_core):
     core = make_core()
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
-    core.on_answers(request, [], 0.2)
-    assert not entry.settled
-    assert entry.maybe_duplicate
+    core.on_responses(request, [], 0.2)
+    assert not record.settled
+    assert record.maybe_duplicate
 
 
 def test_a_record_is_given_up_at_its_deadline(make_core):
     core = make_core(delivery_timeout=5.0)
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     now = 0.0
-    while not entry.settled:
+    while not record.settled:
         now = core.next_wakeup(now)
         for request in core.requests_due(now):
             core.on_failure(request, failure(FailureKind.NOT_SENT), now)
-    assert isinstance(entry.error, DeliveryTimeoutError)
+    assert isinstance(record.error, DeliveryTimeoutError)
     assert now == pytest.approx(5.0)
-    assert not entry.error.may_be_stored
-    assert entry.attempts > 5
-    assert core.used_bytes == 0
+    assert not record.error.may_be_stored
+    assert record.attempts > 5
+    assert core.budget.used_bytes == 0
 
 
 def test_an_answer_after_abort_changes_nothing(make_core):
     core = make_core()
-    entry = put(core, b"a", now=0.0)
+    record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.abort()
-    assert isinstance(entry.error, DeliveryUnknownError)
-    core.on_answers(request, Service(even_shards(1)).answer(request), 0.2)
-    assert entry.answer is None
+    assert isinstance(record.error, DeliveryUnknownError)
+    core.on_responses(request, Service(even_shards(1)).answer(request), 0.2)
+    assert record.response is None
 
 
 def test_abort_resolves_every_record_and_says_which_may_be_stored(make_core):
@@ -317,9 +320,9 @@ def test_abort_resolves_every_record_and_says_which_may_be_stored(make_core):
     core.requests_due(0.1)
     queued = put(core, b"queued", now=0.1)
     core.abort()
-    assert [entry.error.may_be_stored for entry in (retrying, under_way, queued)] == [True, True, False]
+    assert [record.error.may_be_stored for record in (retrying, under_way, queued)] == [True, True, False]
     assert isinstance(queued.error, ProducerClosedError)
-    assert core.used_bytes == 0
+    assert core.budget.used_bytes == 0
     assert core.stats(0.2).buffered == core.stats(0.2).in_flight == 0
 
 
@@ -330,10 +333,10 @@ def test_an_answer_from_an_unknown_shard_asks_for_the_map_once(make_core):
     core, service = make_core(), Service(even_shards(2, first=1))
     put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
-    core.on_answers(request, service.answer(request), 5.0)
+    core.on_responses(request, service.answer(request), 5.0)
     assert core.next_wakeup(5.0) == 5.0
-    assert core.shards_wanted(5.0)
-    assert not core.shards_wanted(5.0)
+    assert core.start_listing(5.0)
+    assert not core.start_listing(5.0)
     core.on_shards(even_shards(2, first=1), 5.1)
     assert sorted(core.stats(5.1).shards) == ["shardId-000000000001", "shardId-000000000002"]
     assert core.requests_due(5.1) == []
@@ -347,8 +350,8 @@ def test_the_map_is_asked_for_again_with_growing_pauses_while_it_does_not_help(m
         put(core, b"a", now)
         now += 0.2
         for request in core.requests_due(now):
-            core.on_answers(request, service.answer(request), now)
-        if core.shards_wanted(now):
+            core.on_responses(request, service.answer(request), now)
+        if core.start_listing(now):
             asked.append(now)
             core.on_shards(even_shards(1), now)
     assert 5 <= len(asked) <= 9
@@ -361,19 +364,19 @@ def test_what_waits_for_a_split_shard_goes_to_its_children(make_core):
     for key in keys:
         put(core, key.encode(), 0.0, key)
     [request] = core.requests_due(0.1)
-    core.on_answers(request, [throttled()] * 40, 0.1)
+    core.on_responses(request, [throttled()] * 40, 0.1)
     for key in keys:
         put(core, key.encode(), 0.1, key)
     core.on_shards(even_shards(2, first=1), 0.15)
     stats = core.stats(0.15)
     assert (stats.buffered, sorted(stats.shards)) == (80, ["shardId-000000000001", "shardId-000000000002"])
     service, now = Service(even_shards(2, first=1)), 0.15
-    while core.used_bytes:
+    while core.budget.used_bytes:
         now = core.next_wakeup(now)
         for due in core.requests_due(now):
-            core.on_answers(due, service.answer(due), now)
+            core.on_responses(due, service.answer(due), now)
     assert sorted(service.stored) == sorted([key.encode() for key in keys] * 2)
-    assert not core.shards_wanted(now)
+    assert not core.start_listing(now)
 
 
 def test_a_half_of_a_refused_request_is_taken_apart_when_its_shards_are_gone(make_core):
@@ -383,21 +386,21 @@ def test_a_half_of_a_refused_request_is_taken_apart_when_its_shards_are_gone(mak
     now, request = next_request(core, 0.0)
     core.on_failure(request, failure(FailureKind.POISONED), now)
     core.on_shards(even_shards(4, first=1), now)
-    parcels = [parcel for due in core.requests_due(now) for parcel in due.entries]
+    parcels = [parcel for due in core.requests_due(now) for parcel in due.parcels]
     assert sum(len(parcel.members) for parcel in parcels) == 40
     for parcel in parcels:
-        assert {core.route(entry.partition_key, None).outbox for entry in parcel.members} == {parcel.outbox}
+        assert {core.route(record.partition_key, None).outbox for record in parcel.members} == {parcel.outbox}
 
 
 def test_a_half_of_a_refused_request_is_given_up_at_its_deadline(make_core):
     core = make_core(delivery_timeout=10.0, max_in_flight=1)
-    entries = [put(core, b"x", 0.0) for _ in range(4)]
+    records = [put(core, b"x", 0.0) for _ in range(4)]
     _, request = next_request(core, 0.1)
     core.on_failure(request, failure(FailureKind.POISONED), 9.0)
     [request] = core.requests_due(9.0)
     core.on_failure(request, failure(FailureKind.POISONED), 10.0)
     assert core.requests_due(10.0) == []
-    assert all(isinstance(entry.error, DeliveryTimeoutError) for entry in entries)
+    assert all(isinstance(record.error, DeliveryTimeoutError) for record in records)
 
 
 def test_without_a_map_records_go_unpaced(make_core):
@@ -405,7 +408,7 @@ def test_without_a_map_records_go_unpaced(make_core):
     core.on_shards([], 0.0)
     for _ in range(1_500):
         put(core, b"x", now=0.0)
-    assert sum(len(request.entries) for request in core.requests_due(0.1)) == 1_500
+    assert sum(len(request.parcels) for request in core.requests_due(0.1)) == 1_500
 
 
 def test_without_a_map_an_aggregate_is_of_one_key(make_core):
@@ -415,15 +418,15 @@ def test_without_a_map_an_aggregate_is_of_one_key(make_core):
     for index in range(12):
         put(core, b"x", 0.0, f"TRUCK_{index // 3}")
     _, request = next_request(core, 0.0)
-    assert [len(parcel.members) for parcel in request.entries] == [3, 3, 3, 3]
+    assert [len(parcel.members) for parcel in request.parcels] == [3, 3, 3, 3]
 
 
 @pytest.mark.parametrize("aggregate", [False, True])
 def test_a_record_that_waited_for_room_while_the_first_map_came_goes_by_the_map(make_core, aggregate):
     core = make_core(ordered=True, aggregate=aggregate)
     core.on_shards([], 0.0)
-    first = make_entry(core, 10)
-    assert core.reserve(first.size)
+    first = make_record(core, 10)
+    assert core.budget.reserve(first.size)
     core.on_shards(even_shards(1), 0.0)
     core.put(first, 0.0)
     second = put(core, b"second", 0.0)
@@ -451,7 +454,7 @@ def test_a_key_with_a_constant_backlog_takes_no_more_memory(make_core):
         put(core, b"x", 0.0)
     while requests := core.requests_due(1.0):
         for request in requests:
-            core.on_answers(request, service.answer(request), 1.0)
+            core.on_responses(request, service.answer(request), 1.0)
         assert len(outbox.queue._open) <= 2
     assert len(service.stored) == 1_000
 
@@ -488,32 +491,32 @@ def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
     with pytest.raises(RecordTooLargeError, match="the buffer's room is 500 bytes"):
         put(core, bytes(largest_size(1_000) - 8), 0.0)
     assert put(core, bytes(largest_size(1_000) - 9), 0.0)
-    assert core.free_bytes == 0
-    assert not core.reserve(1)
+    assert core.budget.free_bytes == 0
+    assert not core.budget.reserve(1)
 
 
-def make_entry(core, size, key="TRUCK_001"):
+def make_record(core, size, key="TRUCK_001"):
     outbox, key_size, tail = core.route(key, None)
-    return Entry(bytes(size - key_size), tail, key, None, size, outbox)
+    return QueuedRecord(bytes(size - key_size), tail, key, None, size, outbox)
 
 
 def test_reserved_room_is_enough_whatever_keys_came_since(make_core):
     """Their order takes room, too, which may leave less than none."""
     core = make_core(ordered=True, buffer_bytes=3_000)
-    first = make_entry(core, 1_500, key="first")
-    assert core.reserve(first.size)
+    first = make_record(core, 1_500, key="first")
+    assert core.budget.reserve(first.size)
     second = put(core, b"", 0.0, key="second")
-    assert core.free_bytes < 0
+    assert core.budget.free_bytes < 0
     core.put(first, 0.0)
     _, request = next_request(core, 0.0)
-    assert {entry.data for entry in request.entries} == {first.data, second.data}
+    assert {record.data for record in request.parcels} == {first.data, second.data}
 
 
 def test_a_record_whose_shard_closed_while_it_waited_for_room_goes_to_the_open_one(make_core):
     core = make_core()
-    entry = make_entry(core, 10)
-    closed = entry.outbox
-    assert core.reserve(entry.size)
+    record = make_record(core, 10)
+    closed = record.outbox
+    assert core.budget.reserve(record.size)
     core.on_shards(even_shards(2, first=1), 0.0)
-    core.put(entry, 0.0)
-    assert (entry.outbox.is_closed, closed.is_closed, closed.waiting) == (False, True, 0)
+    core.put(record, 0.0)
+    assert (record.outbox.is_closed, closed.is_closed, closed.waiting) == (False, True, 0)

@@ -16,8 +16,8 @@ from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
-from truckstream.producer.queueing.outbox import entries_of
-from truckstream.producer.queueing.queues import lane_key
+from truckstream.producer.queueing.keyed_queue import lane_key
+from truckstream.producer.queueing.outbox import records_of
 
 CLEAN = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
 POISON = b"poison"
@@ -33,20 +33,20 @@ class UnreliableService(Service):
         self.doubted = set()
 
     def reply(self, core, request, now):
-        assert 1 <= len(request.entries) <= 500
+        assert 1 <= len(request.parcels) <= 500
         fate = self._dice.random()
-        if any(data.startswith(POISON) for parcel in request.entries for _, _, data in user_records(parcel)):
+        if any(data.startswith(POISON) for parcel in request.parcels for _, _, data in user_records(parcel)):
             core.on_failure(request, RequestFailedError(FailureKind.POISONED, "ValidationException", ""), now)
         elif fate < self._reliability:
-            core.on_answers(request, self.answer(request), now)
+            core.on_responses(request, self.answer(request), now)
         elif fate < self._reliability + 0.2:
-            core.on_answers(request, [self._one(parcel) for parcel in request.entries], now)
+            core.on_responses(request, [self._one(parcel) for parcel in request.parcels], now)
         elif self._dice.random() < 0.5:
             core.on_failure(request, RequestFailedError(self._dice.choice(CLEAN), "Clean", ""), now)
         else:
             if self._dice.random() < 0.5:
                 self.answer(request)
-            self.doubted |= {id(entry) for parcel in request.entries for entry in entries_of(parcel)}
+            self.doubted |= {id(record) for parcel in request.parcels for record in records_of(parcel)}
             core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "Reset", ""), now)
 
     def _one(self, parcel):
@@ -57,7 +57,7 @@ class UnreliableService(Service):
             return throttled()
         if self._dice.random() < 0.5:
             self.store(parcel)
-        self.doubted |= {id(entry) for entry in entries_of(parcel)}
+        self.doubted |= {id(record) for record in records_of(parcel)}
         return RecordResponse(error_code="InternalFailure", error_message="Internal Service Failure")
 
 
@@ -69,7 +69,7 @@ class Run:
         self.core = ProducerCore(options, Random(dice.random()))
         self.core.on_shards(even_shards(shards), 0.0)
         self.service = UnreliableService(even_shards(shards), dice, reliability)
-        self.entries, self.keys, self.settled, self.under_way = [], [], [], []
+        self.records, self.keys, self.settled, self.under_way = [], [], [], []
         self.reserved = []  # waits to be put, as one does that was given room
 
     def make(self, *, keys, poison):
@@ -77,15 +77,15 @@ class Run:
         hash_key = str(self.dice.randrange(2**128)) if self.dice.random() < 0.1 else None
         # Few hash keys, so that their records have an order as well.
         hash_key = hash_key and str(int(hash_key) % 3 * 2**126)
-        data = b"%b%d" % (POISON if self.dice.random() < poison else b"", len(self.entries))
-        entry = reserve(self.core, data, key, hash_key)
-        self.entries.append(entry)
+        data = b"%b%d" % (POISON if self.dice.random() < poison else b"", len(self.records))
+        record = reserve(self.core, data, key, hash_key)
+        self.records.append(record)
         self.keys.append((key, hash_key, data))
-        self.reserved.append(entry)
+        self.reserved.append(record)
 
     def put_reserved(self, now):
-        for entry in self.reserved:
-            self.core.put(entry, now)
+        for record in self.reserved:
+            self.core.put(record, now)
         self.reserved.clear()
 
     def look_at_the_map(self, now):
@@ -97,17 +97,17 @@ class Run:
 
     def to_the_end(self, records, *, reshards=(), keys=20, poison=0.0):
         now, steps = 0.0, 0
-        while len(self.entries) < records or self.core.used_bytes:
+        while len(self.records) < records or self.core.budget.used_bytes:
             steps += 1
             assert steps < 20_000, "the core wakes up without doing anything"
-            if len(self.entries) < records:
+            if len(self.records) < records:
                 self.make(keys=keys, poison=poison)
-                if len(self.entries) in reshards:
-                    shards = even_shards(self.dice.randrange(1, 5), first=len(self.entries) * 100)
+                if len(self.records) in reshards:
+                    shards = even_shards(self.dice.randrange(1, 5), first=len(self.records) * 100)
                     self.service.shards.__init__(shards)
                     if self.dice.random() < 0.5:
                         self.look_at_the_map(now)
-            if len(self.entries) == records or self.dice.random() < 0.8:
+            if len(self.records) == records or self.dice.random() < 0.8:
                 self.put_reserved(now)
             requests = self.core.requests_due(now)
             self.under_way += requests
@@ -117,61 +117,61 @@ class Run:
             assert len(self.under_way) <= self.core.options.max_in_flight
             if self.core.options.ordered:
                 self.assert_no_key_twice()
-            if self.core.shards_wanted(now):
+            if self.core.start_listing(now):
                 self.look_at_the_map(now)
             if self.under_way and self.dice.random() < 0.7:
                 self.service.reply(self.core, self.under_way.pop(self.dice.randrange(len(self.under_way))), now)
             self.settled += self.core.take_settled()
             wakeup = self.core.next_wakeup(now)
             idle = now + self.dice.random() * 0.05
-            waits = len(self.entries) < records or self.under_way or wakeup is None
+            waits = len(self.records) < records or self.under_way or wakeup is None
             now = idle if waits else max(wakeup, now)
         return now
 
     def assert_unmixed_now(self, requests):
         """As far as the core knows the shards, an aggregate is of one; else it is of one key."""
         for request in requests:
-            for parcel in request.entries:
-                keys = {(entry.partition_key, entry.explicit_hash_key) for entry in entries_of(parcel)}
+            for parcel in request.parcels:
+                keys = {(record.partition_key, record.explicit_hash_key) for record in records_of(parcel)}
                 if len(keys) > 1:
                     assert {self.core.route(*key).outbox for key in keys} == {parcel.outbox}
                     assert parcel.outbox.shard_id is not None
 
     def assert_in_time(self, now):
         """Whatever waits has its time left, or waits for an answer: its own, or that of its key's or its request's."""
-        sent = [*(request.entries for request in self.under_way), *self.core._halves]
-        carried = {entry for parcels in sent for parcel in parcels for entry in entries_of(parcel)}
-        keys = {lane_key(entry) for entry in carried} if self.core.options.ordered else set()
-        for entry in {*self.entries} - {*self.reserved} - carried:
-            if not entry.settled and lane_key(entry) not in keys:
-                assert entry.put_at + self.core.options.delivery_timeout > now
+        sent = [*(request.parcels for request in self.under_way), *self.core._halves]
+        carried = {record for parcels in sent for parcel in parcels for record in records_of(parcel)}
+        keys = {lane_key(record) for record in carried} if self.core.options.ordered else set()
+        for record in {*self.records} - {*self.reserved} - carried:
+            if not record.settled and lane_key(record) not in keys:
+                assert record.put_at + self.core.options.delivery_timeout > now
 
     def assert_no_key_twice(self):
         """Of one key at most one Kinesis record is under way."""
         seen = set()
         for request in self.under_way:
-            for parcel in request.entries:
+            for parcel in request.parcels:
                 keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel)}
                 assert not keys & seen
                 seen |= keys
 
     def assert_true(self, now):
         """Each record has one outcome, and it is what the stream says."""
-        assert sorted(map(id, self.settled)) == sorted(map(id, self.entries))
+        assert sorted(map(id, self.settled)) == sorted(map(id, self.records))
         copies = defaultdict(int)
         for _, _, records in self.service.log:
             for record in records:
                 copies[record] += 1
         assert set(copies) <= set(self.keys), "a record is stored that was not put, or under another key"
-        for entry, keys in zip(self.entries, self.keys, strict=True):
+        for record, keys in zip(self.records, self.keys, strict=True):
             stored = copies[keys]
-            assert entry.answer is None or stored >= 1, "acknowledged but not stored"
-            assert stored <= 1 or entry.maybe_duplicate, "stored twice and nobody said so"
-            assert entry.answer is not None or stored == 0 or entry.error.may_be_stored
-            assert entry.maybe_duplicate == (id(entry) in self.service.doubted)
-            assert keys[2].startswith(POISON) <= (entry.error is not None)
+            assert record.response is None or stored >= 1, "acknowledged but not stored"
+            assert stored <= 1 or record.maybe_duplicate, "stored twice and nobody said so"
+            assert record.response is not None or stored == 0 or record.error.may_be_stored
+            assert record.maybe_duplicate == (id(record) in self.service.doubted)
+            assert keys[2].startswith(POISON) <= (record.error is not None)
         stats = self.core.stats(now)
-        assert stats.acked + stats.failed == len(self.entries)
+        assert stats.acked + stats.failed == len(self.records)
         assert (stats.buffered, stats.in_flight, stats.buffered_bytes) == (0, 0, 0)
         assert all((shard.buffered, shard.in_flight) == (0, 0) for shard in stats.shards.values())
 

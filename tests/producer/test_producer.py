@@ -22,7 +22,7 @@ from truckstream.errors import (
 )
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer
-from truckstream.producer.queueing.queued_record import cost_of
+from truckstream.producer.queueing.buffer_budget import cost_of
 
 
 @on_virtual_time

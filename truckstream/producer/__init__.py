@@ -1,6 +1,7 @@
-"""Bytes and a partition key in, an acknowledged record on a shard out.
+"""The producer: takes bytes and a partition key, and delivers them as a record of a Kinesis stream.
 
-`core` thinks, `producer` does; no HTTP in here. See truckstream/README.md for a record's journey.
+`core.py` decides and `producer.py` drives it; there is no HTTP in here. truckstream/README.md describes the way of a
+record.
 """
 
 from truckstream.producer.outcomes.delivery import Ack, Delivery

@@ -1,70 +1,62 @@
-"""The producer's thinking: records in, requests and outcomes out. No socket, task, sleep or clock.
+"""The producer's decisions: records in, requests and outcomes out. No socket, task, sleep or clock.
 
-The shell calls `put`, `requests_due`, `on_answers`, `on_failure`, `on_shards`, `flush` and `abort` with the time
-in seconds of any monotonic clock, sends what `requests_due` gives it, wakes whoever waits for what `take_settled`
-gives it, and calls again at `next_wakeup`.
+The shell calls `put`, `requests_due`, `on_responses`, `on_failure`, `on_shards`, `flush` and `abort` with the time in
+seconds of any monotonic clock. It sends the requests that `requests_due` returns, wakes the callers that wait for the
+records that `take_settled` returns, and calls again at `next_wakeup`.
 
 Invariants:
-- A record is in exactly one place: an outbox, a request under way, a half of a refused request, or the retries.
-- An entry gets its outcome once. After `abort` no entry is without one.
-- The bytes of the budget that are in use are the costs of the entries without an outcome.
-- A stored record is never sent again, whatever shard took it.
+- A record is in exactly one place: an outbox, a request in flight, a half of a rejected request, or the retry queue.
+- A stored record is never sent again, whatever shard stored it.
+- After `abort` every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter, deque
+from collections import deque
 from dataclasses import asdict
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
-from truckstream.producer.outcomes import delivery_errors as fates
-from truckstream.producer.outcomes.flush_epochs import Epochs
-from truckstream.producer.pacing.backoff import Backoff, Retries
-from truckstream.producer.pacing.concurrency import Concurrency
-from truckstream.producer.pacing.map_refresh import MapRefresh
-from truckstream.producer.queueing.bundle import Bundle
-from truckstream.producer.queueing.outbox import Outbox, Parcel, entries_of
-from truckstream.producer.queueing.queued_record import ENTRY_OVERHEAD_BYTES, cost_of, largest_size
-from truckstream.producer.queueing.queues import LANE_BYTES
+from truckstream.producer.outcomes import delivery_errors
+from truckstream.producer.outcomes.settlement import Settlement
+from truckstream.producer.pacing.concurrency_limit import ConcurrencyLimit
+from truckstream.producer.pacing.refresh_schedule import RefreshSchedule
+from truckstream.producer.pacing.retry_backoff import RetryBackoff
+from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
+from truckstream.producer.queueing.outbox import records_of
 from truckstream.producer.queueing.request import Request
-from truckstream.producer.queueing.router import Route, Router
+from truckstream.producer.queueing.retry_queue import RetryQueue
+from truckstream.producer.queueing.router import RoutedKey, Router
 from truckstream.producer.stats import Counters, ProducerStats
-from truckstream.producer.watching.journal import NO_JOURNAL
+from truckstream.producer.watching.event_sink import EventSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from random import Random
 
-    from truckstream.errors import TruckstreamError
     from truckstream.kinesis.responses import RecordResponse, StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
-    from truckstream.producer.queueing.queued_record import Entry
-    from truckstream.producer.watching.journal import Journal
+    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
 
 __all__ = ["ProducerCore"]
 
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
 _shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
 _shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
-_epoch: Callable[[Entry], int] = attrgetter("epoch")
-_maybe_duplicate: Callable[[Entry], bool] = attrgetter("maybe_duplicate")
-_outbox: Callable[[Entry], Outbox] = attrgetter("outbox")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
-#: A request's body is a copy of its records, which the budget does not count. So none begins while those under way
-#: have more than this part of it; a single one may.
+#: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
+#: flight have more than this share of the budget; a single request may have more.
 BODIES_SHARE: Final = 0.1
 
-#: Whole requests that fail so are a reason to send fewer of them.
+#: Failures of whole requests that lower the concurrency limit.
 TROUBLE: Final = {
     FailureKind.THROTTLED,
     FailureKind.AMBIGUOUS,
@@ -75,45 +67,47 @@ TROUBLE: Final = {
 
 
 class ProducerCore:
-    """Decides what is sent when, and what becomes of each record."""
+    """Decides what is sent when, and what becomes of each record.
 
-    def __init__(
-        self, options: ProducerOptions, random: Random, journal: Journal = NO_JOURNAL, home: object = None
-    ) -> None:
+    Args:
+        options: the producer's options.
+        random: the source of the jitter.
+        events: where to report what happens; by default nowhere.
+    """
+
+    def __init__(self, options: ProducerOptions, random: Random, events: EventSink | None = None) -> None:
         self.options = options
-        # What each put asks, at hand.
-        self._buffer_bytes = options.buffer_bytes
-        self._aggregates = options.aggregate
-        #: Notes what happens, if somebody watches.
-        self.journal = journal
-        #: The stream's largest record.
+        self._events = events or EventSink()
+        #: The stream's limit on a record's size, in bytes.
         self.max_record_bytes = DEFAULT_MAX_RECORD_BYTES
-        #: Of the budget, by records. The keys whose order is kept take of it, too: see `free_bytes`.
-        self.used_bytes = 0
-        self._backoff = Backoff(random)
-        self._concurrency = Concurrency(options.max_in_flight, self._backoff)
-        self._refresh = MapRefresh()
-        self._epochs = Epochs()
+        self._router = Router(options)
+        self.budget = BufferBudget(options.buffer_bytes, self._router.lanes)
         self._counters = Counters()
-        # Where records are.
-        self._router = Router(options, home)
-        self.routes = self._router.routes
-        self._lanes = self._router.lanes
-        self._retries = Retries()
+        self._settlement = Settlement(options, self.budget, self._counters, self._events)
+        self._epochs = self._settlement.epochs
+        self._backoff = RetryBackoff(random)
+        self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
+        self._refresh = RefreshSchedule()
+        # Where records are, beside the outboxes.
+        self._retries = RetryQueue()
         self._halves: deque[list[Parcel]] = deque()
         self._in_flight: set[Request] = set()
         self._in_flight_bytes = 0
-        self._settled: list[Entry] = []
-        # Before this time nothing is due, unless a put brings it forward: after this many bytes of the budget at the
-        # earliest, the next request may be full. Both guard `requests_due`.
+        # Nothing is due before this time. A put may bring it forward, at the earliest after so many more bytes of the
+        # budget, when the next request may be full. Both spare `requests_due` its work.
         self._quiet_until = -math.inf
         self._until_full = 0
         self._turn = 0
 
     # --- Records come in --------------------------------------------------------------------------
 
-    def route(self, partition_key: str, explicit_hash_key: str | None) -> Route:
-        """What the keys of a record say of it.
+    @property
+    def routing_table(self) -> Mapping[str, RoutedKey]:
+        """The outbox of each partition key; the same object as long as the core lives. Looking up a key routes it."""
+        return self._router.table
+
+    def route(self, partition_key: str, explicit_hash_key: str | None) -> RoutedKey:
+        """Return the outbox of a record with these keys, and their size and encoding.
 
         Raises:
             InvalidArgumentError: one of the keys breaks the service's rules.
@@ -121,7 +115,7 @@ class ProducerCore:
         return self._router.route(partition_key, explicit_hash_key)
 
     def check_size(self, size: int) -> None:
-        """Refuse a record that can never be sent.
+        """Check that a record of `size` bytes can be sent at all.
 
         Raises:
             RecordTooLargeError: `size` is over the stream's limit or a request's, or takes more than the buffer.
@@ -133,52 +127,35 @@ class ProducerCore:
         if cost_of(size) > self.options.buffer_bytes:
             raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes), "the buffer's room")
 
-    def reserve(self, size: int) -> bool:
-        """Take what a record of `size` bytes costs off the budget, if it is free."""
-        used = self.used_bytes + size + ENTRY_OVERHEAD_BYTES
-        if used > self._buffer_bytes or (self._lanes and used + len(self._lanes) * LANE_BYTES > self._buffer_bytes):
-            return False
-        self.used_bytes = used
-        return True
+    def put(self, record: QueuedRecord, now: float) -> None:
+        """Accept `record`, for which `budget.reserve` returned True.
 
-    def release(self, size: int) -> None:
-        """Give back what `reserve` took for a record that was not put after all."""
-        self.used_bytes -= cost_of(size)
-
-    @property
-    def free_bytes(self) -> int:
-        """What is not taken, by records or by the keys whose order is kept."""
-        return self.options.buffer_bytes - self.used_bytes - len(self._lanes) * LANE_BYTES
-
-    def put(self, entry: Entry, now: float) -> None:
-        """Accept `entry`, whose room is reserved.
-
-        With `reserve` 0.33 µs of each put (Python 3.11), a tenth of all that a record costs.
+        Together they take 0.33 µs of each put (Python 3.11), a tenth of a record's whole cost.
         """
-        outbox = entry.outbox
+        outbox = record.outbox
         if outbox.is_closed:
-            outbox = self._router.reroute(entry)  # resharded while it waited for room
+            outbox = self._router.reroute(record)  # the stream was resharded while the record waited for room
         epochs = self._epochs
         epochs.unsettled += 1
-        entry.epoch = epochs.current
-        entry.put_at = now
+        record.epoch = epochs.current
+        record.put_at = now
         queue = outbox.queue
-        queue.append(entry)
+        queue.append(record)
         # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
         if queue.count == 1:
             self._quiet_until = min(self._quiet_until, now + self.options.linger)
-        self._until_full -= entry.size + ENTRY_OVERHEAD_BYTES
+        self._until_full -= record.size + RECORD_OVERHEAD_BYTES
         if self._until_full <= 0:
             self._quiet_until = -math.inf
 
     # --- Requests go out --------------------------------------------------------------------------
 
     def requests_due(self, now: float) -> list[Request]:
-        """The requests to send now. Each must be answered by `on_answers` or `on_failure`."""
+        """Return the requests to send now. For each one `on_responses` or `on_failure` must follow."""
         if now < self._quiet_until:
             return []
         self._return_retries(now)
-        self._sift_halves(now)
+        self._check_halves(now)
         self._expire(now)
         requests: list[Request] = []
         while self._opens_at(now) <= now:
@@ -190,24 +167,24 @@ class ProducerCore:
         return requests
 
     def next_wakeup(self, now: float) -> float | None:
-        """When `requests_due`, just asked, may have more; None if only an answer or a put can bring it."""
+        """Return when to call `requests_due` again, after it was called. None: only a put or a response can matter."""
         at = min(self._quiet_until, self._refresh.due_at())
         return None if at == math.inf else max(at, now)
 
     def _opens_at(self, now: float) -> float:
-        """When another request may go; infinity if only an answer can tell."""
+        """Return when another request may be sent; infinity if one in flight must end first."""
         if self._in_flight_bytes > self.options.buffer_bytes * BODIES_SHARE:
             return math.inf
         return self._concurrency.opens_at(len(self._in_flight), now)
 
     def _pack(self, now: float) -> list[Parcel]:
-        """Parcels for one request, if one is due: from each outbox in turn what its pace allows."""
+        """Take the parcels of one request, if one is due: from each outbox in turn as much as its pacer allows."""
         outboxes = self._router.outboxes
         if not self._is_due(outboxes, now):
             return []
         parcels: list[Parcel] = []
         bytes_left = self.options.max_batch_bytes
-        self._turn = (self._turn + 1) % len(outboxes)  # a full request must not always favour the same shards
+        self._turn = (self._turn + 1) % len(outboxes)  # full requests must not always favour the same shards
         for outbox in outboxes[self._turn :] + outboxes[: self._turn]:
             records_left = self.options.max_batch_records - len(parcels)
             taken = outbox.take(records_left, bytes_left, self.max_record_bytes, now)
@@ -217,10 +194,10 @@ class ProducerCore:
 
     def _is_due(self, outboxes: Sequence[Outbox], now: float) -> bool:
         sendable = sum(outbox.sendable(now) for outbox in outboxes)
-        most_bytes = max((box.ready_bytes for box in outboxes if box.pace is None), default=0)
+        most_bytes = max((box.ready_bytes for box in outboxes if box.pacer is None), default=0)
         records_left = self.options.max_batch_records - sendable
         bytes_left = self.options.max_batch_bytes - most_bytes
-        self._until_full = min(records_left * ENTRY_OVERHEAD_BYTES, bytes_left)
+        self._until_full = min(records_left * RECORD_OVERHEAD_BYTES, bytes_left)
         return self._until_full <= 0 or any(box.due_at(now, self._epochs.flushed) <= now for box in outboxes)
 
     def _send(self, parcels: list[Parcel], now: float) -> Request:
@@ -229,8 +206,8 @@ class ProducerCore:
         for parcel in parcels:
             parcel.attempts = attempts = parcel.attempts + 1
             if parcel.members is not None:
-                for entry in parcel.members:
-                    entry.attempts += 1
+                for record in parcel.members:
+                    record.attempts += 1
             if attempts > 1:
                 repeated += 1
         for outbox, count in request.by_outbox.items():
@@ -240,8 +217,8 @@ class ProducerCore:
         self._counters.requests += 1
         self._in_flight.add(request)
         self._in_flight_bytes += request.size
-        request.was_last = self._concurrency.opens_at(len(self._in_flight), now) > now
-        self.journal.sent(request, repeated, len(self._in_flight))
+        request.fills_limit = self._concurrency.opens_at(len(self._in_flight), now) > now
+        self._events.sent(request, repeated, len(self._in_flight))
         return request
 
     def _return_retries(self, now: float) -> None:
@@ -253,23 +230,24 @@ class ProducerCore:
                     outbox.return_parcel(parcel)
 
     def _reroute(self, parcel: Parcel) -> None:
-        """Send what its shard did not take to the shards that are there now; a bundle never mixes them."""
-        if not isinstance(parcel, Bundle):
-            self._router.reroute(parcel).return_parcel(parcel)
+        """Queue the records of `parcel` for the shards that are open now. A bundle is taken apart."""
+        records = records_of(parcel)
+        if parcel.members is None:
+            self._router.reroute(records[0]).return_parcel(parcel)
             return
-        by_outbox: dict[Outbox, list[Entry]] = {}
-        for entry in parcel.members:
-            by_outbox.setdefault(self._router.reroute(entry), []).append(entry)
-        for outbox, entries in by_outbox.items():
-            outbox.queue.put_back(entries)
+        by_outbox: dict[Outbox, list[QueuedRecord]] = {}
+        for record in records:
+            by_outbox.setdefault(self._router.reroute(record), []).append(record)
+        for outbox, members in by_outbox.items():
+            outbox.queue.put_back(members)
 
-    def _sift_halves(self, now: float) -> None:
-        """Give up what is past its deadline, and open the bundles for shards that are gone."""
+    def _check_halves(self, now: float) -> None:
+        """Give up the parcels of halves that are past their deadline, and take bundles for closed shards apart."""
         halves, self._halves = self._halves, deque()
         for half in halves:
             kept: list[Parcel] = []
             for parcel in half:
-                if parcel.outbox.is_closed and isinstance(parcel, Bundle):
+                if parcel.outbox.is_closed and parcel.members is not None:
                     self._reroute(parcel)
                 elif parcel.put_at + self.options.delivery_timeout <= now:
                     self._give_up(parcel, now)
@@ -280,20 +258,20 @@ class ProducerCore:
 
     def _expire(self, now: float) -> None:
         for outbox in self._router.outboxes:
-            while expired := outbox.take_expired(now):  # a key's next record can be as old
+            while expired := outbox.take_expired(now):  # a key's next record may be as old
                 for parcel in expired:
                     self._give_up(parcel, now)
 
     def _give_up(self, parcel: Parcel, now: float) -> None:
-        """The oldest record of `parcel` is past its deadline; the others of a bundle may not be."""
-        late: list[Entry] = []
-        others: list[Entry] = []
-        for entry in entries_of(parcel):
-            (late if entry.put_at + self.options.delivery_timeout <= now else others).append(entry)
+        """Fail the records of `parcel` that are past their deadline: its oldest one is. The others are kept."""
+        late: list[QueuedRecord] = []
+        others: list[QueuedRecord] = []
+        for record in records_of(parcel):
+            (late if record.put_at + self.options.delivery_timeout <= now else others).append(record)
         if others:
             parcel.outbox.queue.put_back(others)
-        for entry in late:
-            self._fail(entry, fates.timed_out(entry, self.options.delivery_timeout))
+        for record in late:
+            self._settlement.fail(record, delivery_errors.timed_out(record, self.options.delivery_timeout))
 
     def _next_due(self, now: float) -> float:
         at = self._retries.next_at
@@ -304,86 +282,72 @@ class ProducerCore:
             at = min(at, outbox.expires_at(), max(opens_at, outbox.due_at(now, self._epochs.flushed)))
         return at
 
-    # --- Outcomes ---------------------------------------------------------------------------------
+    # --- Responses and failures -------------------------------------------------------------------
 
-    def on_answers(self, request: Request, answers: Sequence[RecordResponse], now: float) -> None:
-        """The service's answers to `request`, in the order of its entries."""
-        if len(answers) != len(request.entries):
-            text = f"{len(answers)} answers for {len(request.entries)} records"
+    def on_responses(self, request: Request, responses: Sequence[RecordResponse], now: float) -> None:
+        """Handle the service's responses to the parcels of `request`, in their order."""
+        if len(responses) != len(request.parcels):
+            text = f"{len(responses)} responses for {len(request.parcels)} records"
             self.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "MalformedResponse", text), now)
             return
-        refused = any(map(_error_code, answers))
+        any_failed = any(map(_error_code, responses))
         if not self._finish(request):
             return
-        self._concurrency.on_answer(request.sent_at, now, was_last=request.was_last)
-        if refused:
-            self._on_mixed_answers(request, answers, now)
+        self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)
+        if any_failed:
+            self._on_mixed_responses(request, responses, now)
         else:
-            self._acknowledge(request, request.entries, answers, now)
+            self._acknowledge(request, request.parcels, responses, now)
 
-    def _on_mixed_answers(self, request: Request, answers: Sequence[RecordResponse], now: float) -> None:
-        """Not all were stored."""
+    def _on_mixed_responses(self, request: Request, responses: Sequence[RecordResponse], now: float) -> None:
+        """Acknowledge the parcels that were stored, and retry the others."""
         stored: list[Parcel] = []
-        theirs: list[RecordResponse] = []
-        refused: dict[Outbox, list[Parcel]] = {}
+        stored_responses: list[RecordResponse] = []
+        failed: dict[Outbox, list[Parcel]] = {}
         throttled: dict[Outbox, int] = {}
-        for parcel, answer in zip(request.entries, answers, strict=True):
-            if not answer.error_code:
+        for parcel, response in zip(request.parcels, responses, strict=True):
+            if not response.error_code:
                 stored.append(parcel)
-                theirs.append(answer)
+                stored_responses.append(response)
                 continue
-            refused.setdefault(parcel.outbox, []).append(parcel)
-            if answer.error_code == THROTTLED_CODE:
+            failed.setdefault(parcel.outbox, []).append(parcel)
+            if response.error_code == THROTTLED_CODE:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
             else:
-                self._doubt(parcel)
-        self._acknowledge(request, stored, theirs, now)
+                _mark_maybe_duplicate(parcel)
+        self._acknowledge(request, stored, stored_responses, now)
         self._slow_down(request, throttled, now)
-        for outbox, parcels in refused.items():
+        for outbox, parcels in failed.items():
             self._retry(outbox, parcels, now)
-        self.journal.retried(refused, answers)
-
-    def _doubt(self, parcel: Parcel) -> None:
-        """Nothing says that it was not stored."""
-        for entry in entries_of(parcel):
-            entry.maybe_duplicate = True
+        self._events.retried(failed, responses)
 
     def on_failure(self, request: Request, failure: RequestFailedError, now: float) -> None:
-        """`request` failed as a whole."""
+        """Handle the failure of `request` as a whole."""
         if not self._finish(request):
             return
-        self.journal.request_failed(request, failure, now)
+        self._events.request_failed(request, failure, now)
         if failure.kind in TROUBLE:
             self._concurrency.on_failure(request.sent_at, now)
         if failure.kind is FailureKind.PERMANENT or (failure.kind is FailureKind.POISONED and request.records == 1):
-            for entry in itertools.chain.from_iterable(map(entries_of, request.entries)):
-                self._fail(entry, fates.refused(entry, failure.to_service_error()))
+            for parcel in request.parcels:
+                for record in records_of(parcel):
+                    self._settlement.fail(record, delivery_errors.rejected(record, failure.to_service_error()))
             return
         by_outbox: dict[Outbox, list[Parcel]] = {}
-        for parcel in request.entries:
+        for parcel in request.parcels:
             by_outbox.setdefault(parcel.outbox, []).append(parcel)
         if failure.kind is FailureKind.POISONED:
-            self._divide(request.entries)
+            self._split(request.parcels)
         else:
-            self._repeat(request, by_outbox, failure.kind, now)
-        self.journal.retried(by_outbox, failure)
+            self._retry_all(request, by_outbox, failure.kind, now)
+        self._events.retried(by_outbox, failure)
 
-    def _repeat(self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float) -> None:
-        if kind is FailureKind.THROTTLED:
-            self._slow_down(request, {outbox: len(parcels) for outbox, parcels in by_outbox.items()}, now)
-        if kind is FailureKind.AMBIGUOUS:
-            for parcel in request.entries:
-                self._doubt(parcel)
-        for outbox, parcels in by_outbox.items():
-            self._retry(outbox, parcels, now)
-
-    def take_settled(self) -> list[Entry]:
-        """The entries that got their outcome since the last call."""
-        settled, self._settled = self._settled, []
-        return settled
+    def take_settled(self) -> list[QueuedRecord]:
+        """Return the records that got their outcome since the last call."""
+        return self._settlement.take()
 
     def _finish(self, request: Request) -> bool:
-        """Take `request` off those under way; False if it was aborted meanwhile."""
+        """Remove `request` from those in flight. Return False if it was aborted meanwhile."""
         if request not in self._in_flight:
             return False
         self._in_flight.remove(request)
@@ -394,138 +358,113 @@ class ProducerCore:
         return True
 
     def _acknowledge(
-        self, request: Request, parcels: Sequence[Parcel], answers: Sequence[RecordResponse], now: float
+        self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
     ) -> None:
-        """Account for stored records, many at a time: one by one this took 0.6 µs a record, so it takes 0.2."""
-        if list(map(_shard_id, answers)) != list(map(_shard_of, parcels)):
-            self._refresh.want()
-        stored = self._answered(parcels, answers)
-        by_outbox = request.by_outbox if len(stored) == request.records else Counter(map(_outbox, stored))
-        size = sum(map(_size, stored))
-        for outbox, count in by_outbox.items():
-            outbox.acked += count
-        self._counters.acked += len(stored)
-        self._counters.acked_bytes += size
-        doubtful = self._settle(stored, size)
-        self.journal.acknowledged(request, stored, by_outbox, size, doubtful, now)
+        if list(map(_shard_id, responses)) != list(map(_shard_of, parcels)):
+            self._refresh.request()
+        self._settlement.acknowledge(request, parcels, responses, now)
 
-    def _answered(self, parcels: Sequence[Parcel], answers: Sequence[RecordResponse]) -> list[Entry]:
-        """The records of `parcels`, each with its answer."""
-        if not self._aggregates:
-            entries = cast("list[Entry]", list(parcels))  # only aggregation makes bundles
-            for entry, answer in zip(entries, answers, strict=True):
-                entry.answer = answer
-            return entries
-        stored: list[Entry] = []
-        for parcel, answer in zip(parcels, answers, strict=True):
-            for entry in entries_of(parcel):
-                entry.answer = answer
-                stored.append(entry)
-        return stored
+    def _retry_all(
+        self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float
+    ) -> None:
+        if kind is FailureKind.THROTTLED:
+            self._slow_down(request, {outbox: len(parcels) for outbox, parcels in by_outbox.items()}, now)
+        if kind is FailureKind.AMBIGUOUS:
+            for parcel in request.parcels:
+                _mark_maybe_duplicate(parcel)
+        for outbox, parcels in by_outbox.items():
+            self._retry(outbox, parcels, now)
 
-    def _divide(self, parcels: list[Parcel]) -> None:
-        """One of the records is malformed, and only that one shall fail."""
+    def _split(self, parcels: list[Parcel]) -> None:
+        """Send `parcels` again in halves, until the one malformed record is alone: only that one shall fail."""
         if len(parcels) > 1:
             middle = len(parcels) // 2
             self._halves += (parcels[:middle], parcels[middle:])
             return
-        for entry in entries_of(parcels[0]):
-            entry.alone = True
+        for record in records_of(parcels[0]):
+            record.goes_alone = True
         self._reroute(parcels[0])
 
     def _slow_down(self, request: Request, throttled: dict[Outbox, int], now: float) -> None:
         for outbox, count in throttled.items():
             outbox.throttled += count
             self._counters.throttled += count
-            if outbox.pace:
-                sent = sum(parcel.outbox is outbox for parcel in request.entries)
-                outbox.pace.on_throttled(count / sent, request.sent_at, now)
-        self.journal.throttled(throttled)
+            if outbox.pacer:
+                sent = sum(parcel.outbox is outbox for parcel in request.parcels)
+                outbox.pacer.on_throttled(count / sent, request.sent_at, now)
+        self._events.throttled(throttled)
 
     def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
         deadline = min(parcel.put_at for parcel in parcels) + self.options.delivery_timeout
         at = self._backoff.retry_at(max(parcel.attempts for parcel in parcels), now, deadline)
         self._retries.add(at, outbox, parcels)
 
-    def _fail(self, entry: Entry, error: TruckstreamError) -> None:
-        entry.error = error
-        self.journal.failed(entry)
-        self._counters.failed += 1
-        self._settle([entry], entry.size)
-
-    def _settle(self, entries: list[Entry], size: int) -> int:
-        """Records of `size` bytes have their outcome; for how many of them the service may hold another copy."""
-        self.used_bytes -= size + len(entries) * ENTRY_OVERHEAD_BYTES
-        doubtful = sum(map(_maybe_duplicate, entries))
-        self._counters.maybe_duplicates += doubtful
-        for epoch, count in Counter(map(_epoch, entries)).items():
-            self._epochs.settle(epoch, count)
-        if self.options.ordered:
-            for entry in entries:
-                entry.outbox.queue.settled(entry)
-        self._settled += entries
-        return doubtful
-
     # --- Shards -----------------------------------------------------------------------------------
 
-    def shards_wanted(self, now: float) -> bool:
-        """Whether the stream's shards are to be listed now. Answer with `on_shards` or `on_shards_failure`."""
+    def start_listing(self, now: float) -> bool:
+        """Return whether to list the stream's shards now. If so, `on_shards` or `on_shards_failure` must follow."""
         return self._refresh.start(now)
 
     def on_summary(self, summary: StreamSummary) -> None:
-        """What the service says of the stream as a whole; before its shards are told."""
+        """Adopt the stream's own limits. Must come before `on_shards`."""
         self.max_record_bytes = summary.max_record_bytes
         self._router.on_demand = summary.on_demand
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
-        """The stream's shards: new ones get an outbox, and what waits for those that are gone is routed again."""
+        """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
         before = self._router.shard_ids
         misplaced = self._router.set_shards(shards, now)
         self._refresh.done(now, changed=misplaced is not None)
         for parcel in misplaced or ():
             self._reroute(parcel)
-        self.journal.shards_listed(before, self._router.shard_ids)
+        self._events.shards_listed(before, self._router.shard_ids)
         self._quiet_until = -math.inf
 
     def on_shards_failure(self, now: float) -> None:
-        """The shards could not be listed: the map stays as it is, and is asked for again later if still wanted."""
+        """Keep the shard map, because the shards could not be listed, and list them again later if still wanted."""
         self._refresh.failed(now)
 
     # --- Flushing and the end ---------------------------------------------------------------------
 
     def flush(self) -> int:
-        """Send what was put so far without waiting for company. The epoch to ask `is_flushed` about."""
+        """Let the records put so far not linger. Return their epoch, to pass to `is_flushed`."""
         self._quiet_until = -math.inf
         return self._epochs.end()
 
     def is_flushed(self, epoch: int) -> bool:
-        """Whether every record put up to `epoch` has its outcome."""
+        """Return whether every record put up to `epoch` has its outcome."""
         return self._epochs.is_flushed(epoch)
 
     def abort(self, *, forked: bool = False) -> None:
-        """Give every record an outcome now: those under way are unknown, the rest are not sent (again).
+        """Give every record an outcome now: those in flight are unknown, the others are not sent (again).
 
-        `forked` says that this is a copy of a producer, in another process: nothing is known of any of them.
+        `forked`: this is a copy of a producer in another process, so nothing is known of any record.
         """
-        under_way, not_sent = (fates.forked,) * 2 if forked else (fates.closed_under_way, fates.closed_waiting)
+        in_flight_error = delivery_errors.forked if forked else delivery_errors.closed_in_flight
+        waiting_error = delivery_errors.forked if forked else delivery_errors.closed_before_sending
         for request in list(self._in_flight):
             self._finish(request)
-            for parcel in request.entries:
-                for entry in entries_of(parcel):
-                    entry.maybe_duplicate = True
-                    self._fail(entry, under_way(entry))
+            for parcel in request.parcels:
+                _mark_maybe_duplicate(parcel)
+                for record in records_of(parcel):
+                    self._settlement.fail(record, in_flight_error(record))
+        for parcel in self._take_waiting():
+            for record in records_of(parcel):
+                self._settlement.fail(record, waiting_error(record))
+
+    def _take_waiting(self) -> list[Parcel]:
+        """Remove every parcel that is not in flight."""
         waiting = [parcel for _, parcels in self._retries.take_due(math.inf) for parcel in parcels]
         waiting += [parcel for half in self._halves for parcel in half]
         self._halves.clear()
         for outbox in self._router.outboxes:
             waiting += [*outbox.take_returned(), *outbox.queue.clear()]
-        for parcel in waiting:
-            for entry in entries_of(parcel):
-                self._fail(entry, not_sent(entry))
+        return waiting
 
-    # --- Watching ---------------------------------------------------------------------------------
+    # --- Statistics -------------------------------------------------------------------------------
 
     def stats(self, now: float) -> ProducerStats:
+        """Return a snapshot of the statistics."""
         outboxes = [
             box
             for box in self._router.outboxes
@@ -535,10 +474,16 @@ class ProducerCore:
         in_flight = sum(request.records for request in self._in_flight)
         return ProducerStats(
             buffered=self._epochs.pending - in_flight,
-            buffered_bytes=self.used_bytes,
+            buffered_bytes=self.budget.used_bytes,
             in_flight=in_flight,
             requests_in_flight=len(self._in_flight),
             put=self._epochs.pending + counters.acked + counters.failed,
             shards={outbox.shard_id: outbox.stats(now) for outbox in outboxes},
             **asdict(counters),
         )
+
+
+def _mark_maybe_duplicate(parcel: Parcel) -> None:
+    """Note that the service may have stored `parcel`, because nothing proves that it did not."""
+    for record in records_of(parcel):
+        record.maybe_duplicate = True

@@ -1,77 +1,50 @@
-"""Where a producer lives: one event loop of one process.
+"""The event loop that a producer belongs to.
 
-A producer is used from the loop that opened it. Elsewhere nothing would ever wake who waits, so that every use says
-so at once: on another loop, after the loop has ended, and in a process that was forked from the producer's.
+A producer is used on the loop that opened it. Nothing would wake a caller on another loop, so using it there, or after
+the loop has ended, raises an error at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import weakref
-from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from truckstream.errors import WrongEventLoopError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Home"]
+__all__ = ["LoopBinding"]
 
 
-class Home:
-    """The loop on which a producer was opened.
+class LoopBinding(msgspec.Struct, eq=False, gc=False):
+    """The event loop on which a producer was opened.
 
-    Args:
-        on_fork: a method, to be called in a process that was forked from the producer's.
+    Every Delivery refers to it. It is a struct that the garbage collector does not track, so that it need not track the
+    deliveries either (see `Outbox`).
     """
 
-    __slots__ = ("__weakref__", "_loop", "_on_fork")
+    loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, on_fork: Callable[[], None]) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._on_fork = weakref.WeakMethod(on_fork)
+    def bind(self) -> asyncio.AbstractEventLoop:
+        """Bind to the running loop, for good, and return it."""
+        self.loop = asyncio.get_running_loop()
+        return self.loop
 
-    def settle(self) -> asyncio.AbstractEventLoop:
-        """This loop it is, until `leave`."""
-        self._loop = asyncio.get_running_loop()
-        _SETTLED.add(self)
-        return self._loop
-
-    def leave(self) -> None:
-        """Forks do not matter any more."""
-        _SETTLED.discard(self)
-
-    def on_fork(self) -> None:
-        """This process is a copy of the producer's."""
-        if on_fork := self._on_fork():
-            on_fork()
+    def time(self) -> float:
+        """Return the loop's time in seconds; 0 before `bind`."""
+        return self.loop.time() if self.loop else 0.0
 
     def check(self) -> None:
-        """Nothing, if that loop runs here.
+        """Return if called on the bound loop, or before `bind`.
 
         Raises:
-            WrongEventLoopError: another one does, or none.
+            WrongEventLoopError: another loop is running, or none.
         """
-        loop = self._loop
+        loop = self.loop
         if loop is None or asyncio._get_running_loop() is loop:  # noqa: SLF001 - public, but for its name
             return
         if loop.is_closed():
             raise WrongEventLoopError("the producer's event loop has ended without closing it: make a new producer")
         raise WrongEventLoopError(
-            "the producer lives on another event loop, or in another thread: use it where it was opened, by way of "
-            "asyncio.run_coroutine_threadsafe, or make one for each loop"
+            "the producer belongs to another event loop or thread: use it where it was opened, with "
+            "asyncio.run_coroutine_threadsafe, or make a producer for each loop"
         )
-
-
-_SETTLED: Final[weakref.WeakSet[Home]] = weakref.WeakSet()
-
-
-def _in_child() -> None:
-    for home in list(_SETTLED):
-        home.on_fork()
-    _SETTLED.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)

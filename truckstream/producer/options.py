@@ -1,4 +1,4 @@
-"""What a producer may do, as its core is told."""
+"""The options of a producer's core, and the rules for their values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST, MAX_RECORDS_PER_RE
 __all__ = ["AGGREGATE_BYTES", "ProducerOptions", "check_number"]
 
 #: The KPL's AggregationMaxSize. About 100 records of 500 bytes share one Kinesis record, which leaves a hundredth of
-#: its cost to each; larger ones only make a retry dearer and a shard's steps coarser.
+#: its cost to each. Larger ones would only make retries dearer and pacing coarser.
 AGGREGATE_BYTES: Final = 51_200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProducerOptions:
-    """What a producer may do. Times in seconds, sizes in bytes.
+    """The options of a producer's core. Times in seconds, sizes in bytes.
 
     Raises:
         InvalidArgumentError: an option is out of range or of another type.
@@ -27,12 +27,12 @@ class ProducerOptions:
     buffer_bytes: int
     linger: float
     delivery_timeout: float
-    #: The most requests under way at a time; fewer while the service is in trouble.
+    #: The most requests in flight at a time. Fewer are sent while the service is in trouble.
     max_in_flight: int
     pacing: bool = True
     max_batch_records: int = MAX_RECORDS_PER_REQUEST
     max_batch_bytes: int = MAX_BYTES_PER_REQUEST
-    #: Records of one key land in the order of put.
+    #: Records of one key are stored in the order of put.
     ordered: bool = False
     #: Records of one shard share Kinesis records of up to `aggregate_bytes`.
     aggregate: bool = False
@@ -42,7 +42,7 @@ class ProducerOptions:
         check_number("linger", self.linger, 0)
         check_number("delivery_timeout", self.delivery_timeout, 0.001)
         if self.linger >= self.delivery_timeout:
-            rule = f"must be less than delivery_timeout ({self.delivery_timeout:g}): else no record is sent in time"
+            rule = f"must be less than delivery_timeout ({self.delivery_timeout:g}), or no record is sent in time"
             raise InvalidArgumentError("linger", self.linger, rule)
         for option, most in _SIZES.items():
             check_number(option, getattr(self, option), 1, most, whole=True)
@@ -51,7 +51,7 @@ class ProducerOptions:
                 raise InvalidArgumentError(option, value, "must be True or False")
 
 
-#: Whole numbers from 1 to this.
+#: Options that are whole numbers from 1, with their maximum.
 _SIZES: Final = {
     "buffer_bytes": math.inf,
     "max_in_flight": math.inf,
@@ -62,7 +62,7 @@ _SIZES: Final = {
 
 
 def check_number(option: str, value: float, low: float, high: float = math.inf, *, whole: bool = False) -> None:
-    """Nothing, if `value` is a number from `low` to `high`.
+    """Check that `value` is a number from `low` to `high`.
 
     Raises:
         InvalidArgumentError: it is not.

@@ -1,4 +1,4 @@
-"""What a producer has done and holds, as a snapshot with units."""
+"""Snapshots of a producer's counters and of the records that it holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Counters", "ProducerStats", "ShardStats"]
 
 @dataclass(slots=True)
 class Counters:
-    """What a core counts; `ProducerStats` says what each is."""
+    """A core's counters; `ProducerStats` explains them."""
 
     acked: int = 0
     acked_bytes: int = 0
@@ -23,31 +23,31 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class ShardStats:
-    """One shard as this producer sees it."""
+    """One shard's statistics, as this producer sees the shard."""
 
-    #: Records that wait: for company, for the pace, or for a retry.
+    #: Records that wait: they linger, are held back by the pacing, or wait for a retry.
     buffered: int
-    #: Records in requests under way.
+    #: Records in requests that are in flight.
     in_flight: int
     #: Records acknowledged, since the producer opened.
     acked: int
-    #: Sends that the shard refused for its quota, since the producer opened.
+    #: Sends that the shard throttled, since the producer opened.
     throttled: int
-    #: Records a second that the pace allows at present; None when it is off.
+    #: Records a second that the pacing allows at present; None if pacing is off.
     records_per_second: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ProducerStats:
-    """A producer at one moment. Counts are records since it opened, unless they say otherwise."""
+    """A producer's statistics at one moment. Counts are of records since it opened, unless noted otherwise."""
 
-    #: Records that wait to be sent, first or again, at present.
+    #: Records that wait at present, for their first attempt or a retry.
     buffered: int
-    #: Bytes of the buffer's budget in use at present, by records anywhere between put and outcome.
+    #: Bytes of the buffer's budget in use at present, by all records between put and their outcome.
     buffered_bytes: int
-    #: Records in requests under way at present.
+    #: Records in requests that are in flight at present.
     in_flight: int
-    #: Requests under way at present.
+    #: Requests in flight at present.
     requests_in_flight: int
     #: Records accepted by put.
     put: int
@@ -57,17 +57,17 @@ class ProducerStats:
     acked_bytes: int
     #: Records given up: their Delivery raises.
     failed: int
-    #: Records acknowledged or given up for which the service may hold a second copy, or a first one.
+    #: Acknowledged records that the stream may hold twice, and failed records that it may hold all the same.
     maybe_duplicates: int
-    #: Sends of Kinesis records, first and again: with aggregation each holds several records.
+    #: Sends of Kinesis records, first attempts and retries. With aggregation each holds several records.
     sent: int
-    #: Those that were repeats.
+    #: Sends that were retries.
     retried: int
-    #: Those refused for a quota.
+    #: Sends that a shard throttled.
     throttled: int
     #: Requests sent.
     requests: int
-    #: By shard id; one entry None where the shards are not known.
+    #: By shard id. The key None stands for records whose shard is unknown.
     shards: dict[str | None, ShardStats]
 
     def __str__(self) -> str:

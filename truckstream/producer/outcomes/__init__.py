@@ -1,0 +1,1 @@
+"""What becomes of each record: its Delivery, its error, and the flushes that wait for it."""

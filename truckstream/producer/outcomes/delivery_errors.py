@@ -1,4 +1,4 @@
-"""The errors of records that were not acknowledged: what each says, and whether the record may be stored."""
+"""The errors of records that were not acknowledged: their messages, and whether the record may be stored."""
 
 from __future__ import annotations
 
@@ -14,42 +14,45 @@ from truckstream.errors import (
 
 if TYPE_CHECKING:
     from truckstream.errors import TruckstreamError
-    from truckstream.producer.queueing.queued_record import Entry
+    from truckstream.producer.queueing.outbox import QueuedRecord
 
-__all__ = ["closed_under_way", "closed_waiting", "forked", "refused", "timed_out"]
-
-
-def timed_out(entry: Entry, delivery_timeout: float) -> TruckstreamError:
-    """Its deadline passed."""
-    text = f"not acknowledged within {delivery_timeout:g} s, in {entry.attempts} attempts"
-    return DeliveryTimeoutError(text, attempts=entry.attempts, may_be_stored=entry.maybe_duplicate)
+__all__ = ["closed_before_sending", "closed_in_flight", "forked", "rejected", "timed_out"]
 
 
-def refused(entry: Entry, error: ServiceError) -> TruckstreamError:
-    """The service will not have it: its own words, unless an attempt before that may have stored it."""
-    if not entry.maybe_duplicate:
+def timed_out(record: QueuedRecord, delivery_timeout: float) -> TruckstreamError:
+    """Return the error of a record whose deadline passed."""
+    text = f"not acknowledged within {delivery_timeout:g} s, in {record.attempts} attempts"
+    return DeliveryTimeoutError(text, attempts=record.attempts, may_be_stored=record.maybe_duplicate)
+
+
+def rejected(record: QueuedRecord, error: ServiceError) -> TruckstreamError:
+    """Return the error of a record that the service rejected for good.
+
+    It is the service's own error, unless an earlier attempt may have stored the record.
+    """
+    if not record.maybe_duplicate:
         return error
-    text = f"refused after an attempt whose outcome is not known: {error}"
-    told = DeliveryError(text, attempts=entry.attempts, may_be_stored=True)
-    told.__cause__ = error
-    return told
+    text = f"rejected after an attempt whose outcome is unknown: {error}"
+    wrapped = DeliveryError(text, attempts=record.attempts, may_be_stored=True)
+    wrapped.__cause__ = error
+    return wrapped
 
 
-def closed_under_way(entry: Entry) -> TruckstreamError:
-    """The producer was closed while a request carried it."""
-    text = "the producer was closed while a request with this record was under way"
-    return DeliveryUnknownError(text, attempts=entry.attempts, may_be_stored=True)
+def closed_in_flight(record: QueuedRecord) -> TruckstreamError:
+    """Return the error of a record in a request that was in flight when the producer was closed."""
+    text = "the producer was closed while a request with this record was in flight"
+    return DeliveryUnknownError(text, attempts=record.attempts, may_be_stored=True)
 
 
-def closed_waiting(entry: Entry) -> TruckstreamError:
-    """The producer was closed while it waited for its first or another attempt."""
-    if entry.attempts == 0:
+def closed_before_sending(record: QueuedRecord) -> TruckstreamError:
+    """Return the error of a record that waited for its first or another attempt when the producer was closed."""
+    if record.attempts == 0:
         return ProducerClosedError("the producer was closed before it sent this record")
-    text = f"the producer was closed before attempt {entry.attempts + 1} at this record"
-    return DeliveryError(text, attempts=entry.attempts, may_be_stored=entry.maybe_duplicate)
+    text = f"the producer was closed before attempt {record.attempts + 1} at this record"
+    return DeliveryError(text, attempts=record.attempts, may_be_stored=record.maybe_duplicate)
 
 
-def forked(entry: Entry) -> TruckstreamError:
-    """This process is a copy of the one that sends it."""
-    text = "this process was forked while the record was on its way: its producer is in the parent"
-    return DeliveryUnknownError(text, attempts=entry.attempts, may_be_stored=True)
+def forked(record: QueuedRecord) -> TruckstreamError:
+    """Return the error of a record's copy in a process that was forked from the producer's."""
+    text = "this process was forked before the record had an outcome: its producer is in the parent"
+    return DeliveryUnknownError(text, attempts=record.attempts, may_be_stored=True)

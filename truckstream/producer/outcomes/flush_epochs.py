@@ -1,28 +1,28 @@
-"""What a flush waits for: the records that were put before it, and none of those put since.
+"""Which records a flush waits for: those put before it, and none of those put since.
 
-An entry belongs to the epoch in which it was put, and a flush ends an epoch.
+A record belongs to the epoch in which it was put, and a flush ends an epoch.
 """
 
 from __future__ import annotations
 
-__all__ = ["Epochs"]
+__all__ = ["FlushEpochs"]
 
 
-class Epochs:
-    """The records without an outcome, by epoch."""
+class FlushEpochs:
+    """The number of records without an outcome, by epoch."""
 
     __slots__ = ("_ended", "current", "flushed", "unsettled")
 
     def __init__(self) -> None:
-        #: What a record that is put now belongs to, and how many of it have no outcome: each put adds one.
+        #: The epoch of a record that is put now, and how many of its records have no outcome. Each put adds one.
         self.current = 1
         self.unsettled = 0
-        #: What was put up to this epoch need not wait for company.
+        #: Records of this epoch and of earlier ones do not linger.
         self.flushed = 0
         self._ended: dict[int, int] = {}
 
     def settle(self, epoch: int, records: int = 1) -> None:
-        """Records of `epoch` have their outcome."""
+        """Count `records` of `epoch` as having their outcome."""
         if epoch == self.current:
             self.unsettled -= records
         else:
@@ -30,11 +30,11 @@ class Epochs:
 
     @property
     def pending(self) -> int:
-        """Records without an outcome."""
+        """The number of records without an outcome."""
         return self.unsettled + sum(self._ended.values())
 
     def end(self) -> int:
-        """End the current epoch; the number to ask `is_flushed` about."""
+        """End the current epoch and return its number, to pass to `is_flushed`."""
         self._ended[self.current] = self.unsettled
         self.flushed = self.current
         self.current += 1
@@ -42,7 +42,7 @@ class Epochs:
         return self.flushed
 
     def is_flushed(self, epoch: int) -> bool:
-        """Whether every record put up to `epoch` has its outcome."""
+        """Return whether every record of `epoch` and of earlier ones has its outcome."""
         while (oldest := next(iter(self._ended), None)) is not None and self._ended[oldest] == 0:
             del self._ended[oldest]
         return oldest is None or oldest > epoch

@@ -1,4 +1,4 @@
-"""One PutRecords call under way."""
+"""One PutRecords request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from truckstream.producer.queueing.outbox import records_in
+from truckstream.producer.queueing.outbox import count_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +22,22 @@ _size: Callable[[Parcel], int] = attrgetter("size")
 class Request:
     """Parcels that go in one PutRecords call."""
 
-    __slots__ = ("by_outbox", "entries", "records", "sent_at", "size", "was_last")
+    __slots__ = ("by_outbox", "fills_limit", "parcels", "records", "sent_at", "size")
 
-    def __init__(self, entries: list[Parcel], sent_at: float) -> None:
-        #: What goes, one Kinesis record each.
-        self.entries = entries
+    def __init__(self, parcels: list[Parcel], sent_at: float) -> None:
+        #: One for each Kinesis record.
+        self.parcels = parcels
         self.sent_at = sent_at
-        #: Records of the caller's, by outbox and in all.
-        self.by_outbox = Counter(map(_outbox, entries))
-        if entries[0].members is not None:  # then all are bundles
-            for parcel in entries:
-                self.by_outbox[parcel.outbox] += records_in(parcel) - 1
+        #: The caller's records: their number for each outbox, and in all.
+        self.by_outbox = Counter(map(_outbox, parcels))
+        if parcels[0].members is not None:  # then all are bundles
+            for parcel in parcels:
+                self.by_outbox[parcel.outbox] += count_records(parcel) - 1
         self.records = self.by_outbox.total()
         #: Bytes of data and keys.
-        self.size = sum(map(_size, entries))
-        #: No more requests could go with this one: what holds the producer back may be their number.
-        self.was_last = False
+        self.size = sum(map(_size, parcels))
+        #: With this request as many were in flight as the concurrency limit allows.
+        self.fills_limit = False
 
     def __repr__(self) -> str:
         return f"<Request of {self.records} records for {len(self.by_outbox)} shards>"

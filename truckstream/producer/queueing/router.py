@@ -1,4 +1,4 @@
-"""Where a key goes: the outbox of the shard that takes it, as far as the stream's shards are known."""
+"""Which outbox a key belongs to: that of the shard that owns the key's hash, as far as the shards are known."""
 
 from __future__ import annotations
 
@@ -6,135 +6,162 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.kinesis.encoding import encode_tail
 from truckstream.kinesis.shard_map import ShardMap, check_partition_key, hash_key_of, parse_hash_key
-from truckstream.producer.pacing.shard_pace import ShardPace
+from truckstream.producer.pacing.shard_pacer import ShardPacer
+from truckstream.producer.queueing.bundle import AggregatingOutbox
+from truckstream.producer.queueing.fifo_queue import FifoQueue
+from truckstream.producer.queueing.keyed_queue import KeyedQueue, Lanes
 from truckstream.producer.queueing.outbox import Outbox
-from truckstream.producer.queueing.queues import FifoQueue, KeyedQueue, Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
-    from truckstream.producer.queueing.outbox import Parcel
-    from truckstream.producer.queueing.queued_record import Entry
+    from truckstream.producer.queueing.outbox import Parcel, QueuedRecord
 
-__all__ = ["Route", "Router"]
+__all__ = ["RoutedKey", "Router", "RoutingTable"]
 
-#: Routes that are remembered, so that a key is hashed once: a fleet's keys fit, and 64Ki keys take about 10 MB.
-MAX_REMEMBERED_ROUTES: Final = 65_536
+#: Keys that are remembered, so that each is hashed once. A fleet's keys fit, and 65,536 keys take about 10 MB.
+MAX_REMEMBERED_KEYS: Final = 65_536
 
 
-class Route(NamedTuple):
-    """Where a record goes by its keys, and what the keys add to it."""
+class RoutedKey(NamedTuple):
+    """Everything that a record's keys decide."""
 
     outbox: Outbox
     #: The partition key's bytes, as the service counts them.
     key_size: int
-    #: What stands behind the record's data in a request's body.
+    #: The part of a request's body that follows the record's data: the keys.
     tail: bytes
 
 
-class Router:
-    """The outboxes of a stream's open shards, and one for what no shard is known for."""
+class RoutingTable(dict[str, RoutedKey]):
+    """The outbox of each partition key. Looking up a new key routes and remembers it.
 
-    def __init__(self, options: ProducerOptions, home: object = None) -> None:
-        self._options = options
-        self._home = home
-        #: Whether the capacity of new shards is to be learnt.
-        self.on_demand = False
-        #: With an order to keep: the keys that have records.
-        self.lanes: Lanes = {}
-        self._map = ShardMap(())
-        #: By partition key, as far as they are remembered.
-        self.routes: dict[str, Route] = {}
-        self.unrouted = self._make_outbox(None, None)
+    A dict with `__missing__`, because each put looks up its key: a known key costs one dict access.
+    """
+
+    __slots__ = ("by_shard", "shard_map", "unrouted")
+
+    def __init__(self, unrouted: Outbox) -> None:
+        self.shard_map = ShardMap(())
         self.by_shard: dict[str, Outbox] = {}
-        #: All of them.
-        self.outboxes: list[Outbox] = [self.unrouted]
+        #: For keys whose shard is unknown.
+        self.unrouted = unrouted
+
+    def __missing__(self, partition_key: str) -> RoutedKey:
+        encoded = check_partition_key(partition_key)
+        if len(self) >= MAX_REMEMBERED_KEYS:
+            self.clear()
+        routed = RoutedKey(self.outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
+        self[partition_key] = routed
+        return routed
+
+    def replace(self, shard_map: ShardMap, by_shard: dict[str, Outbox], unrouted: Outbox) -> None:
+        """Route all keys anew from now on."""
+        self.shard_map, self.by_shard, self.unrouted = shard_map, by_shard, unrouted
+        self.clear()
+
+    def outbox_of(self, hash_key: int) -> Outbox:
+        """Return the outbox of the shard that owns `hash_key`."""
+        shard = self.shard_map.shard_of(hash_key)
+        return self.by_shard[shard.shard_id] if shard else self.unrouted
+
+
+class Router:
+    """The outboxes of a stream's open shards, and one for keys whose shard is unknown.
+
+    Each map has an outbox of its own for keys without a shard. A new map closes the old one, so that everything that
+    was routed to it, also by a put that waits for room, is routed again. Otherwise the records of one key could wait in
+    two outboxes.
+    """
+
+    def __init__(self, options: ProducerOptions) -> None:
+        self._options = options
+        #: Whether the stream is on demand, so that the capacity of new shards has to be learnt.
+        self.on_demand = False
+        #: With `ordered=True`, the keys that have records.
+        self.lanes: Lanes = {}
+        self.table = RoutingTable(self._make_outbox(None))
+        #: All outboxes that take records.
+        self.outboxes: list[Outbox] = [self.table.unrouted]
 
     @property
     def shard_ids(self) -> tuple[str, ...]:
         """The shards that take records."""
-        return tuple(self.by_shard)
+        return tuple(self.table.by_shard)
 
-    def route(self, partition_key: str, explicit_hash_key: str | None) -> Route:
-        """What the keys of a record say of it.
+    def route(self, partition_key: str, explicit_hash_key: str | None) -> RoutedKey:
+        """Return the outbox of a record with these keys, and their size and encoding.
 
         Raises:
             InvalidArgumentError: one of the keys breaks the service's rules.
         """
-        if explicit_hash_key is not None:
-            outbox, size = self._outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
-            return Route(outbox, size, encode_tail(partition_key, explicit_hash_key))
-        route = self.routes.get(partition_key) if isinstance(partition_key, str) else None
-        if route is None:
-            encoded = check_partition_key(partition_key)
-            if len(self.routes) >= MAX_REMEMBERED_ROUTES:
-                self.routes.clear()
-            route = Route(self._outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
-            self.routes[partition_key] = route
-        return route
+        if explicit_hash_key is None:
+            try:
+                return self.table[partition_key]
+            except TypeError:  # it is not hashable
+                check_partition_key(partition_key)
+                raise
+        outbox, size = self.table.outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
+        return RoutedKey(outbox, size, encode_tail(partition_key, explicit_hash_key))
 
     def set_shards(self, shards: Iterable[Shard], now: float) -> list[Parcel] | None:
-        """Take the stream's shards over; None if nothing changed.
+        """Route by `shards` from now on. Return None if they are the same as before.
 
-        Else the parcels that waited for another attempt where they do not belong any more: put them back with
-        `reroute`. Records that were never sent are already where they belong now.
+        Otherwise return the parcels that waited for another attempt at a shard that is closed now: pass them to
+        `reroute`. Records that were never sent have been moved already.
         """
-        new = ShardMap(shards)
-        if new.shards == self._map.shards:
+        new, old = ShardMap(shards), self.table
+        if new.shards == old.shard_map.shards:
             return None
-        same = {shard.shard_id for shard in new.shards if shard in self._map.shards}
-        self._map = new
-        self.routes.clear()
-        old = self.by_shard
-        self.by_shard = {
-            shard.shard_id: old[shard.shard_id]
-            if shard.shard_id in same
-            else self._make_outbox(
-                shard.shard_id, ShardPace(now, learns=self.on_demand) if self._options.pacing else None
-            )
-            for shard in new.shards
-        }
-        gone = [self.unrouted, *(box for shard_id, box in old.items() if shard_id not in same)]
+        kept = {shard.shard_id for shard in new.shards if shard in old.shard_map.shards}
+        gone = [old.unrouted, *(box for shard_id, box in old.by_shard.items() if shard_id not in kept)]
         for box in gone:
             box.is_closed = True
-        self.unrouted = self._make_outbox(None, None)
-        self.outboxes = [*self.by_shard.values(), self.unrouted]
-        return self._empty_keyed(gone) if self._options.ordered else self._empty(gone)
-
-    def reroute(self, entry: Entry) -> Outbox:
-        """Tell `entry` its present outbox."""
-        entry.outbox = self.route(entry.partition_key, entry.explicit_hash_key).outbox
-        return entry.outbox
-
-    def _empty(self, gone: list[Outbox]) -> list[Parcel]:
-        queued = [entry for outbox in gone for entry in outbox.queue.clear()]
-        for entry in sorted(queued, key=lambda entry: entry.put_at):  # two shards' records merge in one
-            self.reroute(entry).queue.append(entry)
+        by_shard = {
+            shard.shard_id: old.by_shard[shard.shard_id]
+            if shard.shard_id in kept
+            else self._make_outbox(shard.shard_id, self._make_pacer(now))
+            for shard in new.shards
+        }
+        self.table.replace(new, by_shard, self._make_outbox(None))
+        self.outboxes = [*by_shard.values(), self.table.unrouted]
+        if self._options.ordered:
+            self._move_lanes(gone)
+        else:
+            self._move_records(gone)
         return [parcel for outbox in gone for parcel in outbox.take_returned()]
 
-    def _empty_keyed(self, gone: list[Outbox]) -> list[Parcel]:
+    def reroute(self, record: QueuedRecord) -> Outbox:
+        """Set the outbox of `record` to the present one for its keys, and return it."""
+        record.outbox = self.route(record.partition_key, record.explicit_hash_key).outbox
+        return record.outbox
+
+    def _move_records(self, gone: list[Outbox]) -> None:
+        queued = [record for outbox in gone for record in outbox.queue.clear()]
+        for record in sorted(queued, key=lambda record: record.put_at):  # those of two shards may merge in one
+            self.reroute(record).queue.append(record)
+
+    def _move_lanes(self, gone: list[Outbox]) -> None:
         for outbox in {*self.outboxes, *gone}:
-            _keyed(outbox).forget()
+            _keyed_queue(outbox).forget_lanes()
         for key, lane in self.lanes.items():
             partition_key, hash_key = (key, None) if isinstance(key, str) else key
             outbox = self.route(partition_key, hash_key).outbox
-            for entry in lane.entries:
-                entry.outbox = outbox
-            _keyed(outbox).adopt(lane)
-        return [parcel for outbox in gone for parcel in outbox.take_returned()]
+            for record in lane.records:
+                record.outbox = outbox
+            _keyed_queue(outbox).adopt(lane)
 
-    def _make_outbox(self, shard_id: str | None, pace: ShardPace | None) -> Outbox:
+    def _make_pacer(self, now: float) -> ShardPacer | None:
+        return ShardPacer(now, learns=self.on_demand) if self._options.pacing else None
+
+    def _make_outbox(self, shard_id: str | None, pacer: ShardPacer | None = None) -> Outbox:
         bundled = self._options.aggregate
         queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
-        return Outbox(shard_id, pace, queue, self._options, self._home)
-
-    def _outbox_of(self, hash_key: int) -> Outbox:
-        shard = self._map.shard_of(hash_key)
-        return self.by_shard[shard.shard_id] if shard else self.unrouted
+        return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, self._options)
 
 
-def _keyed(outbox: Outbox) -> KeyedQueue:
+def _keyed_queue(outbox: Outbox) -> KeyedQueue:
     assert isinstance(outbox.queue, KeyedQueue)  # noqa: S101 - as `_make_outbox` made it
     return outbox.queue

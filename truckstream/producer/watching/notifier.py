@@ -1,4 +1,4 @@
-"""Tells an observer what the journal holds. Nothing that an observer does may harm the producer."""
+"""Calls an observer's hooks. An observer that raises never harms the producer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import InvalidArgumentError
-from truckstream.producer.watching.journal import EventJournal
+from truckstream.producer.watching.event_buffer import EventBuffer
 from truckstream.producer.watching.observer import (
     BatchFailed,
     BatchSent,
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from truckstream.producer.stats import ProducerStats
     from truckstream.producer.watching.observer import ProducerEvent
 
-__all__ = ["HOOKS", "SAMPLE_SECONDS", "Watch"]
+__all__ = ["HOOKS", "SAMPLE_SECONDS", "ObserverNotifier"]
 
 _logger = logging.getLogger("truckstream.producer")
 
-#: Each event and the hook that is told of it.
+#: The hook that receives each event.
 HOOKS: Final[dict[type[ProducerEvent], str]] = {
     BatchSent: "batch_sent",
     BatchFailed: "batch_failed",
@@ -43,21 +43,21 @@ HOOKS: Final[dict[type[ProducerEvent], str]] = {
     StatsSampled: "stats_sampled",
 }
 
-#: Between two looks at the statistics.
+#: Between two samples of the statistics.
 SAMPLE_SECONDS: Final = 1.0
 
 _numbers = itertools.count(1)
 
 
-class Watch:
-    """One producer's observer.
+class ObserverNotifier:
+    """Calls the hooks of one producer's observer.
 
     Args:
-        observer: whose hooks are called.
+        observer: the observer.
         stream: the stream's name, for the events.
 
     Raises:
-        InvalidArgumentError: it is no observer, or one of its hooks would have to be awaited.
+        InvalidArgumentError: `observer` is not a `ProducerObserver`, or one of its hooks is a coroutine function.
     """
 
     def __init__(self, observer: ProducerObserver, stream: str) -> None:
@@ -72,17 +72,17 @@ class Watch:
         self._stream = stream
         self._number = next(_numbers)
         self._has_raised = False
-        #: For the core.
-        self.journal = EventJournal(stream)
+        #: For the core, which reports events to it.
+        self.events = EventBuffer(stream)
 
-    def tell(self) -> None:
-        """Tell what the core has noted."""
-        for event in self.journal.take():
+    def notify(self) -> None:
+        """Call the hooks with the events since the last call."""
+        for event in self.events.take():
             self._call(event)
 
-    def sample(self, stats: ProducerStats, *, is_last: bool = False) -> None:
-        """Tell the statistics, after what led to them."""
-        self.tell()
+    def notify_stats(self, stats: ProducerStats, *, is_last: bool = False) -> None:
+        """Call the hooks with the events since the last call, and then with `stats`."""
+        self.notify()
         self._call(StatsSampled(stream=self._stream, producer=self._number, stats=stats, is_last=is_last))
 
     def _call(self, event: ProducerEvent) -> None:
@@ -91,4 +91,4 @@ class Watch:
         except Exception:
             if not self._has_raised:
                 self._has_raised = True
-                _logger.exception("an observer's %s raised; more of it is not logged", HOOKS[type(event)])
+                _logger.exception("an observer's %s raised; its later exceptions are not logged", HOOKS[type(event)])

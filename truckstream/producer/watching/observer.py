@@ -1,10 +1,10 @@
-"""What a producer tells whoever watches it: hooks, called for whole requests and not for each record.
+"""Hooks and events for watching a producer. A hook is called once for a request, not once for a record.
 
-Derive from `ProducerObserver`, override what you want to know, and pass an object of it as `Producer(observer=...)`.
-Hooks run on the producer's event loop, after what they tell has happened: keep them short, and never block. They may
-call the producer. What one raises is logged, once, and does no harm.
+Derive from `ProducerObserver`, override the hooks that you need, and pass an instance as `Producer(observer=...)`.
+Hooks run on the producer's event loop, after the event has happened: keep them short, and never block. They may call
+the producer. An exception from a hook is logged, the first time, and does no harm.
 
-An event's `shards` counts by shard id what the event counts; the key None stands for an unknown shard.
+An event's `shards` maps shard ids to the event's count for that shard. The key None stands for an unknown shard.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ ByShard: TypeAlias = Mapping[str | None, int]
 
 
 class ProducerEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened in a producer."""
+    """An event of a producer."""
 
     #: The stream's name.
     stream: str
 
 
 class BatchSent(ProducerEvent, frozen=True, kw_only=True):
-    """A PutRecords request goes out."""
+    """A PutRecords request is sent."""
 
-    #: The caller's records in it, first attempts and others.
+    #: The caller's records in it, first attempts and retries.
     records: int
     shards: ByShard
-    #: What the service counts as records; fewer with aggregation.
+    #: Records as the service counts them; fewer with aggregation.
     kinesis_records: int
-    #: Those of them that an earlier request carried.
+    #: Those Kinesis records that an earlier request carried.
     repeated: int
-    #: Data and keys, as the service counts them.
+    #: Bytes of data and keys, as the service counts them.
     bytes: int
-    #: Requests under way, this one included.
+    #: Requests in flight, this one included.
     requests_in_flight: int
 
 
 class BatchFailed(ProducerEvent, frozen=True, kw_only=True):
-    """A request failed as a whole: refused, or without an answer."""
+    """A request failed as a whole: the service rejected it, or did not respond."""
 
     records: int
     shards: ByShard
-    #: What kind of failure it is: a value of `truckstream.kinesis.failures.FailureKind`, such as "ambiguous".
+    #: The kind of failure: a value of `truckstream.kinesis.failures.FailureKind`, such as "ambiguous".
     kind: str
-    #: The service's error code, or the name of what broke, such as "ReadTimeout".
+    #: The service's error code, or the name of the connection's failure, such as "ReadTimeout".
     code: str
     message: str
-    #: From sending it.
+    #: From sending the request to its failure.
     seconds: float
 
 
@@ -74,22 +74,22 @@ class RecordsAcknowledged(ProducerEvent, frozen=True, kw_only=True):
     """The service stored records of one request."""
 
     records: int
-    #: Counted where they were sent to, which a reshard may have changed.
+    #: By the shard that they were sent to. After a reshard another one may have stored them.
     shards: ByShard
-    #: Data and keys.
+    #: Bytes of data and keys.
     bytes: int
-    #: Those of which the stream may hold a second copy.
+    #: Records of which the stream may hold a second copy.
     maybe_duplicates: int
-    #: From sending the request to its answer.
+    #: From sending the request to its response.
     seconds: float
     #: From put to now, of the record that waited longest.
     oldest_seconds: float
-    #: The records themselves, each done. Keeping them keeps their data.
+    #: The records themselves, each done. Holding them holds their data in memory.
     deliveries: Sequence[Delivery]
 
 
 class RecordsThrottled(ProducerEvent, frozen=True, kw_only=True):
-    """Shards refused what one request had for them, as over a quota. It will be sent again."""
+    """Shards throttled records of one request, which will be sent again."""
 
     #: Kinesis records.
     records: int
@@ -112,16 +112,16 @@ class RecordsFailed(ProducerEvent, frozen=True, kw_only=True):
     shards: ByShard
     #: Why: records by the service's error code, or by the class of their error, such as "DeliveryTimeoutError".
     codes: Mapping[str, int]
-    #: The records themselves, each done. Keeping them keeps their data.
+    #: The records themselves, each done. Holding them holds their data in memory.
     deliveries: Sequence[Delivery]
 
 
 class MapRefreshed(ProducerEvent, frozen=True, kw_only=True):
-    """The stream's shards were listed: at the start, and when an answer contradicted what was known."""
+    """The stream's shards were listed: on opening, and after a response that contradicted the shard map."""
 
     #: The ids of the shards that take records.
     shards: Sequence[str]
-    #: Against the last listing.
+    #: The changes since the last listing.
     opened: Sequence[str]
     closed: Sequence[str]
 
@@ -129,7 +129,7 @@ class MapRefreshed(ProducerEvent, frozen=True, kw_only=True):
 class StatsSampled(ProducerEvent, frozen=True, kw_only=True):
     """The producer's statistics, once a second while it is open, and a last time when it is closed."""
 
-    #: A number that tells the producers of this process apart.
+    #: A number that is unique to this producer in its process.
     producer: int
     stats: ProducerStats
     is_last: bool
@@ -139,16 +139,16 @@ class ProducerObserver:
     """Hooks that do nothing: override those that you need."""
 
     def batch_sent(self, event: BatchSent) -> None:
-        """A request goes out."""
+        """A request is sent."""
 
     def batch_failed(self, event: BatchFailed) -> None:
-        """A request failed as a whole. What becomes of its records is told by the hooks below."""
+        """A request failed as a whole. The hooks below report what becomes of its records."""
 
     def records_acknowledged(self, event: RecordsAcknowledged) -> None:
         """Records were stored."""
 
     def records_throttled(self, event: RecordsThrottled) -> None:
-        """Shards refused records for their quota."""
+        """Shards throttled records of a request."""
 
     def records_retried(self, event: RecordsRetried) -> None:
         """Records will be sent again."""

@@ -14,7 +14,7 @@ from tests.producer.support import failed_inside, throttled
 from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer import Producer
-from truckstream.producer.queueing.queued_record import cost_of
+from truckstream.producer.queueing.buffer_budget import cost_of
 
 BUFFER_BYTES = 6_000
 SIZES = st.sampled_from([0, 1, 100, 500, 1_500, 3_000])
@@ -74,8 +74,8 @@ class Room:
         await asyncio.sleep(0)
 
     async def try_put(self, size, key):
-        somebody_waits = bool(self.producer._room.line)
-        free = self.producer._core.free_bytes
+        somebody_waits = bool(self.producer._buffer_waiters.line)
+        free = self.producer._budget.free_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))
         except BufferFullError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.producer.simulation import Feeder, QuotaService, simulate
+from tests.producer.pacing.simulation import Feeder, QuotaService, simulate
 from tests.producer.support import even_shards
 
 

@@ -1,19 +1,18 @@
-"""What the core notes for an observer, until the shell tells it.
+"""Events for an observer, from the moment when the core reports them until the shell calls the hooks.
 
-Whole requests are noted, with counts that the core has in its hands anyway. No hook is called from within a decision,
-so that it finds the producer in order and may use it. Where nobody watches the journal notes nothing, which costs some
-calls a request that do nothing.
+No hook is called while the core decides. So a hook finds the producer in a consistent state and may use it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from truckstream.errors import ServiceError
 from truckstream.kinesis.failures import RequestFailedError
-from truckstream.producer.queueing.outbox import records_in
+from truckstream.producer.queueing.outbox import count_records
+from truckstream.producer.watching.event_sink import EventSink
 from truckstream.producer.watching.observer import (
     BatchFailed,
     BatchSent,
@@ -29,57 +28,16 @@ if TYPE_CHECKING:
 
     from truckstream.kinesis.responses import RecordResponse
     from truckstream.producer.outcomes.delivery import Delivery
-    from truckstream.producer.queueing.outbox import Outbox, Parcel
-    from truckstream.producer.queueing.queued_record import Entry
+    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
     from truckstream.producer.queueing.request import Request
     from truckstream.producer.watching.observer import ByShard, ProducerEvent
 
-__all__ = ["NO_JOURNAL", "EventJournal", "Journal"]
+__all__ = ["EventBuffer"]
 
-_put_at: Callable[[Entry], float] = attrgetter("put_at")
-
-
-class Journal:
-    """Notes nothing. All calls come after what they tell."""
-
-    __slots__ = ()
-
-    def sent(self, request: Request, repeated: int, in_flight: int) -> None:
-        """A request goes out, beside others: `in_flight` with it. Of its parcels so many were sent before."""
-
-    def request_failed(self, request: Request, failure: RequestFailedError, now: float) -> None:
-        """It failed as a whole."""
-
-    def acknowledged(
-        self,
-        request: Request,
-        stored: Sequence[Entry],
-        by_outbox: Mapping[Outbox, int],
-        size: int,
-        doubtful: int,
-        now: float,
-    ) -> None:
-        """Of its records those were stored, `size` bytes; `doubtful` of them perhaps twice."""
-
-    def throttled(self, by_outbox: Mapping[Outbox, int]) -> None:
-        """So many parcels of one request were refused for a quota."""
-
-    def retried(
-        self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordResponse] | RequestFailedError
-    ) -> None:
-        """Parcels of one request go again."""
-
-    def failed(self, entry: Entry) -> None:
-        """A record was given up."""
-
-    def shards_listed(self, before: Sequence[str], after: Sequence[str]) -> None:
-        """The stream's open shards, as they were known and as they are."""
+_put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 
 
-NO_JOURNAL: Final = Journal()
-
-
-class EventJournal(Journal):
+class EventBuffer(EventSink):
     """Keeps events in the order in which they happened."""
 
     __slots__ = ("_events", "_failed", "_stream")
@@ -87,22 +45,22 @@ class EventJournal(Journal):
     def __init__(self, stream: str) -> None:
         self._stream = stream
         self._events: list[ProducerEvent] = []
-        # Records given up since the last event: they are told together.
-        self._failed: list[Entry] = []
+        # Records given up since the last event: they make one event together.
+        self._failed: list[QueuedRecord] = []
 
     def take(self) -> list[ProducerEvent]:
-        """The events since the last call."""
-        self._close_failed()
+        """Return the events since the last call."""
+        self._add_failed_records()
         events, self._events = self._events, []
         return events
 
     def sent(self, request: Request, repeated: int, in_flight: int) -> None:
-        self._note(
+        self._add(
             BatchSent(
                 stream=self._stream,
                 records=request.records,
                 shards=_by_shard(request.by_outbox),
-                kinesis_records=len(request.entries),
+                kinesis_records=len(request.parcels),
                 repeated=repeated,
                 bytes=request.size,
                 requests_in_flight=in_flight,
@@ -110,7 +68,7 @@ class EventJournal(Journal):
         )
 
     def request_failed(self, request: Request, failure: RequestFailedError, now: float) -> None:
-        self._note(
+        self._add(
             BatchFailed(
                 stream=self._stream,
                 records=request.records,
@@ -125,31 +83,31 @@ class EventJournal(Journal):
     def acknowledged(
         self,
         request: Request,
-        stored: Sequence[Entry],
+        stored: Sequence[QueuedRecord],
         by_outbox: Mapping[Outbox, int],
         size: int,
-        doubtful: int,
+        duplicates: int,
         now: float,
     ) -> None:
         if not stored:
             return
-        self._note(
+        self._add(
             RecordsAcknowledged(
                 stream=self._stream,
                 records=len(stored),
                 shards=_by_shard(by_outbox),
                 bytes=size,
-                maybe_duplicates=doubtful,
+                maybe_duplicates=duplicates,
                 seconds=now - request.sent_at,
                 oldest_seconds=now - min(map(_put_at, stored)),
-                deliveries=cast("Sequence[Delivery]", stored),  # only deliveries are put by whoever watches
+                deliveries=cast("Sequence[Delivery]", stored),  # the shell puts nothing else
             )
         )
 
     def throttled(self, by_outbox: Mapping[Outbox, int]) -> None:
         if by_outbox:
             shards = _by_shard(by_outbox)
-            self._note(RecordsThrottled(stream=self._stream, records=sum(shards.values()), shards=shards))
+            self._add(RecordsThrottled(stream=self._stream, records=sum(shards.values()), shards=shards))
 
     def retried(
         self, parcels: Mapping[Outbox, Sequence[Parcel]], why: Sequence[RecordResponse] | RequestFailedError
@@ -159,24 +117,24 @@ class EventJournal(Journal):
         codes = (
             {why.code: sum(map(len, parcels.values()))}
             if isinstance(why, RequestFailedError)
-            else dict(Counter(answer.error_code for answer in why if answer.error_code))
+            else dict(Counter(response.error_code for response in why if response.error_code))
         )
-        shards = _by_shard({outbox: sum(map(records_in, waiting)) for outbox, waiting in parcels.items()})
-        self._note(RecordsRetried(stream=self._stream, records=sum(shards.values()), shards=shards, codes=codes))
+        shards = _by_shard({outbox: sum(map(count_records, waiting)) for outbox, waiting in parcels.items()})
+        self._add(RecordsRetried(stream=self._stream, records=sum(shards.values()), shards=shards, codes=codes))
 
-    def failed(self, entry: Entry) -> None:
-        self._failed.append(entry)
+    def failed(self, record: QueuedRecord) -> None:
+        self._failed.append(record)
 
     def shards_listed(self, before: Sequence[str], after: Sequence[str]) -> None:
         opened = tuple(shard_id for shard_id in after if shard_id not in before)
         closed = tuple(shard_id for shard_id in before if shard_id not in after)
-        self._note(MapRefreshed(stream=self._stream, shards=tuple(after), opened=opened, closed=closed))
+        self._add(MapRefreshed(stream=self._stream, shards=tuple(after), opened=opened, closed=closed))
 
-    def _note(self, event: ProducerEvent) -> None:
-        self._close_failed()
+    def _add(self, event: ProducerEvent) -> None:
+        self._add_failed_records()
         self._events.append(event)
 
-    def _close_failed(self) -> None:
+    def _add_failed_records(self) -> None:
         if not self._failed:
             return
         failed, self._failed = self._failed, []
@@ -184,8 +142,8 @@ class EventJournal(Journal):
             RecordsFailed(
                 stream=self._stream,
                 records=len(failed),
-                shards=_by_shard(Counter(entry.outbox for entry in failed)),
-                codes=dict(Counter(_code_of(entry) for entry in failed)),
+                shards=_by_shard(Counter(record.outbox for record in failed)),
+                codes=dict(Counter(_code_of(record) for record in failed)),
                 deliveries=cast("Sequence[Delivery]", failed),
             )
         )
@@ -193,13 +151,13 @@ class EventJournal(Journal):
 
 def _by_shard(by_outbox: Mapping[Outbox, int]) -> ByShard:
     by_shard: dict[str | None, int] = {}
-    for outbox, count in by_outbox.items():  # two may stand for one shard, if its stream was made anew
+    for outbox, count in by_outbox.items():  # two may belong to one shard id, if the stream was created anew
         by_shard[outbox.shard_id] = by_shard.get(outbox.shard_id, 0) + count
     return by_shard
 
 
-def _code_of(entry: Entry) -> str:
-    error = entry.error
-    if error is not None and isinstance(error.__cause__, ServiceError):  # refused after an attempt in doubt
+def _code_of(record: QueuedRecord) -> str:
+    error = record.error
+    if error is not None and isinstance(error.__cause__, ServiceError):  # rejected after an ambiguous attempt
         error = error.__cause__
     return error.code if isinstance(error, ServiceError) else type(error).__name__

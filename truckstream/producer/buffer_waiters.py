@@ -1,4 +1,4 @@
-"""Who waits for room in the buffer: first come, first served, and a large record is not overtaken by small ones."""
+"""Callers that wait for room in the buffer, first come, first served: small records do not overtake a large one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from truckstream.errors import ProducerClosedError
 
 if TYPE_CHECKING:
-    from truckstream.producer.core import ProducerCore
+    from truckstream.producer.queueing.buffer_budget import BufferBudget
 
-__all__ = ["Room"]
+__all__ = ["BufferWaiters"]
 
 
 @dataclass(slots=True, eq=False)
@@ -21,20 +21,20 @@ class _Waiter:
     granted: asyncio.Future[None]
 
 
-class Room:
-    """The line for the core's budget. While there is one, nobody may reserve past it."""
+class BufferWaiters:
+    """The line of callers that wait for room. While there is one, nobody else may reserve room."""
 
-    __slots__ = ("_core", "line")
+    __slots__ = ("_budget", "line")
 
-    def __init__(self, core: ProducerCore) -> None:
-        self._core = core
+    def __init__(self, budget: BufferBudget) -> None:
+        self._budget = budget
         self.line: deque[_Waiter] = deque()
 
     async def wait(self, size: int) -> None:
-        """Wait for the room of a record of `size` bytes; it is reserved when this returns.
+        """Wait for room for a record of `size` bytes. The room is reserved when this returns.
 
         Raises:
-            ProducerClosedError: by `refuse`.
+            ProducerClosedError: by `reject_all`.
         """
         waiter = _Waiter(size, asyncio.get_running_loop().create_future())
         self.line.append(waiter)
@@ -44,21 +44,21 @@ class Room:
             if waiter in self.line:
                 self.line.remove(waiter)
             elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
-                self._core.release(size)  # granted and cancelled in the same turn
-            self.give()  # whoever is next may need less
+                self._budget.release(size)  # granted and cancelled in the same turn
+            self.grant()  # the next caller may need less
             raise
 
-    def give(self) -> None:
-        """Reserve for those at the head of the line as much as there is."""
-        while self.line and self._core.reserve(self.line[0].size):
+    def grant(self) -> None:
+        """Reserve room for the callers at the head of the line, as far as there is any."""
+        while self.line and self._budget.reserve(self.line[0].size):
             waiter = self.line.popleft()
             if waiter.granted.done():  # cancelled: its own clean-up has not run yet
-                self._core.release(waiter.size)
+                self._budget.release(waiter.size)
             else:
                 waiter.granted.set_result(None)
 
-    def refuse(self) -> None:
-        """Send everybody away: the producer is closed."""
+    def reject_all(self) -> None:
+        """Raise `ProducerClosedError` to every caller in the line."""
         while self.line:
             waiter = self.line.popleft()
             if not waiter.granted.done():

@@ -15,7 +15,7 @@ from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST
 from truckstream.producer import Producer
 from truckstream.producer.producer import PUTS_PER_TURN
-from truckstream.producer.queueing.queued_record import cost_of, largest_size
+from truckstream.producer.queueing.buffer_budget import cost_of, largest_size
 
 MIB = 1 << 20
 NO_BYTES = st.one_of(
@@ -152,9 +152,9 @@ def test_whatever_keeps_the_rules_arrives_as_it_was(data, key, hash_key, aggrega
     [
         (None, "records is None: must be an iterable of"),
         (5, "records is 5: must be an iterable of"),
-        ([b"data"], "must be a pair of data and partition key: records[0] is none"),
-        ([(b"a", KEY), (b"b", KEY, "extra")], "records[1] is none"),
-        ([(b"a", KEY), None], "records[1] is none"),
+        ([b"data"], "must be pairs of data and partition key: records[0] is not"),
+        ([(b"a", KEY), (b"b", KEY, "extra")], "records[1] is not"),
+        ([(b"a", KEY), None], "records[1] is not"),
         ([(b"a", KEY), ("text", KEY)], "data is 'text': must be bytes"),
         (["ab"], "data is 'a': must be bytes"),
         ([(b"a", KEY), (b"b", "")], "partition_key is ''"),

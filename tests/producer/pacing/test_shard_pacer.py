@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.producer.pacing.shard_pace import ShardPace, TokenBucket
+from truckstream.producer.pacing.shard_pacer import ShardPacer, TokenBucket
 
 
 def test_a_bucket_starts_full_and_refills_at_its_rate():
@@ -25,7 +25,7 @@ def test_more_than_the_capacity_may_go_when_the_bucket_is_full_and_leaves_a_debt
 
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.integers(1, 400)), max_size=60))
 def test_no_window_of_time_lets_more_through_than_rate_and_burst(steps):
-    pace, now, sent = ShardPace(0.0), 0.0, []
+    pace, now, sent = ShardPacer(0.0), 0.0, []
     for pause, wanted in steps:
         now += pause
         count = min(wanted, pace.records_allowed(now))
@@ -38,7 +38,7 @@ def test_no_window_of_time_lets_more_through_than_rate_and_burst(steps):
 
 
 def test_a_throttle_takes_the_refused_part_off_the_rate_and_it_comes_back_steadily():
-    pace = ShardPace(0.0)
+    pace = ShardPacer(0.0)
     pace.on_throttled(0.25, sent_at=0.9, now=1.0)
     assert pace.rate_at(1.0) == pytest.approx(750)
     assert pace.rate_at(2.0) == pytest.approx(780)
@@ -46,7 +46,7 @@ def test_a_throttle_takes_the_refused_part_off_the_rate_and_it_comes_back_steadi
 
 
 def test_a_cut_is_at_least_a_tenth_and_at_most_half():
-    pace = ShardPace(0.0)
+    pace = ShardPacer(0.0)
     pace.on_throttled(0.01, sent_at=0.0, now=0.0)
     assert pace.rate_at(0.0) == pytest.approx(900)
     pace.on_throttled(1.0, sent_at=0.0, now=0.0)
@@ -54,7 +54,7 @@ def test_a_cut_is_at_least_a_tenth_and_at_most_half():
 
 
 def test_requests_that_were_under_way_when_the_rate_fell_do_not_cut_it_again():
-    pace = ShardPace(0.0)
+    pace = ShardPacer(0.0)
     pace.on_throttled(0.5, sent_at=1.0, now=1.1)
     pace.on_throttled(0.5, sent_at=1.05, now=1.15)
     assert pace.rate_at(1.15) == pytest.approx(501.5)
@@ -63,7 +63,7 @@ def test_requests_that_were_under_way_when_the_rate_fell_do_not_cut_it_again():
 
 
 def test_the_rate_never_falls_to_nothing():
-    pace = ShardPace(0.0)
+    pace = ShardPacer(0.0)
     for second in range(200):
         pace.on_throttled(1.0, float(second), float(second))
     assert pace.rate_at(199.0) >= 20

@@ -8,8 +8,8 @@ import pytest
 
 from tests.producer.support import Service, even_shards, put
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.producer.pacing.backoff import Backoff
-from truckstream.producer.pacing.concurrency import Concurrency
+from truckstream.producer.pacing.concurrency_limit import ConcurrencyLimit
+from truckstream.producer.pacing.retry_backoff import RetryBackoff
 
 
 class NoJitter:
@@ -19,27 +19,27 @@ class NoJitter:
 
 @pytest.fixture
 def concurrency():
-    return Concurrency(100, Backoff(NoJitter()))
+    return ConcurrencyLimit(100, RetryBackoff(NoJitter()))
 
 
-def answers(concurrency, count, *, now=0.0, seconds=0.02, was_last=True):
+def responses(concurrency, count, *, now=0.0, seconds=0.02, fills_limit=True):
     for _ in range(count):
-        concurrency.on_answer(now - seconds, now, was_last=was_last)
+        concurrency.on_response(now - seconds, now, fills_limit=fills_limit)
 
 
 def test_it_grows_by_one_an_answer_until_the_first_trouble(concurrency):
     assert concurrency.limit == 10
-    answers(concurrency, 30)
+    responses(concurrency, 30)
     assert concurrency.limit == 40
 
 
 def test_it_does_not_grow_while_requests_are_not_what_holds_back(concurrency):
-    answers(concurrency, 30, was_last=False)
+    responses(concurrency, 30, fills_limit=False)
     assert concurrency.limit == 10
 
 
 def test_it_never_passes_its_cap(concurrency):
-    answers(concurrency, 1_000)
+    responses(concurrency, 1_000)
     assert concurrency.limit == 100
 
 
@@ -53,30 +53,30 @@ def test_a_failure_halves_it_once_for_all_that_were_under_way(concurrency):
 
 def test_after_trouble_it_grows_by_one_a_round(concurrency):
     concurrency.on_failure(0.0, 0.1)
-    answers(concurrency, 5, now=0.2)
+    responses(concurrency, 5, now=0.2)
     assert concurrency.limit == 5
-    answers(concurrency, 1, now=0.2)
+    responses(concurrency, 1, now=0.2)
     assert concurrency.limit == 6
 
 
 def test_an_answer_that_takes_much_longer_than_usual_lowers_it(concurrency):
-    answers(concurrency, 20, was_last=False)
-    answers(concurrency, 1, now=1.0, seconds=0.5)
+    responses(concurrency, 20, fills_limit=False)
+    responses(concurrency, 1, now=1.0, seconds=0.5)
     assert concurrency.limit == 8
 
 
 def test_a_little_slower_is_not_slow(concurrency):
-    answers(concurrency, 20, was_last=False)
-    answers(concurrency, 1, now=1.0, seconds=0.1)
+    responses(concurrency, 20, fills_limit=False)
+    responses(concurrency, 1, now=1.0, seconds=0.1)
     assert concurrency.limit == 11
 
 
 def test_a_service_that_stays_slow_becomes_usual(concurrency):
-    answers(concurrency, 20)
+    responses(concurrency, 20)
     now, limits = 10.0, []
     for _ in range(200):
         now += 0.5
-        answers(concurrency, 1, now=now, seconds=0.5)
+        responses(concurrency, 1, now=now, seconds=0.5)
         limits.append(concurrency.limit)
     assert min(limits) == 2
     assert limits[-1] > 5
@@ -85,7 +85,7 @@ def test_a_service_that_stays_slow_becomes_usual(concurrency):
 def test_one_stalled_request_leaves_room_for_another(concurrency):
     for second in range(20):
         concurrency.on_failure(second, second + 0.5)
-        answers(concurrency, 1, now=second + 0.9, was_last=False)
+        responses(concurrency, 1, now=second + 0.9, fills_limit=False)
     assert concurrency.limit == 2
     assert concurrency.opens_at(1, 30.0) == 30.0
     assert concurrency.opens_at(2, 30.0) == math.inf
@@ -100,9 +100,9 @@ def test_nothing_but_failures_pauses_requests_and_an_answer_ends_the_pause(concu
     assert pauses[:5] == pytest.approx([0.0, 0.0, 0.1, 0.2, 0.4])
     assert max(pauses) == pytest.approx(5.0)
     assert concurrency.opens_at(1, now) == math.inf
-    answers(concurrency, 1, now=now)
+    responses(concurrency, 1, now=now)
     assert concurrency.opens_at(1, now) == now
-    assert repr(concurrency) == "<Concurrency 2 of 100>"
+    assert repr(concurrency) == "<ConcurrencyLimit 2 of 100>"
 
 
 # --- In the core ----------------------------------------------------------------------------------
@@ -111,13 +111,13 @@ def test_nothing_but_failures_pauses_requests_and_an_answer_ends_the_pause(concu
 def run(core, *, seconds, delay, timeout, feed):
     """Answer each request after `delay(number)` seconds, or time it out; what was under way at a time at most."""
     service, under_way, now, most, sent = Service(even_shards(1)), [], 0.0, 0, 0
-    while now < seconds or core.used_bytes:
+    while now < seconds or core.budget.used_bytes:
         if now < seconds:
             feed(now)
         for request in core.requests_due(now):
             takes = delay(sent)
             sent += 1
-            action = functools.partial(core.on_answers, request, service.answer(request))
+            action = functools.partial(core.on_responses, request, service.answer(request))
             if takes > timeout:
                 failure = RequestFailedError(FailureKind.AMBIGUOUS, "ReadTimeout", "")
                 action = functools.partial(core.on_failure, request, failure)

@@ -38,7 +38,7 @@ class QuotaService:
     def answer(self, request: Request, now: float) -> list[RecordResponse]:
         for quota in self.quotas.values():
             quota.refill(now * self.scale)
-        return [self._answer(parcel) for parcel in request.entries]
+        return [self._answer(parcel) for parcel in request.parcels]
 
     def _answer(self, parcel: Any) -> RecordResponse:
         shard_id = parcel.outbox.shard_id
@@ -123,7 +123,7 @@ def simulate(
             feeder.feed(now)
             push(now + 0.05, "feed", feeder)
         if what == "answer":
-            feeder.core.on_answers(*request, now)
+            feeder.core.on_responses(*request, now)
             feeder.core.take_settled()
         for due in feeder.core.requests_due(now):
             push(now + delay / 2 * dice.uniform(0.5, 2), "arrive", feeder, due)

@@ -1,0 +1,100 @@
+"""The one place where records get their outcome, and where it is counted.
+
+Invariants:
+- A record gets its outcome once.
+- The bytes of the budget that are in use are the costs of the records without an outcome.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
+
+from truckstream.producer.outcomes.flush_epochs import FlushEpochs
+from truckstream.producer.queueing.outbox import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from truckstream.errors import TruckstreamError
+    from truckstream.kinesis.responses import RecordResponse
+    from truckstream.producer.options import ProducerOptions
+    from truckstream.producer.queueing.buffer_budget import BufferBudget
+    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
+    from truckstream.producer.queueing.request import Request
+    from truckstream.producer.stats import Counters
+    from truckstream.producer.watching.event_sink import EventSink
+
+__all__ = ["Settlement"]
+
+_epoch: Callable[[QueuedRecord], int] = attrgetter("epoch")
+_maybe_duplicate: Callable[[QueuedRecord], bool] = attrgetter("maybe_duplicate")
+_outbox: Callable[[QueuedRecord], Outbox] = attrgetter("outbox")
+_size: Callable[[QueuedRecord], int] = attrgetter("size")
+
+
+class Settlement:
+    """Gives records their outcome."""
+
+    def __init__(self, options: ProducerOptions, budget: BufferBudget, counters: Counters, events: EventSink) -> None:
+        self._ordered = options.ordered
+        self._aggregates = options.aggregate
+        self._budget = budget
+        self._counters = counters
+        self._events = events
+        self.epochs = FlushEpochs()
+        self._settled: list[QueuedRecord] = []
+
+    def take(self) -> list[QueuedRecord]:
+        """Return the records that got their outcome since the last call."""
+        settled, self._settled = self._settled, []
+        return settled
+
+    def acknowledge(
+        self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
+    ) -> None:
+        """Settle stored records, many at a time: 0.2 µs a record, and one by one 0.6."""
+        stored = self._assign(parcels, responses)
+        by_outbox = request.by_outbox if len(stored) == request.records else Counter(map(_outbox, stored))
+        size = sum(map(_size, stored))
+        for outbox, count in by_outbox.items():
+            outbox.acked += count
+        self._counters.acked += len(stored)
+        self._counters.acked_bytes += size
+        duplicates = self._settle(stored, size)
+        self._events.acknowledged(request, stored, by_outbox, size, duplicates, now)
+
+    def fail(self, record: QueuedRecord, error: TruckstreamError) -> None:
+        """Settle a record that is given up."""
+        record.error = error
+        self._events.failed(record)
+        self._counters.failed += 1
+        self._settle([record], record.size)
+
+    def _assign(self, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]) -> list[QueuedRecord]:
+        """Set the response of each record of `parcels`, and return the records."""
+        if not self._aggregates:
+            records = cast("list[QueuedRecord]", list(parcels))  # only aggregation makes bundles
+            for record, response in zip(records, responses, strict=True):
+                record.response = response
+            return records
+        stored: list[QueuedRecord] = []
+        for parcel, response in zip(parcels, responses, strict=True):
+            for record in records_of(parcel):
+                record.response = response
+                stored.append(record)
+        return stored
+
+    def _settle(self, records: list[QueuedRecord], size: int) -> int:
+        """Account for records of `size` bytes in all. Return how many of them may be duplicates."""
+        self._budget.release(size, len(records))
+        duplicates = sum(map(_maybe_duplicate, records))
+        self._counters.maybe_duplicates += duplicates
+        for epoch, count in Counter(map(_epoch, records)).items():
+            self.epochs.settle(epoch, count)
+        if self._ordered:
+            for record in records:
+                record.outbox.queue.on_outcome(record)
+        self._settled += records
+        return duplicates

@@ -1,0 +1,212 @@
+"""A queue that keeps the order of each key (`ordered=True`).
+
+Each key has a lane. "PutRecords doesn't guarantee the ordering of records" (API reference): the service may reject one
+record of a request and store the next. So while a record of a key is in flight, no second record of that key is sent:
+the lane is closed until that record is acknowledged or has failed, however many attempts that takes. The lanes of other
+keys stay open. A bundle is one Kinesis record, stored as a whole and in its order, so it may take several records of
+one lane, and closes that lane.
+
+The guarantee: the first copies of a key's stored records stand in the stream in the order of put. A record that failed
+is missing among them, and its successors are still sent. A second copy, left by an attempt that ended without a
+response, may stand anywhere.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
+
+from truckstream.producer.queueing.outbox import RecordQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from truckstream.producer.queueing.outbox import QueuedRecord
+
+__all__ = ["KeyedQueue", "Lane", "Lanes", "lane_key"]
+
+#: The key of a lane. A partition key with two explicit hash keys goes to two shards, between which there is no order.
+LaneKey: TypeAlias = "str | tuple[str, str]"
+
+
+def lane_key(record: QueuedRecord) -> LaneKey:
+    """Return the key whose order `record` is part of."""
+    hash_key = record.explicit_hash_key
+    return record.partition_key if hash_key is None else (record.partition_key, hash_key)
+
+
+class Lane:
+    """The waiting records of one key, in the order of put."""
+
+    __slots__ = ("bytes", "in_flight", "place", "queue", "records")
+
+    def __init__(self, queue: KeyedQueue) -> None:
+        #: The queue of the key's shard.
+        self.queue = queue
+        self.records: deque[QueuedRecord] = deque()
+        self.bytes = 0
+        #: The number of records that were taken and have no outcome. While there are any, no more are taken.
+        self.in_flight = 0
+        #: The number of its place in the queue, while the lane is open.
+        self.place: int | None = None
+
+
+Lanes: TypeAlias = "dict[LaneKey, Lane]"
+
+
+class KeyedQueue(RecordQueue):
+    """Records in lanes, the lane with the oldest record first.
+
+    The queues of all shards share the lanes, because a record may still be in flight to a closed shard when later
+    records of its key wait for another one.
+
+    Args:
+        lanes: every key that has a record without an outcome.
+        bundled: whether several records of one key may be taken together, by `take_while`; otherwise one at a time.
+    """
+
+    __slots__ = ("_bundled", "_lanes", "_open", "_places", "_waiting", "bytes", "count")
+
+    def __init__(self, lanes: Lanes, *, bundled: bool) -> None:
+        self._lanes = lanes
+        self._bundled = bundled
+        # Open lanes by the age of their head. The place of a lane that closes stays until it comes to the top.
+        self._open: list[tuple[float, int, Lane]] = []
+        self._places = itertools.count()
+        self._waiting = 0
+        self.count = 0
+        self.bytes = 0
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def append(self, record: QueuedRecord) -> None:
+        key = lane_key(record)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(self)
+        lane.records.append(record)
+        lane.bytes += record.size
+        self._waiting += 1
+        if lane.in_flight:
+            return
+        if len(lane.records) == 1:
+            self._open_lane(lane)
+        elif self._bundled:
+            self.count += 1
+            self.bytes += record.size
+
+    def head(self) -> QueuedRecord:
+        return self._first_lane().records[0]
+
+    def pop(self) -> QueuedRecord:
+        lane = self._first_lane()
+        heapq.heappop(self._open)
+        self._close_lane(lane)
+        return self._take_head(lane)
+
+    def take(self, max_records: int, max_bytes: float) -> list[QueuedRecord]:
+        taken: list[QueuedRecord] = []
+        while self.count and len(taken) < max_records and self.head().size <= max_bytes:
+            taken.append(self.pop())
+            max_bytes -= taken[-1].size
+        return taken
+
+    def take_while(self, fits: Callable[[QueuedRecord], bool]) -> list[QueuedRecord]:
+        taken: list[QueuedRecord] = []
+        touched: dict[Lane, None] = {}
+        while self.count:
+            lane = self._first_lane()
+            if not fits(lane.records[0]):
+                break
+            touched[lane] = None
+            self.count -= 1
+            self.bytes -= lane.records[0].size
+            taken.append(self._take_head(lane))
+            if lane.records:
+                lane.place = next(self._places)
+                heapq.heapreplace(self._open, (lane.records[0].put_at, lane.place, lane))
+            else:
+                heapq.heappop(self._open)
+        for lane in touched:
+            self._close_lane(lane)
+        return taken
+
+    def put_back(self, records: Sequence[QueuedRecord]) -> None:
+        """Return records that were taken, before all others of their keys. Lanes open that have none in flight."""
+        for record in reversed(records):
+            lane = self._lanes[lane_key(record)]
+            lane.records.appendleft(record)
+            lane.bytes += record.size
+            lane.in_flight -= 1
+            self._waiting += 1
+            if not lane.in_flight:
+                self._open_lane(lane)
+
+    def on_outcome(self, record: QueuedRecord) -> None:
+        """Open the record's lane, or remove it, if no other record of the lane is in flight."""
+        key = lane_key(record)
+        lane = self._lanes[key]
+        lane.in_flight -= 1
+        if lane.in_flight:
+            return
+        if lane.records:
+            lane.queue._open_lane(lane)  # noqa: SLF001 - another queue of these lanes
+        else:
+            del self._lanes[key]
+
+    def adopt(self, lane: Lane) -> None:
+        """Take over a lane of another shard, in whatever state it is."""
+        lane.queue = self
+        self._waiting += len(lane.records)
+        if lane.records and not lane.in_flight:
+            self._open_lane(lane)
+
+    def clear(self) -> list[QueuedRecord]:
+        """Take the records of all lanes, also those of other shards."""
+        taken = [record for lane in self._lanes.values() for record in lane.records]
+        for lane in self._lanes.values():
+            lane.in_flight += len(lane.records)
+            lane.records.clear()
+            lane.bytes = 0
+        self.forget_lanes()
+        return taken
+
+    def forget_lanes(self) -> None:
+        """Forget the lanes, without changing them."""
+        self._open.clear()
+        self.count = self.bytes = self._waiting = 0
+
+    def _open_lane(self, lane: Lane) -> None:
+        lane.place = next(self._places)
+        heapq.heappush(self._open, (lane.records[0].put_at, lane.place, lane))
+        self.count += len(lane.records) if self._bundled else 1
+        self.bytes += lane.bytes if self._bundled else lane.records[0].size
+
+    def _close_lane(self, lane: Lane) -> None:
+        """Count the lane's records out: they may not be taken any more."""
+        lane.place = None
+        if self._bundled:
+            self.count -= len(lane.records)
+            self.bytes -= lane.bytes
+        else:
+            self.count -= 1
+            self.bytes -= lane.records[0].size
+
+    def _take_head(self, lane: Lane) -> QueuedRecord:
+        record = lane.records.popleft()
+        lane.bytes -= record.size
+        lane.in_flight += 1
+        self._waiting -= 1
+        return record
+
+    def _first_lane(self) -> Lane:
+        """Return the open lane with the oldest head."""
+        while True:
+            _, place, lane = self._open[0]
+            if place == lane.place:
+                return lane
+            heapq.heappop(self._open)
