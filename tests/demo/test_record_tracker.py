@@ -67,7 +67,7 @@ def test_a_failed_record_is_not_lost_and_may_be_stored_if_its_outcome_is_unknown
         tracker = RecordTracker()
         tracker.track(b"a", "key", None, delivery(error=error), 100.0)
         tracker.collect_outcomes()
-        assert (tracker.failed, tracker.acked) == (1, 0)
+        assert tracker.audit([]).lost == 0
         audit = tracker.audit(read_back(b"a"))
         assert (audit.lost, audit.duplicated) == (0, duplicated)
 
@@ -85,9 +85,9 @@ def test_an_outcome_is_collected_when_its_delivery_is_done():
     late.response = None
     tracker.track(b"a", "key", None, late, 100.0)
     tracker.collect_outcomes()
-    assert tracker.acked == 0
+    assert tracker.audit([]).lost == 0
     late.response = RecordResponse(shard_id="s", sequence_number="1")
     tracker.collect_outcomes()
-    assert tracker.acked == 1
+    assert tracker.audit([]).lost == 1
     assert tracker.first_put_at(b"a") == 100.0
     assert tracker.first_put_at(b"b") is None

@@ -78,4 +78,6 @@ async def _run_demo(options: DemoOptions) -> int:
     console.print(f"The objects are in {options.out}. To see a record:", highlight=False, soft_wrap=True)
     newest = f"$(ls -t {options.out}/{PREFIX}/*.json | head -n 1)"
     console.print(f"  head -n 1 {newest}", highlight=False, soft_wrap=True)
+    if options.report_file:
+        report.save(options.report_file)
     return 0 if report.clean else 1

@@ -26,7 +26,7 @@ class DemoOptions:
     invalid: float
     #: The directory that takes the place of the bucket: an absolute path.
     out: Path
-    #: Where to save the report as JSON, if anywhere.
+    #: Where the caller will save the report. A run only starts if this file can be written.
     report_file: Path | None
     seed: int
 

@@ -46,13 +46,12 @@ async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[
     """
     with reserve_output_files(options.out, options.report_file):
         isolate_from_aws()
-        report = await _run(options, stop, update)
-        if options.report_file:
-            report.save(options.report_file)
-    return report
+        return await _run_pipeline(options, stop, update)
 
 
-async def _run(options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]) -> DemoReport:
+async def _run_pipeline(
+    options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]
+) -> DemoReport:
     async with (
         start_local_aws(options.out, options.shards) as local_aws,
         Producer(STREAM_NAME, region_name="us-east-1", endpoint_url=local_aws.endpoint_url) as producer,

@@ -6,7 +6,7 @@ Two reports can have the same bytes (a parked truck that reports twice in a seco
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -34,21 +34,14 @@ class ObjectRecord:
 
 @dataclass(slots=True)
 class _IdenticalRecords:
-    """All copies of one record: how many were put, acknowledged and read back."""
+    """The copies of one record that were put."""
 
     first_put_at: float
     #: Why the copies must be rejected; None for a valid record.
     reason: str | None
-    put: int = 0
     acked: int = 0
     #: Not acknowledged, but possibly in the stream.
     unknown: int = 0
-    stored: int = 0
-    rejected: int = 0
-
-    @property
-    def read_back(self) -> int:
-        return self.stored + self.rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +69,12 @@ class RecordTracker:
         self._records: dict[bytes, _IdenticalRecords] = {}
         self._pending: deque[tuple[_IdenticalRecords, str, Delivery]] = deque()
         self._last_sequence: dict[str, int] = {}
-        self.acked = 0
-        self.failed = 0
         #: Records whose sequence number is below that of an earlier record with the same key.
         self.out_of_order = 0
 
     def track(self, data: bytes, key: str, reason: str | None, delivery: Delivery, now: float) -> None:
         """Track a record that was put at `now`, seconds since the epoch; `reason` is why it must be rejected."""
         copies = self._records.setdefault(_digest(data), _IdenticalRecords(now, reason))
-        copies.put += 1
         self._pending.append((copies, key, delivery))
 
     def collect_outcomes(self) -> None:
@@ -99,23 +89,25 @@ class RecordTracker:
 
     def audit(self, object_records: Iterable[ObjectRecord]) -> Audit:
         """Compare all records in the objects with the records that were put."""
-        misjudged = foreign = 0
+        found: Counter[bytes] = Counter()
+        stored = misjudged = foreign = 0
         latencies = []
         for record in object_records:
-            copies = self._records.get(_digest(record.data))
+            digest = _digest(record.data)
+            copies = self._records.get(digest)
             if copies is None:
                 foreign += 1
                 continue
-            copies.stored += record.reason is None
-            copies.rejected += record.reason is not None
+            found[digest] += 1
+            stored += record.reason is None
             misjudged += record.reason != copies.reason
             latencies.append(record.stored_at - copies.first_put_at)
-        records = self._records.values()
+        records = self._records.items()
         return Audit(
-            stored=sum(copies.stored for copies in records),
-            rejected=sum(copies.rejected for copies in records),
-            lost=sum(max(0, copies.acked - copies.read_back) for copies in records),
-            duplicated=sum(max(0, copies.read_back - copies.acked - copies.unknown) for copies in records),
+            stored=stored,
+            rejected=found.total() - stored,
+            lost=sum(max(0, copies.acked - found[digest]) for digest, copies in records),
+            duplicated=sum(max(0, found[digest] - copies.acked - copies.unknown) for digest, copies in records),
             misjudged=misjudged,
             foreign=foreign,
             latencies=sorted(latencies),
@@ -125,10 +117,8 @@ class RecordTracker:
         try:
             ack = delivery.result()
         except TruckstreamError as error:
-            self.failed += 1
             copies.unknown += error.may_be_stored
             return
-        self.acked += 1
         copies.acked += 1
         sequence = int(ack.sequence_number)
         last = self._last_sequence.get(key, 0)
