@@ -57,11 +57,11 @@ class Case:
     title: str
     server: str
     shards: int = 4
-    options: tuple[str, ...] = ()
+    quotas: bool = True
 
 
 CASES = (
-    Case("truckstream.local", "truckstream", options=("--no-quota",)),
+    Case("truckstream.local", "truckstream", quotas=False),
     Case("truckstream.local, quotas, 400 shards", "truckstream", shards=400),
     Case("kinesalite", servers.KINESALITE),
     Case("kinesis-mock", servers.KINESIS_MOCK),
@@ -69,8 +69,9 @@ CASES = (
 )
 
 
-def truckstream(port, options):
-    arguments = [sys.executable, "-m", "truckstream.local", f"--port={port}", "--while-stdin-is-open", *options]
+def truckstream(port, quotas):
+    options = json.dumps({"port": port, "quotas": quotas})
+    arguments = [sys.executable, "-m", "truckstream.local", f"--options={options}", "--while-stdin-is-open"]
     return servers.Command(arguments, ROOT, dict(os.environ))
 
 
@@ -93,7 +94,7 @@ class ServerProcess:
 @contextlib.contextmanager
 def running(case):
     port = servers.free_port()
-    command = truckstream(port, case.options) if case.server == "truckstream" else servers.COMMANDS[case.server](port)
+    command = truckstream(port, case.quotas) if case.server == "truckstream" else servers.COMMANDS[case.server](port)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command.arguments,
@@ -319,7 +320,7 @@ def main(options):
             print(f"{case.title:38} was not measured: {error}")
             continue
         print_row(rows[-1], rows[0])
-    with running(Case("truckstream.local", "truckstream", options=("--no-quota",))) as server:
+    with running(Case("truckstream.local", "truckstream", quotas=False)) as server:
         shards = uvloop.run(measure_shards(server, options.shards))
     print(
         "{shards:,} shards: created in {create_seconds} s, {listed:,} listed in {list_seconds} s ({list_pages} pages), "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -133,8 +134,8 @@ class Command:
 
 
 def truckstream(port: int) -> Command:
-    options = ["--port", str(port), "--no-quota", "--transition-seconds", str(SETTLE_MS / 1000)]
-    arguments = [sys.executable, "-m", "truckstream.local", *options, "--while-stdin-is-open"]
+    options = json.dumps({"port": port, "quotas": False, "transition_seconds": SETTLE_MS / 1000})
+    arguments = [sys.executable, "-m", "truckstream.local", f"--options={options}", "--while-stdin-is-open"]
     return Command(arguments, Path(__file__).parents[2], dict(os.environ))
 
 

@@ -228,7 +228,7 @@ def test_wrong_arguments_are_refused(options):
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 async def test_the_program_ends_cleanly_on_a_signal(signal_number):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "truckstream.local", "--port=0", "--shards=2", "--stream=mine", "--no-quota"),
+        *(sys.executable, "-m", "truckstream.local", '--options={"shards": 2, "stream": "mine", "quotas": false}'),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -97,7 +97,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    command = [sys.executable, "-m", "truckstream.local", "--port=0", "--while-stdin-is-open"]
+    command = [sys.executable, "-m", "truckstream.local", "--while-stdin-is-open"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     started = json.loads(process.stdout.readline())
     yield Server(started["endpoint_url"], started["region_name"])

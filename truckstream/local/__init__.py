@@ -19,12 +19,12 @@ except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(words, name=missing.name) from missing
 from truckstream.local.child_process import LocalKinesisError
 from truckstream.local.faults import Fault, FaultPlan
+from truckstream.local.faulty_service import make_service
 from truckstream.local.http.endpoint import EndpointError
 from truckstream.local.kinesis import LocalKinesis
 from truckstream.local.kinesis_stats import KinesisStats, LocalShardStats
 from truckstream.local.mapping import EventSourceMapping, LambdaContext, MappingStats
 from truckstream.local.protocol.signature import Credentials
-from truckstream.local.server import make_service
 from truckstream.local.service.errors import RefusedError
 from truckstream.local.stored_records import StoredRecord
 from truckstream.local.virtual_clock import VirtualClock

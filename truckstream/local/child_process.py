@@ -15,11 +15,11 @@ from truckstream.errors import TruckstreamError
 if TYPE_CHECKING:
     from truckstream.local.options import Options
 
-__all__ = ["Child", "LocalKinesisError", "Started", "start_child"]
+__all__ = ["ChildProcess", "LocalKinesisError", "ReadyMessage", "start_child"]
 
 _log: Final = logging.getLogger(__name__)
 
-#: Starting takes 0.3 s; a laptop that is busy with everything else gets this long.
+#: Starting takes 0.3 s on an idle machine; a busy laptop gets this much longer.
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 5.0
 
@@ -28,8 +28,8 @@ class LocalKinesisError(TruckstreamError):
     """The local Kinesis in its own process did not start."""
 
 
-class Started(msgspec.Struct, frozen=True):
-    """The line that `python -m truckstream.local` prints when it serves."""
+class ReadyMessage(msgspec.Struct, frozen=True):
+    """The line that `python -m truckstream.local` prints when it is ready."""
 
     endpoint_url: str
     port: int
@@ -40,33 +40,33 @@ class Started(msgspec.Struct, frozen=True):
     ca_pem: str = ""
 
 
-class Child:
-    """A running child. It ends when its standard input closes: at `stop`, or when this process is gone."""
+class ChildProcess:
+    """A running child process. It ends when its standard input closes: on `stop`, or when this process ends."""
 
-    def __init__(self, process: asyncio.subprocess.Process, started: Started) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, ready: ReadyMessage) -> None:
         self._process = process
-        self._relay = asyncio.create_task(_relay(process))
-        self.endpoint_url = started.endpoint_url
-        self.ca_pem = started.ca_pem
+        self._log_task = asyncio.create_task(_log_errors(process))
+        self.endpoint_url = ready.endpoint_url
+        self.ca_pem = ready.ca_pem
 
     async def stop(self) -> None:
-        """End it; kill it if it has not ended after five seconds."""
+        """End the process; kill it if it has not ended after five seconds."""
         await _end(self._process)
-        await self._relay
+        await self._log_task
 
 
-async def _relay(process: asyncio.subprocess.Process) -> None:
-    """Log what the child says: it is a complaint, and a pipe that nobody reads would stop it in the end."""
+async def _log_errors(process: asyncio.subprocess.Process) -> None:
+    """Log the standard error of the process. A pipe that is not read would block the process when it is full."""
     assert process.stderr is not None  # noqa: S101 - it was started with a pipe
     async for line in process.stderr:
         _log.warning("local Kinesis: %s", line.decode(errors="replace").rstrip())
 
 
-async def start_child(options: Options) -> Child:
+async def start_child(options: Options) -> ChildProcess:
     """Start `python -m truckstream.local` and wait until it serves.
 
     Raises:
-        LocalKinesisError: it did not; the message carries what it said last.
+        LocalKinesisError: it did not start; the message has the last lines of its standard error.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "truckstream.local", "--while-stdin-is-open"),
@@ -74,16 +74,16 @@ async def start_child(options: Options) -> Child:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C at the terminal is the parent's business
+        start_new_session=True,  # Ctrl-C in the terminal must only reach the parent
     )
     try:
-        return Child(process, await _read_started(process))
+        return ChildProcess(process, await _read_ready_message(process))
     except BaseException:
         await _end(process)
         raise
 
 
-async def _read_started(process: asyncio.subprocess.Process) -> Started:
+async def _read_ready_message(process: asyncio.subprocess.Process) -> ReadyMessage:
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     assert process.stderr is not None  # noqa: S101 - it was started with a pipe
     try:
@@ -91,9 +91,9 @@ async def _read_started(process: asyncio.subprocess.Process) -> Started:
     except TimeoutError:
         raise LocalKinesisError(f"the local Kinesis did not start within {_START_SECONDS:.0f} s") from None
     with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(line, type=Started)
-    said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()[-5:]
-    raise LocalKinesisError("the local Kinesis did not start: " + ("\n".join(said) or "it said nothing"))
+        return msgspec.json.decode(line, type=ReadyMessage)
+    lines = (await process.stderr.read()).decode(errors="replace").strip().splitlines()[-5:]
+    raise LocalKinesisError("the local Kinesis did not start: " + ("\n".join(lines) or "it printed nothing"))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -1,8 +1,9 @@
-"""What a local Kinesis is started with: checked once, and the same for this process and for another."""
+"""The options of a local Kinesis, checked once. This process and a child process start from the same object."""
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import msgspec
 
@@ -11,14 +12,17 @@ from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.protocol.signature import Credentials
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, LEAST_BYTES
 
-__all__ = ["Options"]
+__all__ = ["ACCOUNT_ID", "REGION_NAME", "Options"]
+
+ACCOUNT_ID: Final = "000000000000"
+REGION_NAME: Final = "us-east-1"
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of `LocalKinesis` that do not tell where it runs; see there.
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The arguments of `LocalKinesis` that do not depend on the process that serves; see there.
 
     Raises:
-        InvalidArgumentError: one is out of its range.
+        InvalidArgumentError: an option is out of its range.
     """
 
     stream: str = "truck-sensor-stream"
@@ -31,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     transition_seconds: float = 0.0
     tls: bool = False
-    #: Empty for no look at signatures.
+    #: Empty if signatures are not checked.
     credentials: tuple[Credentials, ...] = ()
 
     def __post_init__(self) -> None:
@@ -48,10 +52,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def quota_scale(self) -> float:
-        """What multiplies the service's rates."""
+        """Factor of the service's quotas and rates; infinite for none."""
         return math.inf if self.quotas is False else float(self.quotas)
 
     @property
     def plan(self) -> FaultPlan:
         """The faults with their seed."""
         return FaultPlan(*self.faults, seed=self.seed)
+
+    @property
+    def stream_arn(self) -> str:
+        """The ARN of the stream that exists from the start."""
+        return f"arn:aws:kinesis:{REGION_NAME}:{ACCOUNT_ID}:stream/{self.stream}"

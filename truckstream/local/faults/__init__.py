@@ -1,11 +1,12 @@
-"""Faults by a seeded plan.
+"""Faults that strike by a seeded plan.
 
-`kinds` is the table of what there is, `fault` one fault and a plan of them as values, `injector` the plan at work (no
-socket, no clock), `effects` what a fault does to the service, and `wire` what it does to the connection.
+`fault` has one fault and a plan of faults as values, `injector` decides which of them strike (without a socket or a
+clock), and `kinds/` has the kinds and what each of them does.
 """
 
 from truckstream.local.faults.fault import Fault, FaultPlan
 from truckstream.local.faults.injector import FaultReport
-from truckstream.local.faults.kinds import KINDS, Kind
+from truckstream.local.faults.kinds.kind import Kind
+from truckstream.local.faults.kinds.table import KINDS
 
 __all__ = ["KINDS", "Fault", "FaultPlan", "FaultReport", "Kind"]

@@ -1,28 +1,29 @@
-"""`Fault` and `FaultPlan`: what goes wrong, how often and when. Values, checked when they are made."""
+"""`Fault` and `FaultPlan`: the faults to inject, how often and when. Values that are checked when they are made."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
 from truckstream.errors import InvalidArgumentError
-from truckstream.local.faults.kinds import DATA_PLANE, KINDS, Kind
+from truckstream.local.faults.fault_text import decode_json, read_options
+from truckstream.local.faults.kinds.table import KINDS
 from truckstream.local.service.service import OPERATIONS
+
+if TYPE_CHECKING:
+    from truckstream.local.faults.kinds.kind import Kind
 
 __all__ = ["Fault", "FaultPlan"]
 
 _STATUSES: Final = (500, 502, 503, 504)
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "": 1.0}
-_DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|)")
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing that goes wrong.
+    """One fault to inject.
 
-    A fault looks at each chance it gets (a record, or a request, by its kind) within its window and filters, lets the
-    first `skip` pass, and then strikes at `rate` until it has struck `count` times.
+    A fault gets a chance at each record or at each request, depending on its kind. It ignores chances outside its
+    window and its filters, lets the first `skip` pass, and then strikes at `rate` until it has struck `count` times.
 
     Raises:
         InvalidArgumentError: the kind is unknown, or a field breaks its rule or means nothing for the kind.
@@ -30,24 +31,24 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     #: A name of `truckstream.local.faults.KINDS`.
     kind: str
-    #: The share of chances at which it strikes, 0 to 1.
+    #: Probability that it strikes at a chance, 0 to 1.
     rate: float = 1.0
-    #: How often it strikes at most; None is without end, except that what happens to a stream happens once.
+    #: How often it strikes at most. None means any number of times, or once if the kind changes the stream.
     count: int | None = None
-    #: How many chances it lets pass first.
+    #: Number of chances to let pass first.
     skip: int = 0
-    #: Seconds after the service's start, or after `inject`, when its window begins and ends; None is never.
+    #: The window in seconds after the service's start or after `inject`. None means no end.
     after: float = 0.0
     until: float | None = None
-    #: Names of operations; empty for all that the kind can strike.
+    #: Names of operations. Empty for all that the kind strikes by default.
     operations: tuple[str, ...] = ()
-    #: Shard IDs; empty for all. Of throttle, internal-failure(-after), split and merge.
+    #: Shard IDs, for throttle, internal-failure, internal-failure-after, split and merge. Empty for all shards.
     shards: tuple[str, ...] = ()
-    #: Of latency, and of skew, where it may be negative: the service's clock is then behind.
+    #: For latency, and for skew, where a negative number puts the service's clock behind.
     seconds: float = 0.0
-    #: Of latency: up to this many seconds more.
+    #: For latency: up to this many seconds more.
     jitter: float = 0.0
-    #: Of error-before and error-after: 500, 502, 503 or 504; 0 is 500.
+    #: For error-before and error-after: 500, 502, 503 or 504. 0 means 500.
     status: int = 0
 
     def __post_init__(self) -> None:
@@ -59,59 +60,44 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
             if getattr(self, field) and field not in self.definition.options:
                 kinds = ", ".join(name for name, kind in KINDS.items() if field in kind.options)
                 raise InvalidArgumentError(field, getattr(self, field), f"means nothing for {self.kind}, only: {kinds}")
+        self.definition.check(self)
 
     @property
     def definition(self) -> Kind:
-        """What its kind means."""
+        """The `Kind` that `kind` names."""
         return KINDS[self.kind]
 
     @property
     def limit(self) -> float:
         """How often it strikes at most."""
-        if self.count is not None:
-            return self.count
-        return 1 if self.definition.target == "stream" else float("inf")
+        return self.definition.default_count if self.count is None else self.count
 
     def concerns(self, operation: str) -> bool:
-        """Whether it can strike this operation."""
+        """Return whether it can strike this operation."""
         if self.operations:
             return operation in self.operations
-        if self.kind == "limit-exceeded":
-            return operation not in DATA_PLANE
-        if self.definition.target == "record":
-            return operation in {"PutRecord", "PutRecords"}
-        return True
+        return self.definition.strikes_by_default(operation)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "throttle:rate=0.3,count=100,after=5s,until=2m,operations=PutRecords+PutRecord".
+        """Read text such as "throttle:rate=0.3,count=100,after=5s,until=2m,operations=PutRecords+PutRecord".
 
-        Times are in seconds, or have a unit of ms, s, m, h. Lists are joined by "+". A JSON object does as well.
+        Times are in seconds or have a unit: ms, s, m or h. Lists are joined by "+". A JSON object is accepted as well.
 
         Raises:
-            InvalidArgumentError: it cannot be read, or is no fault.
+            InvalidArgumentError: the text cannot be read, or a value breaks a rule.
         """
         if text.startswith("{"):
-            return cls.read(_json(text))
+            return cls.read(decode_json(text))
         kind, _, rest = text.strip().partition(":")
-        values: dict[str, Any] = {}
-        for pair in filter(None, rest.split(",")):
-            name, equals, value = (part.strip() for part in pair.partition("="))
-            if not equals or name not in _READERS:
-                rule = f"after the colon stand {', '.join(_READERS)}, each with = and a value"
-                raise InvalidArgumentError("fault", text, f"{pair!r} is not understood; {rule}")
-            try:
-                values[name] = _READERS[name](value)
-            except ValueError as error:
-                raise InvalidArgumentError(name, value, str(error)) from None
-        return cls(kind, **values)
+        return cls(kind, **read_options(text, rest))
 
     @classmethod
     def read(cls, document: object) -> Self:
-        """Read the JSON object that `msgspec.to_builtins(fault)` gives.
+        """Read the JSON object that `msgspec.to_builtins(fault)` returns.
 
         Raises:
-            InvalidArgumentError: it has another shape, or is no fault.
+            InvalidArgumentError: the object has another shape, or a value breaks a rule.
         """
         try:
             return msgspec.convert(document, cls)
@@ -122,11 +108,11 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class FaultPlan:
-    """The faults of a service from its start. One plan may serve many: it is never changed.
+    """The faults of a service from its start. A plan never changes, so that several services can share it.
 
     Args:
-        faults: where several would end the same request, the first of them does.
-        seed: the same seed and the same requests, in the same order, meet the same faults.
+        faults: if several would replace the response to one request, the first of them does.
+        seed: with the same seed and the same requests in the same order, the same faults strike.
     """
 
     def __init__(self, *faults: Fault, seed: int = 0) -> None:
@@ -144,9 +130,6 @@ def _check_numbers(fault: Fault) -> None:
         ("skip", fault.skip >= 0, "must be at least 0"),
         ("after", fault.after >= 0, "must be at least 0"),
         ("until", fault.until is None or fault.until > fault.after, f"must be later than after, {fault.after:g}"),
-        ("seconds", fault.kind != "latency" or fault.seconds + fault.jitter > 0, "must be over 0, or jitter must"),
-        ("seconds", fault.kind != "latency" or fault.seconds >= 0, "must be at least 0 for latency"),
-        ("seconds", fault.kind != "skew" or fault.seconds != 0, "must not be 0 for skew"),
         ("jitter", fault.jitter >= 0, "must be at least 0"),
         ("status", fault.status in {0, *_STATUSES}, f"must be one of {', '.join(map(str, _STATUSES))}"),
     ]
@@ -162,53 +145,3 @@ def _check_names(fault: Fault) -> None:
     for operation in fault.operations:
         if operation not in OPERATIONS:
             raise InvalidArgumentError("operations", operation, "must be names of operations, such as PutRecords")
-        if fault.definition.target == "record" and operation not in {"PutRecord", "PutRecords", "GetRecords"}:
-            raise InvalidArgumentError("operations", operation, f"{fault.kind} strikes records only")
-        if operation == "GetRecords" and fault.kind.startswith("internal-failure"):
-            raise InvalidArgumentError("operations", operation, f"{fault.kind} strikes writes only")
-
-
-def _json(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InvalidArgumentError("fault", text, f"must be a JSON object: {error}") from None
-
-
-def _duration(text: str) -> float:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError("must be a number of seconds, or have a unit: 500ms, 5s, 2m, 1h")
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("must be a number") from None
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("must be a whole number") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split("+"))
-
-
-_READERS: Final = {
-    "rate": _number,
-    "count": _whole,
-    "skip": _whole,
-    "after": _duration,
-    "until": _duration,
-    "operations": _names,
-    "shards": _names,
-    "seconds": _duration,
-    "jitter": _duration,
-    "status": _whole,
-}

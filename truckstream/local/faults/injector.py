@@ -1,7 +1,8 @@
-"""Which faults strike: a plan at work. No socket, no clock, and chance only from the seed.
+"""Decides which faults strike. It uses no socket and no clock, and its random numbers follow from the plan's seed.
 
-Each fault has its own random numbers, seeded by the plan's seed and its position, so that a fault that is added or has
-run out changes nothing for the others. It draws one for each chance in its window, whether or not another fault wins.
+Each fault has random numbers of its own, seeded by the plan's seed and the fault's position, so that adding a fault or
+using one up does not change the others. A fault draws one number for each chance in its window, even if another fault
+strikes first.
 """
 
 from __future__ import annotations
@@ -12,55 +13,54 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from truckstream.local.faults.fault import Fault, FaultPlan
+from truckstream.local.faults.kinds.kind import RecordKind, RequestKind, StreamKind, TimingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ActiveFault", "FaultInjector", "FaultReport", "Strike"]
+    from truckstream.local.service.errors import RecordRefusal
+    from truckstream.local.service.state.account import KinesisAccount, RecordFault
+    from truckstream.local.service.state.shard import LocalShard
+    from truckstream.local.service.state.stream import Stream
+
+__all__ = ["ActiveFault", "FaultInjector", "FaultReport", "RequestFaults"]
 
 
 class FaultReport(msgspec.Struct, frozen=True):
-    """A fault, and how often it has struck."""
+    """A fault and the number of times that it has struck."""
 
     fault: Fault
     hits: int
 
 
-class Strike:
-    """What strikes one request."""
+class RequestFaults(msgspec.Struct):
+    """The faults that strike one request."""
 
-    __slots__ = ("delay", "ending", "events", "skew")
-
-    def __init__(self) -> None:
-        #: What ends it otherwise than with the service's answer; None when nothing does.
-        self.ending: Fault | None = None
-        #: How much later its answer comes, in seconds.
-        self.delay = 0.0
-        #: How far the service's clock is off, in seconds.
-        self.skew = 0.0
-        #: What happens to the stream before it is carried out.
-        self.events: list[ActiveFault] = []
-
-    @property
-    def kind(self) -> str:
-        """The kind of the ending, or nothing."""
-        return self.ending.kind if self.ending is not None else ""
+    #: Replaces the normal course of the request.
+    replacement: Fault | None = None
+    #: Seconds by which the response is late.
+    delay: float = 0.0
+    #: Seconds by which the service's clock is ahead.
+    clock_skew: float = 0.0
+    #: Faults that change the stream before the request is carried out.
+    stream_changes: list[ActiveFault] = msgspec.field(default_factory=list)
 
 
 class ActiveFault:
-    """A fault with its chances counted."""
+    """A fault that counts its chances and hits."""
 
     def __init__(self, fault: Fault, seed: str, started_at: float) -> None:
         self.fault = fault
-        #: Its own random numbers, for what else is left to chance.
         self.random = Random(seed)
         self.hits = 0
         self._chances = 0
         self._begin = started_at + fault.after
         self._end = float("inf") if fault.until is None else started_at + fault.until
 
-    def strikes(self, now: float) -> bool:
-        """Whether it strikes at this chance. The caller counts the hit, if it comes to that."""
+    def strikes(self, operation: str, now: float) -> bool:
+        """Return whether it strikes at this chance. The caller counts the hit if the fault then acts."""
+        if not self.fault.concerns(operation):
+            return False
         if self.hits >= self.fault.limit or not self._begin <= now < self._end:
             return False
         self._chances += 1
@@ -70,7 +70,7 @@ class ActiveFault:
 
 
 class FaultInjector:
-    """Decides, for each request and record, what goes wrong.
+    """Decides which faults strike each request and each record.
 
     Args:
         plan: the faults from the start.
@@ -80,73 +80,89 @@ class FaultInjector:
     def __init__(self, plan: FaultPlan, now: float) -> None:
         self.seed = plan.seed
         self._injected = 0
-        self._requests: list[ActiveFault] = []
-        self._records: list[ActiveFault] = []
+        self._request_faults: list[ActiveFault] = []
+        self._record_faults: list[ActiveFault] = []
         self._hits: dict[str, int] = {}
         for fault in plan.faults:
             self.inject(fault, now)
 
     def inject(self, fault: Fault, now: float) -> None:
-        """Add a fault, whose window counts from `now`."""
+        """Add a fault. Its window counts from `now`."""
         active = ActiveFault(fault, f"{self.seed}/{self._injected}", now)
         self._injected += 1
-        (self._records if fault.definition.target == "record" else self._requests).append(active)
+        (self._record_faults if isinstance(fault.definition, RecordKind) else self._request_faults).append(active)
 
     def clear(self) -> None:
-        """Remove every fault. What was hit stays counted."""
-        self._requests.clear()
-        self._records.clear()
+        """Remove every fault, but keep the counts of hits."""
+        self._request_faults.clear()
+        self._record_faults.clear()
 
     def report(self) -> list[FaultReport]:
-        """The faults that are there now."""
+        """Return the current faults with their hits."""
         return [FaultReport(active.fault, active.hits) for active in self._active()]
 
     def hits(self) -> dict[str, int]:
-        """How often faults have struck, by kind, since the start."""
+        """Return how often faults have struck since the start, by kind."""
         return dict(self._hits)
 
-    def on_request(self, operation: str, now: float) -> Strike:
-        """What strikes a request for `operation`, decided when its headers are there."""
-        strike = Strike()
-        for active in self._requests:
-            fault = active.fault
-            if not fault.concerns(operation) or not active.strikes(now):
+    def on_request(self, operation: str, now: float) -> RequestFaults:
+        """Return the faults that strike a request for `operation` that begins now."""
+        struck = RequestFaults()
+        for active in self._request_faults:
+            if not active.strikes(operation, now):
                 continue
-            if fault.definition.target == "stream":
-                strike.events.append(active)  # counted when it has happened: the stream may not be ready for it
-            elif fault.kind == "latency":
-                strike.delay += fault.seconds + active.random.random() * fault.jitter
-                self.count(active)
-            elif fault.kind == "skew":
-                strike.skew += fault.seconds
-                self.count(active)
-            elif strike.ending is None:
-                strike.ending = fault
-                self.count(active)
-        return strike
+            fault = active.fault
+            match fault.definition:
+                case StreamKind():
+                    struck.stream_changes.append(active)  # counted by `change_stream`, if the stream allows the change
+                case TimingKind() as kind:
+                    struck.delay += kind.delay(fault, active.random)
+                    struck.clock_skew += kind.clock_skew(fault)
+                    self.count_hit(active)
+                case RequestKind() if struck.replacement is None:
+                    struck.replacement = fault
+                    self.count_hit(active)
+        return struck
 
-    def on_record(self, operation: str, shard_id: str, now: float) -> str | None:
-        """The kind of fault that strikes one record (of GetRecords: the call), or None."""
-        struck: str | None = None
-        for active in self._records:
+    def change_stream(
+        self, changes: Iterable[ActiveFault], account: KinesisAccount, stream_name: str, now: float
+    ) -> None:
+        """Let faults change the stream. A fault that finds it missing or not ACTIVE keeps its hit for later."""
+        for active in changes:
+            kind, stream = active.fault.definition, account.known(stream_name, now)
+            if not isinstance(kind, StreamKind) or stream is None or stream.status(now) != "ACTIVE":
+                continue
+            if kind.change(active.fault, active.random, account, stream, now):
+                self.count_hit(active)
+
+    def on_records(self, operation: str, account_id: str, now: float) -> RecordFault | None:
+        """Return the function that decides which records of one request fail; None if there are no such faults."""
+        if not self._record_faults:
+            return None
+
+        def record_fault(stream: Stream, shard: LocalShard) -> RecordRefusal | None:
+            kind = self.on_record(operation, shard.shard_id, now)
+            return None if kind is None else kind.error(stream, shard, account_id)
+
+        return record_fault
+
+    def on_record(self, operation: str, shard_id: str, now: float) -> RecordKind | None:
+        """Return the kind of the fault that strikes one record (for GetRecords: the call), or None."""
+        struck: RecordKind | None = None
+        for active in self._record_faults:
             fault = active.fault
             if fault.shards and shard_id not in fault.shards:
                 continue
-            if fault.concerns(operation) and active.strikes(now) and struck is None:
-                struck = fault.kind
-                self.count(active)
+            if active.strikes(operation, now) and struck is None and isinstance(fault.definition, RecordKind):
+                struck = fault.definition
+                self.count_hit(active)
         return struck
 
-    def count(self, active: ActiveFault) -> None:
-        """`active` has struck."""
+    def count_hit(self, active: ActiveFault) -> None:
+        """Count that a fault has struck."""
         active.hits += 1
         self._hits[active.fault.kind] = self._hits.get(active.fault.kind, 0) + 1
 
-    @property
-    def strikes_records(self) -> bool:
-        """Whether there is a fault for records at all."""
-        return bool(self._records)
-
     def _active(self) -> Iterable[ActiveFault]:
-        yield from self._requests
-        yield from self._records
+        yield from self._request_faults
+        yield from self._record_faults

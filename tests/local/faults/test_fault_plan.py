@@ -15,11 +15,16 @@ T0 = 1_795_392_000.0
 
 
 def endings(injector, times, operation="PutRecords"):
-    return [injector.on_request(operation, T0 + at).kind for at in times]
+    return [replacement(injector.on_request(operation, T0 + at)) for at in times]
+
+
+def replacement(struck):
+    """The name of the kind that replaces the normal course of a request, or nothing."""
+    return struck.replacement.kind if struck.replacement else ""
 
 
 def records(injector, count, *, operation="PutRecords", shard="shardId-000000000000", at=0.0):
-    return [injector.on_record(operation, shard, T0 + at) for _ in range(count)]
+    return [kind and kind.name for kind in (injector.on_record(operation, shard, T0 + at) for _ in range(count))]
 
 
 def injector(*faults, seed=0):
@@ -49,10 +54,10 @@ def test_a_fault_does_not_change_what_another_strikes():
 
 
 def test_the_first_of_the_plan_ends_a_request_and_a_delay_adds_to_it():
-    strike = injector(
+    struck = injector(
         Fault("latency", seconds=0.5), Fault("reset-after"), Fault("error-after"), Fault("latency", seconds=0.25)
     ).on_request("PutRecords", T0)
-    assert (strike.kind, strike.delay) == ("reset-after", 0.75)
+    assert (replacement(struck), struck.delay) == ("reset-after", 0.75)
 
 
 def test_jitter_adds_up_to_its_seconds():
@@ -144,8 +149,8 @@ def test_a_fault_is_read_from_text(text, fault):
     ("text", "said"),
     [
         ("gremlin", "kind is 'gremlin': must be one of throttle, internal-failure"),
-        ("throttle:speed=1", "'speed=1' is not understood; after the colon stand rate, count"),
-        ("throttle:rate", "'rate' is not understood"),
+        ("throttle:speed=1", "'speed=1' is not an option; the options after the colon are rate, count"),
+        ("throttle:rate", "'rate' is not an option"),
         ("throttle:rate=often", "rate is 'often': must be a number"),
         ("throttle:count=1.5", "count is '1.5': must be a whole number"),
         ("throttle:after=soon", "after is 'soon': must be a number of seconds, or have a unit"),
@@ -205,16 +210,16 @@ def test_decisions_follow_from_the_plan_and_the_requests_alone(faults, course, s
         active, now, seen = injector(*faults, seed=seed), T0, []
         for operation, pause, count in course:
             now += pause
-            strike = active.on_request(operation, now)
-            for event in strike.events:
-                active.count(event)
-            struck = [active.on_record(operation, "shardId-000000000000", now) for _ in range(count)]
-            seen.append((strike.kind, [event.fault for event in strike.events], struck))
+            struck = active.on_request(operation, now)
+            for change in struck.stream_changes:
+                active.count_hit(change)
+            records = [active.on_record(operation, "shardId-000000000000", now) for _ in range(count)]
+            seen.append((replacement(struck), [change.fault for change in struck.stream_changes], records))
         return seen, active.report(), active.hits()
 
     seen, report, hits = run()
     assert (seen, report, hits) == run()
     assert all(one.hits <= one.fault.limit for one in report)
     assert sum(one.hits for one in report) == sum(hits.values())
-    told = sum(bool(kind) + len(events) + len([one for one in struck if one]) for kind, events, struck in seen)
-    assert told == sum(hits.values())
+    counted = sum(bool(kind) + len(changes) + len([one for one in records if one]) for kind, changes, records in seen)
+    assert counted == sum(hits.values())

@@ -10,6 +10,7 @@ import pytest
 
 from truckstream.local import Fault, FaultPlan, LocalKinesis, RefusedError, VirtualClock
 from truckstream.local.faults import KINDS
+from truckstream.local.faults.kinds.kind import RecordKind
 
 BODY = b'{"StreamName":"s","Records":[{"Data":"aGVsbG8=","PartitionKey":"a"},{"Data":"aGVsbG8=","PartitionKey":"b"}]}'
 
@@ -91,7 +92,7 @@ async def test_a_fault_is_seen_by_the_client_and_stores_what_its_table_says(kind
                 await stored(kinesis)
             return
         assert len(await stored(kinesis)) == count
-        hits = 2 if KINDS[kind].target == "record" else 1
+        hits = 2 if isinstance(KINDS[kind], RecordKind) else 1
         assert (await kinesis.stats()).faults == {kind: hits}
         assert await shard_count(kinesis) == {"split": 3, "merge": 1}.get(kind, 2)
 
