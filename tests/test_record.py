@@ -1,15 +1,16 @@
-"""TruckRecord: 22 fields, their rules, JSON both ways."""
+"""TruckRecord: its fields, their rules, JSON both ways."""
 
 import msgspec
 import pytest
 
-from tests.batcher.support import SAMPLE
+from tests.sample_record import DESCRIBED, SAMPLE
 from truckstream.errors import InvalidRecordError
 from truckstream.record import FIELDS, REASONS, TruckRecord
 
 
-def test_the_sample_is_498_bytes_of_compact_json():
-    assert len(TruckRecord(**SAMPLE).to_json()) == 498
+def test_a_record_is_compact_json():
+    assert TruckRecord(**SAMPLE).to_json() == msgspec.json.encode(SAMPLE)
+    assert len(msgspec.json.encode(DESCRIBED)) == 498
 
 
 def test_json_goes_both_ways_in_the_order_of_the_table():
@@ -118,9 +119,10 @@ def test_text_that_is_not_utf8_and_a_number_beyond_floats_are_refused():
             TruckRecord.from_json(broken)
 
 
-def test_the_table_has_22_rows_and_carries_the_limits():
-    assert len(FIELDS) == 22
+def test_the_table_has_the_described_fields_and_their_limits():
     rows = {field.name: field for field in FIELDS}
+    assert len(DESCRIBED) == 22
+    assert DESCRIBED.keys() <= rows.keys()
     assert (rows["engine_temp"].minimum, rows["engine_temp"].maximum, rows["engine_temp"].unit) == (70.0, 120.0, "°F")
     assert rows["health_status"].choices == ("NORMAL", "WARNING", "URGENT")
     assert {field.kind for field in FIELDS if field.name in {"engine_rpm", "miles_since_maintenance"}} == {int}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from obstore.exceptions import AlreadyExistsError
 
+from tests.sample_record import SAMPLE
 from truckstream.kpl import MAGIC, Aggregate
-from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,31 +24,6 @@ SHARD = "shardId-000000000000"
 FIRST = 49590338271490256608559692538361571095921575989136588898
 #: 2025-01-15 14:30:25 UTC
 ARRIVAL = 1736951425.0
-
-SAMPLE = {
-    "truck_id": "TRUCK_001",
-    "timestamp": "2025-01-15 14:30:25",
-    "tire_pressure_fl": 32.5,
-    "tire_pressure_fr": 31.8,
-    "tire_pressure_rl": 33.2,
-    "tire_pressure_rr": 32.1,
-    "engine_temp": 95.7,
-    "oil_pressure": 45.3,
-    "fuel_level": 78.9,
-    "brake_temp": 85.2,
-    "transmission_temp": 82.4,
-    "battery_voltage": 13.8,
-    "coolant_temp": 88.1,
-    "speed": 65.4,
-    "engine_rpm": 2150,
-    "miles_since_maintenance": 12450,
-    "ambient_temp": 22.3,
-    "vibration_level": 0.3,
-    "fuel_consumption_rate": 8.7,
-    "latitude": 27.717234,
-    "longitude": 85.324567,
-    "health_status": "NORMAL",
-}
 
 
 def number(n: int) -> str:
@@ -205,6 +180,3 @@ class _Found:
 
     async def bytes_async(self) -> bytes:
         return self._body
-
-
-assert len(msgspec.json.encode(TruckRecord(**SAMPLE))) == 498

@@ -281,6 +281,9 @@ def test_the_data_table_has_the_records_fields():
     kinds = {"number": "double", "integer": "int", "string": "string"}
     schema = msgspec.json.schema(TruckRecord)["$defs"]["TruckRecord"]["properties"]
     wanted = {name: kinds[field.get("type", "string")] for name, field in schema.items()}
+    for name, kind in wanted.items():
+        line = f"- {{Name: {name}, Type: {kind}}}"
+        assert columns("DataTable").get(name) == kind, f"add `{line}` to DataTable in lambda_entry/template.yaml"
     assert columns("DataTable") == wanted
     assert list(columns("DataTable")) == list(TruckRecord.__struct_fields__)
 

@@ -7,34 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from tests.sample_record import SAMPLE
 from truckstream.fleet import RULES, Fleet, health_of, reasons_of
 from truckstream.record import FIELDS, TruckRecord
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
-SOUND = TruckRecord(
-    truck_id="TRUCK_001",
-    timestamp="2025-01-15 14:30:25",
-    tire_pressure_fl=32.5,
-    tire_pressure_fr=31.8,
-    tire_pressure_rl=33.2,
-    tire_pressure_rr=32.1,
-    engine_temp=95.7,
-    oil_pressure=45.3,
-    fuel_level=78.9,
-    brake_temp=85.2,
-    transmission_temp=82.4,
-    battery_voltage=13.8,
-    coolant_temp=88.1,
-    speed=65.4,
-    engine_rpm=2150,
-    miles_since_maintenance=12450,
-    ambient_temp=22.3,
-    vibration_level=0.3,
-    fuel_consumption_rate=8.7,
-    latitude=27.717234,
-    longitude=85.324567,
-    health_status="NORMAL",
-)
+SOUND = TruckRecord(**SAMPLE)
 
 
 def with_value(field, value):
