@@ -1,8 +1,8 @@
-"""CBOR 1.1: requests and answers as the Java SDK (and with it the KPL's and KCL's users) speaks them.
+"""AWS CBOR 1.1: the encoding of the Java SDK, and so of the KPL and the KCL.
 
-The same documents as in JSON, but blobs are bytes, and a time is tag 1 with a whole number of *milliseconds*, not the
-seconds of RFC 8949: the SDKs write and read `Instant.toEpochMilli`. Integers, text, lists and maps may be of
-indefinite length, as Jackson writes them.
+The documents are those of JSON, except that blobs are bytes, and that a time is tag 1 with a whole number of
+*milliseconds* instead of the seconds of RFC 8949: the SDKs write and read `Instant.toEpochMilli`. Integers, text, lists
+and maps may have indefinite length, as Jackson writes them.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _TYPED: Final[dict[str, Any]] = {"PutRecords": PutRecordsRequest, "PutRecord": P
 
 
 def encode(document: object) -> bytes:
-    """The bytes of `document`. A float is a time: the API's answers have no other."""
+    """Return the bytes of `document`. Every float is a time, because responses of the API contain no other floats."""
     return cbor2.dumps(document, encoders={float: _encode_time})
 
 
 def decode(operation: str, body: bytes) -> Request:
-    """The request in `body`.
+    """Return the request in `body`.
 
     Raises:
-        RefusedError: a SerializationException.
+        RefusedError: the body cannot be read (SerializationException).
     """
     try:
-        raw = cbor2.loads(body, semantic_decoders={_TIME: _bare})
+        raw = cbor2.loads(body, semantic_decoders={_TIME: _without_tag})
     except (cbor2.CBORDecodeError, ValueError):
         raise not_readable() from None
     if (kind := _TYPED.get(operation)) is not None:
@@ -57,6 +57,6 @@ def _encode_time(encoder: cbor2.CBOREncoder, seconds: float) -> None:
     encoder.encode(cbor2.CBORTag(_TIME, round(seconds * _MILLIS)))
 
 
-def _bare(value: object, immutable: bool) -> object:  # noqa: ARG001, FBT001 - cbor2's signature
-    """What the tag says, the request's shape says too."""
+def _without_tag(value: object, immutable: bool) -> object:  # noqa: ARG001, FBT001 - cbor2's signature
+    """Drop the tag: the shape of the request defines which numbers are times."""
     return value

@@ -1,9 +1,9 @@
-"""application/vnd.amazon.eventstream: messages of headers and a payload, each with two checksums.
+"""The application/vnd.amazon.eventstream encoding: messages of headers and a payload, with two checksums each.
 
-    total length | length of the headers | CRC of these 8 bytes | headers | payload | CRC of all before it
+    total length | length of the headers | CRC of these 8 bytes | headers | payload | CRC of everything before
 
-Lengths and checksums are 32 bits, big-endian. A header is its name with a length byte, a type (7: a string) and its
-value with a length of 16 bits.
+Lengths and checksums are 32 bits, big-endian. A header is its name with a length byte, a type byte (7 is a string) and
+its value with a length of 16 bits.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _STRING: Final = 7
 
 
 def event(kind: str, payload: bytes, content_type: str) -> bytes:
-    """An event, such as "initial-response" or "SubscribeToShardEvent"."""
+    """Encode an event, such as "initial-response" or "SubscribeToShardEvent"."""
     return _message({":message-type": "event", ":event-type": kind, ":content-type": content_type}, payload)
 
 
 def exception(kind: str, payload: bytes, content_type: str) -> bytes:
-    """An error that ends the stream."""
+    """Encode an error that ends the stream."""
     return _message({":message-type": "exception", ":exception-type": kind, ":content-type": content_type}, payload)
 
 

@@ -1,18 +1,17 @@
-"""The AWS protocols over HTTP, without the HTTP: what a POST means, and what answers it.
+"""The AWS JSON and CBOR protocols without HTTP: from the bytes of a POST to a call, and from its result to bytes.
 
-A request says in its Content-Type how it is encoded, and its answer, or its error, is encoded in the same way. What it
-is for, and whether it can be read, is looked at before its signature, and that before everything else. All of what is
-answered to requests that are none was recorded from the service (see `service.refusal`).
+The Content-Type of a request names its encoding, and the response or error has the same encoding. As in the service,
+the operation and the body are checked before the signature, and the signature before everything else. The errors for
+malformed requests were recorded from the service (see `service.errors`); the service has further forms of them, in XML
+and in an older JSON, for content types that no SDK sends. Here those get JSON 1.1.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from xml.sax.saxutils import escape
 
-from truckstream.local.protocol import codec_cbor, codec_json
-from truckstream.local.protocol import event_stream as eventstream
+from truckstream.local.protocol import codec_cbor, codec_json, event_stream
 from truckstream.local.protocol.codec_json import CONTENT_TYPE
 from truckstream.local.service.errors import RefusedError, not_readable, unknown_operation
 from truckstream.local.service.service import OPERATIONS
@@ -39,7 +38,7 @@ __all__ = [
     "understand",
 ]
 
-#: Of a request's body: 10 MiB of records are 14 MB of base64, and 500 records with keys of 256 characters some more.
+#: Largest body of a request in bytes. 10 MiB of records are 14 MB of base64, and 500 keys of 256 characters add more.
 MAX_BODY: Final = 16 * 1024 * 1024
 _TARGET_PREFIX: Final = "Kinesis_20131202."
 
@@ -47,7 +46,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Codec(NamedTuple):
-    """One of the encodings of a request and its answer."""
+    """An encoding of requests and responses."""
 
     content_type: str
     decode: Callable[[str, bytes], Request]
@@ -57,23 +56,20 @@ class Codec(NamedTuple):
 _JSON: Final = Codec(codec_json.CONTENT_TYPE, codec_json.decode, codec_json.encode)
 _CBOR: Final = Codec(codec_cbor.CONTENT_TYPE, codec_cbor.decode, codec_cbor.encode)
 _CODECS: Final = {codec.content_type: codec for codec in (_JSON, _CBOR)}
-#: Of an older protocol, in which the service answers to nothing.
-_OLD_JSON: Final = "application/json"
-_XML: Final = "text/xml"
 
 
 class ServiceResponse(NamedTuple):
-    """Status and body; an empty body is the answer of the operations that have no output."""
+    """A response without its HTTP headers. The body is empty for operations without output."""
 
     status: int
     body: bytes
     content_type: str = CONTENT_TYPE
-    #: The body of a SubscribeToShard, instead of `body`.
+    #: The stream of a SubscribeToShard, which takes the place of `body`.
     events: EventStream | None = None
 
 
 class EventStream:
-    """A subscription as the messages of an event stream."""
+    """Encodes the events of a subscription as messages of an event stream."""
 
     def __init__(self, subscription: Subscription, codec: Codec) -> None:
         self._subscription = subscription
@@ -82,26 +78,26 @@ class EventStream:
 
     @property
     def is_over(self) -> bool:
-        """No message follows."""
+        """Whether the last message has been returned."""
         return self._subscription.is_over
 
     def next_message(self, now: float) -> bytes:
-        """The bytes to send now; none when there is nothing to tell yet, or ever (`is_over`)."""
+        """Return the bytes to send now, or no bytes if no event is due or `is_over`."""
         if not self._is_begun:
             self._is_begun = True
-            return eventstream.event("initial-response", self._codec.encode({}), self._codec.content_type)
+            return event_stream.event("initial-response", self._codec.encode({}), self._codec.content_type)
         try:
             event = self._subscription.next_event(now)
         except RefusedError as refusal:
             payload = self._codec.encode({"message": refusal.message})
-            return eventstream.exception(refusal.code, payload, self._codec.content_type)
+            return event_stream.exception(refusal.code, payload, self._codec.content_type)
         if event is None:
             return b""
-        return eventstream.event("SubscribeToShardEvent", self._codec.encode(event), self._codec.content_type)
+        return event_stream.event("SubscribeToShardEvent", self._codec.encode(event), self._codec.content_type)
 
 
 class Call(NamedTuple):
-    """A request that could be read: for a known operation, with members of the right types."""
+    """A parsed request: a known operation, and members of the right types."""
 
     operation: str
     request: Request
@@ -109,18 +105,18 @@ class Call(NamedTuple):
 
     @property
     def stream_name(self) -> str:
-        """The stream that it names; "*" where it names none."""
+        """The name of the stream in the request, or "*"."""
         return str(self.request.get("StreamName") or self.request.get("StreamARN", "*").rpartition("/")[2])
 
 
 def respond(service: Service, *, target: str, content_type: str, body: bytes, now: float) -> ServiceResponse:
-    """Answer one POST, whoever signed it. Never raises.
+    """Parse and carry out one POST without checking its signature. Never raises.
 
     Args:
-        service: who answers.
+        service: the service that carries the call out.
         target: the X-Amz-Target header.
         content_type: the Content-Type header, without parameters.
-        body: as it came.
+        body: the body as it was received.
         now: seconds since the epoch.
     """
     call = understand(target, content_type, body)
@@ -128,86 +124,68 @@ def respond(service: Service, *, target: str, content_type: str, body: bytes, no
 
 
 def understand(target: str, content_type: str, body: bytes) -> Call | ServiceResponse:
-    """What a POST asks for, or what answers one that cannot be understood. Never raises."""
+    """Return the call that a POST makes, or the error response if it cannot be parsed. Never raises."""
     operation = operation_of(target)
     is_known = operation != target and operation in OPERATIONS
     if not body:
-        spoken = _JSON if content_type == _JSON.content_type else _CBOR
-        return _refuse_in(spoken, not_readable() if is_known else unknown_operation())
-    if content_type == _OLD_JSON:
-        return _refuse_in_old_json(body)
+        # Without a body the service assumes CBOR, unless the content type is JSON.
+        assumed = _JSON if content_type == _JSON.content_type else _CBOR
+        return _error_in(assumed, not_readable() if is_known else unknown_operation())
     if (codec := _CODECS.get(content_type)) is None:
         service, _, name = target.partition(".")
-        return _in_xml(404, unknown_operation()) if service and name else no_post()
+        return _error_in(_JSON, unknown_operation(), status=404) if service and name else no_post()
     try:
-        # An unknown operation is told after what cannot be read; for that look, one without members will do.
+        # The service reports an unreadable body before an unknown operation. Any operation without members will do to
+        # find out whether the body can be read.
         request = codec.decode(operation if is_known else "DescribeLimits", body)
     except RefusedError as refusal:
-        return _refuse_in(codec, refusal)
+        return _error_in(codec, refusal)
     except Exception:  # noqa: BLE001 - see carry_out
-        return _bug(codec)
-    return Call(operation, request, codec) if is_known else _refuse_in(codec, unknown_operation())
+        return _internal_failure(codec)
+    return Call(operation, request, codec) if is_known else _error_in(codec, unknown_operation())
 
 
 def carry_out(service: Service, call: Call, now: float, record_fault: RecordFault | None = None) -> ServiceResponse:
-    """Answer a request that was understood. Never raises."""
+    """Carry out a parsed call. Never raises."""
     codec = call.codec
     try:
-        answer = service.call(call.operation, call.request, now, record_fault)
+        response = service.call(call.operation, call.request, now, record_fault)
     except RefusedError as refusal:
-        return _refuse_in(codec, refusal)
-    except Exception:  # noqa: BLE001 - what a client must see of our bug is what it sees of the service's
-        return _bug(codec)
-    if answer is None:
+        return _error_in(codec, refusal)
+    except Exception:  # noqa: BLE001 - a client must see our bug as it would see one of the service
+        return _internal_failure(codec)
+    if response is None:
         return ServiceResponse(200, b"", codec.content_type)
     if call.operation == "SubscribeToShard":
-        return ServiceResponse(200, b"", eventstream.CONTENT_TYPE, EventStream(answer["EventStream"], codec))
-    return ServiceResponse(200, codec.encode(answer), codec.content_type)
+        return ServiceResponse(200, b"", event_stream.CONTENT_TYPE, EventStream(response["EventStream"], codec))
+    return ServiceResponse(200, codec.encode(response), codec.content_type)
 
 
 def operation_of(target: str) -> str:
-    """The operation that the X-Amz-Target header names, known or not."""
+    """Return the operation that the X-Amz-Target header names, known or not."""
     return target.removeprefix(_TARGET_PREFIX)
 
 
 def refuse(refusal: RefusedError, content_type: str) -> ServiceResponse:
-    """The answer that carries a refusal, in the encoding of its request."""
+    """Return the response for an error, in the encoding of its request."""
     codec = _CODECS.get(content_type)
-    return _in_xml(403, refusal) if codec is None else _refuse_in(codec, refusal)
+    return _error_in(_JSON, refusal, status=403) if codec is None else _error_in(codec, refusal)
 
 
 def no_post() -> ServiceResponse:
-    """The answer to what is no request for an operation."""
+    """Return the response to a request that names no operation."""
     text = "Unable to determine service/operation name to be authorized"
-    return _in_xml(403, RefusedError("AccessDeniedException", text))
+    return _error_in(_JSON, RefusedError("AccessDeniedException", text), status=403)
 
 
-def _refuse_in(codec: Codec, refusal: RefusedError) -> ServiceResponse:
+def _error_in(codec: Codec, refusal: RefusedError, status: int | None = None) -> ServiceResponse:
     document = {"__type": refusal.code}
     if refusal.message:
-        # The parser before the service spells it in its own way.
+        # The service's parser spells the member in a way of its own.
         document["Message" if refusal.code == "SerializationException" else "message"] = refusal.message
-    return ServiceResponse(refusal.status, codec.encode(document), codec.content_type)
+    return ServiceResponse(status or refusal.status, codec.encode(document), codec.content_type)
 
 
-def _bug(codec: Codec) -> ServiceResponse:
-    _log.exception("a bug of the local Kinesis, answered as InternalFailure")
-    return _refuse_in(codec, RefusedError("InternalFailure", ""))
-
-
-def _refuse_in_old_json(body: bytes) -> ServiceResponse:
-    try:
-        codec_json.decode("DescribeLimits", body)
-    except RefusedError as refusal:
-        status, code = 400, refusal.code
-    else:
-        status, code = 404, "UnknownOperationException"
-    document = {"Output": {"__type": f"com.amazon.coral.service#{code}"}, "Version": "1.0"}
-    return ServiceResponse(status, codec_json.encode(document), _OLD_JSON)
-
-
-def _in_xml(status: int, refusal: RefusedError) -> ServiceResponse:
-    if not refusal.message:
-        return ServiceResponse(status, f"<{refusal.code}/>\n".encode(), _XML)
-    text = f"<{refusal.code}>\n  <Message>{escape(refusal.message)}</Message>\n</{refusal.code}>\n"
-    return ServiceResponse(status, text.encode(), _XML)
+def _internal_failure(codec: Codec) -> ServiceResponse:
+    _log.exception("a bug of the local Kinesis, returned as InternalFailure")
+    return _error_in(codec, RefusedError("InternalFailure", ""))

@@ -1,4 +1,7 @@
-"""The two writes' requests as types, for decoders that check while they decode. The rest goes through `reading`."""
+"""Types of PutRecord and PutRecords requests, for decoders that check while they decode.
+
+Requests of all other operations are checked by `service.validation.parsing`.
+"""
 
 from __future__ import annotations
 
