@@ -1,8 +1,8 @@
-"""The service's refusals: an error type, its words, and the HTTP status that carries them.
+"""The errors that the service returns: a type, a message, and an HTTP status.
 
-A sentence that more than one operation says stands here, the others where they are said. What is marked [rec], here
-and there, was recorded from the service: in reports on GitHub, and in the tests of kinesalite, which were run against
-AWS. The other sentences follow the pattern of those.
+A message that several operations use is defined here; other messages are defined where they are raised. Messages marked
+[rec], here and elsewhere, were recorded from the service: in reports on GitHub, and in the tests of kinesalite, which
+were run against AWS. The other messages follow their pattern.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STATUS: Final = {"InternalFailure": 500, "ServiceUnavailable": 503, "RequestEnt
 
 
 class RefusedError(ServiceError):
-    """The local service refused a request. `code` and `message` are the service's, `status` the HTTP status."""
+    """An error response of the local service, with the code and the message of Kinesis. `status` is the HTTP status."""
 
     @property
     def status(self) -> int:
@@ -25,7 +25,7 @@ class RefusedError(ServiceError):
 
 
 class RecordRefusal(NamedTuple):
-    """What a fault makes of one record: an error in place of its number, and whether it is stored all the same."""
+    """The error that a fault returns for one record, and whether the record is stored nevertheless."""
 
     code: str
     message: str
@@ -37,13 +37,13 @@ def stream_not_found(name: str, account: str) -> RefusedError:
 
 
 def shard_not_found(shard_id: str, name: str, account: str) -> RefusedError:
-    """What is said of what can be no shard's ID."""
+    """Return the error for text that cannot be a shard ID."""
     text = f"Could not find shard {shard_id} in stream {name} under account {account}."  # [rec]
     return RefusedError("ResourceNotFoundException", text)
 
 
 def shard_unknown(shard_id: str, name: str, account: str) -> RefusedError:
-    """What is said of a shard that is not there, or not any more."""
+    """Return the error for a shard that does not exist, or no longer."""
     text = f"Shard {shard_id} in stream {name} under account {account} does not exist"  # [rec]
     return RefusedError("ResourceNotFoundException", text)
 
@@ -91,7 +91,7 @@ def rate_exceeded(shard_id: str, name: str, account: str) -> RefusedError:
 
 
 def calls_exceeded(name: str, account: str) -> RefusedError:
-    """An operation was called too often, on a stream or (without a name) in the account."""
+    """Return the error for an operation that was called too often, on a stream or (without `name`) in the account."""
     what = f"stream {name} under account {account}" if name else f"account {account}"  # [rec], the first
     return RefusedError("LimitExceededException", f"Rate exceeded for {what}.")
 
@@ -116,14 +116,14 @@ def invalid(text: str) -> RefusedError:
 
 
 def not_valid(problems: list[str]) -> RefusedError:
-    """Every broken constraint of a request in one sentence, as the service's own front end does."""
+    """Return the error that lists every violated constraint of a request in one sentence, as the service does."""
     errors = "error" if len(problems) == 1 else "errors"
     text = f"{len(problems)} validation {errors} detected: {'; '.join(problems)}"  # [rec]
     return RefusedError("ValidationException", text)
 
 
 def not_readable(text: str = "") -> RefusedError:
-    """The service says nothing of a body that is not of its encoding at all [rec]."""
+    """Return the error for an unreadable body. It has no message if the body is not of its encoding at all [rec]."""
     return RefusedError("SerializationException", text)
 
 

@@ -1,4 +1,4 @@
-"""The API as one table, and the service that looks into it."""
+"""The table of operations, and `Service`, which looks an operation up and carries it out."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ __all__ = ["OPERATIONS", "LocalShardStats", "Operation", "Service"]
 Operation = Callable[[KinesisAccount, Request, float], Response]
 RecordOperation = Callable[[KinesisAccount, Request, float, RecordFault | None], Response]
 
-#: The operations in which single records can fail on demand.
+#: The operations whose single records can be made to fail.
 _RECORD_OPERATIONS: Final[dict[str, RecordOperation]] = {
     "GetRecords": get_records.get_records,
     "PutRecord": put_records.put_record,
     "PutRecords": put_records.put_records,
 }
 
-#: Every operation that this service has, by its name in X-Amz-Target.
+#: Every operation of this service by its name in X-Amz-Target.
 OPERATIONS: Final[dict[str, Operation]] = {
     "AddTagsToStream": tags.add_tags_to_stream,
     "CreateStream": streams.create_stream,
@@ -91,54 +91,54 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "UpdateStreamWarmThroughput": capacity.update_stream_warm_throughput,
 }
 
-#: PutRecords looks for itself, because its constraints are checked in the pass that routes its records.
+#: The writes check their constraints themselves, in the same pass that routes their records.
 _VALIDATE_THEMSELVES: Final = frozenset({"PutRecord", "PutRecords"})
 
 
 class LocalShardStats(msgspec.Struct, frozen=True):
-    """What a shard did since it was made. Bytes are those of data and partition keys."""
+    """Counts of one shard since it was created. Bytes are those of data and partition keys."""
 
     #: Records stored, and their bytes.
     records_in: int
     bytes_in: int
-    #: Records refused for the quota; each try counts.
+    #: Records throttled by the quota; each attempt counts.
     records_throttled: int
-    #: Records given to readers.
+    #: Records returned to readers.
     records_out: int
-    #: Bytes of the records that are left.
+    #: Bytes of the records that are still stored.
     bytes_stored: int
-    #: Records that went before their retention ended, because all together weighed more than `max_bytes`.
+    #: Records dropped before their retention ended, because all records exceeded `max_bytes` of memory.
     records_trimmed: int
-    #: GetRecords calls refused for the quota.
+    #: GetRecords calls throttled by the quota.
     reads_throttled: int
     #: True while the shard takes records.
     is_open: bool
-    #: What the quotas have room for: records and bytes to write, calls and bytes to read. None without quotas.
+    #: Records and bytes to write, calls and bytes to read that the quotas still admit. None without quotas.
     quota_left: QuotaLeft | None
 
 
 class Service:
     """Kinesis for one account.
 
-    `call` is the whole API. It holds no lock and needs none: it never waits.
+    `call` is the whole API. It never waits, and so needs no lock.
     """
 
     def __init__(self, account: KinesisAccount) -> None:
         self.account = account
-        #: Requests by operation, refused ones included.
+        #: Number of requests by operation, including those that ended in an error.
         self.requests: dict[str, int] = {}
 
     def call(self, operation: str, request: Request, now: float, record_fault: RecordFault | None = None) -> Response:
-        """Do one operation.
+        """Carry out one operation.
 
         Args:
             operation: its name, such as "PutRecords".
-            request: as `reading.read_request` gives it.
+            request: as `parsing.read_request` returns it.
             now: seconds since the epoch.
             record_fault: decides which records of this call fail.
 
         Raises:
-            RefusedError: the service's refusal.
+            RefusedError: the error that the service returns.
         """
         function = OPERATIONS.get(operation)
         if function is None:
@@ -152,15 +152,15 @@ class Service:
         return function(self.account, request, now)
 
     def stream(self, name: str, now: float) -> Stream:
-        """The stream of this name.
+        """Return the stream of this name.
 
         Raises:
-            RefusedError: there is none.
+            RefusedError: the stream does not exist.
         """
         return self.account.named({"StreamName": name}, now)
 
     def shard_stats(self, name: str, now: float) -> dict[str, LocalShardStats]:
-        """Each shard's counts, by shard ID."""
+        """Return the counts of each shard, by shard ID."""
         return {
             shard.shard_id: LocalShardStats(
                 records_in=shard.counts.records_in,

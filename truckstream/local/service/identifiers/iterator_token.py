@@ -1,7 +1,8 @@
-"""Shard iterators and page tokens: opaque to the client, all that the server needs to know of them inside.
+"""Shard iterators and page tokens: opaque to the client, and complete for the server.
 
-The server keeps no table of iterators. A token says which stream (with the time of its creation, so that an iterator
-does not outlive a deletion), where, and when it was issued. It is not sealed: this is no security boundary.
+The server keeps no table of iterators. A token contains the stream (with its creation time, so that an iterator does
+not outlive a deleted stream), the position, and the time of issue. It is not signed, because it is no security
+boundary.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["PageToken", "ShardIterator", "open_iterator", "open_page", "seal"]
 
 
 class ShardIterator(msgspec.Struct, frozen=True, array_like=True, tag="iterator"):
-    """A place in a shard: where the next read begins."""
+    """The place in a shard where the next read begins."""
 
     stream_name: str
     created_at: float
@@ -30,7 +31,7 @@ class ShardIterator(msgspec.Struct, frozen=True, array_like=True, tag="iterator"
 
 
 class PageToken(msgspec.Struct, frozen=True, array_like=True, tag="page"):
-    """Where a list goes on. `filter` is the ShardFilter of the first request."""
+    """The position of the next page. `filter` is the ShardFilter of the first request."""
 
     stream_name: str
     created_at: float
@@ -47,10 +48,10 @@ _Token = TypeVar("_Token", ShardIterator, PageToken)
 
 
 def seal(token: ShardIterator | PageToken) -> str:
-    """The token as text.
+    """Return the token as text.
 
-    It is as long as the service's, which tells a version and then whole blocks of 16 bytes, nine or more [rec]: what a
-    client keeps it in must have that room.
+    It is as long as one of the service, which consists of a version and nine or more blocks of 16 bytes [rec], so that
+    a client that stores tokens reserves enough space.
     """
     text = msgspec.json.encode(token)
     blocks = max(-(-len(text) // _BLOCK), _FEWEST_BLOCKS)
@@ -58,10 +59,10 @@ def seal(token: ShardIterator | PageToken) -> str:
 
 
 def open_iterator(text: str, now: float) -> ShardIterator:
-    """The iterator in `text`.
+    """Return the iterator in `text`.
 
     Raises:
-        RefusedError: it is none, or older than five minutes.
+        RefusedError: `text` is no iterator, or the iterator is older than five minutes.
     """
     token = _open(text, ShardIterator)
     if token is None:
@@ -77,10 +78,10 @@ def open_iterator(text: str, now: float) -> ShardIterator:
 
 
 def open_page(text: str, now: float) -> PageToken:
-    """The page token in `text`.
+    """Return the page token in `text`.
 
     Raises:
-        RefusedError: it is none, or older than five minutes.
+        RefusedError: `text` is no page token, or the token is older than five minutes.
     """
     token = _open(text, PageToken)
     if token is None:

@@ -1,14 +1,15 @@
-"""Sequence numbers: 56 decimal digits, strictly increasing in a shard, and along its parents and children.
+"""Sequence numbers: 56 decimal digits that increase strictly within a shard, and from parents to children.
 
-The service documents only that they grow and are unique in a stream; clients compare them as integers, store them as
-text, look at their length, and some read the time in them. So the number has what the service's has, as kinesalite's
-author found out, which is also what this server needs to find a record without an index. From the highest bit:
+The service documents only that they increase and are unique in a stream. Clients compare them as integers, store them
+as text, depend on their length, and some read the time in them. So these numbers have the parts of the service's
+numbers, as the author of kinesalite discovered them. They also let this server find a record without an index. From the
+highest bit:
 
-    2 | 36 bits: second its shard was made | 4 bits: shard, its last digit | 64 bits: the record's place in the shard
-      | 8 bits: 0 | 36 bits: second it arrived | 32 bits: shard | 2
+    2 | 36 bits: second in which the shard was created | 4 bits: last digit of the shard
+      | 64 bits: place of the record in the shard | 8 bits: 0 | 36 bits: second of arrival | 32 bits: shard | 2
 
-The first second puts 4.96 x 10^55 before every number of the 2020s. A child is made in a later second than its parents
-(`Stream` sees to it), so that its numbers are larger than theirs even when a shard lives for less than a second.
+The first second makes every number of the 2020s begin at 4.96 x 10^55. A child is created in a later second than its
+parents (`Stream` sees to it), so that its numbers are larger than theirs even if a shard lives for less than a second.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _DIGIT_SHIFT: Final = 144
 _EPOCH_SHIFT: Final = 148
 _VERSION_SHIFT: Final = 184
 
-#: From one record of a shard to its next.
+#: Difference between the numbers of two consecutive records of a shard, without their times.
 STEP: Final = 1 << _PLACE_SHIFT
 
-#: Numbers of a shard made in the year 2477 or later are none [rec], see `refusal`.
+#: The service rejects numbers of shards that were created in the year 2477 or later [rec], see `errors`.
 _LAST_EPOCH: Final = 16_025_175_000
-#: A place has 63 bits in fact [rec].
+#: The highest bit of the place is never set [rec].
 _NEVER_SET: Final = 1 << (_DIGIT_SHIFT - 1)
 #: The first numbers of the service had 125 bits: the second at the front, and the shard in the last 16.
 _OLD: Final = 1 << 125
@@ -40,7 +41,7 @@ _OLD_SHARD: Final = 0xFFFF
 
 
 class Located(NamedTuple):
-    """What a sequence number says of its record."""
+    """The position of a record, as its sequence number encodes it."""
 
     epoch: int
     shard_index: int
@@ -48,7 +49,7 @@ class Located(NamedTuple):
 
 
 def number(epoch: int, shard_index: int, place: int, second: int = 0) -> int:
-    """The number of the record at `place`, which arrived in `second`. Place 0 stands for the shard's own start."""
+    """Return the number of the record at `place` that arrived in `second`. Place 0 is the start of the shard."""
     return (
         _VERSION << _VERSION_SHIFT
         | epoch << _EPOCH_SHIFT
@@ -61,14 +62,14 @@ def number(epoch: int, shard_index: int, place: int, second: int = 0) -> int:
 
 
 def with_time(second: int) -> int:
-    """What a record's second adds to a number made without."""
+    """Return the part of a number that encodes the second of arrival."""
     return second << _TIME_SHIFT
 
 
 def is_sound(sequence_number: int) -> bool:
-    """Whether the service takes it for one of its numbers, of whatever stream and of any of its three versions.
+    """Return whether the service accepts the number, for any stream and in any of its three versions.
 
-    "0", with which the documentation's example of SequenceNumberForOrdering begins, is one.
+    It accepts "0", with which the documentation's example of SequenceNumberForOrdering begins.
     """
     seconds = (1 << _SECOND_BITS) - 1
     if sequence_number < _OLD:
@@ -82,7 +83,7 @@ def is_sound(sequence_number: int) -> bool:
 
 
 def locate(sequence_number: int) -> Located | None:
-    """Where a number belongs; None when it is no number of the service's. The time in it does not count."""
+    """Return the position that a number encodes, or None if the service would reject it. Its time is ignored."""
     if not is_sound(sequence_number):
         return None
     if sequence_number < _OLD:

@@ -1,4 +1,4 @@
-"""How a shard is called. The service takes its number for its ID: `7`, `shardId-7`, `any-7` are one shard [rec]."""
+"""Shard IDs. The service accepts the number of a shard for its ID: `7`, `shardId-7` and `any-7` are one shard [rec]."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _LARGEST: Final = 2**31 - 1
 
 
 def id_of(index: int) -> str:
-    """The ID of the stream's shard number `index`."""
+    """Return the ID of shard number `index` of a stream."""
     return f"shardId-{index:012}"
 
 
 def full_id(text: str) -> str | None:
-    """The ID that `text` stands for; None where it can't be a shard's."""
+    """Return the full ID for `text`, or None if it cannot be a shard ID."""
     number = text.split("-")[1] if "-" in text else text
     if not (number.isascii() and number.isdigit()) or int(number) > _LARGEST:
         return None

@@ -1,6 +1,6 @@
-"""Consumers of enhanced fan-out: Register, Describe, List and DeregisterStreamConsumer.
+"""The operations on consumers of enhanced fan-out: register, describe, list and deregister.
 
-What a consumer is for, SubscribeToShard, is in `subscribe`.
+Consumers read by SubscribeToShard, in `subscribe_to_shard`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def register_stream_consumer(account: KinesisAccount, request: Request, now: flo
     consumer = Consumer(name, stream.arn, dict(tags), now)
     consumer.transition("CREATING", now + account.transition_seconds)
     consumers[name] = consumer
-    # The answer comes from before the consumer is ready, however soon that is.
+    # The service responds before the consumer is ready, however soon that is.
     return {"Consumer": consumer.describe(now) | {"ConsumerStatus": "CREATING"}}
 
 
@@ -54,7 +54,7 @@ def _check_room(account: KinesisAccount, stream: Stream, now: float) -> None:
         raise limit_exceeded(
             f"Stream {stream.name} under account {account.account_id} may have {limit} registered consumers."
         )
-    # The reference does not say whether it counts these five over the account's streams or for each.
+    # The API reference leaves open whether the limit of five holds for the account or for each stream.
     creating = sum(consumer.status(now) == "CREATING" for consumer in stream.known_consumers(now).values())
     if creating >= limits.CONSUMERS_CREATING:
         raise limit_exceeded(
@@ -64,12 +64,12 @@ def _check_room(account: KinesisAccount, stream: Stream, now: float) -> None:
 
 
 def describe_stream_consumer(account: KinesisAccount, request: Request, now: float) -> Response:
-    consumer = _meant(account, request, now)
+    consumer = _named_consumer(account, request, now)
     return {"ConsumerDescription": consumer.describe(now) | {"StreamARN": consumer.stream_arn}}
 
 
 def deregister_stream_consumer(account: KinesisAccount, request: Request, now: float) -> Response:
-    _meant(account, request, now).transition("DELETING", now + account.transition_seconds)
+    _named_consumer(account, request, now).transition("DELETING", now + account.transition_seconds)
     return None
 
 
@@ -87,14 +87,14 @@ def list_stream_consumers(account: KinesisAccount, request: Request, now: float)
         raise stream_not_found(stream.name, account.account_id)
     count = request.get("MaxResults", limits.LIST_CONSUMERS)
     left = [consumer for name, consumer in sorted(stream.known_consumers(now).items()) if name > after]
-    answer: dict[str, Any] = {"Consumers": [consumer.describe(now) for consumer in left[:count]]}
+    response: dict[str, Any] = {"Consumers": [consumer.describe(now) for consumer in left[:count]]}
     if len(left) > count:
-        answer["NextToken"] = seal(PageToken(stream.name, stream.created_at, left[count - 1].name, None, now))
-    return answer
+        response["NextToken"] = seal(PageToken(stream.name, stream.created_at, left[count - 1].name, None, now))
+    return response
 
 
-def _meant(account: KinesisAccount, request: Request, now: float) -> Consumer:
-    """The consumer that the request names: by its ARN, by stream and name, or by both if they agree."""
+def _named_consumer(account: KinesisAccount, request: Request, now: float) -> Consumer:
+    """Return the consumer that the request names: by its ARN, by stream and name, or by both if they agree."""
     arn, stream_arn, name = (request.get(each) for each in ("ConsumerARN", "StreamARN", "ConsumerName"))
     if arn is None:
         if stream_arn is None or name is None:

@@ -35,7 +35,7 @@ def get_shard_iterator(account: KinesisAccount, request: Request, now: float) ->
 
 
 def _find(account: KinesisAccount, request: Request, shard_id: str, now: float) -> tuple[Stream, LocalShard]:
-    """The shard to read. Of one in a stream that is not there, the service says that the shard is not [rec]."""
+    """Return the shard to read. If its stream does not exist, the service reports the shard as unknown [rec]."""
     name, account_id = account.name_in(request)
     try:
         stream = account.usable(request, now)
@@ -56,19 +56,19 @@ def starting_place(
     moment: float | None,
     now: float,
 ) -> int:
-    """Where a read of this type (`ShardIteratorType`) begins.
+    """Return the place where a read of this type (`ShardIteratorType`) begins.
 
     Args:
-        account: whose stream it is.
-        stream: the shard's stream.
-        shard: what is read.
-        kind: one of the five types.
+        account: the account of the stream.
+        stream: the stream of the shard.
+        shard: the shard to read.
+        kind: one of the five iterator types.
         number: the sequence number, for the two types that begin at one.
         moment: the timestamp, for AT_TIMESTAMP.
         now: seconds since the epoch.
 
     Raises:
-        RefusedError: `number` or `moment` is missing, not asked for, or not valid.
+        RefusedError: `number` or `moment` is missing, superfluous or invalid.
     """
     _check_start(kind, number, moment, now)
     if number is not None:
@@ -83,7 +83,7 @@ def _check_start(kind: str, number: str | None, moment: float | None, now: float
     by_sequence = kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
     if by_sequence != (number is not None):
         has = "no" if number is None else "also a"
-        raise invalid(  # [rec], see `refusal`
+        raise invalid(  # [rec], see `errors`
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
             "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
             f"Request specified {kind} and {has} StartingSequenceNumber."

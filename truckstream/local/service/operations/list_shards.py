@@ -1,7 +1,7 @@
-"""ListShards: filters and pages.
+"""ListShards: its filters and pages.
 
-The filters, as the API's `ShardFilterType` has them, speak of a shard's life from its creation to its closing; a
-closed shard is listed until its last record has expired.
+The filters (the API's `ShardFilterType`) select shards by their life from creation to closing. A closed shard is listed
+until its last record has expired.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["list_shards"]
 
-#: What a filter needs beside its type.
+#: The member that a filter requires beside its type.
 _NEEDS: Final = {"AFTER_SHARD_ID": "ShardId", "AT_TIMESTAMP": "Timestamp", "FROM_TIMESTAMP": "Timestamp"}
-#: What NextToken already says.
+#: Members that NextToken already contains.
 _NOT_WITH_TOKEN: Final = (
     *("StreamName", "StreamARN", "ExclusiveStartShardId", "StreamCreationTimestamp", "ShardFilter"),
 )
@@ -35,15 +35,15 @@ def list_shards(account: KinesisAccount, request: Request, now: float) -> Respon
     passes = _filter(stream, chosen, now)
     count = min(request.get("MaxResults", limits.LIST_SHARDS), limits.LIST_SHARDS)
     shards = [shard for shard in stream.shards.values() if shard.shard_id > after and passes(shard)]
-    answer: dict[str, Any] = {"Shards": [shard.describe() for shard in shards[:count]]}
+    response: dict[str, Any] = {"Shards": [shard.describe() for shard in shards[:count]]}
     if len(shards) > count:
         last = shards[count - 1].shard_id
-        answer["NextToken"] = seal(PageToken(stream.name, stream.created_at, last, chosen, now))
-    return answer
+        response["NextToken"] = seal(PageToken(stream.name, stream.created_at, last, chosen, now))
+    return response
 
 
 def _start(account: KinesisAccount, request: Request, now: float) -> tuple[Stream, str, dict[str, Any] | None]:
-    """The stream, the shard ID after which the page begins, and the filter."""
+    """Return the stream, the shard ID after which the page begins, and the filter."""
     if "NextToken" in request:
         for name in _NOT_WITH_TOKEN:
             if name in request:

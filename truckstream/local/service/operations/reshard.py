@@ -24,7 +24,7 @@ def split_shard(account: KinesisAccount, request: Request, now: float) -> Respon
     shard = _open_shard(account, stream, shard_id)
     new_start = int(request["NewStartingHashKey"])
     if not shard.hash_range.start + 1 < new_start < shard.hash_range.end:
-        raise invalid(  # [rec], see `refusal`
+        raise invalid(  # [rec], see `errors`
             f"NewStartingHashKey {new_start} used in SplitShard() on shard {shard.shard_id} in stream {stream.name} "
             f"under account {account.account_id} is not both greater than one plus the shard's StartingHashKey "
             f"{shard.hash_range.start} and less than the shard's EndingHashKey {shard.hash_range.end}."
@@ -39,7 +39,7 @@ def merge_shards(account: KinesisAccount, request: Request, now: float) -> Respo
     ids = [account.shard_id(request, member) for member in ("ShardToMerge", "AdjacentShardToMerge")]
     stream = _provisioned(account, request, now)
     shard, adjacent = (_open_shard(account, stream, shard_id) for shard_id in ids)
-    if shard.hash_range.end + 1 != adjacent.hash_range.start:  # nor is the pair one in the other order [rec]
+    if shard.hash_range.end + 1 != adjacent.hash_range.start:  # the other order is no adjacent pair either [rec]
         raise invalid(  # [rec]
             f"Shards {shard.shard_id} and {adjacent.shard_id} in stream {stream.name} under account "
             f"{account.account_id} are not an adjacent pair of shards eligible for merging"
@@ -83,7 +83,7 @@ def _check_resize(stream: Stream, current: int, target: int, now: float) -> None
 
 
 def _provisioned(account: KinesisAccount, request: Request, now: float) -> Stream:
-    """The stream that the request names, if it is ACTIVE and in provisioned mode."""
+    """Return the stream that the request names, if it is ACTIVE and in provisioned mode."""
     stream = account.changeable(request, now)
     if stream.mode == "ON_DEMAND":
         text = f"Request is invalid. Stream {stream.name} under account {account.account_id} is in On-Demand mode."

@@ -1,4 +1,4 @@
-"""The operations that make, remove, describe and list streams."""
+"""The operations that create, delete, describe and list streams."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def describe_stream(account: KinesisAccount, request: Request, now: float) -> Re
     stream = account.named(request, now)
     count = min(request.get("Limit", limits.DESCRIBE_SHARDS), limits.DESCRIBE_SHARDS)
     after = request.get("ExclusiveStartShardId", "")
-    # A stream in creation tells of no shards yet [rec], see `refusal`.
+    # A stream in creation has no shards yet [rec], see `errors`.
     known = {} if stream.status(now) == "CREATING" else stream.shards
     shards = [shard for shard_id, shard in known.items() if shard_id > after]
     description = _description(stream, now) | {
@@ -89,7 +89,7 @@ def describe_stream_summary(account: KinesisAccount, request: Request, now: floa
 
 
 def _description(stream: Stream, now: float) -> dict[str, Any]:
-    """What both descriptions tell."""
+    """Return the members that both descriptions share."""
     description: dict[str, Any] = {
         "StreamName": stream.name,
         "StreamARN": stream.arn,
@@ -105,7 +105,7 @@ def _description(stream: Stream, now: float) -> dict[str, Any]:
     return description
 
 
-def describe_limits(account: KinesisAccount, request: Request, now: float) -> Response:  # noqa: ARG001 - it takes no members
+def describe_limits(account: KinesisAccount, request: Request, now: float) -> Response:  # noqa: ARG001 - no members
     return {
         "ShardLimit": account.shard_limit,
         "OpenShardCount": account.open_shard_count(now),
@@ -119,19 +119,19 @@ def _on_demand_count(account: KinesisAccount, now: float) -> int:
 
 
 def list_streams(account: KinesisAccount, request: Request, now: float) -> Response:
-    # A page's token is the name that it ended with: the list is by name, and a stream may go in between.
+    # The token is the last name of the page: the list is sorted by name, and a stream may be deleted between two pages.
     after: str = request.get("NextToken") or request.get("ExclusiveStartStreamName") or ""
     count = request.get("Limit", limits.LIST_STREAMS)
     streams = [stream for stream in account.streams(now) if stream.name > after]
     page = streams[:count]
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "StreamNames": [stream.name for stream in page],
         "HasMoreStreams": len(streams) > count,
         "StreamSummaries": [_summary(stream, now) for stream in page],
     }
     if len(streams) > count:
-        answer["NextToken"] = page[-1].name
-    return answer
+        response["NextToken"] = page[-1].name
+    return response
 
 
 def _summary(stream: Stream, now: float) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """SubscribeToShard: records pushed to a consumer.
 
-A `Subscription` is a place in a shard that moves on by itself. It is asked for its next event whenever somebody wants
-to send one; nobody waits in here. It ends after five minutes, at the end of a closed shard (the last event names the
-children), when a later call takes it over, or when its consumer or stream goes.
+A `Subscription` is a position in a shard that advances by itself. Its sender asks for the next event whenever it can
+send one; nothing waits in here. It ends after five minutes, at the end of a closed shard (the last event names the
+child shards), when a later call takes it over, or when its consumer or stream is deleted.
 
-Each has its own 2 MiB a second, "unaffected by the total number of consumers that read from the same stream".
+Each subscription has 2 MiB a second of its own, "unaffected by the total number of consumers that read from the same
+stream".
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = ["Subscription", "subscribe_to_shard"]
 
 
 def subscribe_to_shard(account: KinesisAccount, request: Request, now: float) -> Response:
-    """The answer's EventStream is the `Subscription`."""
+    """Return a response whose EventStream is the `Subscription`."""
     stream, consumer = account.consumer_of_arn(request["ConsumerARN"], now)
     if (status := consumer.status(now)) != "ACTIVE":
         raise consumer_busy(consumer.arn, status)
@@ -64,7 +65,7 @@ def subscribe_to_shard(account: KinesisAccount, request: Request, now: float) ->
 
 
 class Subscription:
-    """A consumer's subscription to one shard."""
+    """The subscription of a consumer to one shard."""
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Subscription:
         hold: SubscriptionHold,
     ) -> None:
         self._hold = hold
-        #: No event follows.
+        #: Whether the last event has been returned.
         self.is_over = False
         self._account_id = account.account_id
         self._stream = stream
@@ -84,13 +85,13 @@ class Subscription:
         self._shard = shard
         self._place = place
         self._bytes = QuotaBucket(limits.SHARD_READ_BYTES_PER_SECOND * account.quota_scale, hold.started_at)
-        self._sent_at = -math.inf  # the first event comes at once
+        self._sent_at = -math.inf  # the first event is due at once
 
     def next_event(self, now: float) -> dict[str, Any] | None:
-        """The `SubscribeToShardEvent` to send now; None when there is nothing to tell yet, or ever (`is_over`).
+        """Return the `SubscribeToShardEvent` to send now, or None if none is due or `is_over`.
 
         Raises:
-            RefusedError: the subscription ended so; that is sent as an exception event.
+            RefusedError: the subscription ended with this error, which is sent as an exception event.
         """
         if self.is_over or now - self._hold.started_at >= limits.SUBSCRIPTION_SECONDS:
             self.is_over = True
@@ -120,7 +121,7 @@ class Subscription:
         return event
 
     def _check(self, now: float) -> None:
-        """Raise, once, what ends the subscription."""
+        """Raise the error that ends the subscription, once."""
         self.is_over = True
         if self._hold.is_taken_over:
             raise subscription_taken(self._consumer.arn, self._shard.shard_id)

@@ -1,0 +1,1 @@
+"""The service's limits, and the token buckets that enforce them."""

@@ -1,11 +1,11 @@
-"""How often each operation may be called: the limits of the control plane.
+"""The rates at which each operation may be called: the limits of the control plane.
 
-They are token buckets like a shard's, each with one second's worth of burst. Most count per account, some per stream,
-consumer or shard. The numbers are those of each operation's own page (API, read 2026-11-23), and where that has none,
-those of "Quotas and limits" in the Developer Guide: retention, enhanced monitoring, resource policies. The two agree
-but in one thing: of merges, splits, registrations of consumers and a stream's tags the guide says that they count per
-stream, and their own pages, which hold here, per account. Operations for which neither has a rate have none here, such
-as TagResource and UpdateStreamMode. PutRecord, PutRecords and GetRecords are bounded by the shards' quotas.
+They are token buckets, as for shards, each with a burst of one second. Most count per account, some per stream,
+consumer or shard. The numbers come from the API reference of each operation (read 2026-11-23), or, where it has none,
+from "Quotas and limits" in the Developer Guide: retention, enhanced monitoring, resource policies. The two disagree in
+one point: the guide counts merges, splits, registrations of consumers and tags of a stream per stream, and the API
+reference, which is followed here, per account. Operations for which neither has a rate are unlimited here, such as
+TagResource and UpdateStreamMode. PutRecord, PutRecords and GetRecords are limited by the quotas of the shards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["RATES", "CallRates", "Rate"]
 
 
 class Rate(NamedTuple):
-    """Calls a second, and the members of the request that say what they are counted for; without any, the account."""
+    """Calls a second, counted for each value of the `scope` members of the request, or for the account."""
 
     per_second: float
     scope: tuple[str, ...] = ()
@@ -64,25 +64,26 @@ RATES: Final[dict[str, Rate]] = {
     "UpdateStreamWarmThroughput": Rate(5),
 }
 
-#: Buckets that are kept; when there are more, those that are full again are forgotten.
+#: Largest number of buckets. When there are more, full buckets are dropped.
 _BUCKETS: Final = 10_000
 
 
 class CallRates:
-    """The buckets of one account; `scale` multiplies every rate, and infinity lets every call pass."""
+    """The token buckets of one account. `scale` multiplies every rate; infinity admits every call."""
 
     def __init__(self, account_id: str, scale: float) -> None:
         self._account_id = account_id
         self._scale = scale
         self._buckets: dict[tuple[str, ...], QuotaBucket] = {}
-        #: Calls refused, by operation.
+        #: Number of throttled calls by operation.
         self.throttled: dict[str, int] = {}
 
     def admit(self, operation: str, request: Request, now: float) -> None:
-        """Count a call.
+        """Admit a call and count it.
 
         Raises:
-            RefusedError: a LimitExceededException; for an iterator, a ProvisionedThroughputExceededException.
+            RefusedError: the rate is exceeded (LimitExceededException, for GetShardIterator
+                ProvisionedThroughputExceededException).
         """
         rate = RATES.get(operation)
         if rate is None or self._scale == math.inf:
@@ -98,7 +99,7 @@ class CallRates:
         raise calls_exceeded(stream, self._account_id)
 
     def left(self, now: float) -> dict[str, float]:
-        """Calls that each bucket in use has room for; its name is the operation and what it counts for."""
+        """Return the calls that each bucket still admits, by operation and scope."""
         return {" ".join(key): bucket.refill(now) for key, bucket in self._buckets.items()}
 
     def _bucket(self, key: tuple[str, ...], rate: Rate, now: float) -> QuotaBucket:

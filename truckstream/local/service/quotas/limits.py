@@ -1,4 +1,4 @@
-"""The service's numbers, each from its documentation as it stood on 2026-11-23.
+"""The limits of the service, each with its source as of 2026-11-23.
 
 API: https://docs.aws.amazon.com/kinesis/latest/APIReference/ (the text that botocore's model carries).
 QUOTAS: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
@@ -44,7 +44,7 @@ SUBSCRIPTION_SECONDS: Final = 300.0
 #: you'll get a ResourceInUseException. If you call [it] 5 seconds or more after a successful call, the second call
 #: takes over the subscription".
 SUBSCRIPTION_HOLD_SECONDS: Final = 5.0
-#: Not documented: the most that one event carries (a second's worth), and how long an idle shard says nothing.
+#: Not documented: the largest event (one second's worth), and the pause between events of an idle shard.
 PUSH_BYTES: Final = 2 * MIB
 PUSH_IDLE_SECONDS: Final = 5.0
 
@@ -65,7 +65,8 @@ RETENTION_HOURS: Final = 24
 RETENTION_HOURS_MAX: Final = 8_760
 #: "You can add up to 50 tags per resource."
 TAGS: Final = 50
-#: "Scale more than ten times per rolling 24-hour period per stream" is refused, as is a stream of over 10,000 shards.
+#: "Scale more than ten times per rolling 24-hour period per stream" is rejected, and so is a stream of over 10,000
+#: shards.
 RESIZES_A_DAY: Final = 10
 RESIZE_SHARDS: Final = 10_000
 #: QUOTAS: a new on-demand stream takes 4 MB/s, which four shards do.

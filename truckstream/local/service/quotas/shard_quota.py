@@ -1,18 +1,19 @@
-"""A shard's quotas as token buckets that hold one second's worth.
+"""The quotas of a shard, enforced by token buckets that hold one second's worth.
 
-Writes: a record passes when both buckets, records and bytes, have room for it, and then takes from both. Bytes count
-the data and its partition key. The buckets start full, so that over any window of w seconds at most
-(1 + w) x quota is taken. The service does not document its burst; one second's worth is what its own metrics, which
-are per second, let pass.
+Writes: a record is admitted if both buckets, records and bytes, have room for it, and is then taken from both. Bytes
+are those of the data and its partition key. The buckets start full, so that in a window of w seconds at most (1 + w)
+times the quota is admitted. The service does not document its burst. Its metrics are per second, so that they cannot
+show a burst of one second.
 
-A record of more than one second's worth (a stream may take records of 10 MiB) passes when the bucket is full, and
+A record of more than one second's worth (a stream can have records of 10 MiB) is admitted if the bucket is full, and
 leaves a debt: "the average throughput for your stream cannot exceed 1 MiB per second".
 
-Reads: a call's size is known only when it is answered, so the bytes are taken afterwards. An answer that takes more
-than there is loses the credit it had: "If a call returns this amount of data [10 MiB], subsequent calls made within
-the next 5 seconds throw ProvisionedThroughputExceededException" is then 10 MiB of debt at 2 MiB a second.
+Reads: the size of a response is known only after the read, so its bytes are taken afterwards. A response with more
+bytes than the bucket holds also takes away the credit: "If a call returns this amount of data [10 MiB], subsequent
+calls made within the next 5 seconds throw ProvisionedThroughputExceededException" is 10 MiB of debt at 2 MiB a second.
 
-`scale` multiplies every rate: 0.1 makes a shard ten times slower than the service's, infinity counts nothing.
+`scale` multiplies every rate: with 0.1 a shard is ten times slower than one of the service; infinity disables the
+quotas.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["QuotaBucket", "QuotaLeft", "ReadQuota", "WriteQuota"]
 
 
 class QuotaLeft(NamedTuple):
-    """What a shard's four buckets hold; negative for a debt."""
+    """Tokens in the four buckets of a shard; negative for a debt."""
 
     write_records: float
     write_bytes: float
@@ -34,7 +35,7 @@ class QuotaLeft(NamedTuple):
 
 
 class QuotaBucket:
-    """Tokens that come back at `rate` a second, at most one second's worth, and never less than room for one."""
+    """A token bucket that refills at `rate` a second and holds one second's worth, at least one token."""
 
     __slots__ = ("_at", "_most", "_rate", "tokens")
 
@@ -45,14 +46,14 @@ class QuotaBucket:
         self._at = now
 
     def refill(self, now: float) -> float:
-        """Bring `tokens` up to `now`, and return them."""
-        if now > self._at:  # a clock that stands still or steps back brings nothing
+        """Add the tokens of the time until `now`, and return all."""
+        if now > self._at:  # a clock that stands still or steps back adds no tokens
             self.tokens = min(self._most, self.tokens + (now - self._at) * self._rate)
             self._at = now
         return self.tokens
 
     def has(self, amount: float) -> bool:
-        """Whether there is room for `amount`, or as much as there ever is."""
+        """Return whether the bucket holds `amount` tokens or is full."""
         return self.tokens >= amount or self.tokens >= self._most
 
     def is_full(self, now: float) -> bool:
@@ -62,12 +63,12 @@ class QuotaBucket:
         self.tokens -= amount
 
     def overdraw(self, amount: float) -> None:
-        """Take what is already gone, without the credit when it is more than that."""
+        """Take an amount that is already used; if it exceeds the tokens, their credit is lost."""
         self.tokens = self.tokens - amount if amount <= self.tokens else -amount
 
 
 class WriteQuota:
-    """What a shard takes a second."""
+    """The write quota of a shard."""
 
     __slots__ = ("_bytes", "_records")
 
@@ -76,14 +77,14 @@ class WriteQuota:
         self._bytes = QuotaBucket(limits.SHARD_WRITE_BYTES_PER_SECOND * scale, now)
 
     def refill(self, now: float) -> tuple[float, float]:
-        """Bring both buckets up to `now`, and return what they hold.
+        """Refill both buckets and return their tokens.
 
-        Once for a request, because its records all come at one time.
+        Called once per request, because all records of a request arrive at the same time.
         """
         return self._records.refill(now), self._bytes.refill(now)
 
     def take(self, size: int) -> bool:
-        """Take one record of `size` bytes, or refuse it and take nothing."""
+        """Take one record of `size` bytes and return True, or take nothing and return False."""
         if self._records.tokens < 1 or not self._bytes.has(size):
             return False
         self._records.tokens -= 1
@@ -92,7 +93,7 @@ class WriteQuota:
 
 
 class ReadQuota:
-    """How often, and how much, a shard is read a second."""
+    """The read quota of a shard: calls and bytes a second."""
 
     __slots__ = ("_bytes", "_calls")
 
@@ -101,11 +102,11 @@ class ReadQuota:
         self._bytes = QuotaBucket(limits.SHARD_READ_BYTES_PER_SECOND * scale, now)
 
     def refill(self, now: float) -> tuple[float, float]:
-        """Bring both buckets up to `now`; what they hold."""
+        """Refill both buckets and return their tokens."""
         return self._calls.refill(now), self._bytes.refill(now)
 
     def admit(self, now: float) -> bool:
-        """Whether a call may read now; one that may is counted."""
+        """Return whether a call may read now, and count it if so."""
         calls, size = self.refill(now)
         if calls < 1 or size < 0:
             return False
@@ -113,5 +114,5 @@ class ReadQuota:
         return True
 
     def charge(self, size: int) -> None:
-        """The admitted call answered with `size` bytes."""
+        """Take the `size` bytes that an admitted call returned."""
         self._bytes.overdraw(size)

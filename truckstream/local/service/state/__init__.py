@@ -1,0 +1,1 @@
+"""Everything that the service remembers: the account, its streams, their shards and consumers."""

@@ -1,4 +1,4 @@
-"""One account in one region: its streams by name, and how a request says which it means."""
+"""The account: its streams by name, and the lookup of the stream that a request names."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["KinesisAccount", "RecordFault"]
 
-#: Returns the error of the next record that goes to this shard (of GetRecords: of the call); None lets it pass.
+#: Called for each record that goes to a shard, and once for a GetRecords call. Returns the error to inject, or None.
 RecordFault = Callable[[Stream, LocalShard], RecordRefusal | None]
 
 _ARN: Final = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]*):(?P<account>\d{12}):stream/(?P<name>[^/]+)")
 
 
 class KinesisAccount:
-    """All state of the local service.
+    """All state of the local service: one account in one region.
 
     Args:
         account_id: twelve digits.
-        region: its name.
-        quota_scale: what the shards' quotas and the rates of calls are multiplied by; infinity enforces none.
-        transition_seconds: how long a stream is CREATING, UPDATING or DELETING.
-        shard_limit: the account's limit of open shards.
-        max_bytes: what all records may weigh; infinity sets no cap.
+        region: name of the region.
+        quota_scale: factor for the shards' quotas and the rates of calls; infinity disables both.
+        transition_seconds: how long a stream stays CREATING, UPDATING or DELETING.
+        shard_limit: largest number of open shards in the account.
+        max_bytes: cap on the memory of all records; infinity disables it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class KinesisAccount:
         self._streams: dict[str, Stream] = {}
 
     def streams(self, now: float) -> list[Stream]:
-        """By name, those whose deletion is not complete."""
+        """Return the streams that are not completely deleted yet, sorted by name."""
         for name in [name for name, stream in self._streams.items() if stream.is_gone(now)]:
             del self._streams[name]
         return [self._streams[name] for name in sorted(self._streams)]
@@ -83,35 +83,35 @@ class KinesisAccount:
         return stream
 
     def has_advantage(self, stream: Stream, now: float) -> bool:
-        """Whether `stream` is what the documentation calls "On-demand Advantage"."""
+        """Return whether `stream` is an "On-demand Advantage" stream in the sense of the documentation."""
         return stream.mode == "ON_DEMAND" and self.commitment.is_on(now)
 
     def open_shard_count(self, now: float) -> int:
         return sum(len(stream.open_shards) for stream in self.streams(now))
 
     def make_room(self, more: int, now: float) -> None:
-        """Refuse `more` open shards than the account may have."""
+        """Raise an error if `more` open shards would exceed the limit of the account."""
         current = self.open_shard_count(now)
         if current + more > self.shard_limit:
             raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
 
     def wrote(self, size: int, records: int) -> None:
-        """At most so much has been stored: the oldest records go if all of them are more than the account may hold."""
+        """Account for a write of at most `size` bytes, and drop the oldest records if the cap on memory is exceeded."""
         if self._memory.is_due(size, records):
             self._memory.trim(shard for stream in self._streams.values() for shard in stream.shards.values())
 
     def known(self, name: str, now: float) -> Stream | None:
-        """The stream of this name, in whatever state."""
+        """Return the stream of this name in any state, or None."""
         stream = self._streams.get(name)
         if stream is not None and stream.is_gone(now):
             del self._streams[name]
             return None
         return stream
 
-    # --- Which stream a request means -------------------------------------------------------------
+    # --- Lookup of the stream that a request names -------------------------------------------------
 
     def named(self, request: Request, now: float) -> Stream:
-        """The stream that the request names, in whatever state. Old records are gone from it."""
+        """Return the stream that the request names, in any state, after dropping its expired records."""
         name, account = self.name_in(request)
         stream = self.known(name, now) if account == self.account_id else None
         if stream is None:
@@ -120,9 +120,9 @@ class KinesisAccount:
         return stream
 
     def usable(self, request: Request, now: float) -> Stream:
-        """The stream that the request names, if records can be written to and read from it.
+        """Return the stream that the request names, if it can be written and read.
 
-        A stream in creation or deletion is "not found" to those operations.
+        The service reports a stream in creation or deletion as "not found" to these operations.
         """
         stream = self.named(request, now)
         if stream.status(now) in {"CREATING", "DELETING"}:
@@ -130,24 +130,24 @@ class KinesisAccount:
         return stream
 
     def changeable(self, request: Request, now: float) -> Stream:
-        """The stream that the request names, if it is ACTIVE."""
+        """Return the stream that the request names, if it is ACTIVE."""
         stream = self.named(request, now)
         if (status := stream.status(now)) != "ACTIVE":
             raise stream_busy(stream.name, self.account_id, status)
         return stream
 
     def changing(self, stream: Stream, now: float) -> None:
-        """`stream` was changed: it is UPDATING for a while."""
+        """Show `stream` as UPDATING for a while, because it was changed."""
         stream.transition("UPDATING", now + self.transition_seconds)
 
     def resource(self, arn: str, now: float) -> Stream | Consumer:
-        """The stream or the consumer of this ARN, in whatever state."""
+        """Return the stream or the consumer of this ARN, in any state."""
         if "/consumer/" in arn:
             return self.consumer_of_arn(arn, now)[1]
         return self.named({"StreamARN": arn}, now)
 
     def consumer_of_arn(self, arn: str, now: float) -> tuple[Stream, Consumer]:
-        """The consumer of this ARN, in whatever state, and its stream."""
+        """Return the consumer of this ARN, in any state, and its stream."""
         found = CONSUMER_ARN.fullmatch(arn)
         if found is None:
             raise invalid(f"{arn} is not the ARN of a consumer.")
@@ -158,7 +158,7 @@ class KinesisAccount:
         return stream, consumer
 
     def changeable_resource(self, arn: str, now: float) -> Stream | Consumer:
-        """The stream of this ARN, if it is ACTIVE, or the consumer, if it is not on its way out.
+        """Return the stream of this ARN if it is ACTIVE, or the consumer unless it is being deleted.
 
         A consumer takes tags while it is CREATING: "Tags will take effect from the CREATING status of the consumer".
         """
@@ -170,14 +170,14 @@ class KinesisAccount:
         return self.changeable({"StreamARN": arn}, now)
 
     def shard_id(self, request: Request, member: str) -> str:
-        """The full ID of the shard that this member names. The service looks at it before it looks for the stream."""
+        """Return the full ID of the shard that this member names. The service checks it before the stream."""
         shard_id = full_id(request[member])
         if shard_id is None:
             raise shard_not_found(request[member], *self.name_in(request))
         return shard_id
 
     def name_in(self, request: Request) -> tuple[str, str]:
-        """The name of the stream that the request names, and the account."""
+        """Return the name and the account ID of the stream that the request names."""
         name, arn = request.get("StreamName"), request.get("StreamARN")
         if arn is None:
             if name is None:

@@ -37,7 +37,7 @@ class Consumer(Lifecycle):
         self.subscriptions: dict[str, SubscriptionHold] = {}
 
     def describe(self, now: float) -> dict[str, Any]:
-        """The API's `Consumer`."""
+        """Return the API's `Consumer`."""
         return {
             "ConsumerName": self.name,
             "ConsumerARN": self.arn,

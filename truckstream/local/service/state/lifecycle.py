@@ -1,4 +1,4 @@
-"""The state that a stream or a consumer shows while it is made, changed or removed."""
+"""The status of a stream or a consumer while it is created, changed or deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
 
 
 class Lifecycle:
-    """ACTIVE, but for a while after each `transition`."""
+    """Reports ACTIVE, except for a while after each `transition`."""
 
     def __init__(self, now: float) -> None:
         self._transition: tuple[Status, float] = ("ACTIVE", now)
@@ -20,10 +20,10 @@ class Lifecycle:
         return state if now < until else "ACTIVE"
 
     def transition(self, state: Status, until: float) -> None:
-        """Show `state` until the time `until`."""
+        """Report `state` until the time `until`."""
         self._transition = (state, until)
 
     def is_gone(self, now: float) -> bool:
-        """Whether its deletion is complete."""
+        """Return whether the deletion is complete."""
         state, until = self._transition
         return state == "DELETING" and now >= until

@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Memory"]
 
 DEFAULT_BYTES: Final = 2 * 1024 * limits.MIB
-#: One request must fit, with the rest of what it is compared with.
+#: The smallest cap: one request must fit beside the records that it is compared with.
 LEAST_BYTES: Final = 16 * limits.MIB
 
 _LOOKS: Final = 16
 
 
 class Memory:
-    """The weight of all records of an account, at most `max_bytes` (infinity: no cap)."""
+    """Keeps the memory of all records of an account below `max_bytes` (infinity: no cap)."""
 
     def __init__(self, max_bytes: float) -> None:
         self._max = max_bytes
         self._arrived = 0.0
 
     def is_due(self, size: int, records: int) -> bool:
-        """Count what has just been written; whether it is time to `trim`."""
+        """Add a write, and return whether it is time to `trim`."""
         self._arrived += size + records * RECORD_OVERHEAD
         return self._arrived > self._max / _LOOKS
 
     def trim(self, shards: Iterable[LocalShard]) -> None:
-        """Have the oldest records go, over all shards, until the rest weighs no more than the cap."""
+        """Drop the oldest records over all shards until the rest is within the cap."""
         self._arrived = 0.0
         filled = [shard for shard in shards if shard.first_place < shard.next_place]
         excess = sum(shard.weight for shard in filled) - self._max
@@ -58,7 +58,7 @@ class Memory:
             following = shard.arrival_of(shard.first_place + rows[number])
             if following is not None:
                 heappush(oldest, (following, number))
-        # Once for each shard: dropping the head of a column moves all that is behind it.
+        # Once per shard, because dropping the head of a column moves the rest of it.
         for shard, count in zip(filled, rows, strict=True):
             shard.drop(count)
             shard.counts.records_trimmed += count

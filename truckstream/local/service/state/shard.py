@@ -1,10 +1,10 @@
-"""One shard: its records in the order in which they came, its numbers, its quotas, its counts.
+"""One shard: its records in the order of their arrival, its sequence numbers, quotas and counts.
 
-Records stand in three columns (data, key, arrival), not in an object each: a list of bytes is nothing that the
-garbage collector has to walk, and a million records cost 24 MB beside their data. A record's place is its position
-since the shard was made; its sequence number follows from the place, so that none is kept.
+Records are stored in three columns (data, key, arrival) instead of one object each. The garbage collector does not walk
+a list of bytes, and a million records take 24 MB beside their data. The place of a record is its position since the
+shard was created. Its sequence number follows from its place, so that no number is stored.
 
-Places count from 1, and 0 is the shard's own StartingSequenceNumber, as in the service, where no record has it.
+Places count from 1. Place 0 is the shard's own StartingSequenceNumber, which no record has, as in the service.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RECORD_OVERHEAD: Final = 128
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A stored record. `arrival` in seconds since the epoch, to the millisecond."""
+    """A stored record. `arrival` is in seconds since the epoch, with millisecond precision."""
 
     place: int
     sequence_number: str
@@ -39,24 +39,24 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """Bytes that count against quotas: data and key."""
+        """Bytes that count against the quotas: data and key."""
         return len(self.data) + len(self.partition_key.encode())
 
 
 class ShardCounts(msgspec.Struct):
-    """What came and went since the shard was made."""
+    """Counts since the shard was created."""
 
     records_in: int = 0
     bytes_in: int = 0
     records_throttled: int = 0
     records_out: int = 0
     reads_throttled: int = 0
-    #: Gone before their retention ended (see `memory`).
+    #: Dropped before their retention ended (see `memory_cap`).
     records_trimmed: int = 0
 
 
 class LocalShard:
-    """A shard of a stream. `epoch` orders it after its parents (see `sequence`)."""
+    """A shard of a stream. `epoch` orders it after its parents (see `sequence_number`)."""
 
     __slots__ = (
         "_arrivals",
@@ -99,14 +99,14 @@ class LocalShard:
         self.counts = ShardCounts()
         self.write_quota = WriteQuota(now, quota_scale)
         self.read_quota = ReadQuota(now, quota_scale)
-        # The columns, the place of their first row, and the number of the last record but for its time.
+        # The columns, the place of their first row, and the sequence number of the last record without its time.
         self._data: list[bytes] = []
         self._keys: list[str] = []
         self._arrivals: list[float] = []
         self._first = 1
         self._bytes_gone = 0
         self._number = sequence.number(epoch, index, 0)
-        # When the last record arrived, as the clock has it and as a number does.
+        # Arrival of the last record, as a time and as the part of a sequence number.
         self._arrived = 0.0
         self._time = 0
 
@@ -120,12 +120,12 @@ class LocalShard:
 
     @property
     def first_place(self) -> int:
-        """The place of the oldest record that is left (of the next one, when none is)."""
+        """The place of the oldest stored record, or of the next record if none is stored."""
         return self._first
 
     @property
     def next_place(self) -> int:
-        """The place that the next record will have."""
+        """The place of the next record."""
         return self._first + len(self._data)
 
     def quota_left(self, now: float) -> QuotaLeft:
@@ -134,7 +134,7 @@ class LocalShard:
     # --- Writing ---------------------------------------------------------------------------------
 
     def append(self, data: bytes, key: str, arrival: float) -> str:
-        """Store a record and return its sequence number. The hot path: the caller counts."""
+        """Store a record and return its sequence number. On the hot path: the caller updates the counts."""
         self._data.append(data)
         self._keys.append(key)
         self._arrivals.append(arrival)
@@ -149,13 +149,13 @@ class LocalShard:
     # --- Reading ---------------------------------------------------------------------------------
 
     def read(self, place: int, count: int, max_bytes: int) -> list[Record]:
-        """Up to `count` records from `place` on, of up to `max_bytes`; the first is read whatever its size."""
+        """Return up to `count` records of at most `max_bytes` from `place` on; the first may be larger."""
         records = self.look(place, count, max_bytes)
         self.counts.records_out += len(records)
         return records
 
     def look(self, place: int, count: int, max_bytes: int) -> list[Record]:
-        """What `read` gives, without counting it as read."""
+        """Return the same records as `read` without counting them as read."""
         start = max(place - self._first, 0)
         stop = min(start + count, len(self._data))
         records: list[Record] = []
@@ -169,39 +169,39 @@ class LocalShard:
         return records
 
     def place_at(self, moment: float) -> int:
-        """The place of the first record that arrived at `moment` or later."""
+        """Return the place of the first record that arrived at `moment` or later."""
         return self._first + bisect_left(self._arrivals, moment)
 
     def arrival_of(self, place: int) -> float | None:
-        """When the record at `place` arrived; None when there is none."""
+        """Return when the record at `place` arrived, or None if no record is there."""
         row = place - self._first
         return self._arrivals[row] if 0 <= row < len(self._arrivals) else None
 
     def trim(self, horizon: float) -> None:
-        """Forget what arrived before `horizon`."""
+        """Drop the records that arrived before `horizon`."""
         self.drop(bisect_left(self._arrivals, horizon))
 
     def drop(self, count: int) -> None:
-        """Forget the oldest `count` records."""
+        """Drop the oldest `count` records."""
         if count:
             self._bytes_gone += self._size(0, count)
             del self._data[:count], self._keys[:count], self._arrivals[:count]
             self._first += count
 
-    # --- What it weighs --------------------------------------------------------------------------
+    # --- Memory ----------------------------------------------------------------------------------
 
     @property
     def bytes_stored(self) -> int:
-        """Bytes of the data and keys that are left."""
+        """Bytes of the stored data and keys."""
         return self.counts.bytes_in - self._bytes_gone
 
     @property
     def weight(self) -> int:
-        """About what the records take in memory, in bytes."""
+        """Approximate memory of the records in bytes."""
         return self.bytes_stored + len(self._data) * RECORD_OVERHEAD
 
     def run_from(self, row: int) -> tuple[int, int]:
-        """Where the records end that arrived together with that of `row`, and what they weigh."""
+        """Return the end of the run of records that arrived together with that at `row`, and their memory in bytes."""
         end = bisect_right(self._arrivals, self._arrivals[row], lo=row)
         return end, self._size(row, end) + (end - row) * RECORD_OVERHEAD
 
@@ -212,10 +212,10 @@ class LocalShard:
         place = self._first + row
         return Record(place, self.number_at(place), self._data[row], self._keys[row], self._arrivals[row])
 
-    # --- As the service tells it -----------------------------------------------------------------
+    # --- Description in the API ------------------------------------------------------------------
 
     def number_at(self, place: int) -> str:
-        """The sequence number of `place`. Of one that holds no record, now or any more, the time is the shard's."""
+        """Return the sequence number of `place`. Without a record there, its time is that of the shard."""
         arrival = self.arrival_of(place)
         return str(sequence.number(self.epoch, self.index, place, self.epoch if arrival is None else int(arrival)))
 
@@ -225,11 +225,11 @@ class LocalShard:
 
     @property
     def ending_sequence_number(self) -> str | None:
-        """A number after the last record's, once the shard is closed."""
+        """A sequence number after that of the last record, if the shard is closed."""
         return None if self.is_open else self.number_at(self.next_place)
 
     def describe(self) -> dict[str, object]:
-        """The API's `Shard`."""
+        """Return the API's `Shard`."""
         numbers = {"StartingSequenceNumber": self.starting_sequence_number}
         if (ending := self.ending_sequence_number) is not None:
             numbers["EndingSequenceNumber"] = ending
@@ -243,5 +243,5 @@ class LocalShard:
         return shard
 
     def describe_range(self) -> dict[str, str]:
-        """The API's `HashKeyRange`."""
+        """Return the API's `HashKeyRange`."""
         return {"StartingHashKey": str(self.hash_range.start), "EndingHashKey": str(self.hash_range.end)}

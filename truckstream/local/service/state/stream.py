@@ -1,8 +1,8 @@
-"""One stream: its shards with their family tree, and which of them a key belongs to.
+"""One stream: its shards with their parents and children, and the shard of each key.
 
-The open shards partition the hash keys at all times. A split or a merge closes its parents and makes their children
-in one step: there is no moment at which a key has no shard, or two. The service's own reshard takes seconds, during
-which the stream is UPDATING; `transition` shows that state to those who poll for it, while the shards change at once.
+The open shards partition the hash keys at all times. A split or a merge closes the parents and opens the children in
+one step, so that a key always has exactly one shard. The service takes seconds to reshard, and the stream is UPDATING
+meanwhile; `transition` shows that state to clients that poll for it, while the shards change at once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ __all__ = ["Mode", "Stream"]
 
 Mode = Literal["PROVISIONED", "ON_DEMAND"]
 
-#: Keys whose shard is remembered. A truck fleet has thousands; a stream of random keys starts afresh now and then.
+#: Number of keys whose shard is remembered. A truck fleet has thousands; with random keys the memory is cleared
+#: now and then.
 _ROUTES: Final = 100_000
 
 _HOUR: Final = 3_600.0
-#: How often old records are looked for, in seconds: retention is counted in hours.
+#: Seconds between two searches for expired records. Retention is counted in hours.
 _TRIM_EVERY: Final = 1.0
 
 
@@ -41,11 +42,11 @@ class Stream(Lifecycle):
         self.name = name
         self.arn = arn
         self.mode: Mode = mode
-        #: When the mode was changed, for the limit of two a day.
+        #: Times of mode changes, for the limit of two a day.
         self.mode_changes: deque[float] = deque()
-        #: Whether records are distributed without regard to their keys (RecordDistributionStrategy AUTO).
+        #: Whether keys are ignored when records are distributed (RecordDistributionStrategy AUTO).
         self.spreads_evenly = False
-        #: The warm throughput that was asked for, in MiB a second.
+        #: Requested warm throughput in MiB a second.
         self.warm_mib: int | None = None
         self.created_at = now
         self.retention_hours = limits.RETENTION_HOURS
@@ -53,19 +54,19 @@ class Stream(Lifecycle):
         self.tags: dict[str, str] = {}
         self.policy: str | None = None
         self.shard_level_metrics: list[str] = []
-        #: When the shard count was last set, for the limit of ten a day.
+        #: Times of UpdateShardCount calls, for the limit of ten a day.
         self.resizes: deque[float] = deque()
-        #: By shard ID, in the order in which they were made.
+        #: Shards by ID, in the order of their creation.
         self.shards: dict[str, LocalShard] = {}
 
         self._quota_scale = quota_scale
         self._consumers: dict[str, Consumer] = {}
-        # Since when records are encrypted, and with which key (None: not).
+        # Times of changes of the encryption key; None for no encryption.
         self._encryption: list[tuple[float, str | None]] = [(now, None)]
         self._trimmed_at = now
         self._arrival = 0.0
         self._made = 0
-        # The open shards by their first hash key, and what was asked of them.
+        # The open shards, sorted by their first hash key, and the remembered routes.
         self._turn = 0
         self._open = [self._make(part, now) for part in even_ranges(shard_count)]
         self._starts = [shard.hash_range.start for shard in self._open]
@@ -77,37 +78,37 @@ class Stream(Lifecycle):
     # --- State -----------------------------------------------------------------------------------
 
     def known_consumers(self, now: float) -> dict[str, Consumer]:
-        """The registered consumers by name, without those whose deletion is complete. A new one is put into it."""
+        """Return the registered consumers by name, without deleted ones. A new consumer is added to this dict."""
         for name in [name for name, consumer in self._consumers.items() if consumer.is_gone(now)]:
             del self._consumers[name]
         return self._consumers
 
     def was_created_at(self, moment: float | None) -> bool:
-        """Whether a request's StreamCreationTimestamp, if it has one, means this stream.
+        """Return whether the StreamCreationTimestamp of a request, if it has one, matches this stream.
 
-        Whole seconds: SDKs cut a timestamp off there when they send it back.
+        Only whole seconds are compared, because SDKs cut off the fraction when they send a timestamp back.
         """
         return moment is None or int(moment) == int(self.created_at)
 
     @property
     def open_shards(self) -> list[LocalShard]:
-        """In the order of their hash keys."""
+        """The open shards in the order of their hash keys."""
         return list(self._open)
 
     def arrival(self, now: float) -> float:
-        """The arrival time of what comes now: in milliseconds, and never before an earlier record's.
+        """Return the arrival time of a new record, in milliseconds and never before that of an earlier record.
 
-        The service promises no order of these times; keeping one lets a time be looked up by bisection.
+        The service promises no order of arrival times. Keeping them ordered allows lookups by bisection.
         """
         self._arrival = max(self._arrival, round(now, 3))
         return self._arrival
 
     def horizon(self, now: float) -> float:
-        """The oldest arrival time that is kept."""
+        """Return the oldest arrival time within the retention period."""
         return now - self.retention_hours * _HOUR
 
     def trim(self, now: float) -> None:
-        """Forget what is older than the retention period, and closed shards that hold nothing younger."""
+        """Drop records older than the retention period, and closed shards without younger ones."""
         if now - self._trimmed_at < _TRIM_EVERY:
             return
         self._trimmed_at = now
@@ -121,19 +122,19 @@ class Stream(Lifecycle):
 
     @property
     def key_id(self) -> str | None:
-        """The KMS key of what is written now; None without encryption."""
+        """The KMS key that encrypts new records; None without encryption."""
         return self._encryption[-1][1]
 
     def encrypt(self, key_id: str | None, now: float) -> None:
         self._encryption.append((now, key_id))
 
     def encryption_changes(self, since: float, *, started: bool) -> int:
-        """How often encryption was started, or stopped, since then."""
-        # The first entry is the stream's creation.
+        """Return how often encryption was started, or stopped, since the given time."""
+        # The first entry is the creation of the stream.
         return sum(at > since and (key_id is not None) == started for at, key_id in self._encryption[1:])
 
     def is_encrypted(self, arrival: float) -> bool:
-        """Whether a record that arrived then was encrypted."""
+        """Return whether a record that arrived at this time was encrypted."""
         found = bisect_right(self._encryption, arrival, key=lambda change: change[0])
         return self._encryption[max(0, found - 1)][1] is not None
 
@@ -143,7 +144,7 @@ class Stream(Lifecycle):
         return self._open[bisect_right(self._starts, hash_key) - 1]
 
     def route(self, partition_key: str) -> tuple[LocalShard, int]:
-        """A key's shard, and the key's length in bytes. Remembered, because a truck reports under one key all day."""
+        """Return the shard of a key and the length of the key in bytes. Remembered, because keys repeat."""
         route = self._routes.get(partition_key)
         if route is None:
             if len(self._routes) >= _ROUTES:
@@ -153,35 +154,35 @@ class Stream(Lifecycle):
         return route
 
     def next_shard(self) -> LocalShard:
-        """The open shard whose turn it is, for records that go anywhere."""
+        """Return the open shards in turn, for records that may go to any shard."""
         self._turn = (self._turn + 1) % len(self._open)
         return self._open[self._turn]
 
     @property
     def known_routes(self) -> dict[str, tuple[LocalShard, int]]:
-        """The remembered routes, for the hot path to look into. Replaced by every reshard."""
+        """The remembered routes, which the hot path reads directly. Every reshard replaces the dict."""
         return self._routes
 
     # --- Resharding ------------------------------------------------------------------------------
 
     def split(self, parent: LocalShard, new_start: int, now: float) -> tuple[LocalShard, LocalShard]:
-        """Replace `parent` by two shards, of which the second begins at `new_start`."""
+        """Replace `parent` with two shards; the second begins at `new_start`."""
         ranges = HashRange(parent.hash_range.start, new_start - 1), HashRange(new_start, parent.hash_range.end)
         low, high = (self._make(part, now, (parent,)) for part in ranges)
         self._replace([parent], [low, high], now)
         return low, high
 
     def merge(self, parent: LocalShard, adjacent: LocalShard, now: float) -> LocalShard:
-        """Replace a shard, and the one whose hash keys come next, by one shard."""
+        """Replace a shard and the shard with the following hash keys with one shard."""
         child = self._make(HashRange(parent.hash_range.start, adjacent.hash_range.end), now, (parent, adjacent))
         self._replace([parent, adjacent], [child], now)
         return child
 
     def resize(self, count: int, now: float) -> None:
-        """Bring the stream to `count` shards of one size through single splits and merges, as the service does.
+        """Change the stream to `count` shards of equal size through single splits and merges, as the service does.
 
-        "This can cause short-lived shards to be created, in addition to the final shards": they are closed at once,
-        and empty.
+        "This can cause short-lived shards to be created, in addition to the final shards": they are empty and closed
+        at once.
         """
         for part in even_ranges(count):
             shard = self.shard_of_hash(part.start)
@@ -201,9 +202,9 @@ class Stream(Lifecycle):
         return shard
 
     def _replace(self, parents: list[LocalShard], children: list[LocalShard], now: float) -> None:
-        """Close neighbours and open as many hash keys in their place, both in the order of the keys.
+        """Close adjacent shards and open shards with the same hash keys in their place, both in the order of the keys.
 
-        One slice, because a resize to thousands of shards does it thousands of times.
+        It is one slice assignment, because a resize to thousands of shards does it thousands of times.
         """
         for parent in parents:
             parent.close(now)

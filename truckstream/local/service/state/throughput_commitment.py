@@ -16,7 +16,7 @@ _MINIMUM_SECONDS: Final = 86_400.0
 
 
 class ThroughputCommitment:
-    """One account's commitment: since when, and until when."""
+    """When the commitment of an account began, and when it ends."""
 
     def __init__(self) -> None:
         self._started_at: float | None = None
@@ -35,7 +35,7 @@ class ThroughputCommitment:
             self._ends_at = max(now, self._started_at + _MINIMUM_SECONDS)
 
     def describe(self, now: float) -> dict[str, Any]:
-        """The API's `MinimumThroughputBillingCommitmentOutput`."""
+        """Return the API's `MinimumThroughputBillingCommitmentOutput`."""
         if self._started_at is None:
             return {"Status": "DISABLED"}
         state: dict[str, Any] = {"StartedAt": self._started_at}

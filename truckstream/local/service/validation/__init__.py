@@ -1,0 +1,1 @@
+"""Parsing of requests and the checks of their constraints."""

@@ -1,7 +1,8 @@
-"""Does a request that could be read keep its constraints? A ValidationException lists those that it breaks.
+"""Checks whether a parsed request satisfies its constraints. A ValidationException lists the violated ones.
 
-Each names its member in the manner of Java: `records.1.member.partitionKey`. The service tells ten at most. Of a list
-of texts, and of the keys and of the values of a map, it shows the whole, and says once what holds for each [rec].
+Each violation names its member in the manner of Java, such as `records.1.member.partitionKey`. The service lists at
+most ten. For a list of texts, and for the keys and the values of a map, it shows the whole collection and lists the
+constraints of its members once [rec].
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ _MOST: Final = 10
 
 
 def validate(operation: str, request: dict[str, Any], *, keyless: bool = False) -> None:
-    """Hold a request that could be read to its constraints.
+    """Check a parsed request against the constraints of its operation.
 
     Args:
-        operation: its name.
-        request: as `read_request` gives it.
-        keyless: for the two writes: the stream distributes its records without keys.
+        operation: name of the operation.
+        request: as `read_request` returns it.
+        keyless: whether the stream distributes its records without keys (for PutRecord and PutRecords).
 
     Raises:
-        RefusedError: a ValidationException that lists what it breaks.
+        RefusedError: a ValidationException that lists the violations.
     """
     problems = list(islice(_problems((KEYLESS if keyless else REQUESTS)[operation], request, ""), _MOST))
     if problems:
@@ -38,13 +39,13 @@ def validate(operation: str, request: dict[str, Any], *, keyless: bool = False) 
 
 
 def data_too_long(record: int, size: int, maximum: int) -> str:
-    """The sentence for a record over the stream's size, data and key.
+    """Return the violation for a record whose data and key exceed the largest record of the stream.
 
-    `record` counts from 1, and 0 means PutRecord's only one.
+    `record` counts from 1; 0 is the only record of a PutRecord.
     """
     path = f"records.{record}.member.data" if record else "data"
     shown = f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
-    return _broken(path, f"Member must have length less than or equal to {maximum}", shown)
+    return _violation(path, f"Member must have length less than or equal to {maximum}", shown)
 
 
 def _problems(rule: Rule, value: Any, path: str) -> Iterator[str]:
@@ -56,47 +57,47 @@ def _problems(rule: Rule, value: Any, path: str) -> Iterator[str]:
         case Pairs():
             yield from _map_problems(rule, value, path)
         case Text() | Whole():
-            for constraint in _broken_by(rule, value):
-                yield _broken(path, constraint, str(value))
+            for constraint in _violated_by(rule, value):
+                yield _violation(path, constraint, str(value))
 
 
 def _shape_problems(rule: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
     for name in rule.required:
         if name not in value:
-            yield _broken(_join(path, name), "Member must not be null", None)
+            yield _violation(_join(path, name), "Member must not be null", None)
     for name, member in value.items():
         yield from _problems(rule.members[name], member, _join(path, name))
 
 
 def _list_problems(rule: Items, value: list[Any], path: str) -> Iterator[str]:
-    # Java tells an object by its class and a number that means nothing.
-    told = [f"{rule.member.name}@0"] * len(value) if isinstance(rule.member, Shape) else map(str, value)
-    shown = f"[{', '.join(told)}]"
+    # Java prints an object as its class and an arbitrary number.
+    printed = [f"{rule.member.name}@0"] * len(value) if isinstance(rule.member, Shape) else map(str, value)
+    shown = f"[{', '.join(printed)}]"
     for constraint in _lengths(rule, len(value)):
-        yield _broken(path, constraint, shown)
+        yield _violation(path, constraint, shown)
     if not isinstance(rule.member, Text):
         for number, item in enumerate(value, 1):
             yield from _problems(rule.member, item, f"{path}.{number}.member")
-    elif _any_breaks(rule.member, value):
-        yield _broken(path, f"Member must satisfy constraint: [{_told(rule.member)}]", shown)
+    elif _any_violates(rule.member, value):
+        yield _violation(path, f"Member must satisfy constraint: [{_all_constraints(rule.member)}]", shown)
 
 
 def _map_problems(rule: Pairs, value: dict[str, str], path: str) -> Iterator[str]:
     shown = "{" + ", ".join(f"{key}={item}" for key, item in value.items()) + "}"
     for constraint in _lengths(rule, len(value)):
-        yield _broken(path, constraint, shown)
-    if _any_breaks(rule.key, value):
-        yield _broken(path, f"Map keys must satisfy constraint: [{_told(rule.key)}]", shown)
-    if _any_breaks(rule.value, value.values()):
-        yield _broken(path, f"Map value must satisfy constraint: [{_told(rule.value)}]", shown)
+        yield _violation(path, constraint, shown)
+    if _any_violates(rule.key, value):
+        yield _violation(path, f"Map keys must satisfy constraint: [{_all_constraints(rule.key)}]", shown)
+    if _any_violates(rule.value, value.values()):
+        yield _violation(path, f"Map value must satisfy constraint: [{_all_constraints(rule.value)}]", shown)
 
 
-def _any_breaks(rule: Text, values: Iterable[str]) -> bool:
-    return any(True for value in values for _ in _broken_by(rule, value))
+def _any_violates(rule: Text, values: Iterable[str]) -> bool:
+    return any(True for value in values for _ in _violated_by(rule, value))
 
 
-def _broken_by(rule: Text | Whole, value: Any) -> Iterator[str]:
-    """The constraints of a text or a number that this one breaks."""
+def _violated_by(rule: Text | Whole, value: Any) -> Iterator[str]:
+    """Yield the constraints of a text or a number that `value` violates."""
     if isinstance(rule, Whole):
         if rule.minimum is not None and value < rule.minimum:
             yield f"Member must have value greater than or equal to {rule.minimum}"
@@ -110,13 +111,13 @@ def _broken_by(rule: Text | Whole, value: Any) -> Iterator[str]:
     yield from _lengths(rule, len(value))
 
 
-def _told(rule: Text) -> str:
-    """All constraints of a text, as they are told of a list's members."""
-    told = [_choices(rule)] if rule.choices else []
+def _all_constraints(rule: Text) -> str:
+    """Return all constraints of a text, as the service lists them for the members of a list."""
+    constraints = [_choices(rule)] if rule.choices else []
     if rule.maximum is not None:
-        told.append(f"Member must have length less than or equal to {rule.maximum}")
-        told.append(f"Member must have length greater than or equal to {rule.minimum}")
-    return ", ".join(told)
+        constraints.append(f"Member must have length less than or equal to {rule.maximum}")
+        constraints.append(f"Member must have length greater than or equal to {rule.minimum}")
+    return ", ".join(constraints)
 
 
 def _choices(rule: Text) -> str:
@@ -130,8 +131,8 @@ def _lengths(rule: Text | Items | Pairs, length: int) -> Iterator[str]:
         yield f"Member must have length less than or equal to {rule.maximum}"
 
 
-def _broken(path: str, constraint: str, shown: str | None) -> str:
-    """One broken constraint."""
+def _violation(path: str, constraint: str, shown: str | None) -> str:
+    """Return the message for one violated constraint."""
     value = "null" if shown is None else f"'{shown}'"
     return f"Value {value} at '{path}' failed to satisfy constraint: {constraint}"
 

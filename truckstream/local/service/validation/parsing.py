@@ -1,7 +1,8 @@
-"""Can a request be read as its shape? What can't be is a SerializationException, in the words of the service's parser.
+"""Parses a request into the types of its shape. Failures are SerializationExceptions with the messages of the service.
 
-Members that the shape does not name are ignored, as the service does, and so is null. Its parser is generous with
-numbers: a fraction is rounded down where a whole number belongs, and one that is too large becomes the largest [rec].
+Members that the shape does not have are ignored, as in the service, and so are null members. The service's parser is
+lenient with numbers: a fraction is rounded down where a whole number is expected, and a number that is too large
+becomes the largest one [rec].
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from truckstream.local.service.validation.shapes import (
 __all__ = ["read_request"]
 
 _LARGEST: Final = 2**31 - 1
-#: What a scalar is told where a member of this kind belongs; {} is what it is instead. All [rec].
+#: Message for a scalar where a member of this kind is expected; {} is the class of the scalar. All [rec].
 _EXPECTED: Final[dict[type, str]] = {
     Text: "class {} can not be converted to an String",
     Whole: "class {} can not be converted to an Integer",
@@ -51,20 +52,20 @@ _NOT_BASE64: Final = re.compile(r"[^a-zA-Z0-9+/=]|=[^=]")
 
 
 def read_request(operation: str, raw: object, *, ticks: int = 1) -> dict[str, Any]:
-    """The request as the operations take it: members that the shape names, null ones left out, blobs as bytes.
+    """Return the request as the operations expect it: known members only, without null members, blobs as bytes.
 
     Args:
-        operation: its name.
-        raw: as its encoding gives it.
-        ticks: the units in a second in which the encoding tells a time.
+        operation: name of the operation.
+        raw: the decoded document.
+        ticks: units of time in a second, in this encoding.
 
     Raises:
-        RefusedError: a SerializationException.
+        RefusedError: the request does not fit its shape (SerializationException).
     """
     if not isinstance(raw, dict):
         raise not_readable()
     request = _read(REQUESTS[operation], raw, ticks)
-    assert isinstance(request, dict)  # noqa: S101 - that is what a Shape reads into
+    assert isinstance(request, dict)  # noqa: S101 - a Shape is read into a dict
     return request
 
 

@@ -1,7 +1,7 @@
-"""The requests' shapes as one table: members, which of them are required, and their constraints.
+"""The shapes of all requests as one table: members, required members, and constraints.
 
-It follows botocore's model of 2013-12-02 (read 2026-11-23). The service's front end looks at it twice: `reading` asks
-whether a request can be read as these types, `constraints` whether what was read keeps the bounds.
+It follows botocore's model of 2013-12-02 (read 2026-11-23). `parsing` reads a request into these types, and
+`constraints` checks the bounds.
 """
 
 from __future__ import annotations
@@ -10,10 +10,22 @@ from typing import Final
 
 import msgspec
 
-from truckstream.local.service.operations.settings.monitoring import SHARD_LEVEL_METRICS
 from truckstream.local.service.quotas import limits
 
-__all__ = ["KEYLESS", "REQUESTS", "Blob", "Flag", "Items", "Pairs", "Rule", "Shape", "Text", "Timestamp", "Whole"]
+__all__ = [
+    "KEYLESS",
+    "REQUESTS",
+    "SHARD_LEVEL_METRICS",
+    "Blob",
+    "Flag",
+    "Items",
+    "Pairs",
+    "Rule",
+    "Shape",
+    "Text",
+    "Timestamp",
+    "Whole",
+]
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -62,15 +74,26 @@ class Pairs(msgspec.Struct, frozen=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """A structure: its members, and those of them without which it is none."""
+    """A structure: its members, and the names of the required ones."""
 
     members: dict[str, Rule]
     required: tuple[str, ...] = ()
-    #: As the service's own code calls it, where a refusal shows it.
+    #: Class name in the service's own code, where an error message shows it.
     name: str = ""
 
 
 Rule = Text | Whole | Blob | Flag | Timestamp | Items | Pairs | Shape
+
+#: The metrics of enhanced monitoring, in the order in which the service lists them.
+SHARD_LEVEL_METRICS: Final = (
+    "IncomingBytes",
+    "IncomingRecords",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "WriteProvisionedThroughputExceeded",
+    "ReadProvisionedThroughputExceeded",
+    "IteratorAgeMilliseconds",
+)
 
 # --- The table -----------------------------------------------------------------------------------
 
@@ -92,7 +115,7 @@ _MODE: Final = Shape({"StreamMode": Text(choices=("PROVISIONED", "ON_DEMAND"))},
 _FILTER_TYPES: Final = (
     *("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"),
 )
-_ITERATOR_TYPES: Final = (  # in the order in which the service tells them [rec]
+_ITERATOR_TYPES: Final = (  # in the order of the service's error messages [rec]
     *("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"),
 )
 _POSITION: Final = Shape(
@@ -111,7 +134,7 @@ _ENTRY: Final = Shape(
     ("Data", "PartitionKey"),
     "com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry",
 )
-_RETENTION: Final = Whole(1, limits.RETENTION_HOURS_MAX)  # in the service, if not in its model [rec]
+_RETENTION: Final = Whole(1, limits.RETENTION_HOURS_MAX)  # a bound of the service that its model lacks [rec]
 _ENCRYPTION: Final = {"EncryptionType": Text(choices=("NONE", "KMS")), "KeyId": Text(1, 2048)}
 _MAX_RECORD: Final = Whole(limits.RECORD_KIB, limits.RECORD_KIB_MAX)
 _OF_STREAM: Final[dict[str, Rule]] = {"StreamName": _NAME, "StreamARN": _ARN}

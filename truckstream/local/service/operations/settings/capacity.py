@@ -1,6 +1,6 @@
-"""How a stream takes its load: its mode, its largest record, its warm throughput and how it spreads its records.
+"""The operations that set the capacity of a stream: mode, largest record, warm throughput, record distribution.
 
-An on-demand stream keeps the shards that it has: it does not grow with its traffic, as the service's does over hours.
+An on-demand stream keeps its shards: it does not grow with its traffic, as a stream of the service does within hours.
 Warm throughput gives it at least one shard for each MiB a second.
 """
 
@@ -75,7 +75,7 @@ def update_stream_record_distribution_strategy(account: KinesisAccount, request:
 
 
 def check_for_on_demand(account: KinesisAccount, request: Request, mode: str, now: float) -> None:
-    """Refuse what only a stream in on-demand mode may have, and only with the account's commitment."""
+    """Reject settings that require a stream in on-demand mode, or the commitment of the account."""
     if request.get("RecordDistributionStrategy") == "AUTO" and mode != "ON_DEMAND":
         raise invalid("RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.")
     if "WarmThroughputMiBps" not in request:
@@ -90,7 +90,7 @@ def check_for_on_demand(account: KinesisAccount, request: Request, mode: str, no
 
 
 def warm(stream: Stream, mib_per_second: int, now: float) -> None:
-    """Have `stream` take this many MiB a second: at least as many shards, and never fewer than a new stream's four."""
+    """Give `stream` at least one shard for each MiB a second, and never fewer than the four of a new stream."""
     stream.warm_mib = mib_per_second
     count = max(mib_per_second, limits.ON_DEMAND_SHARDS)
     if count != len(stream.open_shards):
@@ -98,5 +98,5 @@ def warm(stream: Stream, mib_per_second: int, now: float) -> None:
 
 
 def warm_throughput(stream: Stream) -> dict[str, Any]:
-    """The API's `WarmThroughputObject`."""
+    """Return the API's `WarmThroughputObject`."""
     return {"TargetMiBps": stream.warm_mib or 0, "CurrentMiBps": len(stream.open_shards)}

@@ -1,25 +1,17 @@
-"""Enable and DisableEnhancedMonitoring: which shard-level metrics are on. None is published anywhere."""
+"""EnableEnhancedMonitoring and DisableEnhancedMonitoring: which shard-level metrics are on. No metric is published."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from truckstream.local.service.validation.shapes import SHARD_LEVEL_METRICS
 
 if TYPE_CHECKING:
     from truckstream.local.service.messages import Request, Response
     from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.stream import Stream
 
-__all__ = ["SHARD_LEVEL_METRICS", "disable_enhanced_monitoring", "enable_enhanced_monitoring"]
-
-SHARD_LEVEL_METRICS: Final = (
-    "IncomingBytes",
-    "IncomingRecords",
-    "OutgoingBytes",
-    "OutgoingRecords",
-    "WriteProvisionedThroughputExceeded",
-    "ReadProvisionedThroughputExceeded",
-    "IteratorAgeMilliseconds",
-)
+__all__ = ["disable_enhanced_monitoring", "enable_enhanced_monitoring"]
 
 
 def enable_enhanced_monitoring(account: KinesisAccount, request: Request, now: float) -> Response:

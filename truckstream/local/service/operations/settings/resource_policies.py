@@ -1,4 +1,4 @@
-"""Resource policies: Put, Get and DeleteResourcePolicy. A policy is kept, and nobody is held to it."""
+"""PutResourcePolicy, GetResourcePolicy and DeleteResourcePolicy. A policy is stored, but not enforced."""
 
 from __future__ import annotations
 

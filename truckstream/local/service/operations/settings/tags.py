@@ -1,4 +1,4 @@
-"""Tags: of a stream by its name (AddTagsToStream ...), and of a stream or a consumer by its ARN (TagResource ...)."""
+"""Tags of a stream by its name (AddTagsToStream ...), and of a stream or a consumer by its ARN (TagResource ...)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = [
     "untag_resource",
 ]
 
-#: "White space" is the space alone: tabs and ends of lines are refused [rec].
+#: "White space" is the space alone: tabs and line breaks are rejected [rec].
 _TAG_TEXT: Final = re.compile(r"[\w .:/=+\-@%]*")
 
 
 def check_tags(name: str, account_id: str, tags: dict[str, str], existing: Iterable[str] = ()) -> None:
-    """Refuse tags that the service would not add."""
+    """Reject tags that the service would reject."""
     _check_characters(part for tag in tags.items() for part in tag)
     if len(set(existing) | set(tags)) > limits.TAGS:
         raise invalid(
@@ -40,7 +40,7 @@ def check_tags(name: str, account_id: str, tags: dict[str, str], existing: Itera
 
 def _check_characters(texts: Iterable[str]) -> None:
     if not all(map(_TAG_TEXT.fullmatch, texts)):
-        raise invalid(  # [rec], see `refusal`
+        raise invalid(  # [rec], see `errors`
             "Some tags contain invalid characters. Valid characters: "
             "Unicode letters, digits, white space, _ . / = + - % @."
         )
@@ -65,7 +65,7 @@ def list_tags_for_stream(account: KinesisAccount, request: Request, now: float) 
     tags = account.named(request, now).tags
     keys = sorted(key for key in tags if key > request.get("ExclusiveStartTagKey", ""))
     page = keys[: request.get("Limit", limits.TAGS)]
-    return {"Tags": _listed(tags, page), "HasMoreTags": len(page) < len(keys)}
+    return {"Tags": _tag_list(tags, page), "HasMoreTags": len(page) < len(keys)}
 
 
 def tag_resource(account: KinesisAccount, request: Request, now: float) -> Response:
@@ -85,8 +85,8 @@ def untag_resource(account: KinesisAccount, request: Request, now: float) -> Res
 
 def list_tags_for_resource(account: KinesisAccount, request: Request, now: float) -> Response:
     tags = account.resource(request["ResourceARN"], now).tags
-    return {"Tags": _listed(tags, sorted(tags))}
+    return {"Tags": _tag_list(tags, sorted(tags))}
 
 
-def _listed(tags: dict[str, str], keys: list[str]) -> list[dict[str, Any]]:
+def _tag_list(tags: dict[str, str], keys: list[str]) -> list[dict[str, Any]]:
     return [{"Key": key, "Value": tags[key]} for key in keys]
