@@ -1,4 +1,4 @@
-"""A service with one stream, and pilots, without a loop, a socket or a clock."""
+"""A service with one stream, and a shard with its poller, without a loop, a socket or a clock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from itertools import cycle
 from typing import Any
 
+from truckstream.local.mapping.function.batch_outcome import UNHANDLED_ERROR, BatchOutcome
 from truckstream.local.mapping.function.lambda_event import EventMaker
-from truckstream.local.mapping.function.response import Verdict, failed
 from truckstream.local.mapping.mapping_settings import MappingSettings
-from truckstream.local.mapping.shard_poller import ShardPilot
+from truckstream.local.mapping.shard_poller import ShardPoller
 from truckstream.local.service import Service
 from truckstream.local.service.state.account import KinesisAccount
 from truckstream.local.service.validation.parsing import read_request
@@ -19,12 +19,12 @@ T0 = 1_795_392_000.0
 
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 
-SUCCEEDED = Verdict("succeeded")
-FAILED = failed()
+SUCCEEDED = BatchOutcome("succeeded")
+FAILED = UNHANDLED_ERROR
 
 
-def progressed(checkpoint: int) -> Verdict:
-    return Verdict("progressed", checkpoint)
+def progressed(checkpoint: int) -> BatchOutcome:
+    return BatchOutcome("progressed", checkpoint)
 
 
 class Api:
@@ -65,62 +65,48 @@ class Api:
         return self(at, "GetRecords", ShardIterator=self.iterator(at, kind, shard, **members), Limit=limit)
 
 
-DEFAULTS = {
-    "batch_size": 100,
-    "maximum_batching_window_in_seconds": 5.0,
-    "function_response_types": ("ReportBatchItemFailures",),
-    "starting_position": "TRIM_HORIZON",
-    "function_timeout_in_seconds": 300.0,
-    "maximum_retry_attempts": -1,
-    "maximum_record_age_in_seconds": -1,
-    "bisect_batch_on_function_error": False,
-    "poll_interval_in_seconds": 1.0,
-    "retry_base_in_seconds": 0.5,
-    "retry_limit_in_seconds": 60.0,
-    "parallelization_factor": 1,
-    "starting_position_timestamp": None,
-    "tail": "alone",
-}
+#: Settings of the mapping where the tests do not set others.
+DEFAULTS: dict[str, Any] = {"batch_size": 100, "retry_base_in_seconds": 0.5}
 
 EVENTS = EventMaker("shardId-000000000000", stream_arn=ARN, region="us-east-1", role_arn="arn:aws:iam::0:role/r")
 
 
-class Flight:
-    """A pilot over one shard; times are seconds after the start, and records are told by their data."""
+class PolledShard:
+    """A shard and its poller. Times are seconds after the start, and records are named by their data."""
 
     def __init__(self, **settings: Any) -> None:
         self.api = Api(limited=False)
         self.shard = next(iter(self.api.stream().shards.values()))
-        self.pilot = ShardPilot(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0, cycle((True, False)).__next__)
+        self.poller = ShardPoller(MappingSettings(**DEFAULTS | settings), EVENTS, 1, T0, cycle((True, False)).__next__)
 
     def put(self, at: float, *names: str, size: int = 0) -> None:
         records = [{"Data": name.encode().ljust(size, b" "), "PartitionKey": "k"} for name in names]
         self.api(at, "PutRecords", StreamName="s", Records=records)
 
     def poll(self, at: float, **options: Any) -> bool:
-        """Poll, if the pilot wants to; whether it did."""
-        if not self.pilot.wants_poll(T0 + at, **options):
+        """Poll, if the poller wants to, and return whether it did."""
+        if not self.poller.wants_poll(T0 + at, **options):
             return False
-        records = self.shard.read(self.pilot.read_from, 10_000, 10 * 2**20)
-        read_to = records[-1].place + 1 if records else self.pilot.read_from
+        records = self.shard.read(self.poller.read_from, 10_000, 10 * 2**20)
+        read_to = records[-1].place + 1 if records else self.poller.read_from
         ended = not self.shard.is_open and read_to >= self.shard.next_place
-        self.pilot.receive(records, T0 + at, read_to=read_to, shard_ended=ended)
+        self.poller.receive(records, T0 + at, read_to=read_to, shard_ended=ended)
         return True
 
     def batch(self, at: float, **options: Any) -> list[str] | None:
-        """What to invoke now, as names; None for nothing."""
-        records = self.pilot.next_batch(T0 + at, **options)
+        """Return the records to invoke now, by name; None for nothing."""
+        records = self.poller.next_batch(T0 + at, **options)
         return None if records is None else [record.data.decode().strip() for record in records]
 
-    def settle(self, at: float, verdict: Verdict) -> None:
-        self.pilot.settle(verdict, T0 + at)
+    def settle(self, at: float, outcome: BatchOutcome) -> None:
+        self.poller.settle(outcome, T0 + at)
 
     def next_time(self, at: float) -> float:
-        return round(self.pilot.next_time(T0 + at) - T0, 3)
+        return round(self.poller.next_time(T0 + at) - T0, 3)
 
     @property
     def discards(self) -> list[tuple[list[str], str, int]]:
         return [
-            ([record.data.decode().strip() for record in discard.records], discard.condition, discard.invocations)
-            for discard in self.pilot.discards
+            ([record.data.decode().strip() for record in batch.records], batch.condition, batch.invocations)
+            for batch in self.poller.discarded
         ]

@@ -19,7 +19,7 @@ def test_it_does_what_the_other_does_and_ends_its_thread():
         assert repr(kinesis).startswith("<BlockingKinesis s, 2 shards at the start, http://127.0.0.1:")
         with pytest.raises(RefusedError, match="ResourceNotFoundException"):
             kinesis.call("DescribeStream", StreamName="x")
-        with pytest.raises(UsageError, match="lives by real time"):
+        with pytest.raises(UsageError, match="runs in real time"):
             kinesis.advance(1)
     assert threading.active_count() == before
 

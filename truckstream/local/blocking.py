@@ -1,11 +1,11 @@
-"""`LocalKinesis` for code that does not await: it serves from a thread with an event loop of its own."""
+"""`BlockingKinesis`: a `LocalKinesis` for code that does not await, in a thread with an event loop of its own."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from truckstream.errors import UsageError
 from truckstream.local.kinesis import LocalKinesis
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults import Fault
     from truckstream.local.kinesis_stats import KinesisStats
+    from truckstream.local.mapping.mapping_settings import MappingKeywords
     from truckstream.local.stored_records import StoredRecord
 
 __all__ = ["BlockingKinesis", "BlockingMapping"]
@@ -30,10 +31,10 @@ class BlockingKinesis:
         with BlockingKinesis(shards=2) as kinesis:
             boto3.client("kinesis", endpoint_url=kinesis.endpoint_url, ...)
 
-    Its methods are those of `LocalKinesis`, and wait for their answer.
+    Its methods are those of `LocalKinesis`, and block until they are done.
 
     Args:
-        options: the arguments of `LocalKinesis`, all but `own_process`.
+        options: the arguments of `LocalKinesis`, except `own_process`.
 
     Raises:
         InvalidArgumentError: an argument is out of its range.
@@ -68,7 +69,7 @@ class BlockingKinesis:
 
     @property
     def endpoint_url(self) -> str:
-        """Where clients connect; empty until the context is entered."""
+        """The URL for clients; empty until the context is entered."""
         return self._local.endpoint_url
 
     @property
@@ -77,11 +78,11 @@ class BlockingKinesis:
         return self._local.ca_file
 
     def environment(self) -> dict[str, str]:
-        """The variables that point any AWS client of a process at this Kinesis."""
+        """See `LocalKinesis.environment`."""
         return self._local.environment()
 
     def now(self) -> float:
-        """The service's time, in seconds since the epoch."""
+        """Return the service's time, in seconds since the epoch."""
         return self._local.now()
 
     def advance(self, seconds: float) -> None:
@@ -112,12 +113,14 @@ class BlockingKinesis:
         """See `LocalKinesis.call`."""
         return self.run(self._local.call(operation, **members))
 
-    def event_source(self, handler: Callable[[dict[str, Any], Any], Any], **settings: Any) -> BlockingMapping:
-        """An `EventSourceMapping` of `handler`, to be entered. An async handler runs on the loop of this thread."""
+    def event_source(
+        self, handler: Callable[[dict[str, Any], Any], Any], **settings: Unpack[MappingKeywords]
+    ) -> BlockingMapping:
+        """Return an `EventSourceMapping` of `handler`, to be entered. An async handler runs on the thread's loop."""
         return BlockingMapping(self, EventSourceMapping(self._local, handler, **settings))
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine on the loop of the thread; what it returns.
+        """Run a coroutine on the loop of the thread, and return its result.
 
         Raises:
             UsageError: the context is not open.
@@ -142,7 +145,7 @@ class BlockingKinesis:
 
 
 class BlockingMapping:
-    """An event source mapping in the thread of a `BlockingKinesis`: a context, as `EventSourceMapping` is."""
+    """An event source mapping in the thread of a `BlockingKinesis`, as a context manager."""
 
     def __init__(self, kinesis: BlockingKinesis, mapping: EventSourceMapping) -> None:
         self._kinesis = kinesis
@@ -162,7 +165,7 @@ class BlockingMapping:
 
     @property
     def stats(self) -> MappingStats:
-        """What the mapping did so far, over all shards."""
+        """The statistics so far, over all shards."""
         return self._mapping.stats
 
     def drain(self, timeout: float | None = 30.0) -> None:

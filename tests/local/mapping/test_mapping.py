@@ -59,7 +59,7 @@ async def test_the_event_is_the_services(kinesis):
     (number,) = await put(kinesis, "hello", key="TRUCK_é\n")
     async with EventSourceMapping(kinesis, handler, function_name="f", function_timeout_in_seconds=60) as mapping:
         await mapping.drain(timeout=5)
-        events_of_shard = mapping._pilots["shardId-000000000000"][0]._events
+        events_of_shard = mapping._lanes["shardId-000000000000"][0]._events
     event, context = events[0]
     arrival = event["Records"][0]["kinesis"].pop("approximateArrivalTimestamp")
     assert abs(arrival - time.time()) < 60
@@ -329,7 +329,7 @@ async def test_a_drain_that_takes_too_long_says_what_is_left(kinesis):
 
     await put(kinesis, "a", "b")
     async with EventSourceMapping(kinesis, handler) as mapping:
-        with pytest.raises(TimeoutError, match=r"not drained within 0.05 s: .*shardId-000000000000 <ShardPilot at 1"):
+        with pytest.raises(TimeoutError, match=r"not drained within 0.05 s: .*shardId-000000000000 <ShardPoller at 1"):
             await mapping.drain(timeout=0.05)
 
 

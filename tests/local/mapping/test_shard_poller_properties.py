@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from tests.local.support import FAILED, SUCCEEDED, Flight, progressed
+from tests.local.support import FAILED, SUCCEEDED, PolledShard, progressed
 
 #: What an invocation does: all well, a failure, or a failure from a share of the batch on.
 outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
@@ -19,19 +19,19 @@ outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
     tail=st.sampled_from(["alone", "topped up", "either"]),
 )
 def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, retries, bisect, tail):
-    flight = Flight(
+    shard = PolledShard(
         batch_size=batch_size, maximum_retry_attempts=retries, bisect_batch_on_function_error=bisect, tail=tail
     )
     names, settled, delivered = [], [], set()
     for second, count in enumerate(writes):
         new = [f"{second}.{number}" for number in range(count)]
         if new:
-            flight.put(second, *new)
+            shard.put(second, *new)
         names += new
     now, script = 10.0, list(script)
-    while flight.pilot.position <= len(names):
-        flight.poll(now)
-        batch = flight.batch(now)
+    while shard.poller.position <= len(names):
+        shard.poll(now)
+        batch = shard.batch(now)
         if batch is not None:
             assert 1 <= len(batch) <= batch_size
             # What is in flight begins where everything before it is settled.
@@ -39,23 +39,23 @@ def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, re
             delivered.update(batch)
             outcome = script.pop(0) if script else "ok"
             if outcome == "ok":
-                verdict, done = SUCCEEDED, batch
+                result, done = SUCCEEDED, batch
             elif outcome == "fail" or int(outcome * len(batch)) == 0:
-                verdict, done = FAILED, []
+                result, done = FAILED, []
             else:
                 checkpoint = min(int(outcome * len(batch)), len(batch) - 1)
-                verdict = progressed(checkpoint) if checkpoint else FAILED
+                result = progressed(checkpoint) if checkpoint else FAILED
                 done = batch[:checkpoint]
-            flight.settle(now, verdict)
+            shard.settle(now, result)
             settled += done
-            for given_up, _, invocations in flight.discards:
+            for given_up, _, invocations in shard.discards:
                 assert invocations <= retries + 1
                 settled += given_up
-            flight.pilot.discards.clear()
-        now = max(flight.next_time(now), now) + 0.001
+            shard.poller.discarded.clear()
+        now = max(shard.next_time(now), now) + 0.001
     assert settled == names
     assert delivered == set(names)
-    counts = flight.pilot.counts
+    counts = shard.poller.counts
     assert counts.processed + counts.discarded == len(names)
-    assert flight.pilot.position == len(names) + 1
+    assert shard.poller.position == len(names) + 1
     assert retries != -1 or counts.discarded == 0

@@ -1,8 +1,8 @@
 """The event source mapping: from the shards of a stream to invocations of a function, as Lambda does it.
 
-`pilot` decides for one shard what to invoke, when, and what an outcome means; `roster` which shards may be read;
-`response` what a function's answer says; `event` and `context` are what it gets. None of them waits or reads a clock.
-`mapping` is the shell that does, and `invoker` calls the function.
+`shard_poller` decides for one shard which batches to invoke and when, and `shard_order` which shards may be read. They
+do not wait and read no clock. `mapping` runs the tasks, `shard_lane` one of them, and `failure_destination` reports
+discarded batches. `function/` has the event and the context for the function, and the meaning of its response.
 """
 
 from truckstream.local.mapping.function.lambda_context import LambdaContext

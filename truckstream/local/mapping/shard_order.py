@@ -1,11 +1,11 @@
-"""Which shards may be read: a child only after its parents.
+"""Decides which shards may be read: a child shard only after its parents.
 
-After a split or a merge the parents' records are older than the children's, and one key's records lie in both. A child
-is read when each of its parents is finished, or gone with its last record.
+After a split or a merge, the parents' records are older than the children's, and the records of one key can be in both.
+A child is read when each of its parents is finished, or was removed with its last record.
 
 A mapping that starts at LATEST reads the shards that are open at its start from their tip, and none that is closed by
-then; what is made later is read from its beginning, because all of it came after the start. At AT_TIMESTAMP each
-shard is read from the first record that came at that time or later.
+then. Shards that are created later are read from their beginning, because all of their records came after the start. At
+AT_TIMESTAMP, each shard is read from the first record that arrived at that time or later.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from truckstream.local.mapping.mapping_settings import StartingPosition
     from truckstream.local.service.state.shard import LocalShard
 
-__all__ = ["Roster"]
+__all__ = ["ShardOrder"]
 
 
-class Roster:
-    """The shards of a stream, as far as a mapping is with them.
+class ShardOrder:
+    """The shards of a stream that a mapping has started and finished.
 
     Args:
-        shards: the stream's, closed ones included, at the mapping's start.
-        starting_position: where it begins.
-        timestamp: of AT_TIMESTAMP.
+        shards: the stream's shards at the mapping's start, including closed ones.
+        starting_position: where the mapping starts.
+        timestamp: the time for AT_TIMESTAMP.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Roster:
                     self.finish(shard.shard_id)
 
     def start_ready(self, shards: Iterable[LocalShard]) -> list[tuple[LocalShard, int]]:
-        """The shards to read from now on, each with the place to begin at. They count as started."""
+        """Return the shards that may be read now and were not started yet, each with the place to start at."""
         present = {shard.shard_id: shard for shard in shards}
         ready = [
             (shard, self._tips.get(shard_id, self._first_place(shard)))
@@ -60,7 +60,7 @@ class Roster:
         return shard.first_place if self._timestamp is None else shard.place_at(self._timestamp)
 
     def finish(self, shard_id: str) -> None:
-        """A closed shard whose records are all settled."""
+        """Mark a closed shard as finished: all of its records are processed or discarded."""
         self._started.add(shard_id)
         self._finished.add(shard_id)
 

@@ -1,34 +1,35 @@
-"""The pilot of one shard: what to invoke next, when, and what becomes of the records.
+"""Decides for one shard which batches to invoke, when, and what happens to their records.
 
-Records come in from polls, wait in the backlog, are cut into a batch, and are settled: processed or discarded. All of
-a shard's records are settled in order, and one batch is under way at a time.
+Records come in from polls, wait in the backlog, are cut into a batch, and are then processed or discarded. This happens
+in the order of the shard, and one batch is invoked at a time.
 
-A batch is cut when one of three is reached (https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html):
-its number of records, the 6 MB of its event, or the end of its window, which begins when the first of its records
-waits. A closed shard's last records wait for nothing.
+A batch is cut when one of three limits is reached (https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html): its
+number of records, the 6 MB of its event, or the end of its window, which begins when its first record starts to wait.
+The last records of a closed shard do not wait.
 
-What an invocation's end does:
+What the outcome of an invocation does:
 
-    verdict      records  condition            the records
+    outcome      records  condition            the records
     succeeded                                  are processed
-    progressed                                 before the checkpoint are processed; the rest is a batch of its own, or
-                                               is topped up with newer records; with all its retries, because progress
-                                               resets the count
-    failed       several  bisection is on      are two batches, each with the retries that are left: a split uses none
-    failed                retries are left     come again, after a pause that doubles
+    progressed                                 before the checkpoint are processed; the rest becomes a batch of its own,
+                                               or is topped up with newer records; it has all its retries, because
+                                               progress resets the count
+    failed       several  bisection is on      become two batches, each with the retries that are left: a split uses
+                                               none
+    failed                retries are left     are retried after a pause that doubles
     failed                no retry is left     are discarded, and the failure document is due
 
-Recorded on AWS: with 3 retries and batches of 3, the last of six records, always failing, is delivered 5 times: once
-in its batch of three, and 1 + 3 times as a batch of its own.
+Recorded on AWS: with 3 retries and batches of 3, the last of six records, which always fails, is delivered 5 times:
+once in its batch of three, and 1 + 3 times as a batch of its own.
 
-Before each invocation, the first case included, records older than the maximum age are discarded.
+Before each invocation, including the first, records older than the maximum age are discarded.
 
-Not recorded anywhere, and decided here: when a rest is topped up, and when not (`tail`, by a seeded choice); the pauses
-between retries (the service documents that it backs off, and not how).
+Not recorded anywhere, and decided here: whether a rest is topped up (`tail`); and the pauses between retries (the
+service documents that it backs off, but not how).
 
-With a parallelization factor each shard has so many lanes, each with a pilot of its own and every record whose
-partition key falls to it. So one key's records stay in order, and each lane has its own checkpoint. The service
-documents the former; how it deals keys to lanes it does not say.
+With a parallelization factor, each shard has that many lanes. Each lane has a poller of its own, which gets all records
+whose partition keys belong to the lane, and a checkpoint of its own. So the records of one key stay in order. That is
+documented by the service; how it assigns keys to lanes is not.
 """
 
 from __future__ import annotations
@@ -39,33 +40,33 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from truckstream.local.mapping.function.on_failure import Condition, Discard
+from truckstream.local.mapping.function.discarded_batch import Condition, DiscardedBatch
 from truckstream.local.mapping.mapping_settings import PAYLOAD_BYTES, MappingSettings
 from truckstream.local.service.state.shard import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from truckstream.local.mapping.function.batch_outcome import BatchOutcome
     from truckstream.local.mapping.function.lambda_event import EventMaker
-    from truckstream.local.mapping.function.response import Verdict
 
-__all__ = ["Batch", "PilotCounts", "ShardPilot"]
+__all__ = ["PollerCounts", "ShardPoller"]
 
 
-class Batch(msgspec.Struct):
-    """Records that are invoked together. `attempts` counts the invocations of just these records."""
+class _PendingBatch(msgspec.Struct):
+    """Records that are invoked together. `attempts` counts the invocations of exactly these records."""
 
     records: list[Record]
     attempts: int = 0
     not_before: float = 0.0
-    #: Retries that it has in common with the batch that it was split from.
+    #: Retries that were used, including those of the batch that it was split from.
     retries: int = 0
-    #: Newer records may still join it.
+    #: Newer records may be added.
     is_open: bool = False
 
 
-class PilotCounts(msgspec.Struct):
-    """What became of the shard's records."""
+class PollerCounts(msgspec.Struct):
+    """Counts of the records and invocations."""
 
     processed: int = 0
     discarded: int = 0
@@ -76,73 +77,76 @@ class PilotCounts(msgspec.Struct):
     iterator_age: float = 0.0
 
 
-class ShardPilot:
-    """Decides for one shard.
+class ShardPoller:
+    """Decides for one shard, or for one lane of a shard. Times are in seconds since the epoch.
 
     Args:
-        settings: the mapping's.
-        events: knows how large a record is in an event.
-        place: the first record to process.
-        now: the time, in seconds since the epoch, as everywhere here.
-        coin: decides where a rest may come alone or topped up.
+        settings: the mapping's settings.
+        events: computes the size of a record in an event.
+        place: the place of the first record to process.
+        now: the time.
+        random_choice: with `tail="either"`, decides whether a rest is topped up.
     """
 
     def __init__(
-        self, settings: MappingSettings, events: EventMaker, place: int, now: float, coin: Callable[[], bool]
+        self, settings: MappingSettings, events: EventMaker, place: int, now: float, random_choice: Callable[[], bool]
     ) -> None:
         self._settings = settings
-        self._coin = coin
+        self._random_choice = random_choice
         self._events = events
-        #: Every record before this place is processed or discarded.
+        #: All records before this place are processed or discarded.
         self.position = place
-        #: Where the next poll reads.
+        #: The place from which the next poll reads.
         self.read_from = place
-        self.counts = PilotCounts()
-        #: Records given up since the shell last took them.
-        self.discards: list[Discard] = []
+        self.counts = PollerCounts()
+        #: Batches that were discarded and are not reported yet.
+        self.discarded: list[DiscardedBatch] = []
 
         self._next_poll = now
         self._shard_ended = False
         self._backlog: deque[Record] = deque()
         self._window_from = now
-        # How many of the backlog's first records are known to fit into one event, and the bytes that it has left.
+        # How many of the backlog's first records are known to fit into one event, and the bytes left in it.
         self._fit, self._fit_room = 0, PAYLOAD_BYTES - events.frame_bytes()
-        # Batches that were cut and are not settled, the oldest first; and whether that one is under way.
-        self._batches: deque[Batch] = deque()
-        self._is_flying = False
+        # Batches that were cut and are not settled, the oldest first, and whether the oldest is being invoked.
+        self._batches: deque[_PendingBatch] = deque()
+        self._is_invoking = False
 
     def __repr__(self) -> str:
-        flying = len(self._batches[0].records) if self._is_flying else 0
-        return f"<ShardPilot at {self.position}: {len(self._backlog)} waiting, {flying} in flight>"
+        return f"<ShardPoller at {self.position}: {len(self._backlog)} waiting, {self.in_flight} in flight>"
 
     @property
     def in_flight(self) -> int:
-        """Records of the invocation under way."""
-        return len(self._batches[0].records) if self._is_flying else 0
+        """Number of records in the current invocation."""
+        return len(self._batches[0].records) if self._is_invoking else 0
 
     @property
     def is_finished(self) -> bool:
-        """The shard is closed, and all its records are settled."""
+        """Whether the shard is closed and all of its records are processed or discarded."""
         return self._shard_ended and not self._backlog and not self._batches
 
     # --- Polls -----------------------------------------------------------------------------------
 
-    def wants_poll(self, now: float, *, hurry: bool = False) -> bool:
-        """Whether to read now: a poll is due, and the backlog does not fill a batch yet. `hurry` does not wait."""
+    def wants_poll(self, now: float, *, draining: bool = False) -> bool:
+        """Return whether to read now: the backlog fills no batch, and a poll is due or the mapping is draining."""
         waiting = len(self._backlog)
         if self._batches:
             batch = self._batches[0]
-            if not batch.is_open or self._is_flying:
+            if not batch.is_open or self._is_invoking:
                 return False
             waiting += len(batch.records)
         if self._shard_ended or waiting >= self._settings.batch_size:
             return False
-        return hurry or now >= self._next_poll
+        return draining or now >= self._next_poll
 
     def receive(self, records: Sequence[Record], now: float, *, read_to: int, shard_ended: bool = False) -> None:
-        """What a poll read: up to the place `read_to`, which lies behind records that expired unread, too.
+        """Take the records that a poll has read.
 
-        `shard_ended`: the shard is closed, and nothing follows.
+        Args:
+            records: the records.
+            now: the time.
+            read_to: the place after the last record that was read or has expired unread.
+            shard_ended: the shard is closed, and no record follows.
         """
         self._next_poll = now + self._settings.poll_interval_in_seconds
         self._shard_ended = shard_ended
@@ -154,9 +158,9 @@ class ShardPilot:
             self.position = read_to
 
     def return_to_checkpoint(self, now: float) -> None:
-        """Forget what was read and is not settled: the mapping was disabled. It is read again, and cut anew.
+        """Forget the records that were read and are not settled, because the mapping was disabled. They are read again.
 
-        Not to be called while a batch is under way.
+        Must not be called during an invocation.
         """
         self._backlog.clear()
         self._batches.clear()
@@ -167,23 +171,23 @@ class ShardPilot:
 
     # --- Batches ---------------------------------------------------------------------------------
 
-    def next_batch(self, now: float, *, hurry: bool = False) -> list[Record] | None:
-        """The records to invoke now, if any; the shell then owes a `settle`. `hurry` waits for no window."""
-        if self._is_flying:
+    def next_batch(self, now: float, *, draining: bool = False) -> list[Record] | None:
+        """Return the records to invoke now, if any. The caller must then call `settle`. Draining ends every window."""
+        if self._is_invoking:
             return None
-        if not self._batches and self._is_cut_due(now, hurry=hurry):
+        if not self._batches and self._is_cut_due(now, draining=draining):
             self._batches.append(self._cut(now))
         self._discard_aged(now)
         if not self._batches or now < self._batches[0].not_before:
             return None
-        self._is_flying = True
+        self._is_invoking = True
         batch = self._batches[0]
         if batch.is_open:
             self._top_up(batch, now)
         return batch.records
 
     def next_time(self, now: float) -> float:
-        """When to ask again, if nothing happens before: a poll, the end of a window, or of a pause."""
+        """Return the time to ask again: that of the next poll, or the end of a window or of a pause."""
         times = []
         if self._batches:
             times.append(self._batches[0].not_before)
@@ -193,18 +197,19 @@ class ShardPilot:
             times.append(self._next_poll)
         return max(now, min(times)) if times else now
 
-    def _is_cut_due(self, now: float, *, hurry: bool) -> bool:
+    def _is_cut_due(self, now: float, *, draining: bool) -> bool:
         if not self._backlog:
             return False
-        if hurry or self._shard_ended or now >= self._window_from + self._settings.maximum_batching_window_in_seconds:
+        window_end = self._window_from + self._settings.maximum_batching_window_in_seconds
+        if draining or self._shard_ended or now >= window_end:
             return True
         count = self._fitting()
         return count == self._settings.batch_size or count < len(self._backlog)
 
     def _fitting(self) -> int:
-        """How many records of the backlog go into one event; at least one.
+        """Return how many records of the backlog fit into one event; at least one.
 
-        The count goes on from where it stood: each record is measured once, however often a window is looked at.
+        The count continues from its last value, so that each record is measured once, however often this is called.
         """
         for record in islice(self._backlog, self._fit, self._settings.batch_size):
             size = self._events.size_of(record)
@@ -214,68 +219,68 @@ class ShardPilot:
             self._fit_room -= size
         return self._fit
 
-    def _cut(self, now: float) -> Batch:
-        return Batch(self._take(self._fitting(), now))
+    def _cut(self, now: float) -> _PendingBatch:
+        return _PendingBatch(self._take(self._fitting(), now))
 
     def _take(self, count: int, now: float) -> list[Record]:
         self._window_from = now
         self._fit, self._fit_room = 0, PAYLOAD_BYTES - self._events.frame_bytes()
         return [self._backlog.popleft() for _ in range(count)]
 
-    def _top_up(self, batch: Batch, now: float) -> None:
-        """Newer records join the rest of a batch, as far as they fit."""
+    def _top_up(self, batch: _PendingBatch, now: float) -> None:
+        """Add newer records to the rest of a batch, as many as fit."""
         batch.is_open = False
         room = PAYLOAD_BYTES - self._events.frame_bytes() - sum(map(self._events.size_of, batch.records))
-        joining = 0
+        added = 0
         for record in islice(self._backlog, self._settings.batch_size - len(batch.records)):
             room -= self._events.size_of(record)
             if room < 0:
                 break
-            joining += 1
-        batch.records += self._take(joining, now)
+            added += 1
+        batch.records += self._take(added, now)
 
-    # --- Ends ------------------------------------------------------------------------------------
+    # --- Outcomes --------------------------------------------------------------------------------
 
-    def settle(self, verdict: Verdict, now: float) -> None:
-        """The invocation under way has ended."""
+    def settle(self, outcome: BatchOutcome, now: float) -> None:
+        """Take the outcome of the current invocation."""
         batch = self._batches[0]
-        self._is_flying = False
+        self._is_invoking = False
         batch.attempts += 1
         self.counts.invocations += 1
         self.counts.iterator_age = now - batch.records[-1].arrival
-        if verdict.kind == "succeeded":
+        if outcome.kind == "succeeded":
             self._finish(batch.records)
             self._batches.popleft()
             return
         self.counts.failures += 1
-        if verdict.kind == "progressed":
-            self._keep_rest(batch, verdict.checkpoint, now)
+        if outcome.kind == "progressed":
+            self._keep_rest(batch, outcome.checkpoint, now)
         elif self._settings.bisect_batch_on_function_error and len(batch.records) > 1:
             self._halve(batch, now)
         elif batch.retries == self._settings.maximum_retry_attempts:
             self._batches.popleft()
-            self._discard(batch, batch.records, "RetryAttemptsExhausted", verdict.function_error, now)
+            self._discard(batch, batch.records, "RetryAttemptsExhausted", outcome.function_error, now)
         else:
             batch.retries += 1
             self.counts.retries += 1
             batch.not_before = now + self._pause(batch.retries)
 
-    def _keep_rest(self, batch: Batch, checkpoint: int, now: float) -> None:
+    def _keep_rest(self, batch: _PendingBatch, checkpoint: int, now: float) -> None:
         self._finish(batch.records[:checkpoint])
         self.counts.retries += 1
         is_open = self._tops_up() and len(self._batches) == 1  # a half's rest is followed by the other half
-        self._batches[0] = Batch(batch.records[checkpoint:], not_before=now + self._pause(1), is_open=is_open)
+        self._batches[0] = _PendingBatch(batch.records[checkpoint:], not_before=now + self._pause(1), is_open=is_open)
 
     def _tops_up(self) -> bool:
         tail = self._settings.tail
-        return tail == "topped up" or (tail == "either" and self._coin())
+        return tail == "topped up" or (tail == "either" and self._random_choice())
 
-    def _halve(self, batch: Batch, now: float) -> None:
+    def _halve(self, batch: _PendingBatch, now: float) -> None:
         middle = len(batch.records) // 2
         self.counts.retries += 1
         self._batches.popleft()
         for half in (batch.records[middle:], batch.records[:middle]):
-            self._batches.appendleft(Batch(half, retries=batch.retries, not_before=now + self._pause(1)))
+            self._batches.appendleft(_PendingBatch(half, retries=batch.retries, not_before=now + self._pause(1)))
 
     def _pause(self, retry: int) -> float:
         doubled = self._settings.retry_base_in_seconds * 2.0 ** min(retry - 1, 60)
@@ -294,11 +299,11 @@ class ShardPilot:
                 self._batches.popleft()
 
     def _discard(
-        self, batch: Batch, records: list[Record], condition: Condition, function_error: str | None, now: float
+        self, batch: _PendingBatch, records: list[Record], condition: Condition, function_error: str | None, now: float
     ) -> None:
         self.counts.discarded += len(records)
         self.position = records[-1].place + 1
-        self.discards.append(Discard(records, condition, batch.attempts, function_error, now))
+        self.discarded.append(DiscardedBatch(records, condition, batch.attempts, function_error, now))
 
     def _finish(self, records: list[Record]) -> None:
         self.counts.processed += len(records)

@@ -1,10 +1,11 @@
-"""Calls the function: on the mapping's loop when it is async, in one thread of its own when it is not.
+"""Calls the function: on the mapping's loop if it is async, and otherwise in one thread of its own.
 
-One thread, so that a handler that keeps an event loop between calls, as a warm Lambda environment lets it, finds it
-again. Calls for several shards take turns there; on AWS each would have an environment of its own.
+It is always the same thread, so that a handler that keeps an event loop between calls, as it can in a warm Lambda
+environment, finds its loop again. Calls for several shards take turns in the thread; on AWS, each shard would have an
+environment of its own.
 
-A function that runs out of time is failed at that moment. An async one is cancelled. A thread cannot be: it runs on,
-and the next call waits until it is through, where AWS would have killed it.
+An invocation fails at the moment of its timeout. An async function is then cancelled. A thread cannot be cancelled: it
+keeps running, and the next call waits for it to end, where AWS would have killed it.
 """
 
 from __future__ import annotations
@@ -12,28 +13,27 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from truckstream.errors import TruckstreamError
 from truckstream.local.mapping.function.lambda_context import LambdaContext
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["FunctionConfig", "FunctionError", "Handler", "Invoker"]
 
-__all__ = ["Function", "FunctionError", "Invoker"]
-
-Handler = Any  # (event, context) -> answer, or a coroutine function of the same
+#: Takes (event, context) and returns the response; may be a coroutine function.
+Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class FunctionError(TruckstreamError):
-    """The function raised, or ran out of time. The cause is what it raised."""
+    """The function raised an exception, which is the cause, or timed out."""
 
 
-class Function(msgspec.Struct, frozen=True):
-    """How the function is known on AWS. Timeout in seconds."""
+class FunctionConfig(msgspec.Struct, frozen=True):
+    """The function's configuration on AWS. The timeout is in seconds."""
 
     name: str
     arn: str
@@ -44,20 +44,20 @@ class Function(msgspec.Struct, frozen=True):
 class Invoker:
     """Invokes one function."""
 
-    def __init__(self, handler: Handler, function: Function) -> None:
+    def __init__(self, handler: Handler, function: FunctionConfig) -> None:
         self._handler = handler
         self._function = function
         self._is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
         self._thread = None if self._is_async else ThreadPoolExecutor(1, thread_name_prefix=function.name)
         self._turn = asyncio.Lock()
-        # The call in the thread that ran out of time, if any; it may be running still.
+        # The call in the thread that timed out, if any. It may still be running.
         self._overdue: asyncio.Future[Any] | None = None
 
     async def invoke(self, make_event: Callable[[], dict[str, Any]], request_id: str) -> Any:
-        """Call the function with the event that `make_event` makes; its answer.
+        """Call the function with the event that `make_event` returns, and return its response.
 
         Raises:
-            FunctionError: the function raised, or ran out of time.
+            FunctionError: the function raised an exception or timed out.
         """
         if self._thread is None:
             return await self._call_async(make_event, request_id)
@@ -65,12 +65,12 @@ class Invoker:
             return await self._call_in_thread(self._thread, make_event, request_id)
 
     def close(self) -> None:
-        """Let the thread end; a call that ran out of time is not waited for."""
+        """Let the thread end, without waiting for a call that timed out."""
         if self._thread is not None:
             self._thread.shutdown(wait=self._overdue is None or self._overdue.done())
 
     async def _call_async(self, make_event: Callable[[], dict[str, Any]], request_id: str) -> Any:
-        # In a task of its own: a function that cancels itself must not cancel the shard's task with it.
+        # In a task of its own, so that a function that cancels itself does not cancel the shard's task.
         running = asyncio.ensure_future(self._handler(make_event(), self._context(request_id)))
         running.add_done_callback(_retrieve)
         try:
@@ -91,7 +91,7 @@ class Invoker:
         def call() -> Any:
             try:
                 return self._handler(make_event(), self._context(request_id))
-            except BaseException as error:  # SystemExit, too, must not end the loop
+            except BaseException as error:  # not even SystemExit may end the loop
                 raise FunctionError(f"{request_id}: {error!r}") from error
 
         if self._overdue is not None:
@@ -119,6 +119,6 @@ class Invoker:
 
 
 def _retrieve(running: asyncio.Future[Any]) -> None:
-    """Nobody awaits a call that ran out of time, or was cancelled; asyncio must not complain of its exception."""
+    """Retrieve the exception of a call that timed out or was cancelled, or asyncio would log it as never retrieved."""
     if not running.cancelled():
         running.exception()

@@ -1,4 +1,4 @@
-"""The function's second argument, as https://docs.aws.amazon.com/lambda/latest/dg/python-context.html has it."""
+"""The function's second argument, after https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["LambdaContext"]
 
 
 class LambdaContext:
-    """One invocation's context.
+    """The context of one invocation.
 
     Args:
-        request_id: the invocation's.
-        function_name: the function's.
-        function_arn: what was invoked.
-        memory_limit_in_mb: text, as the service gives it.
-        deadline: when the function is out of time, on `clock`.
-        clock: gives seconds.
+        request_id: the invocation's ID.
+        function_name: the function's name.
+        function_arn: the function's ARN.
+        memory_limit_in_mb: a string, as in the service's context.
+        deadline: the time on `clock` when the function times out.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -48,5 +48,5 @@ class LambdaContext:
         return f"<LambdaContext {self.function_name} {self.aws_request_id}>"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function's timeout; 0 when it is over."""
+        """Return the milliseconds until the function's timeout; 0 after it."""
         return max(0, int((self._deadline - self._clock()) * 1000))

@@ -1,9 +1,9 @@
-"""What the function gets: the service's event, and how many bytes its JSON has.
+"""The event for the function, and the size of its JSON.
 
-The shape is that of https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html (read 2026-11-23). A 498-byte
-record makes 1,207 bytes of event, so that 6 MB hold some 5,000 whatever the batch size: the bound has to be computed
-on the event and not on the data. It is computed without encoding the event: the parts of a record that vary have known
-lengths, and the rest is measured once for a shard.
+The shape follows https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html (read 2026-11-23). A record of 498
+bytes takes 1,207 bytes of the event, so that 6 MB hold about 5,000 of them, whatever the batch size: the limit applies
+to the event and not to the data. The size is computed without encoding the event: the variable parts of a record have
+known lengths, and the rest is measured once per shard.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EventMaker:
         shard_id: the shard.
         stream_arn: the event's source.
         region: the stream's region.
-        role_arn: whom the mapping acts as.
+        role_arn: the mapping's role.
     """
 
     def __init__(self, shard_id: str, *, stream_arn: str, region: str, role_arn: str) -> None:
@@ -50,7 +50,7 @@ class EventMaker:
         self._fixed_bytes = len(_encode(empty)) - len("0") + len(",")
 
     def make(self, records: Sequence[Record]) -> dict[str, Any]:
-        """The event of a batch."""
+        """Return the event of a batch."""
         return {
             "Records": [
                 self._record(
@@ -64,14 +64,14 @@ class EventMaker:
         }
 
     def size_of(self, record: Record) -> int:
-        """The bytes that a record takes in an event's JSON, its comma included."""
+        """Return the number of bytes of a record in an event's JSON, including its comma."""
         data = (len(record.data) + 2) // 3 * 4
         key = len(_encode(record.partition_key)) - 2
         return self._fixed_bytes + data + key + 2 * len(record.sequence_number) + len(_encode(record.arrival))
 
     @staticmethod
     def frame_bytes() -> int:
-        """The bytes of an event without records."""
+        """Return the number of bytes of an event without records."""
         return _FRAME_BYTES
 
     def _record(self, *, data: str, key: str, sequence_number: str, arrival: float) -> dict[str, Any]:

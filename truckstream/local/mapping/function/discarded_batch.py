@@ -1,9 +1,10 @@
-"""What reaches the on-failure destination: the service's document, which points at records.
+"""A batch that the mapping has given up, and the document about it for the on-failure destination.
 
-A queue or a topic gets no more. A bucket gets the records, too, as the event's JSON in `payload`.
+A queue or a topic receives the document, which names the records. A bucket receives the records, too, as the event's
+JSON in `payload`.
 
 Shape: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html, read 2026-11-23. Recorded on
-AWS: `functionError` is null when the function answered with failures, "Unhandled" when it raised.
+AWS: `functionError` is null if the function reported failures, and "Unhandled" if it raised an exception.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import msgspec
 
 from truckstream.local.service.state.shard import Record
 
-__all__ = ["Condition", "Discard", "failure_document", "failure_object"]
+__all__ = ["Condition", "DiscardedBatch", "failure_document", "failure_object"]
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
-class Discard(msgspec.Struct, frozen=True):
-    """Records that the mapping gave up, why, and after how many invocations."""
+class DiscardedBatch(msgspec.Struct, frozen=True):
+    """Records that were discarded, the reason, and the number of invocations before."""
 
     records: list[Record]
     condition: Condition
@@ -31,40 +32,47 @@ class Discard(msgspec.Struct, frozen=True):
 
 
 def failure_document(
-    discard: Discard, *, request_id: str, function_arn: str, shard_id: str, stream_arn: str
+    batch: DiscardedBatch, *, request_id: str, function_arn: str, shard_id: str, stream_arn: str
 ) -> dict[str, Any]:
-    """The service's document for one discard."""
-    first, last = discard.records[0], discard.records[-1]
+    """Return the service's document about a discarded batch."""
+    first, last = batch.records[0], batch.records[-1]
     document: dict[str, Any] = {
         "requestContext": {
             "requestId": request_id,
             "functionArn": function_arn,
-            "condition": discard.condition,
-            "approximateInvokeCount": discard.invocations,
+            "condition": batch.condition,
+            "approximateInvokeCount": batch.invocations,
         },
         "version": "1.0",
-        "timestamp": _timestamp(discard.at),
+        "timestamp": _timestamp(batch.at),
         "KinesisBatchInfo": {
             "shardId": shard_id,
             "startSequenceNumber": first.sequence_number,
             "endSequenceNumber": last.sequence_number,
             "approximateArrivalOfFirstRecord": _timestamp(first.arrival),
             "approximateArrivalOfLastRecord": _timestamp(last.arrival),
-            "batchSize": len(discard.records),
+            "batchSize": len(batch.records),
             "streamArn": stream_arn,
         },
     }
-    if discard.invocations:
+    if batch.invocations:
         document["responseContext"] = {
             "statusCode": 200,
             "executedVersion": "$LATEST",
-            "functionError": discard.function_error,
+            "functionError": batch.function_error,
         }
     return document
 
 
 def failure_object(document: dict[str, Any], event: dict[str, Any], *, mapping_id: str, name: str) -> tuple[str, bytes]:
-    """The key and the content of what a bucket gets: `document`, with the event of its records; `name` is unique."""
+    """Return the key and the content of the object for a bucket.
+
+    Args:
+        document: the batch's document.
+        event: the event with the records of the batch.
+        mapping_id: the mapping's ID.
+        name: a unique name.
+    """
     shard_id, at = document["KinesisBatchInfo"]["shardId"], datetime.fromisoformat(document["timestamp"])
     key = f"aws/lambda/{mapping_id}/{shard_id}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{name}"
     return key, msgspec.json.encode({**document, "payload": msgspec.json.encode(event).decode()})
