@@ -15,6 +15,9 @@ from truckstream.producer import Producer
 pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(600)]
 
 
+OTHER_MODES = [mode for mode in MODES if mode != "plain"]
+
+
 @pytest.mark.parametrize("mode", ["plain", pytest.param("ordered", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pacing", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_two_producers_share_the_quota(mode, pacing, seed):
@@ -70,7 +73,7 @@ async def test_closing_in_the_middle_of_it_leaves_nothing_in_doubt_that_is_not_s
     "keys",
     [pytest.param(1_000, marks=pytest.mark.slow, id="1,000 keys"), pytest.param(1_000_000, id="a key each")],
 )
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["plain", *(pytest.param(mode, marks=pytest.mark.slow) for mode in OTHER_MODES)])
 async def test_memory_stays_within_the_budget_while_the_service_is_away(mode, keys):
     """Put until there is no room, against a service that answers with errors only."""
     budget = 16 << 20

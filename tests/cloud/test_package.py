@@ -116,6 +116,7 @@ def test_the_digest_tells_names_and_contents_apart():
     assert len(digests) == 5
 
 
+@pytest.mark.slow
 async def test_two_builds_are_one(arm64):
     again = await build_package(PackageOptions("arm64", "3.13"))
     assert again.content == arm64.content

@@ -561,13 +561,14 @@ def work(endpoint_url):
         asyncio.run(anew(endpoint_url))
 
 async def anew(endpoint_url):
-    async with Producer("trucks", region_name="us-east-1", endpoint_url=endpoint_url) as producer:
+    async with Producer("trucks", region_name="us-east-1", endpoint_url=endpoint_url, pacing=False) as producer:
         await producer.put_many((b"child %d" % index, str(index)) for index in range(100))
 
 async def main():
     async with LocalKinesis(stream="trucks", own_process=True, quotas=False) as kinesis:
         url = kinesis.endpoint_url
-        async with Producer("trucks", region_name="us-east-1", endpoint_url=url, linger=0.01) as producer:
+        options = {"linger": 0.01, "pacing": False}
+        async with Producer("trucks", region_name="us-east-1", endpoint_url=url, **options) as producer:
             shared["producer"] = producer
             deliveries = await producer.put_many((b"before %d" % index, str(index)) for index in range(2_000))
             child = multiprocessing.get_context("fork").Process(target=work, args=(url,))
