@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, P
 from botocore.parsers import ResponseParserError
 
 from tests.contract import servers
-from tests.contract.differences import BREAKS_THE_MODEL, NOT_RUN, SPOILED_BY, reason_of
+from tests.contract.differences import BREAKS_THE_MODEL, SPOILED_BY, UNDECIDED, reason_of
 from tests.contract.support import Streams, kinesis_client
 
 HERE = Path(__file__).parent
@@ -45,11 +44,9 @@ def pytest_collection_modifyitems(items):
         server, case = item.callspec.params["server"], case_of(item)
         if server != servers.TRUCKSTREAM:
             item.add_marker(pytest.mark.external)
-        if (slow := NOT_RUN.get((server, case))) and not os.environ.get("CONTRACT_ALL"):
-            item.add_marker(pytest.mark.skip(reason=f"{slow}; CONTRACT_ALL=1 runs it"))
-        reason = reason_of(server, case)
-        if reason is not None:
-            item.add_marker(pytest.mark.xfail(strict=True, raises=SHOWN_BY, reason=reason))
+        undecided = UNDECIDED.get((server, case))
+        if reason := undecided or reason_of(server, case):
+            item.add_marker(pytest.mark.xfail(strict=undecided is None, raises=SHOWN_BY, reason=reason))
 
 
 def pytest_runtest_makereport(item, call):
