@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
 
 from truckstream.batcher import Batcher
-from truckstream.batcher.batcher import MAX_BATCH_SIZE
-from truckstream.batcher.formats.json_lines import Compression, FormatName
+from truckstream.batcher.formats.selection import Compression, FormatName
+from truckstream.batcher.object_store.open_store import Encryption
+from truckstream.batcher.options import MAX_BATCH_SIZE
 from truckstream.batcher.storing.object_key import Layout
-from truckstream.batcher.storing.store import Encryption
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.record import TruckRecord
 

@@ -60,7 +60,15 @@ SHELLS = {
         "service_calls.py",
         "watching/notifier.py",
     },
-    "batcher": {"batcher.py", "storing/commit.py", "storing/store.py", "storing/threads.py"},
+    "batcher": {
+        "batcher.py",
+        "object_store/open_store.py",
+        "object_store/store.py",
+        "object_store/threaded_store.py",
+        "storing/event_writer.py",
+        "storing/group_writer.py",
+        "storing/object_writer.py",
+    },
     "local": {
         "__main__.py",
         "blocking.py",

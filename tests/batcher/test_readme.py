@@ -11,8 +11,8 @@ import pytest
 
 from tests.batcher.support import ScriptedStore, record
 from truckstream.batcher import Batcher
-from truckstream.batcher.formats.json_lines import read_formats
-from truckstream.batcher.reading.rejected_record import REFUSALS
+from truckstream.batcher.formats.selection import select_formats
+from truckstream.batcher.reading.rejected_record import REJECTION_REASONS
 from truckstream.record import TruckRecord
 
 PAGE = Path(__file__).parents[2] / "truckstream" / "batcher" / "README.md"
@@ -55,7 +55,7 @@ def test_the_options_and_their_defaults_are_the_codes():
 
 def test_every_format_is_told_with_its_headers():
     for name, compression, suffix, *headers in rows(section("Formats")):
-        data = read_formats(name.strip("`"), compression.strip("`") or None, TruckRecord).data
+        data = select_formats(name.strip("`"), compression.strip("`") or None, TruckRecord).valid
         told = dict(zip(["Content-Type", "Content-Encoding"], headers, strict=True))
         assert f"`{data.suffix}`" == suffix
         assert data.headers == {header: value.strip("`") for header, value in told.items() if value}
@@ -64,9 +64,9 @@ def test_every_format_is_told_with_its_headers():
 def test_the_table_of_reasons_is_the_codes():
     told = re.search(r"<!-- reasons:.*?-->\n(.*?)<!-- /reasons -->", TEXT, re.DOTALL)[1]
     expected = [
-        "| reason | what it says |",
+        "| reason | meaning |",
         "|---|---|",
-        *(f"| `{code}` | {says} |" for code, says in REFUSALS.items()),
+        *(f"| `{code}` | {says} |" for code, says in REJECTION_REASONS.items()),
     ]
     assert told.strip().splitlines() == expected
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.batcher.support import ScriptedStore, aggregate, record, sealed, truck
 from truckstream.batcher import Batcher
-from truckstream.batcher.reading.rejected_record import REFUSALS
+from truckstream.batcher.reading.rejected_record import REJECTION_REASONS
 from truckstream.fleet.corruption import CORRUPTIONS
 from truckstream.kpl import MAGIC
 from truckstream.record import TruckRecord
@@ -137,7 +137,7 @@ async def test_nothing_raises_and_nothing_is_lost(seed, bad_inputs_wanted):
         for line in lines:
             assert line["rule"], where
         assert_each_is_there(records, store, lines, where)
-    assert set(codes) == set(REFUSALS) - {"line_break", "schema"}
+    assert set(codes) == set(REJECTION_REASONS) - {"line_break", "schema"}
 
 
 def assert_each_is_there(records, store, lines, where):

@@ -22,7 +22,7 @@ def _in_this_thread(monkeypatch):
     async def at_once(function, *arguments):
         return function(*arguments)
 
-    monkeypatch.setattr("truckstream.batcher.storing.commit.asyncio.to_thread", at_once)
+    monkeypatch.setattr("truckstream.batcher.storing.object_writer.asyncio.to_thread", at_once)
 
 
 @pytest.mark.timeout(3_600)

@@ -1,9 +1,8 @@
-"""Kinesis records into objects of 700 in a store, every one exactly once.
+"""Store Kinesis records as objects of 700, each valid record exactly once.
 
-The thinking is in files without input and output: `events` (what Lambda delivers), `checking` (bytes to lines, the
-hot path), `schema`, `refusal`, `strand` (lines of a run of records, and what an object of them says of itself),
-`keys`, `conflict` (whose object is this?), `course` (what may be put now), `timing` and `result`. `store`, `commit`
-and `batcher` do what they say.
+`batcher.py` holds the public class, `result.py` what a call returns. `reading/` turns an event into lines, `grouping/`
+decides which records go together and when, `storing/` puts the groups into objects, `formats/` encodes the objects,
+and `object_store/` makes the requests to S3 or a directory.
 """
 
 from __future__ import annotations

@@ -1,52 +1,47 @@
-"""The Batcher: it drives a delivery's course through the store, in parallel, within bounds and before the deadline.
+"""The Batcher: read an event, validate its records, group them and store the groups.
 
-One call's state is in one `_Call`. The Batcher itself holds what lasts: its options, its store, and how long a PUT
-takes. So it can be used from several calls at once, and from a new event loop.
+The Batcher holds only what lasts from call to call: its options, its store, and an estimate of the duration of a PUT.
+The state of one call is in its `EventWriter`. So one Batcher can serve several calls at once, and calls from a new
+event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import msgspec
-
-from truckstream.batcher.formats.json_lines import Compression, FormatName, read_formats
-from truckstream.batcher.grouping.batch_size import FULL, get_optimal_batch_size
-from truckstream.batcher.grouping.plan import Course, Cut
-from truckstream.batcher.reading.aggregates import take_apart
-from truckstream.batcher.reading.checking import Checked, check
-from truckstream.batcher.reading.event import read_delivery
+from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
+from truckstream.batcher.grouping.batch_size import FULL_GROUP, get_optimal_batch_size
+from truckstream.batcher.grouping.plan import GroupPlan
+from truckstream.batcher.object_store.open_store import Encryption, check_prefix, open_store
+from truckstream.batcher.options import check_batch_size, check_positive, read_key_schemes
+from truckstream.batcher.reading.aggregates import expand_aggregates
+from truckstream.batcher.reading.event import read_event
 from truckstream.batcher.reading.schema import read_schema
-from truckstream.batcher.result import Committed, Result, account
-from truckstream.batcher.storing.commit import Committer, Prefixes
-from truckstream.batcher.storing.object_key import Layout
-from truckstream.batcher.storing.put_time import PutTime
-from truckstream.batcher.storing.store import Encryption, ObjectStore, check_prefix, open_store
-from truckstream.errors import DeadlineError, InvalidArgumentError, StoreError, TruckstreamError
+from truckstream.batcher.reading.validation import ValidatedEvent, validate
+from truckstream.batcher.result import Result
+from truckstream.batcher.storing.deadline import PutTimeEstimate
+from truckstream.batcher.storing.event_writer import EventWriter, StoringOptions
 from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from truckstream.batcher.object_store.store import ObjectStore
+    from truckstream.batcher.storing.object_key import Layout
+
 __all__ = ["Batcher"]
 
 _logger = logging.getLogger("truckstream.batcher")
 
-#: The most records in an object: the most that Lambda delivers at once.
-MAX_BATCH_SIZE: Final = 10_000
-
-#: A group of which more than this share is refused speaks of a changed schema rather than of broken sensors.
+#: If more than this share of a group is rejected, the cause is probably a changed schema rather than broken sensors.
 INCIDENT_SHARE: Final = 0.5
 
 
 class Batcher:
-    """Stores Kinesis records in objects, each valid record once, however often it is delivered.
+    """Stores Kinesis records in objects, each valid record once, however often Lambda delivers it.
 
-    Aggregates of the KPL are taken apart; "record" means a user record below, and one that came alone.
+    Aggregates of the KPL are expanded; below, "record" means a user record, or a record that was not aggregated.
 
     ```python
     batcher = Batcher("s3://bucket", prefix="sensor_data", batch_size=700)
@@ -55,36 +50,37 @@ class Batcher:
     ```
 
     Args:
-        store: `s3://bucket[/folder]`, `file:///directory` (created if need be), `memory:///`, or an obstore store.
-        prefix: where the objects of valid records lie.
-        rejected_prefix: where the objects of refused records lie.
-        batch_size: consecutive records of a group, refused ones included, 1 to 10,000; "auto" takes
-            `get_optimal_batch_size` of each delivery. An aggregate of the KPL counts as its user records and is never
-            split, so that the group which it fills may hold more. Changing it is safe at any time but between a
-            delivery of which groups failed and its redelivery.
-        layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, UTC.
-        event_time: with "hive", the field of the records that tells their time (ISO 8601, UTC if it names no offset, or
-            seconds since the epoch): then an object lies in the hour of its first valid record's. Its other records may
-            be of other hours, as trucks report late, and a wrong clock puts an object where nobody looks: ask for
-            some hours more than you want, and select by the field itself. What is stored, and once, does not change.
+        store: `s3://bucket[/folder]`, `file:///directory` (created if necessary), `memory:///`, or an obstore store.
+        prefix: the folder of the objects of valid records.
+        rejected_prefix: the folder of the objects of rejected records.
+        batch_size: the number of consecutive records in a group, rejected ones included, 1 to 10,000; "auto" calls
+            `get_optimal_batch_size` for each event. An aggregate of the KPL counts as its user records and is never
+            split, so the last aggregate of a group may make the group larger. Do not change the batch size between an
+            event of which groups failed and its redelivery; at other times a change is safe.
+        layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, in UTC.
+        event_time: with "hive", the field that contains a record's time (ISO 8601, UTC if it names no offset, or
+            seconds since the epoch). An object then lies in the hour of its first valid record. Its other records may
+            belong to other hours, because trucks report late, and a wrong clock puts an object into an unexpected
+            folder: query some hours more than you need, and filter by the field itself. The setting does not affect
+            which records are stored, or that each is stored once.
         format: "ndjson", a record a line; "json", an array; or "parquet", a row a record with a typed column for each
             field of the schema, which must then be a msgspec Struct (needs truckstream[parquet]). Like `batch_size`,
-            not to be changed between a delivery of which groups failed and its redelivery.
-        compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Refused records are lines of
-            JSON in any case, compressed likewise. Parquet has zstd inside.
-        schema: what a valid record is: a type that msgspec decodes from JSON; a callable that takes the bytes and
-            raises; or None, and every record is valid that is one line or JSON. In an array all must be JSON. What a
-            callable returns does not matter, and what it raises should depend on the record alone. A name that a record
-            has twice is refused where the type is a struct of plain fields, all required and no others allowed, as
-            TruckRecord is; else the last of its values counts, as always with msgspec.
-        max_in_flight: groups that one call stores at the same time.
-        max_bytes_in_flight: the bytes of these, 16 MiB by default; a larger group goes alone.
-        region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An http:// endpoint is
-            taken at its word.
-        max_attempts: requests for one object of S3 before its group counts as not stored. Answers of 5xx, resets and
-            timeouts (of 20 s) are repeated with exponential backoff and jitter: 6 attempts take 3 s at most.
+            do not change it between an event of which groups failed and its redelivery.
+        compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Rejected records are always
+            lines of JSON, with the same compression. Parquet files use zstd inside.
+        schema: the rule for valid records: a type that msgspec decodes from JSON; a callable that takes the bytes and
+            raises; or None, which accepts every record that is one line or JSON. With format "json" every record must
+            be JSON. A callable's return value is ignored, and its exception should depend on the record alone. A field
+            that a record has twice is rejected if the type is a struct of plain fields, all required and no others
+            allowed, as TruckRecord is; else its last value counts, as always with msgspec.
+        max_in_flight: the number of groups that one call stores at the same time.
+        max_bytes_in_flight: the bytes of these groups, 16 MiB by default; a larger group is stored alone.
+        region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An endpoint may be http://.
+        max_attempts: the number of requests for one object of S3 before its group counts as not stored. Responses of
+            5xx, resets and timeouts (of 20 s) are retried with exponential backoff and jitter: 6 attempts wait 3 s at
+            most.
         encryption: "AES256" (SSE-S3), "aws:kms" or "aws:kms:dsse"; None for the bucket's default.
-        kms_key_id: the key of the last two, with its bucket key; None for the account's own.
+        kms_key_id: the key for the last two, used with its bucket key; None for the account's own.
         store_options: further options of obstore's S3Store, such as `client_options`.
 
     Raises:
@@ -98,10 +94,10 @@ class Batcher:
         *,
         prefix: str = "sensor_data",
         rejected_prefix: str = "rejected",
-        batch_size: int | Literal["auto"] = FULL,
+        batch_size: int | Literal["auto"] = FULL_GROUP,
         layout: Layout = "flat",
         event_time: str | None = None,
-        format: FormatName = "ndjson",  # noqa: A002 - the word that everybody uses
+        format: FormatName = "ndjson",  # noqa: A002 - the usual word for it
         compression: Compression | None = None,
         schema: Any = TruckRecord,
         max_in_flight: int = 16,
@@ -113,18 +109,15 @@ class Batcher:
         kms_key_id: str | None = None,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
-        prefixes = Prefixes(
-            check_prefix("prefix", prefix), check_prefix("rejected_prefix", rejected_prefix), layout, event_time
-        )
-        _check_options(prefixes, batch_size, schema)
-        _check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
-        self._prefixes = prefixes
+        prefix = check_prefix("prefix", prefix)
+        rejected_prefix = check_prefix("rejected_prefix", rejected_prefix)
+        valid_keys, rejected_keys = read_key_schemes(prefix, rejected_prefix, layout, event_time, schema)
+        check_batch_size(batch_size)
+        check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
         self._batch_size = batch_size
-        self._formats = read_formats(format, compression, schema)
-        self._schema = read_schema(schema, self._formats.data)
-        self._max_in_flight = max_in_flight
-        self._max_bytes = max_bytes_in_flight
-        self._store = open_store(
+        self._formats = select_formats(format, compression, schema)
+        self._schema = read_schema(schema, self._formats.valid)
+        opened = open_store(
             store,
             region_name=region_name,
             endpoint_url=endpoint_url,
@@ -133,192 +126,45 @@ class Batcher:
             kms_key_id=kms_key_id,
             options=store_options,
         )
-        self._put_time = PutTime()
+        self._storing = StoringOptions(opened, valid_keys, rejected_keys, max_in_flight, max_bytes_in_flight)
+        self._put_time = PutTimeEstimate()
 
     def __repr__(self) -> str:
-        return f"Batcher({self._store!r}, prefix={self._prefixes.data!r}, batch_size={self._batch_size!r})"
+        storing = self._storing
+        return f"Batcher({storing.store!r}, prefix={storing.valid_keys.prefix!r}, batch_size={self._batch_size!r})"
 
     async def process(self, records: Sequence[Mapping[str, Any]], *, deadline: float | None = None) -> Result:
         """Store the records of a Kinesis event, all of one shard, and account for each.
 
-        Nothing that a record holds and nothing that the store does raises here: refused records and groups that are
-        not stored are in the result. Cancelling it leaves whole objects only; the same call later completes them.
+        Neither a record's content nor a failure of the store raises: rejected records and groups that are not stored
+        are in the result. Cancelling leaves whole objects only; a later call with the same event completes them.
 
         Args:
             records: the event's `Records`, as Lambda delivers them.
-            deadline: when to be back, in seconds of the event loop's clock; None to take whatever time it takes. No
-                PUT begins that would probably not be done by then, and what is under way is given up.
+            deadline: the time by which the call returns, in seconds of the event loop's clock; None for no limit. A PUT
+                that would probably end later is not started, and a PUT that is still in flight then is given up.
 
         Raises:
             InvalidArgumentError: these are not the records of one Kinesis shard.
         """
         if not records:
             return Result()
-        checked = check(take_apart(read_delivery(records)), self._schema, self._formats)
-        size = get_optimal_batch_size(len(checked)) if self._batch_size == "auto" else self._batch_size
-        in_order = self._batch_size == "auto" and size < FULL
-        _report_incidents(checked, size)
-        clock = asyncio.get_running_loop().time
-        call = _Call(
-            checked=checked,
-            course=Course(len(checked), size, in_order=in_order, edges=checked.data.edges),
-            committer=Committer(self._store, self._prefixes, checked, self._put_time, clock),
-            put_time=self._put_time,
-            deadline=deadline,
-            max_in_flight=self._max_in_flight,
-            max_bytes=self._max_bytes,
-        )
-        return await call.run()
+        event = validate(expand_aggregates(read_event(records)), self._schema, self._formats)
+        group_size = get_optimal_batch_size(len(event)) if self._batch_size == "auto" else self._batch_size
+        in_order = self._batch_size == "auto" and group_size < FULL_GROUP
+        plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.valid.boundaries)
+        _log_schema_incidents(event, group_size)
+        return await EventWriter(event, plan, self._storing, self._put_time, deadline).write()
 
 
-@dataclass(slots=True)
-class _Call:
-    """One delivery on its way."""
-
-    checked: Checked
-    course: Course
-    committer: Committer
-    put_time: PutTime
-    deadline: float | None
-    max_in_flight: int
-    max_bytes: int
-    waiting: deque[Cut] = field(default_factory=deque)
-    tasks: dict[asyncio.Task[Committed], Cut] = field(default_factory=dict)
-    sizes: dict[Cut, int] = field(default_factory=dict)
-    bytes_in_flight: int = 0
-    committed: list[Committed] = field(default_factory=list)
-    causes: list[TruckstreamError] = field(default_factory=list)
-
-    async def run(self) -> Result:
-        try:
-            while True:
-                self._start()
-                if not self.tasks:
-                    return self._result()
-                done, _ = await asyncio.wait(self.tasks, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    await self._settle(task)
-                if not done:
-                    await self._give_up()
-        finally:
-            await self._give_up()
-
-    def _start(self) -> None:
-        """Start what is due, as far as count and bytes allow; refuse what is due too late."""
-        self.waiting.extend(self.course.due())
-        while self.waiting and self._fits(self.waiting[0]):
-            cut = self.waiting.popleft()
-            if self._in_time(cut):
-                self.bytes_in_flight += self._size(cut)
-                self.tasks[asyncio.create_task(self.committer.commit(cut))] = cut
-            else:
-                self._fail(cut, DeadlineError(f"too little time was left to store {self._name(cut)}"))
-
-    async def _settle(self, task: asyncio.Task[Committed]) -> None:
-        """Take one group's outcome."""
-        cut = self._land(task)
-        try:
-            committed = task.result()
-        except StoreError as error:
-            _logger.warning("%s is not stored: %s", self._name(cut), error)
-            self._fail(cut, error, free=self.course.walking and await self._is_free(cut))
-            return
-        self.committed.append(committed)
-        self.course.stored(cut, committed.stop, fresh=committed.fresh)
-
-    async def _is_free(self, cut: Cut) -> bool:
-        """True if there is known to be no object where the group begins: a look that takes too long shows nothing."""
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                return await self.committer.is_free(cut)
-        except TimeoutError:
-            return False
-
-    async def _give_up(self) -> None:
-        """Stop what is under way. An object whose PUT lands all the same is found by the redelivery."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        for task in list(self.tasks):
-            if task.cancelled():
-                cut = self._land(task)
-                self._fail(cut, DeadlineError(f"time was up while {self._name(cut)} was being stored"))
-            else:
-                await self._settle(task)
-
-    def _land(self, task: asyncio.Task[Committed]) -> Cut:
-        cut = self.tasks.pop(task)
-        self.bytes_in_flight -= self._size(cut)
-        return cut
-
-    def _fail(self, cut: Cut, cause: TruckstreamError, *, free: bool = False) -> None:
-        self.causes.append(cause)
-        self.course.failed(cut, free=free)
-
-    def _fits(self, cut: Cut) -> bool:
-        if not self.tasks:
-            return True
-        return len(self.tasks) < self.max_in_flight and self.bytes_in_flight + self._size(cut) <= self.max_bytes
-
-    def _size(self, cut: Cut) -> int:
-        if cut not in self.sizes:
-            self.sizes[cut] = self.checked.data.size(*cut) + self.checked.rejected.size(*cut)
-        return self.sizes[cut]
-
-    def _in_time(self, cut: Cut) -> bool:
-        puts = sum(strand.count(*cut) > 0 for strand in (self.checked.data, self.checked.rejected))
-        return self.put_time.allows(puts, asyncio.get_running_loop().time(), self.deadline)
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - asyncio.get_running_loop().time())
-
-    def _name(self, cut: Cut) -> str:
-        return f"the group of {cut.stop - cut.start} records from {self.checked.data.sequences[cut.start]}"
-
-    def _result(self) -> Result:
-        return account(self.checked, self.committed, self.causes, self.committer.put_seconds)
-
-
-def _report_incidents(checked: Checked, size: int) -> None:
-    """Say loudly where more of a group is refused than broken sensors explain."""
-    for start in range(0, len(checked), size):
-        stop = min(start + size, len(checked))
-        refused = checked.rejected.count(start, stop)
-        if refused > INCIDENT_SHARE * (stop - start):
-            example = checked.refusals[checked.rejected.next_line(start)]
+def _log_schema_incidents(event: ValidatedEvent, group_size: int) -> None:
+    """Log an error for each group of which more records are rejected than broken sensors explain."""
+    for start in range(0, len(event), group_size):
+        stop = min(start + group_size, len(event))
+        rejected = event.rejected.count(start, stop)
+        if rejected > INCIDENT_SHARE * (stop - start):
+            example = event.refusals[event.rejected.next_line(start)]
             _logger.error(
-                "schema incident: %d of %d records from %s are refused, the first with %s (%s): %s",
-                *(refused, stop - start, checked.data.sequences[start], example.code, example.field, example.rule),
+                "schema incident: %d of %d records from %s are rejected, the first with %s (%s): %s",
+                *(rejected, stop - start, event.valid.sequences[start], example.code, example.field, example.rule),
             )
-
-
-def _check_options(prefixes: Prefixes, batch_size: int | str, schema: Any) -> None:
-    if prefixes.layout not in get_args(Layout):
-        raise InvalidArgumentError("layout", prefixes.layout, 'must be "flat" or "hive"')
-    if prefixes.event_time is not None:
-        _check_event_time(prefixes.event_time, prefixes.layout, schema)
-    if prefixes.data == prefixes.rejected:
-        raise InvalidArgumentError("rejected_prefix", prefixes.rejected, "must differ from prefix")
-    if batch_size != "auto" and not (_is_whole(batch_size) and 1 <= batch_size <= MAX_BATCH_SIZE):
-        raise InvalidArgumentError("batch_size", batch_size, f'must be 1 to {MAX_BATCH_SIZE:,}, or "auto"')
-
-
-def _check_event_time(field: str, layout: Layout, schema: Any) -> None:
-    if layout != "hive":
-        raise InvalidArgumentError("event_time", field, 'needs layout "hive"')
-    if isinstance(schema, type) and issubclass(schema, msgspec.Struct):
-        names = schema.__struct_encode_fields__
-        if field not in names:
-            raise InvalidArgumentError("event_time", field, f"must be a field of the records: {', '.join(names)}")
-    elif not isinstance(field, str) or not field:
-        raise InvalidArgumentError("event_time", field, "must be the name of a field")
-
-
-def _check_positive(**options: int) -> None:
-    for name, value in options.items():
-        if not (_is_whole(value) and value >= 1):
-            raise InvalidArgumentError(name, value, "must be a whole number, at least 1")
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Parquet objects: a typed column for each field of the schema, and two that say where a row came from.
+"""Parquet objects: a typed column for each field of the schema, and two columns that identify the Kinesis record.
 
 | the field's type | its column |
 |---|---|
@@ -8,17 +8,18 @@
 | bool | boolean |
 | any other | string: the value's text, or its JSON |
 
-A field that may be None, or UNSET, gives a column with nulls. `kinesis_sequence_number` and, null for a record that
-came alone, `kinesis_subsequence_number` follow the fields: a query finds duplicates and gaps with them, and the batcher
-reads from them what a stored object holds.
+A field that may be None or UNSET becomes a nullable column. `kinesis_sequence_number` and `kinesis_subsequence_number`
+(null for a record that was not aggregated) follow the fields. Queries find duplicates and gaps with them, and the
+batcher reads from them which records a stored object holds.
 
-Values are those that the schema's decoder gives, so that a row says what the check saw. A record that a column cannot
-hold, such as an integer of more than 64 bits, is refused like one that breaks a rule. arro3 writes the files: it loads
-in 4 ms and takes 33 MB.
+A row holds the values that the schema's decoder returned, so it shows what the check saw. A record that a column cannot
+hold, such as an integer of more than 64 bits, is rejected like a record that breaks a rule. arro3 writes the files: it
+loads in 4 ms and takes 33 MB.
 
-arro3's reader ends the process on some broken files ("panic in a function that cannot unwind", arro3 0.9). So a file
-has a seal, a digest of all the rest, and only what has a good one is read. It stands before the footer, where Parquet
-lets bytes lie that the footer does not name: https://parquet.apache.org/docs/file-format/
+arro3's reader ends the process on some broken files ("panic in a function that cannot unwind", arro3 0.9). So every
+file contains a seal, a digest of all its other bytes, and only files with a correct seal are read. The seal stands
+before the footer, where Parquet allows bytes that the footer does not mention:
+https://parquet.apache.org/docs/file-format/
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ try:
     from arro3.io import read_parquet, write_parquet
 except ImportError as _error:
     raise ConfigurationError(
-        "format", "is 'parquet', and arro3 is missing", "Install truckstream[parquet]."
+        "format", "is 'parquet', and arro3 is not installed", "Install truckstream[parquet]."
     ) from _error
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ __all__ = ["ParquetFormat"]
 _SEQUENCE: Final = "kinesis_sequence_number"
 _SUBSEQUENCE: Final = "kinesis_subsequence_number"
 
-#: zstd's own default level.
+#: The default level of zstd.
 _COMPRESSION: Final = "zstd(3)"
 
-#: What a file ends with: its footer's length, and the mark with which it begins, too.
+#: The end of every file: the footer's length, and the mark with which the file also begins.
 _END: Final = struct.Struct("<I4s")
 _MARK: Final = b"PAR1"
 
@@ -64,14 +65,14 @@ _INT64: Final = range(-(2**63), 2**63)
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A field and its column."""
+    """A field of the schema and its column."""
 
-    #: The attribute of the struct, and the name in JSON, which is the column's.
+    #: The attribute of the struct; `name` is the field's name in JSON and the column's name.
     attribute: str
     name: str
     type: core.DataType
     nullable: bool
-    #: Makes what the column takes of what the decoder gives; None where they are the same.
+    #: Converts a decoded value to the column's type; None if no conversion is needed.
     convert: Callable[[Any], Any] | None = None
 
     def array(self, values: list[Any]) -> core.Array:
@@ -83,7 +84,7 @@ class _Column:
 
 
 class ParquetFormat:
-    """One row a record."""
+    """Writes one row for each record."""
 
     suffix = ".parquet"
     layout = "-parquet"
@@ -91,16 +92,18 @@ class ParquetFormat:
 
     def __init__(self, schema: Any) -> None:
         if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
-            rule = "Parquet takes its columns from the fields of a msgspec.Struct"
+            rule = "must be a msgspec.Struct: Parquet takes its columns from the fields"
             raise InvalidArgumentError("schema", schema, rule)
         try:
             self._decode = msgspec.json.Decoder(schema).decode
         except (TypeError, ValueError) as error:
-            raise InvalidArgumentError("schema", schema, f"msgspec does not decode it ({error})") from error
+            raise InvalidArgumentError("schema", schema, f"must be a type that msgspec decodes ({error})") from error
         self._columns = _columns(schema)
         taken = {column.name for column in self._columns} & {_SEQUENCE, _SUBSEQUENCE}
         if taken:
-            raise InvalidArgumentError("schema", schema, f"the column {min(taken)} is the batcher's own")
+            raise InvalidArgumentError(
+                "schema", schema, f"must not have the field {min(taken)}: the batcher adds that column"
+            )
         self._integers = [column for column in self._columns if column.type == core.DataType.int64()]
         self._attributes = [column.attribute for column in self._columns]
         self._schema = core.Schema(
@@ -116,20 +119,24 @@ class ParquetFormat:
         return {"Content-Type": "application/vnd.apache.parquet"}
 
     def check(self, data: bytes) -> None:
-        """Hold a record to its schema and to its columns."""
+        """Raise on a record that breaks the schema or does not fit the columns."""
         record = self._decode(data)
         for column in self._integers:
             value = getattr(record, column.attribute)
             if isinstance(value, int) and value not in _INT64:
-                raise InvalidRecordError("out_of_range", column.name, value, "Parquet's integers have 64 bits")
+                raise InvalidRecordError(
+                    "out_of_range", column.name, value, "must fit 64 bits, as Parquet's integers do"
+                )
 
     def encode(self, lines: Sequence[bytes], numbers: Sequence[str]) -> bytes:
         records = [self._decode(line) for line in lines]
         arrays = [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
-        places = [number.partition(":") for number in numbers]
+        pairs = [number.partition(":") for number in numbers]
         arrays += [
-            core.Array([sequence for sequence, _, _ in places], core.DataType.string()),
-            core.Array([int(place) if place else None for _, _, place in places], core.DataType.int64()),
+            core.Array([sequence for sequence, _, _ in pairs], core.DataType.string()),
+            core.Array(
+                [int(subsequence) if subsequence else None for _, _, subsequence in pairs], core.DataType.int64()
+            ),
         ]
         file = io.BytesIO()
         table = core.Table.from_arrays(arrays, schema=self._schema)
@@ -148,13 +155,13 @@ class ParquetFormat:
         if footer < _SEAL_BYTES or seal != _seal(whole):
             return None
         table = read_parquet(io.BytesIO(whole)).read_all()
-        sequences, places = table.column(_SEQUENCE).to_pylist(), table.column(_SUBSEQUENCE).to_pylist()
-        pairs = zip(sequences, places, strict=True)
-        return self.text((), [sequence if place is None else f"{sequence}:{place}" for sequence, place in pairs])
+        sequences, subsequences = table.column(_SEQUENCE).to_pylist(), table.column(_SUBSEQUENCE).to_pylist()
+        pairs = zip(sequences, subsequences, strict=True)
+        return self.text((), [number if place is None else f"{number}:{place}" for number, place in pairs])
 
 
 def _footer_of(content: bytes) -> int:
-    """Where a file's footer begins; 0 or less if it is no file of Parquet."""
+    """Return the position of a file's footer; 0 or less if this is not a Parquet file."""
     if len(content) < _END.size:
         return 0
     length, mark = _END.unpack_from(content, len(content) - _END.size)
@@ -179,7 +186,7 @@ def _column(field: inspect.Field, *, may_be_unset: bool) -> _Column:
     kind = _bare(field.type)
     options = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
     values = [each for each in options if not isinstance(each, inspect.NoneType)]
-    column_type, convert = _column_of(values[0]) if len(values) == 1 else (core.DataType.string(), _say)
+    column_type, convert = _column_of(values[0]) if len(values) == 1 else (core.DataType.string(), _as_text)
     nullable = may_be_unset or len(values) < len(options) or isinstance(kind, inspect.AnyType)
     return _Column(field.name, field.encode_name, column_type, nullable, convert)
 
@@ -189,13 +196,13 @@ def _bare(kind: inspect.Type) -> inspect.Type:
 
 
 def _column_of(kind: inspect.Type) -> tuple[core.DataType, Callable[[Any], Any] | None]:
-    """The column's type, and what makes its values."""
+    """Return the column's type, and the function that converts its values."""
     simple = _SIMPLE.get(type(kind))
     if simple is not None:
         return simple(), None
     if isinstance(kind, inspect.LiteralType) and all(isinstance(value, str) for value in kind.values):
         return core.DataType.string(), None
-    return core.DataType.string(), _say
+    return core.DataType.string(), _as_text
 
 
 _SIMPLE: Final[dict[type[inspect.Type], Callable[[], core.DataType]]] = {
@@ -206,6 +213,6 @@ _SIMPLE: Final[dict[type[inspect.Type], Callable[[], core.DataType]]] = {
 }
 
 
-def _say(value: object) -> str:
+def _as_text(value: object) -> str:
     plain = msgspec.to_builtins(value)
     return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()

@@ -1,0 +1,1 @@
+"""Which consecutive records share an object, and in which order the groups may be stored."""

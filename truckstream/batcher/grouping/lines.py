@@ -1,134 +1,73 @@
-"""The lines of one delivery that go to one place, and what an object of some of them says of itself.
+"""The lines of an event that go to one prefix: those of its valid records, or those of its rejected records.
 
-A delivery has two strands of equal length: the valid records' lines, and the refused records' lines. At each index
-one of them has a line and the other None. An object holds the lines of a strand between two indices.
+An event has two `Lines` of equal length. At each record's index one of them has a line and the other None. An object
+holds the lines of one of them between two indices.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from truckstream.batcher.formats.json_lines import NDJSON, Format
-from truckstream.batcher.grouping.edges import EVERYWHERE, Edges
+from truckstream.batcher.formats.json_lines import NDJSON
+from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["LAYOUT_VERSION", "Claim", "Strand"]
+    from truckstream.batcher.formats.format import Format
+
+__all__ = ["Lines"]
 
 _T = TypeVar("_T")
 
-#: Part of every key and claim: objects of another way of cutting or encoding are never taken for our own.
-LAYOUT_VERSION: Final = "1"
-
-_NAMES: Final = {
-    "stream": "stream",
-    "shard": "shard",
-    "first": "first-sequence-number",
-    "last": "last-sequence-number",
-    "records": "records",
-    "lines": "lines",
-    "digest": "digest",
-    "layout": "layout-version",
-}
-
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What an object's metadata says: the records from `first` to `last` of a shard are dealt with here.
-
-    `records` counts all of them, `lines` those that have a line in this object; `digest` is over the sequence
-    numbers of these, and the subsequence numbers of those from aggregates. Kinesis never changes a record, so numbers
-    stand for contents.
-    """
-
-    stream: str
-    shard: str
-    first: str
-    last: str
-    records: str
-    lines: str
-    digest: str
-    layout: str = LAYOUT_VERSION
-
-    def to_metadata(self) -> dict[str, str]:
-        return {name: getattr(self, field) for field, name in _NAMES.items()}
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> Claim | None:
-        """The claim, or None where the store keeps no metadata or somebody else made the object."""
-        found = {field: metadata.get(name, "") for field, name in _NAMES.items()}
-        return cls(**found) if all(found.values()) and found["last"].isdecimal() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Strand:
-    """One of a delivery's two strands."""
+class Lines:
+    """A line or None for each record of an event, and the records' places in the stream. The lists run in parallel."""
 
     stream: str
     shard: str
     sequences: list[str]
     arrivals: list[float]
     lines: list[bytes | None]
-    #: Where the delivery may be cut.
-    edges: Edges = EVERYWHERE
-    #: Each record's place in its aggregate, if there are aggregates.
+    #: Where groups may begin and end.
+    boundaries: Boundaries = EVERY_INDEX
+    #: Each record's position in its aggregate, None for a record that was not aggregated; None without aggregates.
     subsequences: list[int | None] | None = None
     format: Format = NDJSON
     #: The indices at which there is a line, ascending.
-    places: Sequence[int] = field(init=False)
+    indices: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
         lines = self.lines
-        # In nearly every delivery all lines are in one strand.
-        places = range(len(lines)) if all(lines) else [at for at, line in enumerate(lines) if line is not None]
-        object.__setattr__(self, "places", places)
+        # In nearly every event all records are valid, so one of its two `Lines` has all lines.
+        indices = range(len(lines)) if all(lines) else [at for at, line in enumerate(lines) if line is not None]
+        object.__setattr__(self, "indices", indices)
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def count(self, start: int, stop: int) -> int:
-        """How many lines there are between two indices."""
-        return bisect_left(self.places, stop) - bisect_left(self.places, start)
-
-    def body(self, start: int, stop: int) -> bytes:
-        """The object of the lines between two indices; at least one must be there."""
-        return self.format.encode(self._present(start, stop), self._numbers(start, stop))
-
-    def text(self, start: int, stop: int) -> bytes:
-        """What tells these lines from all others, each ended by a line feed."""
-        return self.format.text(self._present(start, stop), self._numbers(start, stop))
+        """Return the number of lines between two indices."""
+        return bisect_left(self.indices, stop) - bisect_left(self.indices, start)
 
     def size(self, start: int, stop: int) -> int:
-        """The bytes of the lines and their ends."""
+        """Return the bytes of the lines between two indices, line ends included."""
         present = self._present(start, stop)
         return sum(map(len, present)) + len(present)
 
-    def _present(self, start: int, stop: int) -> list[bytes]:
-        return self._pick(self.lines, start, stop)  # type: ignore[arg-type]
+    def encode(self, start: int, stop: int) -> bytes:
+        """Encode the lines between two indices as an object. There must be at least one."""
+        return self.format.encode(self._present(start, stop), self.numbers(start, stop))
 
-    def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
-        """What a column has where there is a line."""
-        places = self.places[bisect_left(self.places, start) : bisect_left(self.places, stop)]
-        return column[start:stop] if len(places) == stop - start else [column[at] for at in places]
+    def text(self, start: int, stop: int) -> bytes:
+        """Return a text that identifies the records with a line: a line for each, ended by a line feed."""
+        return self.format.text(self._present(start, stop), self.numbers(start, stop))
 
-    def claim(self, start: int, stop: int) -> Claim:
-        numbers = self._numbers(start, stop)
-        return Claim(
-            stream=self.stream,
-            shard=self.shard,
-            first=self.sequences[start],
-            last=self.sequences[stop - 1],
-            records=str(stop - start),
-            lines=str(len(numbers)),
-            digest=blake2b("\n".join(numbers).encode(), digest_size=16).hexdigest(),
-            layout=LAYOUT_VERSION + self.format.layout,
-        )
-
-    def _numbers(self, start: int, stop: int) -> list[str]:
+    def numbers(self, start: int, stop: int) -> list[str]:
+        """Return the sequence number of each record with a line, with ":" and the subsequence number in aggregates."""
         sequences = self._pick(self.sequences, start, stop)
         if self.subsequences is None:
             return sequences
@@ -136,11 +75,19 @@ class Strand:
         return [sequence if sub is None else f"{sequence}:{sub}" for sequence, sub in pairs]
 
     def next_line(self, start: int) -> int:
-        """The index of the first line from `start` on; the strand's length if there is none."""
-        at = bisect_left(self.places, start)
-        return self.places[at] if at < len(self.places) else len(self)
+        """Return the index of the first line from `start` on; the number of records if there is none."""
+        at = bisect_left(self.indices, start)
+        return self.indices[at] if at < len(self.indices) else len(self)
 
     def after_line(self, start: int, number: int) -> int:
-        """The index after the `number`th line from `start` on."""
-        at = bisect_left(self.places, start) + number - 1
-        return self.places[at] + 1 if at < len(self.places) else len(self)
+        """Return the index after the `number`th line from `start` on."""
+        at = bisect_left(self.indices, start) + number - 1
+        return self.indices[at] + 1 if at < len(self.indices) else len(self)
+
+    def _present(self, start: int, stop: int) -> list[bytes]:
+        return self._pick(self.lines, start, stop)  # type: ignore[arg-type]
+
+    def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
+        """Return a column's values for the records with a line."""
+        indices = self.indices[bisect_left(self.indices, start) : bisect_left(self.indices, stop)]
+        return column[start:stop] if len(indices) == stop - start else [column[at] for at in indices]

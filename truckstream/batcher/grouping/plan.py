@@ -1,110 +1,115 @@
-"""Which groups may be put now: the order that keeps the objects of a shard a chain without gaps or overlaps.
+"""Which groups may be stored now: the order in which no object can overlap another.
 
-An object's key says where it begins, and only the object itself says where it ends. A redelivery may be cut
-elsewhere than the delivery whose objects it meets: Lambda tops it up with newer records. Its second group may end
-early in the store, and then the third must begin where the second ended. So nothing may be created before it is
-known that no object covers its first record. Three rules give that knowledge and still put groups in parallel:
+An object's key shows where the object begins, and only the object itself shows where it ends. A redelivery may be
+grouped differently from the delivery whose objects it meets, because Lambda adds newer records to it. Its second group
+may end early in the store, and then the third must begin where the second ended. So no object may be created before it
+is known that no other object covers its first record. Three rules ensure that, and still store groups in parallel:
 
-1. **Walk**: the first group alone. If its object was there already, this is a redelivery: go on from where that
-   object ends, again with one group alone. The first group that was *not* there ends the walk.
-2. **Spread**: then all further full groups at once. Whatever an earlier delivery left among them lies on the same
-   edges, because of rule 3: from a group that is not stored, every delivery goes on in equal steps.
-3. **Tail**: the rest, fewer records than a full group, only when all before it is stored. It is the one edge that
-   the next delivery does not repeat, so it is never left behind a gap. If something failed, it comes again anyway.
+1. **One by one**: the first group is stored alone. If its object existed before, this is a redelivery: continue where
+   that object ends, again with one group alone. The first group that did *not* exist before ends this phase.
+2. **In parallel**: then all further full groups at once. If an earlier delivery stored some of them, they have the same
+   edges, because of rule 3: from a group that is not stored, every delivery continues in equal steps.
+3. **The rest**: the last records, fewer than a full group, only after everything before them is stored. The next
+   delivery does not repeat the end of this group, so it must never lie behind a gap. If a group failed, Lambda delivers
+   these records again anyway.
 
-A group that failed in the spread stops no other. One that failed in the walk stops the delivery, unless a look shows
-that its key is free: that is the knowledge that the spread needs. When the size of a group depends on the size of
-the delivery (`batch_size="auto"` below a full group), redeliveries do not repeat any edge: then the whole delivery is
-a walk (`in_order`).
+A group that fails in the parallel phase stops no other group. A group that fails in the first phase stops the event,
+unless its key is found to be free, which is what the parallel phase needs to know. If the size of a group depends on
+the size of the event (`batch_size="auto"` below a full group), redeliveries repeat no edge; then all groups are stored
+one by one (`in_order`).
 
-A group that ends inside an aggregate takes the rest of it in. Where a group ends depends on where it begins alone, so
-this changes nothing of the above.
+A group that would end inside an aggregate includes the rest of that aggregate. The end of a group depends on its
+beginning alone, so the rules still hold.
 
-What this cannot see is a delivery that *begins* inside a group of the store, or one that is shorter than an earlier
-one and *ends* in a gap which that had left: what follows has other edges than the store. `commit` asks Lambda for
-another round where that can still be prevented; where it cannot, records from there on that were delivered before, and
-none before there, may be stored twice, and none is lost. Lambda repeats or tops up, and does not shorten, unless it is
-told to bisect batches, or the mapping is made again with shorter ones: so it must not be.
+Two cases remain: an event that *begins* inside a stored group, and an event that is shorter than an earlier one and
+*ends* in a gap of the earlier one. The groups after these places have other edges than the stored ones. Where that can
+still be prevented, `storing/group_writer.py` asks Lambda to deliver the records again. Where it cannot, records after
+such a place that were delivered before may be stored twice; none before it, and none is lost. Lambda repeats events or
+adds to them and does not shorten them, unless the mapping bisects batches or is created again with a smaller batch
+size: so neither must be done.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from truckstream.batcher.grouping.edges import EVERYWHERE, Edges
+from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
 
-__all__ = ["Course", "Cut"]
+__all__ = ["Group", "GroupPlan"]
 
 
-class Cut(NamedTuple):
-    """A group: the delivery's records from `start` to `stop`, exclusive. Both are edges."""
+class Group(NamedTuple):
+    """Consecutive records of an event: those from index `start` to `stop`, exclusive. Both are boundaries."""
 
     start: int
     stop: int
 
 
-class Course:
-    """Gives out the cuts of one delivery, each once, as the outcomes of earlier ones allow."""
+class GroupPlan:
+    """Returns each group of an event once, as soon as the outcomes of the earlier groups allow."""
 
-    def __init__(self, length: int, size: int, *, in_order: bool = False, edges: Edges = EVERYWHERE) -> None:
-        self._length = length
-        self._size = size
-        self._edges = edges
+    def __init__(
+        self, record_count: int, group_size: int, *, in_order: bool = False, boundaries: Boundaries = EVERY_INDEX
+    ) -> None:
+        self._record_count = record_count
+        self._group_size = group_size
+        self._boundaries = boundaries
         self._in_order = in_order
         self._next = 0
-        self._walking = True
+        self._one_by_one = True
         self._stopped = False
-        self._tail_may_go = True
-        self._open: set[Cut] = set()
-        self._refill: list[Cut] = []
+        self._rest_may_go = True
+        self._under_way: set[Group] = set()
+        self._remainders: list[Group] = []
 
     @property
-    def walking(self) -> bool:
-        """True until the first group that was not there before."""
-        return self._walking
+    def one_by_one(self) -> bool:
+        """True until the first group that was not stored before."""
+        return self._one_by_one
 
-    def due(self) -> list[Cut]:
-        """The cuts that may be put now."""
-        cuts, self._refill = self._refill, []
+    def take_due(self) -> list[Group]:
+        """Return the groups that may be stored now, and that were not returned before."""
+        groups, self._remainders = self._remainders, []
         if not self._stopped:
-            cuts += self._walk() if self._walking else self._spread()
-        self._open.update(cuts)
-        return cuts
+            groups += self._next_alone() if self._one_by_one else self._next_in_parallel()
+        self._under_way.update(groups)
+        return groups
 
-    def stored(self, cut: Cut, stop: int, *, fresh: bool) -> None:
-        """The cut is stored up to `stop`; `fresh` if its object was not there before."""
-        self._open.remove(cut)
-        if self._walking:
-            self._next = max(stop, cut.start + 1)
-            self._walking = self._in_order or not fresh
-        elif stop < cut.stop:
-            self._refill.append(Cut(stop, cut.stop))
+    def stored(self, group: Group, stop: int, *, is_new: bool) -> None:
+        """Note that the group is stored up to `stop`. `is_new` is False if its object existed before."""
+        self._under_way.remove(group)
+        if self._one_by_one:
+            self._next = max(stop, group.start + 1)
+            self._one_by_one = self._in_order or not is_new
+        elif stop < group.stop:
+            self._remainders.append(Group(stop, group.stop))
 
-    def failed(self, cut: Cut, *, free: bool = False) -> None:
-        """The cut is not stored; `free` if its key was seen to be free."""
-        self._open.remove(cut)
-        if self._walking and free and not self._in_order:
-            self._walking = False
-            self._next = cut.stop
-        elif self._walking:
+    def failed(self, group: Group, *, key_is_free: bool = False) -> None:
+        """Note that the group is not stored. `key_is_free` is True if it is known that its object does not exist."""
+        self._under_way.remove(group)
+        if self._one_by_one and key_is_free and not self._in_order:
+            self._one_by_one = False
+            self._next = group.stop
+        elif self._one_by_one:
             self._stopped = True
-        self._tail_may_go = False
+        self._rest_may_go = False
 
-    def _end(self) -> int:
-        """Where a group that begins at `_next` ends: at the first edge by which it is full."""
-        return self._edges.at_or_after(min(self._next + self._size, self._length))
+    def _end_of_next(self) -> int:
+        """Return the end of the next group: the first boundary at which it is full."""
+        return self._boundaries.at_or_after(min(self._next + self._group_size, self._record_count))
 
-    def _walk(self) -> list[Cut]:
-        if self._open or self._next >= self._length:
+    def _next_alone(self) -> list[Group]:
+        if self._under_way or self._next >= self._record_count:
             return []
-        return [Cut(self._next, self._end())]
+        return [Group(self._next, self._end_of_next())]
 
-    def _spread(self) -> list[Cut]:
-        cuts = []
-        while self._next + self._size <= self._length:
-            cuts.append(Cut(self._next, self._end()))
-            self._next = cuts[-1].stop
-        if self._next < self._length and self._tail_may_go and not (cuts or self._open or self._refill):
-            cuts.append(Cut(self._next, self._length))
-            self._next = self._length
-        return cuts
+    def _next_in_parallel(self) -> list[Group]:
+        groups = []
+        while self._next + self._group_size <= self._record_count:
+            groups.append(Group(self._next, self._end_of_next()))
+            self._next = groups[-1].stop
+        all_stored = self._rest_may_go and not (groups or self._under_way or self._remainders)
+        if self._next < self._record_count and all_stored:
+            groups.append(Group(self._next, self._record_count))
+            self._next = self._record_count
+        return groups

@@ -1,42 +1,42 @@
-"""What Lambda delivers: one shard's records, in the service's own shape.
+"""The event that Lambda delivers: records of one shard, read into columns.
 
-- One delivery holds records of one stream and one shard, always; `eventID` is `shardId-…:sequence number`. A call
-  with records of several shards is refused: sequence numbers of two shards cannot be compared, so there would be no
-  single place to go on from.
-- Sequence numbers are integers of up to 129 digits, written as strings. They ascend within a delivery; where they do
-  not (Lambda does not promise it after retries with a parallelization factor), the records are put into their order,
-  because Lambda delivers again *everything from the lowest failed number on*.
-- `data` is base64. msgspec decodes it: 0.34 µs a record of 498 bytes, against 0.40 for `pybase64` and 1.40 for
-  `binascii.a2b_base64`. All refuse whatever is not strictly base64.
-- The event is read in columns, 0.3 µs a record for seven of them, because each is then checked as a whole. A struct
-  for each record and for its `kinesis` costs 0.5 µs more to make, to read and to let go. (Python 3.11, 2026-11.)
+- The records of an event always belong to one stream and one shard; `eventID` is `shardId-…:sequence number`. An event
+  with records of several shards is rejected, because sequence numbers of two shards cannot be compared: there would be
+  no single record to continue from.
+- Sequence numbers are integers of up to 129 digits, written as strings. They ascend within an event. Where they do not
+  (Lambda does not promise it after retries with a parallelization factor), the records are sorted, because Lambda
+  delivers again *everything from the lowest failed number on*.
+- `data` is base64. msgspec decodes it: 0.34 µs for a record of 498 bytes, against 0.40 for `pybase64` and 1.40 for
+  `binascii.a2b_base64`. All three accept strict base64 only.
+- The event is read in columns, 0.3 µs a record for seven columns, because each column is then checked as a whole. A
+  struct for each record and for its `kinesis` member costs 0.5 µs more to make, to read and to free. (Python 3.11,
+  2026-11.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import repeat
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 
-from truckstream.batcher.grouping.edges import EVERYWHERE, Edges
+from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Delivery", "Unreadable", "read_delivery"]
+__all__ = ["KinesisEvent", "UnreadableData", "read_event"]
 
-#: The year 9999 in seconds: what a date can say.
+#: The end of the year 9999, the last time that a `datetime` can represent.
 _LAST_SECOND: Final = 253_402_300_799
 
 
-class Unreadable(msgspec.Struct, frozen=True):
-    """What stands in a record's place when there are no bytes that a schema could judge."""
+class UnreadableData(msgspec.Struct, frozen=True):
+    """Stands in place of a record's bytes if there are no bytes that a schema could check."""
 
-    #: "not_base64", and `data` is what the event held; or "broken_aggregate", and `data` is its bytes.
+    #: "not_base64" if `data` is the value from the event; "broken_aggregate" if it is the aggregate's bytes.
     code: str
     data: object
     rule: str
@@ -49,7 +49,7 @@ class _Kinesis(msgspec.Struct):
 
 
 class _Record(msgspec.Struct):
-    """One record of the event but its data."""
+    """One record of the event, without its data."""
 
     kinesis: _Kinesis
     id: str = msgspec.field(name="eventID")
@@ -58,7 +58,7 @@ class _Record(msgspec.Struct):
 
 
 class _Columns(msgspec.Struct):
-    """The same of all records, and their data."""
+    """The members of all records, and their data."""
 
     sequences: list[str]
     arrivals: list[float]
@@ -69,50 +69,50 @@ class _Columns(msgspec.Struct):
     payloads: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The records of one call in the order of their sequence numbers; the lists run in parallel."""
+class KinesisEvent(msgspec.Struct, frozen=True):
+    """The records of one event in the order of their sequence numbers. The lists run in parallel."""
 
     stream: str
     shard: str
     sequences: list[str]
-    #: When Kinesis took each record, seconds since the epoch.
+    #: When Kinesis stored each record, in seconds since the epoch.
     arrivals: list[float]
     partition_keys: list[str]
-    payloads: list[bytes | Unreadable]
-    edges: Edges = EVERYWHERE
-    #: Where aggregates were taken apart: each record's place in its aggregate, None for one that came alone.
+    payloads: list[bytes | UnreadableData]
+    boundaries: Boundaries = EVERY_INDEX
+    #: Each record's position in its aggregate, None for a record that was not aggregated; None without aggregates.
     subsequences: list[int | None] | None = None
-    #: The explicit hash keys that aggregates gave their records, by index.
-    hash_keys: Mapping[int, str] = field(default_factory=dict)
+    #: The explicit hash keys that records had in their aggregates, by index.
+    hash_keys: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.sequences)
 
 
-def read_delivery(records: Sequence[Mapping[str, Any]]) -> Delivery:
-    """The delivery in a Kinesis event's `Records`, which must not be empty.
+def read_event(records: Sequence[Mapping[str, Any]]) -> KinesisEvent:
+    """Read an event's `Records`, of which there must be at least one.
+
+    Data that is not base64 does not raise: it makes one record invalid, not the event.
 
     Raises:
-        InvalidArgumentError: these are not records of Kinesis, or not of one shard. Data that is not base64 raises
-            nothing: it is one record's own fault.
+        InvalidArgumentError: these are not records of Kinesis, or not of one shard.
     """
     columns = _read_columns(records)
-    delivery = Delivery(
+    event = KinesisEvent(
         stream=columns.streams[0],
         shard=columns.ids[0].partition(":")[0],
         sequences=columns.sequences,
         arrivals=columns.arrivals,
         partition_keys=columns.partition_keys,
-        payloads=cast("list[bytes | Unreadable]", columns.payloads),
+        payloads=cast("list[bytes | UnreadableData]", columns.payloads),
     )
-    _check_one_shard(columns, delivery)
-    _check_numbers(delivery)
-    return delivery if _is_in_order(delivery.sequences) else _put_in_order(delivery)
+    _check_one_shard(columns, event)
+    _check_numbers(event)
+    return event if _is_sorted(event.sequences) else _sort(event)
 
 
 def _read_columns(records: Sequence[Mapping[str, Any]]) -> _Columns:
-    """All records at once; one by one where that does not do."""
+    """Read all records at once, or one by one if that fails."""
     try:
         kinesis = [record["kinesis"] for record in records]
         columns = {
@@ -126,7 +126,7 @@ def _read_columns(records: Sequence[Mapping[str, Any]]) -> _Columns:
         }
         return msgspec.convert(columns, _Columns)
     except (LookupError, TypeError, msgspec.ValidationError, UnicodeError):
-        # Either one record's data is no base64, or a member is not there, or these are no records of Kinesis.
+        # One record's data is not base64, a member is missing, or these are not records of Kinesis.
         return _read_each(records)
 
 
@@ -150,51 +150,51 @@ def _read_each(records: Sequence[Any]) -> _Columns:
     )
 
 
-def _decode_data(data: object) -> bytes | Unreadable:
+def _decode_data(data: object) -> bytes | UnreadableData:
     try:
         return msgspec.convert(data, bytes)
     except (msgspec.ValidationError, UnicodeError):
-        return Unreadable("not_base64", data, "the event's data must be base64")
+        return UnreadableData("not_base64", data, "the event's data must be base64")
 
 
-def _check_one_shard(columns: _Columns, delivery: Delivery) -> None:
-    stream, shard = delivery.stream, delivery.shard
+def _check_one_shard(columns: _Columns, event: KinesisEvent) -> None:
+    stream, shard = event.stream, event.shard
     if not f"{stream}{shard}".isascii() or not f"{stream}{shard}".isprintable():
-        raise InvalidArgumentError("records", f"{stream} {shard}", "the ARN and the shard of a stream are plain ASCII")
+        raise InvalidArgumentError("records", f"{stream} {shard}", "a stream's ARN and shard must be printable ASCII")
     prefix = f"{shard}:"
-    if columns.streams.count(stream) == len(delivery) and all(map(str.startswith, columns.ids, repeat(prefix))):
+    if columns.streams.count(stream) == len(event) and all(map(str.startswith, columns.ids, repeat(prefix))):
         return
-    places = zip(columns.streams, (each[: len(prefix)] for each in columns.ids), strict=True)
-    other = min(set(places) - {(stream, prefix)})
+    shards = zip(columns.streams, (each[: len(prefix)] for each in columns.ids), strict=True)
+    other = min(set(shards) - {(stream, prefix)})
     rule = f"one call takes the records of one shard, and the first is of {stream} {shard}"
     raise InvalidArgumentError("records", other, rule)
 
 
-def _check_numbers(delivery: Delivery) -> None:
-    sequences, arrivals = delivery.sequences, delivery.arrivals
-    # As bytes, because bytes.isdigit knows ASCII's digits only, and takes a fifth of the time of str.isdigit.
+def _check_numbers(event: KinesisEvent) -> None:
+    sequences, arrivals = event.sequences, event.arrivals
+    # As bytes, because bytes.isdigit accepts ASCII digits only and takes a fifth of the time of str.isdigit.
     if not ("".join(sequences).encode("utf-8", "replace").isdigit() and all(sequences)):
         wrong = next(each for each in sequences if not (each.isascii() and each.isdigit()))
-        raise InvalidArgumentError("sequenceNumber", wrong, "a sequence number is a row of decimal digits")
-    # The sum finds a NaN, which hides from comparisons.
+        raise InvalidArgumentError("sequenceNumber", wrong, "must consist of decimal digits")
+    # The sum finds a NaN, which no comparison finds.
     if not (min(arrivals) >= 0 and max(arrivals) <= _LAST_SECOND and isfinite(sum(arrivals))):
-        lost = next(each for each in arrivals if not 0 <= each <= _LAST_SECOND)
-        raise InvalidArgumentError("approximateArrivalTimestamp", lost, "it is in seconds since the epoch")
+        wrong_time = next(each for each in arrivals if not 0 <= each <= _LAST_SECOND)
+        raise InvalidArgumentError("approximateArrivalTimestamp", wrong_time, "must be in seconds since the epoch")
 
 
-def _is_in_order(sequences: list[str]) -> bool:
-    """True for all but the rarest deliveries. Strings of one length sort as the numbers do, and much faster."""
+def _is_sorted(sequences: list[str]) -> bool:
+    """True for nearly every event. Strings of one length sort as their numbers do, and much faster."""
     return len(set(map(len, sequences))) == 1 and sequences == sorted(sequences)
 
 
-def _put_in_order(delivery: Delivery) -> Delivery:
-    numbers = [int(each) for each in delivery.sequences]
+def _sort(event: KinesisEvent) -> KinesisEvent:
+    numbers = [int(each) for each in event.sequences]
     order = sorted(range(len(numbers)), key=numbers.__getitem__)
-    return Delivery(
-        stream=delivery.stream,
-        shard=delivery.shard,
-        sequences=[delivery.sequences[index] for index in order],
-        arrivals=[delivery.arrivals[index] for index in order],
-        partition_keys=[delivery.partition_keys[index] for index in order],
-        payloads=[delivery.payloads[index] for index in order],
+    return KinesisEvent(
+        stream=event.stream,
+        shard=event.shard,
+        sequences=[event.sequences[index] for index in order],
+        arrivals=[event.arrivals[index] for index in order],
+        partition_keys=[event.partition_keys[index] for index in order],
+        payloads=[event.payloads[index] for index in order],
     )

@@ -1,7 +1,7 @@
-"""A refused record: why, and the line that keeps it in `rejected/`.
+"""A rejected record: the reason, and the line that keeps the record in `rejected/`.
 
-The line holds everything that is needed to repair and replay the record: its bytes (as text where they are UTF-8,
-else as base64), where it stood, and which rule it broke. It follows from the record alone, so that writing it again
+The line holds everything that is needed to repair and replay the record: its bytes (as text if they are UTF-8, else as
+base64), its place in the stream, and the rule that it broke. It follows from the record alone, so writing it again
 gives the same bytes.
 """
 
@@ -12,78 +12,78 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from truckstream.batcher.reading.event import Unreadable
+from truckstream.batcher.reading.event import UnreadableData
 from truckstream.record import REASONS
 
 if TYPE_CHECKING:
-    from truckstream.batcher.reading.event import Delivery
+    from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.errors import InvalidRecordError
 
-__all__ = ["REFUSALS", "Refusal"]
+__all__ = ["REJECTION_REASONS", "Refusal"]
 
-#: Every reason code that a line in `rejected/` may have, and what it says.
-REFUSALS: Final = REASONS | {
+#: Every reason code that a line in `rejected/` may have, and its meaning.
+REJECTION_REASONS: Final = REASONS | {
     "not_base64": "the event's data is not base64",
-    "broken_aggregate": "the record is an aggregate of the KPL that cannot be taken apart",
-    "line_break": "the bytes are not JSON and hold a line break, so that they are no line",
+    "broken_aggregate": "the record is an aggregate of the KPL that cannot be decoded",
+    "line_break": "the bytes are not JSON and contain a line break, so they do not fit one line",
 }
 
-#: The longest value that is quoted as it is, in bytes of JSON, and the longest name and rule, in characters. The whole
-#: record stands in the line anyway.
+#: The longest value that is quoted, in bytes of JSON, and the longest field name and rule, in characters. The line
+#: contains the whole record anyway.
 _LONGEST_VALUE: Final = 1_000
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """One record that broke a rule."""
+    """Why one record was rejected."""
 
     sequence_number: str
-    #: One of `REFUSALS`.
+    #: A key of `REJECTION_REASONS`, or the code of an `InvalidRecordError` that a schema's callable raised.
     code: str
-    #: The field that is wrong; None where the whole record is.
+    #: The field that is wrong; None if the whole record is wrong.
     field: str | None
     value: object
     rule: str
-    #: Its place in its aggregate; None if it came alone.
+    #: The record's position in its aggregate; None if it was not aggregated.
     subsequence_number: int | None = None
 
     @classmethod
-    def of(cls, delivery: Delivery, index: int, error: InvalidRecordError) -> Refusal:
-        whole = isinstance(error.value, (bytes, Unreadable))  # it stands in the line already
-        value = None if whole else _quotable(error.value)
-        subsequence = delivery.subsequences[index] if delivery.subsequences else None
+    def of(cls, event: KinesisEvent, index: int, error: InvalidRecordError) -> Refusal:
+        is_whole_record = isinstance(error.value, (bytes, UnreadableData))  # the line contains it already
+        value = None if is_whole_record else _quotable(error.value)
+        subsequence = event.subsequences[index] if event.subsequences else None
         field = None if error.field is None else _short(error.field)
-        return cls(delivery.sequences[index], _short(error.code), field, value, _short(error.rule), subsequence)
+        return cls(event.sequences[index], _short(error.code), field, value, _short(error.rule), subsequence)
 
-    def line(self, delivery: Delivery, index: int) -> bytes:
-        """The line of `rejected/` for the delivery's record at `index`, without a line end."""
+    def line(self, event: KinesisEvent, index: int) -> bytes:
+        """Return the line in `rejected/` for the event's record at `index`, without a line end."""
         fields = {
             "reason": self.code,
             "field": self.field,
             "value": self.value,
             "rule": self.rule,
-            "stream": delivery.stream,
-            "shard": delivery.shard,
+            "stream": event.stream,
+            "shard": event.shard,
             "sequence_number": self.sequence_number,
-            **self._place(delivery, index),
-            "partition_key": _sound(delivery.partition_keys[index]),
-            "arrival": delivery.arrivals[index],
+            **self._aggregate_fields(event, index),
+            "partition_key": _encodable(event.partition_keys[index]),
+            "arrival": event.arrivals[index],
         }
-        return _encode(fields | _payload(delivery.payloads[index]))
+        return _encode(fields | _payload(event.payloads[index]))
 
-    def _place(self, delivery: Delivery, index: int) -> dict[str, object]:
-        """What only records of aggregates have."""
+    def _aggregate_fields(self, event: KinesisEvent, index: int) -> dict[str, object]:
+        """Return the fields that only a record from an aggregate has."""
         if self.subsequence_number is None:
             return {}
         return {
             "subsequence_number": self.subsequence_number,
-            "explicit_hash_key": delivery.hash_keys.get(index),
+            "explicit_hash_key": event.hash_keys.get(index),
         }
 
 
-def _payload(data: bytes | Unreadable) -> dict[str, object]:
-    if isinstance(data, Unreadable):
+def _payload(data: bytes | UnreadableData) -> dict[str, object]:
+    if isinstance(data, UnreadableData):
         if not isinstance(data.data, bytes):
             return {"data_undecoded": _quotable(data.data, longest=None)}
         data = data.data
@@ -94,20 +94,20 @@ def _payload(data: bytes | Unreadable) -> dict[str, object]:
 
 
 def _quotable(value: Any, longest: int | None = _LONGEST_VALUE) -> object:
-    """`value` if JSON can say it, shortly; else its beginning in Python's notation."""
+    """Return `value` if JSON can represent it within `longest` bytes; else the beginning of its `repr`."""
     try:
         if longest is None or len(_encode(value)) <= longest:
             _encode(value)
             return value
     except (TypeError, ValueError, OverflowError, RecursionError):
-        pass  # such as half of a surrogate pair, which JSON's escapes can smuggle into a string
+        pass  # such as half of a surrogate pair, which a string can contain through an escape of JSON
     return repr(value)[:longest]
 
 
 def _short(text: object) -> str:
-    """What a user's callable says may be anything."""
-    return _sound(str(text))[:_LONGEST_VALUE]
+    """Return a text of limited length, whatever a user's callable raised."""
+    return _encodable(str(text))[:_LONGEST_VALUE]
 
 
-def _sound(text: str) -> str:
+def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()

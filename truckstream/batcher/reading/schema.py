@@ -1,14 +1,13 @@
-"""What a valid record is: a msgspec type, a callable that raises, or nothing at all.
+"""The schema of valid records: a msgspec type, a callable that raises, or None.
 
-Each becomes a `Schema`: one function over a record's bytes that raises if they are wrong, and one that turns what it
-raised into a reason. The first is the hot path, so for a msgspec type it is the C decoder itself.
+Each of them becomes a `Schema` with two functions: one takes a record's bytes and raises if they are invalid, the other
+turns the exception into a reason. The first is on the hot path, so for a msgspec type it is the C decoder itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,40 +18,39 @@ from truckstream.schema_errors import expected_commas, invalid_record_error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from truckstream.batcher.formats.json_lines import Format
+    from truckstream.batcher.formats.format import Format
 
 __all__ = ["Schema", "read_schema"]
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """How records are judged."""
+class Schema(NamedTuple):
+    """How records are checked."""
 
-    #: Raises on a record that breaks a rule; None if every record is good.
+    #: Raises on an invalid record; None if every record is valid.
     check: Callable[[bytes], object] | None
-    #: What the exception that `check` raised says of the record.
+    #: Converts an exception of `check` to the reason why the record is rejected.
     explain: Callable[[Exception, bytes], InvalidRecordError]
-    #: True if valid records are JSON: then they are UTF-8, and whitespace between tokens can be left out.
+    #: True if valid records are JSON: then they are UTF-8, and whitespace between tokens may be removed.
     json: bool
-    #: The commas of a record in which no name is repeated and no string has any; None if that cannot be told.
+    #: The commas of a record that repeats no name and has no comma in a string; None if records differ in this.
     commas: int | None = None
 
 
 def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
-    """The schema behind `Batcher(schema=…)`, for objects of a format.
+    """Return the schema behind `Batcher(schema=…)`, for objects of a format.
 
     Raises:
-        InvalidArgumentError: it is neither a type that msgspec decodes, nor callable, nor None.
+        InvalidArgumentError: `schema` is neither a type that msgspec decodes, nor callable, nor None.
     """
     if schema is None:
-        return _foreign(None, format_)
+        return _callable_schema(None, format_)
     if callable(schema) and not isinstance(schema, type) and not hasattr(schema, "__origin__"):
         if iscoroutinefunction(schema):
             raise InvalidArgumentError("schema", schema, "a schema's callable must not be async")
-        return _foreign(schema, format_)
+        return _callable_schema(schema, format_)
     try:
         decoder = msgspec.json.Decoder(schema)
-        _refuse_foreign_class(schema)
+        _refuse_unknown_class(schema)
     except (TypeError, ValueError) as error:
         rule = f"a schema is a type that msgspec decodes, a callable or None ({error})"
         raise InvalidArgumentError("schema", schema, rule) from error
@@ -62,27 +60,27 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
     )
 
 
-def _refuse_foreign_class(schema: Any) -> None:
-    """Any class is well with msgspec, which then refuses every record, because no JSON is an instance of it."""
+def _refuse_unknown_class(schema: Any) -> None:
+    """Raise on a class that JSON cannot represent. msgspec accepts any class and would then reject every record."""
     if schema is object or (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
         return
-    from msgspec import inspect  # noqa: PLC0415 - only who has such a schema pays for it
+    from msgspec import inspect  # noqa: PLC0415 - needed for such schemas only
 
     if isinstance(inspect.type_info(schema), inspect.CustomType):
-        raise TypeError("JSON holds no objects of this class; give the function that reads them, such as a classmethod")
+        raise TypeError("JSON has no objects of this class; pass a function that reads them, such as a classmethod")
 
 
-def _foreign(check: Callable[[bytes], object] | None, format_: Format) -> Schema:
-    """Of records that nobody has said to be JSON. In an array of JSON they must be."""
+def _callable_schema(check: Callable[[bytes], object] | None, format_: Format) -> Schema:
+    """Return the schema of records that need not be JSON, except in an array of JSON."""
     if not (isinstance(format_, JsonFormat) and format_.array):
-        return Schema(check, _explain_foreign, json=False)
+        return Schema(check, _explain_callable, json=False)
 
     def check_json(data: bytes) -> None:
         if check is not None:
             check(data)
         _decode_any(data)
 
-    return Schema(check_json, _explain_foreign, json=True)
+    return Schema(check_json, _explain_callable, json=True)
 
 
 _decode_any: Final = msgspec.json.Decoder().decode
@@ -90,20 +88,20 @@ _decode_any: Final = msgspec.json.Decoder().decode
 
 def _explain_msgspec(error: Exception, data: bytes, schema: Any) -> InvalidRecordError:
     if not isinstance(error, (msgspec.DecodeError, UnicodeError, RecursionError)):
-        return _explain_foreign(error, data)  # of a `__post_init__`, or of a format
+        return _explain_callable(error, data)  # raised by a `__post_init__` or by a format
     try:
         return invalid_record_error(error, data, schema)
-    except RecursionError:  # the value is looked for in a document that is too deep to be read as a whole
+    except RecursionError:  # the document is nested too deeply to be searched for the value
         return invalid_record_error(error, {}, schema)
 
 
-def _explain_foreign(error: Exception, data: bytes) -> InvalidRecordError:
+def _explain_callable(error: Exception, data: bytes) -> InvalidRecordError:
     if isinstance(error, InvalidRecordError):
         return error
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return invalid_record_error(error, data)
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - an exception whose text fails must not fail the delivery
+    except Exception:  # noqa: BLE001 - an exception whose text fails must not fail the event
         text = "it has no text"
     return InvalidRecordError("schema", None, data, f"{type(error).__name__}: {text}" if text else type(error).__name__)

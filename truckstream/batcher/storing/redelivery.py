@@ -1,79 +1,81 @@
-"""Whose object is this? What to make of an object that lies where ours should.
+"""Recognise a redelivery: decide which of our records an existing object under our key holds.
 
-Three answers, from the records that we hold and what the object says of itself:
+There are three cases:
 
-1. It holds our records from `start` up to some index: `Held`. If that is where our group ends, the group is done; if
-   not, an earlier delivery was cut elsewhere, and the object is adopted: its records are committed.
-2. It holds more records than this delivery has, and ours are its beginning: `Held` to the delivery's end, `open`.
-3. Anything else is another group's object, a collision: None. Then ours is stored under a longer key. A collision
-   that is none (a changed schema judges the same records differently) costs a duplicate, never a loss.
+1. The object holds our records from `start` up to some index. If our group ends there, the group is stored. If not, an
+   earlier delivery was grouped differently, and the object is adopted: its records count as stored.
+2. The object holds more records than this event has, and ours are its beginning: `beyond_event`.
+3. Anything else is another group's object, a collision: None. Then our object gets a longer key. If the object is ours
+   after all (a changed schema judges the same records differently), this costs a duplicate, never a loss.
 
-What it says of itself is its metadata. A store that keeps none (a directory) is asked for the content, and so is an
-object that goes on after our records: metadata cannot show that it begins with them.
+The object's metadata decides. The content decides if the store keeps no metadata (a directory), and if the object goes
+on after our records, because the metadata cannot show that the object begins with them.
 
-The content shows the lines alone. After the last of them the object may or may not have covered records without a
-line. If it is just what we would have written, it is taken for just that; else the answer claims none of them.
+The content shows lines only. After the last line the object may have covered records without a line, or not. If the
+content is exactly what we would have written, it counts as just that; else none of these records count as stored.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from truckstream.batcher.storing.object_metadata import ObjectMetadata
 
 if TYPE_CHECKING:
-    from truckstream.batcher.grouping.lines import Claim, Strand
+    from truckstream.batcher.grouping.lines import Lines
 
-__all__ = ["Held", "judge_claim", "judge_content", "judge_open"]
+__all__ = ["Coverage", "coverage_beyond_event", "coverage_by_content", "coverage_by_metadata"]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The object holds our records up to `stop`, exclusive."""
+class Coverage(NamedTuple):
+    """The object holds our records up to the index `stop`, exclusive."""
 
     stop: int
-    #: True if it holds records after our delivery's last.
-    open: bool = False
+    #: True if it also holds records after our event's last one.
+    beyond_event: bool = False
 
 
-def judge_claim(strand: Strand, start: int, claim: Claim) -> Held | Literal["read"] | None:
-    """The answer from the metadata; "read" if only the content can tell."""
-    if (claim.stream, claim.shard, claim.first) != (strand.stream, strand.shard, strand.sequences[start]):
+def coverage_by_metadata(
+    lines: Lines, start: int, metadata: ObjectMetadata
+) -> Coverage | Literal["read the content"] | None:
+    """Return what the metadata shows, or that only the content can show it."""
+    if (metadata.stream, metadata.shard, metadata.first) != (lines.stream, lines.shard, lines.sequences[start]):
         return None
-    if int(claim.last) > int(strand.sequences[-1]):
-        return "read"
-    stop = _index_after(strand, start, claim.last)
-    return Held(stop) if stop is not None and strand.claim(start, stop) == claim else None
+    if int(metadata.last) > int(lines.sequences[-1]):
+        return "read the content"
+    stop = _index_after(lines, start, metadata.last)
+    return Coverage(stop) if stop is not None and ObjectMetadata.of(lines, start, stop) == metadata else None
 
 
-def judge_content(strand: Strand, start: int, stop: int, content: bytes) -> Held | None:
-    """The answer from the content, where we would have stored the lines up to `stop`."""
-    text = strand.format.read_text(content)
+def coverage_by_content(lines: Lines, start: int, stop: int, content: bytes) -> Coverage | None:
+    """Return what the content shows, if our own group ends at `stop`."""
+    text = lines.format.read_text(content)
     if text is None or not text.endswith(b"\n"):
         return None
-    if text == strand.text(start, stop):
-        return Held(stop)
-    ours = strand.text(start, len(strand))
+    if text == lines.text(start, stop):
+        return Coverage(stop)
+    ours = lines.text(start, len(lines))
     if ours.startswith(text):
-        lines = text.count(b"\n")
-        end = strand.edges.at_or_after(strand.after_line(start, lines))
-        # An object holds whole aggregates. One that ends inside one of ours is another's.
-        return Held(end) if strand.count(start, end) == lines else None
-    return Held(len(strand), open=True) if text.startswith(ours) else None
+        count = text.count(b"\n")
+        end = lines.boundaries.at_or_after(lines.after_line(start, count))
+        # An object holds whole aggregates. An object that ends inside one of ours belongs to another group.
+        return Coverage(end) if lines.count(start, end) == count else None
+    return Coverage(len(lines), beyond_event=True) if text.startswith(ours) else None
 
 
-def judge_open(strand: Strand, start: int, content: bytes) -> Held | None:
-    """The answer from the content, where the metadata says that the object goes on after the delivery's last record.
+def coverage_beyond_event(lines: Lines, start: int, content: bytes) -> Coverage | None:
+    """Return what the content shows, if the metadata states that the object goes on after the event's last record.
 
-    Then it is open even if it has no more lines than ours: those of the records that follow are in the other object.
+    The object may have no more lines than ours: the lines of the records that follow are in the other object.
     """
-    text = strand.format.read_text(content)
-    if text is None or not text.startswith(strand.text(start, len(strand))):
+    text = lines.format.read_text(content)
+    if text is None or not text.startswith(lines.text(start, len(lines))):
         return None
-    return Held(len(strand), open=True)
+    return Coverage(len(lines), beyond_event=True)
 
 
-def _index_after(strand: Strand, start: int, last: str) -> int | None:
+def _index_after(lines: Lines, start: int, last: str) -> int | None:
     try:
-        return strand.edges.at_or_after(strand.sequences.index(last, start) + 1)
+        return lines.boundaries.at_or_after(lines.sequences.index(last, start) + 1)
     except ValueError:
         return None

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
 from truckstream.batcher import Batcher
-from truckstream.batcher.formats.json_lines import read_formats
 from truckstream.batcher.formats.parquet import ParquetFormat
+from truckstream.batcher.formats.selection import select_formats
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.record import TruckRecord
 
@@ -69,21 +69,21 @@ async def test_bytes_by_their_letters(compression):
 
 
 def test_gzip_has_no_time_and_no_host_in_it():
-    data = read_formats("ndjson", "gzip", None).data
+    data = select_formats("ndjson", "gzip", None).valid
     assert data.encode([b"{}"], ["1"])[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 def test_the_same_lines_give_the_same_bytes(name, compression):
     lines, places = [truck(n) for n in range(700)], [number(n) for n in range(700)]
-    first, second = (read_formats(name, compression, TruckRecord).data.encode(lines, places) for _ in range(2))
+    first, second = (select_formats(name, compression, TruckRecord).valid.encode(lines, places) for _ in range(2))
     assert first == second
 
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 @given(st.data())
 def test_an_object_shows_its_text(name, compression, data):
-    form = read_formats(name, compression, Small).data
+    form = select_formats(name, compression, Small).valid
     given_lines = data.draw(st.lists(st.integers(0, 10**6).map(lambda n: b'{"n":%d}' % n), min_size=1, max_size=20))
     places = [f"{n}:{n % 3}" if n % 2 else str(n) for n in range(len(given_lines))]
     assert form.read_text(form.encode(given_lines, places)) == form.text(given_lines, places)
@@ -92,7 +92,7 @@ def test_an_object_shows_its_text(name, compression, data):
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 @given(st.data())
 def test_whatever_else_lies_there_is_read_without_an_exception(name, compression, data):
-    form = read_formats(name, compression, Small).data
+    form = select_formats(name, compression, Small).valid
     whole = form.encode([b'{"n":1}', b'{"n":2}'], ["1", "2:0"])
     at = data.draw(st.integers(0, len(whole) - 1))
     spoilt = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
@@ -102,7 +102,7 @@ def test_whatever_else_lies_there_is_read_without_an_exception(name, compression
 
 def test_parquet_that_is_not_our_own_is_not_given_to_the_reader():
     """Its reader would not survive some of it."""
-    form = read_formats("parquet", None, Small).data
+    form = select_formats("parquet", None, Small).valid
     whole = form.encode([b'{"n":1}'], ["1"])
     assert form.read_text(whole) == b"1\n"
     for at in range(len(whole)):
@@ -251,9 +251,14 @@ async def test_in_an_array_a_foreign_record_must_be_json():
         ("csv", None, TruckRecord, "format is 'csv'"),
         ("ndjson", "lz4", TruckRecord, "compression is 'lz4'"),
         ("parquet", "gzip", TruckRecord, "zstd"),
-        ("parquet", None, None, "columns from the fields"),
-        ("parquet", None, dict[str, int], "columns from the fields"),
-        ("parquet", None, msgspec.defstruct("Taken", [("kinesis_sequence_number", str)]), "the batcher's own"),
+        ("parquet", None, None, "takes its columns from the fields"),
+        ("parquet", None, dict[str, int], "takes its columns from the fields"),
+        (
+            "parquet",
+            None,
+            msgspec.defstruct("Taken", [("kinesis_sequence_number", str)]),
+            "must not have the field kinesis_sequence_number",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(name, compression, schema, message):

@@ -19,8 +19,8 @@ from tests.batcher.support import (
     truck,
 )
 from truckstream.batcher import Batcher
-from truckstream.batcher.reading.aggregates import take_apart
-from truckstream.batcher.reading.event import read_delivery
+from truckstream.batcher.reading.aggregates import expand_aggregates
+from truckstream.batcher.reading.event import read_event
 from truckstream.kpl import MAGIC
 
 
@@ -38,19 +38,19 @@ async def process(records, store=None, *, size=10, schema=Small):
 
 
 def test_a_delivery_without_aggregates_is_left_as_it_is():
-    delivery = read_delivery([record(b"", 0), record(b"\xf3\x89", 1), record(b"", 2, encoded="?")])
-    assert take_apart(delivery) == delivery
+    delivery = read_event([record(b"", 0), record(b"\xf3\x89", 1), record(b"", 2, encoded="?")])
+    assert expand_aggregates(delivery) == delivery
 
 
 def test_user_records_keep_the_place_of_their_aggregate_and_their_own_keys():
     data = aggregate((b"a", "T1"), (b"b", "T2", "77"))
-    delivery = take_apart(read_delivery([record(b"x", 0), record(data, 1), record(b"y", 2)]))
+    delivery = expand_aggregates(read_event([record(b"x", 0), record(data, 1), record(b"y", 2)]))
     assert delivery.payloads == [b"x", b"a", b"b", b"y"]
     assert delivery.sequences == [number(0), number(1), number(1), number(2)]
     assert delivery.subsequences == [None, 0, 1, None]
     assert delivery.partition_keys == ["TRUCK_000", "T1", "T2", "TRUCK_002"]
     assert delivery.hash_keys == {2: "77"}
-    assert [delivery.edges.at_or_after(index) for index in range(5)] == [0, 1, 3, 3, 4]
+    assert [delivery.boundaries.at_or_after(index) for index in range(5)] == [0, 1, 3, 3, 4]
 
 
 async def test_user_records_are_counted_and_stored_like_others():

@@ -7,40 +7,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
-from truckstream.batcher.grouping.lines import Strand
-from truckstream.batcher.storing.object_key import object_key
+from truckstream.batcher.grouping.lines import Lines
+from truckstream.batcher.storing.object_key import KeyScheme
 
 
-def strand(n=0, arrival=ARRIVAL, stream=ARN, shard=SHARD):
-    return Strand(stream, shard, [number(n)], [arrival], [b"{}"])
+def lines(n=0, arrival=ARRIVAL, stream=ARN, shard=SHARD):
+    return Lines(stream, shard, [number(n)], [arrival], [b"{}"])
 
 
 def test_a_flat_key_says_when_its_first_record_arrived():
     """Keys must never change: what is stored already is found under them."""
-    assert object_key("sensor_data", "flat", strand(), 0) == "sensor_data/batch_2025-01-15T14-30-25_u5zsfrve.json"
+    assert KeyScheme("sensor_data", "flat").key(lines(), 0) == "sensor_data/batch_2025-01-15T14-30-25_u5zsfrve.json"
 
 
 def test_a_hive_key_has_partitions():
-    key = object_key("sensor_data", "hive", strand(), 0)
+    key = KeyScheme("sensor_data", "hive").key(lines(), 0)
     assert key == "sensor_data/year=2025/month=01/day=15/hour=14/batch_2025-01-15T14-30-25_u5zsfrve.json"
 
 
 def test_without_a_prefix_there_is_no_leading_slash():
-    assert object_key("", "flat", strand(), 0).startswith("batch_2025")
+    assert KeyScheme("", "flat").key(lines(), 0).startswith("batch_2025")
 
 
 def test_a_longer_suffix_begins_with_the_shorter():
-    assert re.fullmatch(r".*_u5zsfrve[a-z2-7]{8}\.json", object_key("p", "flat", strand(), 0, length=16))
+    assert re.fullmatch(r".*_u5zsfrve[a-z2-7]{8}\.json", KeyScheme("p", "flat").key(lines(), 0, suffix_length=16))
 
 
-@pytest.mark.parametrize("other", [strand(n=1), strand(stream=ARN + "2"), strand(shard=SHARD + "1")])
+@pytest.mark.parametrize("other", [lines(n=1), lines(stream=ARN + "2"), lines(shard=SHARD + "1")])
 def test_another_place_in_another_stream_is_another_key(other):
-    assert object_key("p", "flat", other, 0) != object_key("p", "flat", strand(), 0)
+    assert KeyScheme("p", "flat").key(other, 0) != KeyScheme("p", "flat").key(lines(), 0)
 
 
 @given(st.integers(0, 10**40), st.floats(0, 253_402_300_799))
 def test_every_key_has_the_promised_shape(n, arrival):
-    key = object_key("sensor_data", "flat", strand(n, arrival), 0)
+    key = KeyScheme("sensor_data", "flat").key(lines(n, arrival), 0)
     assert re.fullmatch(r"sensor_data/batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z0-9]{8}\.json", key)
 
 
@@ -61,14 +61,14 @@ def test_every_key_has_the_promised_shape(n, arrival):
 )
 def test_an_hour_may_be_what_the_record_says(value, folder):
     """What says no time has that of its arrival. The rest of the name stays the same."""
-    made = Strand(ARN, SHARD, [number(0)], [ARRIVAL], [b'{"at":%b}' % value])
-    key = object_key("p", "hive", made, 0, event_time="at")
+    made = Lines(ARN, SHARD, [number(0)], [ARRIVAL], [b'{"at":%b}' % value])
+    key = KeyScheme("p", "hive", "at").key(made, 0)
     assert key == f"p/{folder}/batch_2025-01-15T14-30-25_u5zsfrve.json"
 
 
 def test_the_hour_is_that_of_the_first_record_that_has_a_line():
     lines = [None, b'{"at":"2025-01-14 23:59:59"}', b'{"at":"2024-01-14 23:59:59"}']
-    made = Strand(ARN, SHARD, [number(n) for n in range(3)], [ARRIVAL] * 3, lines)
-    assert object_key("p", "hive", made, 0, event_time="at").startswith("p/year=2025/month=01/day=14/hour=23/batch_")
-    empty = Strand(ARN, SHARD, [number(0)], [ARRIVAL], [None])
-    assert object_key("p", "hive", empty, 0, event_time="at").startswith("p/year=2025/month=01/day=15/hour=14/batch_")
+    made = Lines(ARN, SHARD, [number(n) for n in range(3)], [ARRIVAL] * 3, lines)
+    assert KeyScheme("p", "hive", "at").key(made, 0).startswith("p/year=2025/month=01/day=14/hour=23/batch_")
+    empty = Lines(ARN, SHARD, [number(0)], [ARRIVAL], [None])
+    assert KeyScheme("p", "hive", "at").key(empty, 0).startswith("p/year=2025/month=01/day=15/hour=14/batch_")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.batcher.s3_stub import S3Stub
 from tests.batcher.support import Small, number, numbers
 from truckstream.batcher import Batcher
-from truckstream.batcher.storing.retry import Retry, is_passing, status_of
+from truckstream.batcher.object_store.retry import StoreRetryPolicy, http_status, is_transient
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 # --- The rule ---------------------------------------------------------------------------------------
@@ -20,19 +20,22 @@ def test_the_bound_of_the_wait_doubles_up_to_the_most():
         def uniform(self, _, high):
             return high
 
-    waits = [Retry(9, base=0.1, most=2.0).wait(failures, Highest(), answered=True) for failures in range(1, 10)]
+    waits = [
+        StoreRetryPolicy(9, base=0.1, longest=2.0).wait(failures, Highest(), got_response=True)
+        for failures in range(1, 10)
+    ]
     assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, None]
 
 
 def test_the_first_failure_without_an_answer_is_repeated_at_once():
-    assert Retry().wait(1, Random(1), answered=False) == 0.0
-    assert Retry().wait(2, Random(1), answered=False) > 0.0
-    assert Retry(attempts=1).wait(1, Random(1), answered=False) is None
+    assert StoreRetryPolicy().wait(1, Random(1), got_response=False) == 0.0
+    assert StoreRetryPolicy().wait(2, Random(1), got_response=False) > 0.0
+    assert StoreRetryPolicy(attempts=1).wait(1, Random(1), got_response=False) is None
 
 
 @given(st.integers(1, 100), st.integers(1, 10), st.randoms(use_true_random=False))
 def test_a_wait_is_within_its_bounds_and_ends(failures, attempts, random):
-    wait = Retry(attempts).wait(failures, random, answered=True)
+    wait = StoreRetryPolicy(attempts).wait(failures, random, got_response=True)
     assert (wait is None) == (failures >= attempts)
     assert wait is None or 0 <= wait <= 5.0
 
@@ -50,7 +53,7 @@ def test_a_wait_is_within_its_bounds_and_ends(failures, attempts, random):
     ],
 )
 def test_what_passes_and_what_does_not(message, status, passing):
-    assert (status_of(message), is_passing(message)) == (status, passing)
+    assert (http_status(message), is_transient(message)) == (status, passing)
 
 
 # --- On the wire --------------------------------------------------------------------------------------

@@ -1,20 +1,19 @@
-"""obstore's blocking calls in threads of ours, in place of its async ones.
+"""Call obstore's blocking functions in threads instead of its async ones.
 
-Its async calls finish on a thread of its Rust runtime, which touches Python objects after the caller has gone on.
-A process that ends just then is aborted by the runtime, its work done and its exit status 134 (obstore 0.12 under
-Python 3.11 to 3.12: 3 of 300 one-PUT programs; PyO3/pyo3-async-runtimes#40, open). A blocking call leaves nothing
+An async call of obstore ends on a thread of its Rust runtime, which uses Python objects after the caller has continued.
+A process that ends at that moment is aborted by the runtime, with its work done and exit status 134 (obstore 0.12 under
+Python 3.11 to 3.12: 3 of 300 programs with one PUT; PyO3/pyo3-async-runtimes#40, open). A blocking call leaves nothing
 behind, and Python waits for its threads before it ends: 0 of 300.
 
-It also keeps a cancelled PUT honest. The thread sees it through, as the network would; nobody waits for it.
+A cancelled PUT then behaves as on a network: the thread completes it, and no caller waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +22,12 @@ __all__ = ["ThreadedStore"]
 
 _T = TypeVar("_T")
 
-#: More than a batcher has in flight by default; threads are made as they are needed.
+#: More than a batcher has in flight by default. Threads are created as they are needed.
 MAX_THREADS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What `get` found, with its content already here."""
+class _GetResult(NamedTuple):
+    """A result of `get` whose content is already read."""
 
     meta: Mapping[str, Any]
     attributes: Mapping[Any, Any]
@@ -52,13 +50,13 @@ class ThreadedStore:
     async def put_async(self, path: str, file: bytes, **options: Any) -> Any:
         return await self._run(partial(self._store.put, path, file, **options))
 
-    async def get_async(self, path: str, *, options: Any = None) -> _Found:
+    async def get_async(self, path: str, *, options: Any = None) -> _GetResult:
         return await self._run(partial(self._get, path, options))
 
-    def _get(self, path: str, options: Any) -> _Found:
+    def _get(self, path: str, options: Any) -> _GetResult:
         found = self._store.get(path, options=options)
-        only_head = bool(options and options.get("head"))
-        return _Found(found.meta, found.attributes, b"" if only_head else bytes(found.bytes()))
+        head_only = bool(options and options.get("head"))
+        return _GetResult(found.meta, found.attributes, b"" if head_only else bytes(found.bytes()))
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -10,40 +10,40 @@ from hypothesis import strategies as st
 
 from tests.batcher.support import SHARD, number, record, truck
 from tests.sample_record import SAMPLE
-from truckstream.batcher.reading.checking import check
-from truckstream.batcher.reading.event import read_delivery
-from truckstream.batcher.reading.rejected_record import REFUSALS
+from truckstream.batcher.reading.event import read_event
+from truckstream.batcher.reading.rejected_record import REJECTION_REASONS
 from truckstream.batcher.reading.schema import read_schema
+from truckstream.batcher.reading.validation import validate
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
 from truckstream.record import TruckRecord
 
 
 def judge(*payloads, schema=TruckRecord):
-    return check(read_delivery([record(data, n) for n, data in enumerate(payloads)]), read_schema(schema))
+    return validate(read_event([record(data, n) for n, data in enumerate(payloads)]), read_schema(schema))
 
 
 def refusal(data, schema=TruckRecord):
     """The refusal of one record and its line in rejected/."""
     checked = judge(data, schema=schema)
-    assert checked.data.lines == [None]
+    assert checked.valid.lines == [None]
     return checked.refusals[0], json.loads(checked.rejected.lines[0])
 
 
 def test_a_valid_record_keeps_its_bytes():
     """Numbers, order of fields and whitespace within the line stay as the truck wrote them."""
     data = truck().replace(b'"speed":65.4', b' "speed" : 6.54e1')
-    assert judge(data).data.lines == [data]
+    assert judge(data).valid.lines == [data]
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"\r\n%s", b"\n\n%s\n"])
 def test_line_ends_around_a_record_go(around):
-    assert judge(around % truck()).data.lines == [truck()]
+    assert judge(around % truck()).valid.lines == [truck()]
 
 
 def test_a_record_over_several_lines_becomes_one():
     pretty = msgspec.json.format(truck().replace(b"65.4", b"6.540e1"), indent=2)
     assert pretty.count(b"\n") == 1 + len(SAMPLE)
-    assert judge(truck(), pretty).data.lines == [truck(), truck().replace(b"65.4", b"6.540e1")]
+    assert judge(truck(), pretty).valid.lines == [truck(), truck().replace(b"65.4", b"6.540e1")]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_record_over_several_lines_becomes_one():
 )
 def test_whatever_is_wrong_has_a_reason(data, code, field, value):
     found, line = refusal(data)
-    assert found.code in REFUSALS
+    assert found.code in REJECTION_REASONS
     assert (found.code, found.field) == (code, field)
     if value is not None:
         assert found.value == value
@@ -84,20 +84,20 @@ def test_whatever_is_wrong_has_a_reason(data, code, field, value):
 
 def test_data_that_is_not_base64_is_kept_as_it_came():
     records = [record(b"", 0, encoded="#\ud800")]
-    checked = check(read_delivery(records), read_schema(TruckRecord))
+    checked = validate(read_event(records), read_schema(TruckRecord))
     assert checked.refusals[0].code == "not_base64"
     assert json.loads(checked.rejected.lines[0])["data_undecoded"] == "'#\\ud800'"
 
 
 def test_bad_records_among_good_ones_are_the_only_ones_refused():
     checked = judge(truck(1), b"x", truck(2), truck(3), b"y", b"z", truck(4))
-    assert checked.data.lines == [truck(1), None, truck(2), truck(3), None, None, truck(4)]
+    assert checked.valid.lines == [truck(1), None, truck(2), truck(3), None, None, truck(4)]
     assert [refused.sequence_number for refused in checked.refusals.values()] == [number(1), number(4), number(5)]
 
 
 def test_commas_in_strings_are_no_repeated_fields():
     data = truck(truck_id="TRUCK,1", timestamp=",,,")
-    assert judge(truck(), data, truck()).data.lines == [truck(), data, truck()]
+    assert judge(truck(), data, truck()).valid.lines == [truck(), data, truck()]
 
 
 @pytest.mark.parametrize("places", [(0, 1), (1, 0)])
@@ -129,7 +129,7 @@ class Deep(msgspec.Struct, forbid_unknown_fields=True):
 @pytest.mark.parametrize("schema", [Loose, Open, Deep, dict, list[int]])
 def test_where_records_differ_in_their_members_the_last_of_a_name_counts(schema):
     data = {Deep: b'{"n":[1,2],"n":[3]}', list[int]: b"[1]"}.get(schema, b'{"n":1,"n":2}')
-    assert judge(data, schema=schema).data.lines == [data]
+    assert judge(data, schema=schema).valid.lines == [data]
 
 
 def test_a_field_that_the_schema_skips_must_still_be_utf8():
@@ -147,7 +147,7 @@ def test_a_callable_refuses_by_raising_anything():
         return 1 / (len(data) % 2)
 
     checked = judge(b"odd", b"even", b"own", schema=odd)
-    assert checked.data.lines == [b"odd", None, None]
+    assert checked.valid.lines == [b"odd", None, None]
     assert [(each.code, each.field) for each in checked.refusals.values()] == [("schema", None), ("out_of_range", "n")]
     assert "ZeroDivisionError" in checked.refusals[1].rule
 
@@ -177,7 +177,7 @@ def test_whatever_a_callable_raises_is_the_reason(error, rule, bad):
 
     payloads = [b"first", b"middle", b"last"]
     checked = judge(*payloads, schema=check)
-    assert checked.data.lines == [None if data == bad else data for data in payloads]
+    assert checked.valid.lines == [None if data == bad else data for data in payloads]
     (refused,) = checked.refusals.values()
     assert refused.rule == rule
     line = json.loads(checked.rejected.lines[payloads.index(bad)])
@@ -203,9 +203,9 @@ def test_what_a_callable_returns_does_not_matter():
 
 def test_without_a_schema_any_line_is_valid():
     checked = judge(b"", b"\xff\x00", b'{"a":\n1}', b"two\nlines", schema=None)
-    assert checked.data.lines == [b"", b"\xff\x00", b'{"a":1}', None]
+    assert checked.valid.lines == [b"", b"\xff\x00", b'{"a":1}', None]
     assert checked.refusals[3].code == "line_break"
-    assert checked.data.body(0, 4) == b'\n\xff\x00\n{"a":1}\n'
+    assert checked.valid.encode(0, 4) == b'\n\xff\x00\n{"a":1}\n'
 
 
 async def judge_later(data):
@@ -223,8 +223,8 @@ class Foreign:
         ("TruckRecord", "not supported"),
         (object(), "not supported"),
         (judge_later, "must not be async"),
-        (Foreign, "JSON holds no objects of this class; give the function"),
-        (complex, "JSON holds no objects of this class"),
+        (Foreign, "JSON has no objects of this class; pass a function"),
+        (complex, "JSON has no objects of this class"),
     ],
 )
 def test_a_schema_that_is_none_is_refused(schema, why):
@@ -253,7 +253,7 @@ bytes_like_json = st.one_of(
 def test_no_bytes_raise_and_none_get_lost(payloads):
     checked = judge(*payloads)
     for index, data in enumerate(payloads):
-        line, refused = checked.data.lines[index], checked.rejected.lines[index]
+        line, refused = checked.valid.lines[index], checked.rejected.lines[index]
         assert (line is None) != (refused is None)
         assert line is None or (b"\n" not in line and TruckRecord.from_json(line) == TruckRecord.from_json(data))
         assert refused is None or b"\n" not in refused

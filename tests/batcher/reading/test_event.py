@@ -3,12 +3,12 @@
 import pytest
 
 from tests.batcher.support import ARN, SHARD, number, record
-from truckstream.batcher.reading.event import Unreadable, read_delivery
+from truckstream.batcher.reading.event import UnreadableData, read_event
 from truckstream.errors import InvalidArgumentError
 
 
 def test_a_delivery_is_one_shard_in_parallel_lists():
-    delivery = read_delivery([record(b"a", 0), record(b"b", 1)])
+    delivery = read_event([record(b"a", 0), record(b"b", 1)])
     assert (delivery.stream, delivery.shard, len(delivery)) == (ARN, SHARD, 2)
     assert delivery.payloads == [b"a", b"b"]
     assert delivery.sequences == [number(0), number(1)]
@@ -21,9 +21,9 @@ def test_data_that_is_not_base64_is_one_records_fault(data):
     """The others are decoded all the same."""
     records = [record(b"a", 0), record(b"", 1), record(b"c", 2)]
     records[1]["kinesis"]["data"] = data
-    assert read_delivery(records).payloads == [
+    assert read_event(records).payloads == [
         b"a",
-        Unreadable("not_base64", data, "the event's data must be base64"),
+        UnreadableData("not_base64", data, "the event's data must be base64"),
         b"c",
     ]
 
@@ -31,7 +31,7 @@ def test_data_that_is_not_base64_is_one_records_fault(data):
 def test_a_record_without_data_is_its_own_fault():
     records = [record(b"a", 0)]
     del records[0]["kinesis"]["data"]
-    assert read_delivery(records).payloads == [Unreadable("not_base64", None, "the event's data must be base64")]
+    assert read_event(records).payloads == [UnreadableData("not_base64", None, "the event's data must be base64")]
 
 
 def test_sequence_numbers_are_put_into_the_order_of_integers():
@@ -39,7 +39,7 @@ def test_sequence_numbers_are_put_into_the_order_of_integers():
     records = [record(b"%d" % n, n) for n in (10, 9, 100)]
     for each, sequence in zip(records, ("10", "9", "100"), strict=True):
         each["kinesis"]["sequenceNumber"] = sequence
-    delivery = read_delivery(records)
+    delivery = read_event(records)
     assert delivery.sequences == ["9", "10", "100"]
     assert delivery.payloads == [b"9", b"10", b"100"]
 
@@ -56,7 +56,7 @@ def test_sequence_numbers_are_put_into_the_order_of_integers():
 )
 def test_an_event_of_another_source_is_refused(records, problem):
     with pytest.raises(InvalidArgumentError, match=problem):
-        read_delivery(records)
+        read_event(records)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_an_envelope_that_the_service_never_writes_is_refused(field, value):
     records = [record(b"a", 0), record(b"b", 1)]
     records[1]["kinesis"][field] = value
     with pytest.raises(InvalidArgumentError):
-        read_delivery(records)
+        read_event(records)
 
 
 @pytest.mark.parametrize("change", [{"eventID": f"shardId-000000000001:{number(1)}"}, {"eventSourceARN": "arn:other"}])
 def test_records_of_two_shards_are_refused(change):
     with pytest.raises(InvalidArgumentError, match="one call takes the records of one shard"):
-        read_delivery([record(b"a", 0), record(b"b", 1) | change])
+        read_event([record(b"a", 0), record(b"b", 1) | change])

@@ -1,4 +1,4 @@
-"""When a record says that it happened."""
+"""The time that a record itself contains, for the folders of the "hive" layout."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import msgspec
 
 __all__ = ["read_event_time"]
 
-#: Before this no sensor reported anything; and a year of less than four digits makes no folder that sorts.
+#: No sensor reported anything before this year, and folders of years with fewer than four digits do not sort.
 _FIRST_YEAR = 1970
 
 
 def read_event_time(line: bytes, field: str) -> datetime | None:
-    """The time that the JSON object in `line` has in `field`, in UTC.
+    """Return the time in a field of the JSON object in `line`, in UTC; None if there is no time.
 
-    Text is read as ISO 8601, UTC where it names no offset; a number as seconds since the epoch. None where there is
-    neither.
+    Text is read as ISO 8601, in UTC if it names no offset; a number as seconds since the epoch.
     """
     try:
         value = msgspec.json.decode(line)[field]

@@ -1,0 +1,46 @@
+"""The interface that every object format implements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Format"]
+
+
+class Format(Protocol):
+    """Encodes lines as an object, and reads the lines of a stored object back."""
+
+    #: The end of every key.
+    @property
+    def suffix(self) -> str: ...
+
+    #: The object's HTTP headers.
+    @property
+    def headers(self) -> dict[str, str]: ...
+
+    #: Added to the layout version in an object's metadata if the key does not show the format; empty for NDJSON.
+    @property
+    def layout(self) -> str: ...
+
+    #: True if encoding takes so long that it should run in a thread.
+    @property
+    def slow(self) -> bool: ...
+
+    #: Raises on a record that breaks the schema or that the format cannot hold; None to check the schema alone.
+    @property
+    def check(self) -> Callable[[bytes], object] | None: ...
+
+    def encode(self, lines: Sequence[bytes], numbers: Sequence[str], /) -> bytes:
+        """Encode at least one line as an object.
+
+        `numbers` holds each record's sequence number, followed by ":" and its subsequence number in an aggregate.
+        """
+
+    def text(self, lines: Sequence[bytes], numbers: Sequence[str], /) -> bytes:
+        """Return a text that identifies these records: a line for each, ended by a line feed."""
+
+    def read_text(self, content: bytes, /) -> bytes | None:
+        """Return the `text` of a stored object; None if the object has another format."""

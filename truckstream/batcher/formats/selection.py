@@ -1,0 +1,65 @@
+"""The formats behind `Batcher(format=…, compression=…)`.
+
+| format | key ends with | Content-Type | read by |
+|---|---|---|---|
+| ndjson | .json | application/x-ndjson | DuckDB, Athena (a line is a row), `jq`, any editor |
+| json | .json | application/json | browsers, and every tool that expects one JSON document |
+| + gzip | .json.gz | the same, Content-Encoding: gzip | DuckDB and Athena go by the suffix, browsers by the header |
+| + zstd | .json.zst | the same, Content-Encoding: zstd | likewise |
+| parquet | .parquet | application/vnd.apache.parquet | DuckDB, Athena, Spark, pandas |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+
+from truckstream.batcher.formats.json_lines import NDJSON, JsonFormat
+from truckstream.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from truckstream.batcher.formats.format import Format
+
+__all__ = ["DEFAULT_FORMATS", "Compression", "FormatName", "Formats", "select_formats"]
+
+FormatName = Literal["ndjson", "json", "parquet"]
+Compression = Literal["gzip", "zstd"]
+
+
+class Formats(NamedTuple):
+    """The formats of a batcher's two kinds of objects. Rejected records are always lines of JSON."""
+
+    valid: Format = NDJSON
+    rejected: Format = NDJSON
+
+
+#: JSON Lines without compression.
+DEFAULT_FORMATS: Final = Formats()
+
+
+def select_formats(name: str, compression: str | None, schema: Any) -> Formats:
+    """Return the formats that the batcher's options name.
+
+    Raises:
+        InvalidArgumentError: there is no such format, or it does not fit the schema or the compression.
+        ConfigurationError: a package that the format needs is not installed.
+    """
+    if name not in get_args(FormatName):
+        raise InvalidArgumentError("format", name, f"must be one of {', '.join(get_args(FormatName))}")
+    if compression is not None and compression not in get_args(Compression):
+        raise InvalidArgumentError("compression", compression, 'must be "gzip", "zstd" or None')
+    if name == "parquet":
+        return _parquet(compression, schema)
+    if compression is None:
+        return Formats(JsonFormat(array=name == "json"), NDJSON)
+    from truckstream.batcher.formats.compression import codec_for  # noqa: PLC0415 - loads what few batchers need
+
+    codec = codec_for(compression)
+    return Formats(JsonFormat(name == "json", codec), JsonFormat(array=False, codec=codec))
+
+
+def _parquet(compression: str | None, schema: Any) -> Formats:
+    if compression not in {None, "zstd"}:
+        raise InvalidArgumentError("compression", compression, "must be None: Parquet compresses its pages with zstd")
+    from truckstream.batcher.formats.parquet import ParquetFormat  # noqa: PLC0415 - an optional package
+
+    return Formats(ParquetFormat(schema))

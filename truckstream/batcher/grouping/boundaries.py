@@ -1,0 +1,36 @@
+"""Where a group may begin or end: between Kinesis records, never inside an aggregate.
+
+Lambda knows one sequence number for all user records of an aggregate. If a group ended inside an aggregate and the next
+group failed, Lambda would deliver the whole aggregate again, and the records of it that the first group holds would be
+stored twice.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EVERY_INDEX", "Boundaries"]
+
+
+class Boundaries:
+    """The indices of an event's records at which a Kinesis record begins, and the index after the last record."""
+
+    __slots__ = ("_indices",)
+
+    def __init__(self, indices: Sequence[int] | None) -> None:
+        """`indices` ascend from 0 to the number of records; None if every index is a boundary."""
+        self._indices = indices
+
+    def at_or_after(self, index: int) -> int:
+        return index if self._indices is None else self._indices[bisect_left(self._indices, index)]
+
+    def at_or_before(self, index: int) -> int:
+        return index if self._indices is None else self._indices[bisect_right(self._indices, index) - 1]
+
+
+#: The boundaries of an event without aggregates.
+EVERY_INDEX: Final = Boundaries(None)

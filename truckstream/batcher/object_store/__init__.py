@@ -1,0 +1,1 @@
+"""Requests to the object store: open it, create and read objects, retry what failed."""

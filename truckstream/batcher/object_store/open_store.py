@@ -1,0 +1,127 @@
+"""Open the object store behind `Batcher(store, …)`: S3, a directory, memory, or an obstore store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+import obstore
+import obstore.store
+from obstore.exceptions import BaseError
+
+from truckstream.batcher.object_store.retry import StoreRetryPolicy
+from truckstream.batcher.object_store.store import ObjectStore, Store, first_line
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+
+__all__ = ["Encryption", "check_prefix", "open_store"]
+
+Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
+
+#: For one request, connecting included. An object of 700 records is smaller than a MiB, and a connection that stalls
+#: should cost less time than the retry that follows. obstore's default is 30 s.
+REQUEST_TIMEOUT: Final = "20s"
+CONNECT_TIMEOUT: Final = "3s"
+
+_HINT: Final = "Pass an S3 bucket (s3://bucket), a directory (file:///data), memory:/// or an obstore store."
+
+
+def check_prefix(option: str, prefix: str) -> str:
+    """Return the prefix without slashes at its ends.
+
+    Raises:
+        InvalidArgumentError: no store accepts such a key: it has an empty folder, "..", or a control character.
+    """
+    if not isinstance(prefix, str):
+        raise InvalidArgumentError(option, prefix, "must be a str")
+    stripped = prefix.strip("/")
+    try:
+        obstore.put(obstore.store.MemoryStore(), f"{stripped}/key", b"")
+    except ValueError as error:
+        raise InvalidArgumentError(
+            option, prefix, f"must be the names of folders, separated by slashes: {error}"
+        ) from None
+    return stripped
+
+
+def open_store(
+    store: str | ObjectStore,
+    *,
+    region_name: str | None = None,
+    endpoint_url: str | None = None,
+    max_attempts: int = StoreRetryPolicy().attempts,
+    encryption: Encryption | None = None,
+    kms_key_id: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Store:
+    """Open the store behind a URL, `s3://bucket[/folder]`, `file:///directory` or `memory:///`; or an obstore store.
+
+    Raises:
+        ConfigurationError: the URL names no store, or the store does not accept these options.
+    """
+    if not isinstance(store, str):
+        if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
+            raise ConfigurationError("store", f"is {store!r}", _HINT)
+        return Store(store)
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigurationError("store_options", f"is {options!r}", "Pass a dict of obstore's options.")
+    scheme = urlsplit(store).scheme
+    if scheme not in _OPENERS:
+        raise ConfigurationError("store", f"is {store!r}", _HINT)
+    encryption_options = _encryption_options(scheme, encryption, kms_key_id)
+    given = {"region": region_name, "endpoint": endpoint_url, **encryption_options, **(options or {})}
+    retry_policy = StoreRetryPolicy(max_attempts) if scheme == "s3" else None
+    try:
+        opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
+        return Store(opened, retry_policy)
+    except (BaseError, OSError, ValueError, TypeError) as error:
+        problem = f"{store!r} cannot be opened: {first_line(error)}"
+        raise ConfigurationError("store", problem, "Check the URL and the options.") from error
+
+
+def _encryption_options(scheme: str, encryption: Encryption | None, kms_key_id: str | None) -> dict[str, Any]:
+    """Return obstore's options for the encryption. A bucket key is used, which saves nearly all requests to KMS."""
+    if encryption is None and kms_key_id is None:
+        return {}
+    if scheme != "s3":
+        raise ConfigurationError("encryption", "is set", "Only S3 encrypts; leave it out for other stores.")
+    algorithm = encryption or "aws:kms"
+    if algorithm not in get_args(Encryption):
+        hint = f"Set it to one of {', '.join(get_args(Encryption))}."
+        raise ConfigurationError("encryption", f"is {encryption!r}", hint)
+    if algorithm == "AES256":
+        if kms_key_id is not None:
+            raise ConfigurationError("kms_key_id", "is set with AES256", "Set encryption to aws:kms, or leave one out.")
+        return {"server_side_encryption": algorithm}
+    bucket_key = {"sse_bucket_key_enabled": True} if algorithm == "aws:kms" else {}  # DSSE has none
+    return {"server_side_encryption": algorithm, "sse_kms_key_id": kms_key_id, **bucket_key}
+
+
+def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise ValueError("the URL names no bucket")
+    client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
+    if str(options.get("endpoint", "")).startswith("http://"):
+        client["allow_http"] = True
+    # obstore's own retries are off: `Store` retries.
+    defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}
+    client |= options.get("client_options", {})
+    settings = defaults | options | {"client_options": client}
+    return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **settings)
+
+
+def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:
+    from urllib.request import url2pathname  # noqa: PLC0415 - loads an HTTP client, which a function does not need
+
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise ValueError("a directory's URL has three slashes and an absolute path")
+    return obstore.store.LocalStore(url2pathname(parts.path), mkdir=True)
+
+
+def _open_memory(_: str, __: dict[str, Any]) -> ObjectStore:
+    return obstore.store.MemoryStore()
+
+
+_OPENERS: Final = {"s3": _open_s3, "file": _open_directory, "memory": _open_memory}

@@ -1,0 +1,61 @@
+"""Retry policy for requests to the object store.
+
+Every request of the batcher may be retried. A look changes nothing, and a PUT never stores anything twice: the key
+follows from the records and nothing is overwritten, so the next attempt stores the object or finds it, whatever the
+previous one did. obstore cannot know that. It retries a PUT after a response of 5xx, but not after a reset or a
+timeout, when the object may be stored (0.12). So obstore's retries are off and these are used.
+
+The wait is AWS's "full jitter": a random share of a bound that doubles. The first failure without a response is retried
+at once: most of these are connections that broke while the function was frozen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["StoreRetryPolicy", "http_status", "is_transient"]
+
+#: The status in an error of obstore, such as "Server returned non-2xx status code: 503 Service Unavailable".
+_STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b")
+
+#: Transient errors among those of 4xx: S3 returns 400 RequestTimeout (see `is_transient`) if it receives the body too
+#: slowly, 408 for a timeout and 429 for too many requests.
+_TRANSIENT: Final = (408, 429)
+_FIRST_SERVER_ERROR: Final = 500
+
+
+def http_status(message: str) -> int | None:
+    """Return the HTTP status in the message of an obstore error; None if there was no response."""
+    found = _STATUS.search(message)
+    return int(found[1]) if found else None
+
+
+def is_transient(message: str) -> bool:
+    """True if the same request may succeed a moment later."""
+    status = http_status(message)
+    if status is None or status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
+        return True
+    return "<Code>RequestTimeout</Code>" in message
+
+
+class StoreRetryPolicy(NamedTuple):
+    """How often a request is made, and after which waits. Times in seconds."""
+
+    attempts: int = 6
+    base: float = 0.1
+    longest: float = 5.0
+
+    def wait(self, failures: int, random: Random, *, got_response: bool) -> float | None:
+        """Return the seconds until the next attempt after `failures` in a row; None to give up.
+
+        `got_response` is False if the last attempt failed without a response.
+        """
+        if failures >= self.attempts:
+            return None
+        if failures == 1 and not got_response:
+            return 0.0
+        return random.uniform(0, min(self.longest, self.base * 2 ** (failures - 1)))

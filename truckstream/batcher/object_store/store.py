@@ -1,0 +1,133 @@
+"""Create, look at and read objects through obstore, with retries and with its errors translated.
+
+- `create` never overwrites. obstore's `mode="create"` is S3's `If-None-Match: *`, and on a directory a hard link to a
+  file written beside it: the object is there as a whole or not at all.
+- obstore raises AlreadyExistsError both if the object exists (412) and if another request for the key was under way and
+  nothing was stored (409; apache/arrow-rs-object-store#852). So `create` returns False in both cases, and only `look`
+  shows whether the object exists.
+- Every body carries a SHA-256, which S3 checks and keeps with the object. TLS or the signature protects the rest.
+- A directory keeps no metadata: obstore raises NotImplementedError (0.12), and from then on none is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
+
+from truckstream.batcher.object_store.retry import StoreRetryPolicy, http_status, is_transient
+from truckstream.batcher.object_store.threaded_store import ThreadedStore
+from truckstream.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+__all__ = ["ObjectStore", "Store", "StoredObject", "first_line"]
+
+_T = TypeVar("_T")
+
+
+class ObjectStore(Protocol):
+    """The two methods of an obstore store that the batcher calls."""
+
+    def put_async(self, path: str, file: bytes, *, mode: Any = None, attributes: Any = None) -> Awaitable[Any]: ...
+
+    def get_async(self, path: str, *, options: Any = None) -> Awaitable[Any]: ...
+
+
+class StoredObject(NamedTuple):
+    """An existing object's size and metadata."""
+
+    size: int
+    metadata: dict[str, str]
+
+
+class Store:
+    """Creates, looks at and reads objects. Retries requests that fail for a moment only."""
+
+    def __init__(
+        self, store: ObjectStore, retry_policy: StoreRetryPolicy | None = None, random: Random | None = None
+    ) -> None:
+        self._retry_policy = retry_policy or StoreRetryPolicy(attempts=1)
+        self._random = random or Random()
+        # obstore's own stores have blocking calls too, which are safer.
+        self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
+        self._keeps_metadata = True
+
+    def __repr__(self) -> str:
+        return f"Store({self._store!r})"
+
+    async def create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
+        """Create the object; return False if it exists, or if another attempt to create it was under way.
+
+        `attributes` are its HTTP headers and its metadata.
+
+        Raises:
+            StoreError: the object is not stored, or it is unknown whether it is.
+        """
+        with _errors_translated(key):
+            try:
+                await self._retry(lambda: self._put(key, body, attributes))
+            except AlreadyExistsError:
+                return False
+        return True
+
+    async def look(self, key: str) -> StoredObject | None:
+        """Return the object's size and metadata; None if it does not exist."""
+        with _errors_translated(key):
+            try:
+                found = await self._retry(lambda: self._store.get_async(key, options={"head": True}))
+            except FileNotFoundError:
+                return None
+            return StoredObject(found.meta["size"], {str(name): value for name, value in found.attributes.items()})
+
+    async def read(self, key: str) -> bytes:
+        """Return the object's content."""
+        with _errors_translated(key):
+            return await self._retry(lambda: self._read(key))
+
+    async def _read(self, key: str) -> bytes:
+        found = await self._store.get_async(key)
+        return bytes(await found.bytes_async())
+
+    async def _retry(self, request: Callable[[], Awaitable[_T]]) -> _T:
+        """Make a request until it succeeds, fails permanently, or has failed too often."""
+        failures = 0
+        while True:
+            try:
+                return await request()
+            except GenericError as error:
+                failures += 1
+                message = str(error)
+                got_response = http_status(message) is not None
+                wait = self._retry_policy.wait(failures, self._random, got_response=got_response)
+                if wait is None or not is_transient(message):
+                    raise
+            await asyncio.sleep(wait)
+
+    async def _put(self, key: str, body: bytes, attributes: Mapping[str, str]) -> None:
+        if self._keeps_metadata:
+            try:
+                await self._store.put_async(key, body, mode="create", attributes=dict(attributes))
+            except NotImplementedError:
+                self._keeps_metadata = False
+            else:
+                return
+        await self._store.put_async(key, body, mode="create")
+
+
+@contextmanager
+def _errors_translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    # obstore also raises builtins: FileNotFoundError (no such bucket), OSError, ValueError, NotImplementedError.
+    except (BaseError, OSError, ValueError, RuntimeError) as error:
+        raise StoreError(type(error).__name__, f"{key}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an obstore error; the others are a dump of the Rust error."""
+    return str(error).partition("\n")[0]

@@ -1,0 +1,116 @@
+"""Store one group: the object of its valid records and the object of its rejected ones. Both, or it is not stored.
+
+- The object that holds the group's first record is the *main object*. It is stored first, because its creation decides
+  where the group ends (see `grouping/plan.py`). Every delivery that groups from that record on meets the same main
+  object, because each delivery judges a record in the same way. The *second object* is made for exactly the main
+  object's records; a redelivery finds the main object and completes the group. A group of rejected records only has
+  no second object.
+- A stored group may go on after the event's last record. If the event were acknowledged then, the next event would
+  begin inside the group and store the rest of it again. So the group counts as not stored, and Lambda delivers it again
+  from its first record. The exception is a group at the beginning of the event: there a redelivery would change
+  nothing, and making progress is worth up to a group of duplicates.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from truckstream.batcher.result import StoredGroup
+from truckstream.errors import StoreError
+
+if TYPE_CHECKING:
+    from truckstream.batcher.grouping.plan import Group
+    from truckstream.batcher.result import Receipt
+    from truckstream.batcher.storing.object_writer import ObjectWriter, WrittenObject
+
+__all__ = ["GroupWriter"]
+
+_logger = logging.getLogger("truckstream.batcher")
+
+
+class GroupWriter:
+    """Stores groups of one event.
+
+    Args:
+        valid: writes objects of valid records.
+        rejected: writes objects of rejected records.
+    """
+
+    def __init__(self, valid: ObjectWriter, rejected: ObjectWriter) -> None:
+        self._valid = valid
+        self._rejected = rejected
+
+    async def write(self, group: Group) -> StoredGroup:
+        """Store the group, or find that it is stored.
+
+        Raises:
+            StoreError: not all of it is stored.
+        """
+        start = group.start
+        main_writer, second_writer = self._writers(start)
+        main = await main_writer.write(start, group.stop)
+        _check_end(main, start)
+        stop = main.coverage.stop
+        others, others_end = await self._write_second(second_writer, start, stop)
+        if main.end_is_guessed and not others:
+            others_end = await self._end_of_second(second_writer, start, stop)
+        # Content shows lines only: the group may have gone on with records whose lines are in the second object.
+        lines = main_writer.lines
+        stop = max(stop, lines.boundaries.at_or_before(min(others_end, lines.next_line(stop))))
+        is_new = main.receipt.outcome == "created"
+        if main_writer is self._valid:
+            return StoredGroup(start, stop, is_new, (main.receipt,), others)
+        return StoredGroup(start, stop, is_new, others, (main.receipt,))
+
+    async def key_is_free(self, group: Group) -> bool:
+        """True if it is known that no main object begins where the group begins."""
+        main_writer, _ = self._writers(group.start)
+        return await main_writer.key_is_free(group.start)
+
+    def _writers(self, start: int) -> tuple[ObjectWriter, ObjectWriter]:
+        """Return the writers of the main and of the second object of a group that begins at `start`."""
+        begins_valid = self._valid.lines.count(start, start + 1)
+        return (self._valid, self._rejected) if begins_valid else (self._rejected, self._valid)
+
+    @staticmethod
+    async def _write_second(writer: ObjectWriter, start: int, stop: int) -> tuple[tuple[Receipt, ...], int]:
+        """Store the group's other lines. Return the receipts, and the index at which the last object ends.
+
+        There is at most one object if metadata shows where groups end; without metadata there may be several.
+        """
+        receipts: list[Receipt] = []
+        end = start
+        while end < stop and writer.lines.count(end, stop):
+            written = await writer.write(end, stop)
+            _check_end(written, start)
+            receipts.append(written.receipt)
+            end = written.coverage.stop
+        return tuple(receipts), end
+
+    @staticmethod
+    async def _end_of_second(writer: ObjectWriter, start: int, stop: int) -> int:
+        """Return where the group's second object ends if all of its lines come after `stop`; `stop` if there is none.
+
+        A group whose main object shows no end may go on with records of the second object.
+        """
+        if writer.lines.next_line(stop) != stop:
+            return stop
+        coverage = await writer.find(start, len(writer.lines))
+        return coverage.stop if coverage else stop
+
+
+def _check_end(written: WrittenObject, start: int) -> None:
+    """Raise if the object goes on after the event; only log it if its group begins the event."""
+    if not written.coverage.beyond_event:
+        return
+    receipt = written.receipt
+    if start:
+        raise StoreError(
+            "OpenGroup", f"{receipt.key} goes on after this event: Lambda must deliver its group again from the start"
+        )
+    _logger.warning(
+        "%s goes on after record %s, the last of this event: the records between may be stored twice",
+        receipt.key,
+        receipt.last_sequence_number,
+    )
