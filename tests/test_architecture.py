@@ -1,6 +1,11 @@
-"""The architecture is a test: which package may import which, what the cores may not know, and what an import costs."""
+"""The architecture as tests: who may import whom, no import cycles, cores without IO, and imports that load little.
+
+When you add a package, add it to `ALLOWED`. When a file of a package in `SHELLS` awaits or does IO, it is a shell: list
+it there. All other files of these packages are cores, whose time and randomness come as arguments.
+"""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -13,7 +18,7 @@ import truckstream
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "truckstream").rglob("*.py"), *(ROOT / "lambda_entry").rglob("*.py")])
 
-#: Each part and the parts that it may import: the direction of design, from the command down to the errors.
+#: Each top-level module or package, and those that it may import.
 ALLOWED = {
     "errors": set(),
     "metrics": set(),
@@ -34,12 +39,11 @@ ALLOWED = {
     "handler": {"batcher", "metrics", "record", "errors"},
     "commands": {"cloud", "demo", "simulator", "local", "fleet", "config", "errors", "truckstream"},
     "__main__": {"commands"},
-    # Names for the reader of a type only: nothing loads before it is used.
+    # For type checkers only: the public names load when they are first used.
     "truckstream": {"batcher", "errors", "fleet", "producer", "record"},
 }
 
-#: Packages of pure decisions, and the few files in them that do IO: the shells. In all other files time and chance are
-#: arguments, and nothing awaits.
+#: Package -> its shells, the files that do IO. Every other file of the package is a core.
 SHELLS = {
     "kpl": set(),
     "kinesis": {
@@ -117,10 +121,10 @@ SHELLS = {
     },
     "simulator": {"__main__.py", "simulation.py"},
 }
-#: What a core may use of the world after all, with the reason.
+#: Core -> the modules of `IO_MODULES` that it may import after all, with the reason.
 EXCEPTIONS = {
     "truckstream/local/faults/injector.py": {"random"},  # seeded by the plan
-    "truckstream/local/protocol/protocol.py": {"logging"},  # a defect of ours is answered, and must not vanish with it
+    "truckstream/local/protocol/protocol.py": {"logging"},  # answers a defect of ours with a 500, and logs it
 }
 CORES = [
     *(f"truckstream/{name}.py" for name in ("record", "schema_errors", "errors", "metrics")),
@@ -131,13 +135,20 @@ CORES = [
         if str(path.relative_to(ROOT / "truckstream" / package)) not in shells and path.name != "__init__.py"
     ),
 ]
-WORLD = {
+#: What no core imports: event loops, clocks, randomness, the network, processes, threads and logs.
+IO_MODULES = {
     *("asyncio", "concurrent", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time"),
     *("uuid", "aiobotocore", "aiohttp", "obstore"),
 }
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def part_of(path):
+    """The key of `ALLOWED` that a file belongs to."""
     relative = path.relative_to(ROOT)
     if relative.parts[0] == "lambda_entry":
         return "handler"
@@ -148,7 +159,7 @@ def part_of(path):
 
 def imports_of(path, *, at_runtime=False):
     """The modules that a file imports; `at_runtime` leaves out those for type checkers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     skipped = {
         id(inner)
         for node in ast.walk(tree)
@@ -168,6 +179,7 @@ def imports_of(path, *, at_runtime=False):
 
 
 def parts_imported(path):
+    """The keys of `ALLOWED` that a file imports from."""
     for module in imports_of(path):
         first, _, rest = module.partition(".")
         if first == "lambda_entry":
@@ -178,57 +190,54 @@ def parts_imported(path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path):
+def test_a_module_imports_only_what_its_package_may(path):
     part = part_of(path)
-    assert set(parts_imported(path)) - {part} <= ALLOWED[part]
+    forbidden = set(parts_imported(path)) - {part} - ALLOWED[part]
+    assert not forbidden, f"{part} may not import {', '.join(sorted(forbidden))}"
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_a_core_knows_no_world(name):
+def test_a_core_imports_nothing_that_does_io(name):
     imported = {module.split(".", maxsplit=1)[0] for module in imports_of(ROOT / name, at_runtime=True)}
-    assert not imported & WORLD - EXCEPTIONS.get(name, set())
-
-
-def waits_of(path):
-    """The lines of a file that await."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.AsyncFunctionDef)
-    ]
+    forbidden = imported & IO_MODULES - EXCEPTIONS.get(name, set())
+    assert not forbidden, f"a core may not import {', '.join(sorted(forbidden))}"
 
 
 @pytest.mark.parametrize("name", CORES)
 def test_a_core_awaits_nothing(name):
-    assert waits_of(ROOT / name) == []
+    waits = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
+    lines = [node.lineno for node in ast.walk(parsed(ROOT / name)) if isinstance(node, waits)]
+    assert not lines, f"a core may not await: lines {', '.join(map(str, lines))}"
 
 
 def test_every_shell_is_a_file():
-    for package, shells in SHELLS.items():
-        for name in shells:
-            assert (ROOT / "truckstream" / package / name).exists(), f"{package}/{name}"
+    listed = [ROOT / "truckstream" / package / name for package, shells in SHELLS.items() for name in shells]
+    assert [str(path) for path in listed if not path.exists()] == []
 
 
-def modules():
-    """Each module's own imports of other modules here, those for type checkers included; packages' faces left out."""
-    paths = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in SOURCES if path.name != "__init__.py"
-    }
-    graph = {}
-    for name, path in paths.items():
-        found = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        graph[name] = found & paths.keys()
-    return graph
+# --- Import cycles ----------------------------------------------------------------------------------
 
 
-def cycles_of(graph):
-    """The groups of modules that import each other in a circle."""
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def modules_imported(path):
+    """The modules of this repository that a file imports, at runtime or for type checkers only."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in submodules)
+
+
+def cycles_in(graph):
+    """The groups of modules each of which imports itself through the others."""
 
     def reachable(start):
         seen, todo = set(), [start]
@@ -239,11 +248,16 @@ def cycles_of(graph):
         return seen
 
     reach = {name: reachable(name) for name in graph}
-    return {frozenset(other for other in reach[name] if name in reach[other]) for name in graph if name in reach[name]}
+    groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph}
+    return sorted(sorted(group) for group in groups if group)
 
 
-def test_no_import_runs_in_a_circle():
-    assert [sorted(cycle) for cycle in cycles_of(modules())] == []
+def test_there_is_no_import_cycle():
+    graph = {name: set(modules_imported(path)) & MODULES.keys() for name, path in MODULES.items()}
+    assert cycles_in(graph) == []
+
+
+# --- What an import loads ---------------------------------------------------------------------------
 
 
 def loaded_by(statement):
