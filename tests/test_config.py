@@ -1,4 +1,4 @@
-"""Settings come from flags, environment, .env and defaults, in this order, and say what is wrong with them."""
+"""Settings come from flags, the environment, .env and defaults, in this order; errors name setting and rule."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from truckstream.errors import ConfigurationError
 ROOT = Path(__file__).parent.parent
 
 
-def test_flags_win_over_environment_over_dotenv_over_defaults():
+def test_flags_precede_the_environment_then_dotenv_then_defaults():
     dotenv = {"STREAM_NAME": "from-dotenv", "BUCKET_NAME": "from-dotenv", "AWS_REGION": "eu-west-1"}
     environ = {"STREAM_NAME": "from-environ", "BUCKET_NAME": "from-environ"}
     settings = load_settings({"stream_name": "from-flag"}, environ=environ, dotenv=dotenv)
@@ -43,7 +43,7 @@ def test_a_malformed_value_is_named_with_its_source_and_rule(variable, value, wo
     assert words in str(caught.value)
 
 
-def test_a_streams_arn_is_a_streams_name():
+def test_a_streams_arn_is_accepted_as_its_name():
     arn = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
     assert load_settings({"stream_name": arn}, environ={}, dotenv={}).stream_name == arn
 

@@ -43,7 +43,7 @@ def reason_of(data):
 # --- By its bytes -------------------------------------------------------------------------------
 
 
-def test_an_aggregate_by_its_bytes():
+def test_the_bytes_of_an_aggregate():
     made = aggregate([UserRecord("T1", None, b"abc"), UserRecord("T2", "7", b""), UserRecord("T1", None, b"d" * 200)])
     assert made.encode()[4:-16] == (
         b"\x0a\x02T1\x0a\x02T2"
@@ -54,20 +54,20 @@ def test_an_aggregate_by_its_bytes():
     )
 
 
-def test_the_first_record_says_where_an_aggregate_goes():
+def test_the_first_records_keys_are_the_aggregates():
     made = aggregate([UserRecord("T1", "5", b"a"), UserRecord("T2", None, b"b")])
     assert (made.partition_key, made.explicit_hash_key) == ("T1", "5")
     assert repr(made) == f"<Aggregate of 2 records, {made.size} bytes>"
 
 
-def test_an_aggregate_of_nothing_is_no_aggregate():
+def test_an_empty_aggregate_cannot_be_encoded():
     empty = Aggregate()
     for use in (empty.encode, lambda: empty.partition_key, lambda: empty.explicit_hash_key):
         with pytest.raises(InvalidArgumentError, match="at least one record"):
             use()
 
 
-def test_a_key_that_utf_8_cannot_hold_is_refused_and_leaves_nothing_behind():
+def test_a_key_that_utf_8_cannot_encode_is_rejected_and_changes_nothing():
     made = Aggregate()
     for bad in (("\ud800", None), ("T1", "\ud800")):
         with pytest.raises(InvalidArgumentError, match="UTF-8"):
@@ -95,7 +95,7 @@ def test_more_keys_than_an_index_of_two_bytes_holds():
 
 
 @given(records)
-def test_what_goes_in_comes_out_and_the_size_is_exact_at_any_time(given_records):
+def test_records_survive_a_round_trip_and_the_size_is_always_exact(given_records):
     made = Aggregate()
     for count, record in enumerate(given_records):
         arguments = (record.data, record.partition_key, record.explicit_hash_key)
@@ -109,7 +109,7 @@ def test_what_goes_in_comes_out_and_the_size_is_exact_at_any_time(given_records)
 
 
 @given(records, st.integers(0, 2_000))
-def test_a_limit_is_never_passed(given_records, limit):
+def test_a_limit_is_never_exceeded(given_records, limit):
     made = Aggregate()
     taken = [
         record
@@ -123,7 +123,7 @@ def test_a_limit_is_never_passed(given_records, limit):
 
 
 @given(st.binary(max_size=100) | st.binary(max_size=100).map(lambda data: MAGIC + data))
-def test_bytes_that_are_no_aggregate_are_told_apart(data):
+def test_bytes_that_are_not_an_aggregate_are_recognised(data):
     assert not is_aggregate(data)
     with pytest.raises(BrokenAggregateError) as caught:
         decode(data)
@@ -171,7 +171,7 @@ TEN = b"\xff" * 9 + b"\x01"
         (KEY + b"\x1a\x0b\x08\x00\x1a\x01x\x22\x04\x0a\x02\xff\xff", "not_utf8"),
     ],
 )
-def test_a_broken_message_is_refused_with_its_reason(message, reason):
+def test_a_broken_message_is_rejected_with_its_reason(message, reason):
     assert reason_of(sealed(message)) == reason
 
 
@@ -188,12 +188,12 @@ def test_a_broken_message_is_refused_with_its_reason(message, reason):
     ],
     ids=["table last", "data first", "long varint", "given twice", "a tag", "record's later field", "later fields"],
 )
-def test_what_protobuf_allows_is_read(message):
+def test_every_form_that_protobuf_allows_is_read(message):
     assert decode(sealed(message)) == [UserRecord("k", None, b"x")]
 
 
 @given(records, st.data())
-def test_a_flipped_or_cut_byte_anywhere_is_seen_by_the_md5(given_records, data):
+def test_the_md5_detects_a_changed_or_missing_byte_anywhere(given_records, data):
     whole = aggregate(given_records).encode()
     at = data.draw(st.integers(0, len(whole) - 1))
     flipped = whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
@@ -205,7 +205,7 @@ def test_a_flipped_or_cut_byte_anywhere_is_seen_by_the_md5(given_records, data):
 
 
 def theirs(given_records):
-    """What their aggregator makes of the records."""
+    """Return the aggregate that their aggregator makes of the records."""
     aggregator = RecordAggregator()
     for record in given_records:
         full = aggregator.add_user_record(record.partition_key, record.data, record.explicit_hash_key)
@@ -258,7 +258,7 @@ STRICTER = {"no_records", "index_out_of_range", "missing_field", "not_utf8", "ba
 
 @settings(max_examples=500)
 @given(spoilt_messages() | st.binary(max_size=30))
-def test_what_we_read_protobuf_reads_alike_and_what_it_refuses_we_refuse(message):
+def test_protobuf_reads_the_same_records_and_rejects_the_same_bytes(message):
     try:
         read = decode(sealed(message))
     except BrokenAggregateError as error:
@@ -315,7 +315,7 @@ def node_cases():
 
 
 def node(script, text):
-    """What a script prints under node, with aws-kinesis-agg at hand and `text` as its standard input."""
+    """Run a script under node with aws-kinesis-agg installed and `text` on its standard input; return its output."""
     with or_skipped("npm's aws-kinesis-agg"):
         folder, program = npm_with("aws-kinesis-agg@4.2.8"), tool("node")
     done = subprocess.run(

@@ -48,7 +48,7 @@ def test_limits_are_inclusive_and_named(name, allowed, refused, rule):
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_every_field_is_required_and_typed(field):
-    """Each field is missed when absent and refused when of another type, by bytes and by mapping alike."""
+    """A field is missing or of another type, in bytes and in a mapping."""
     without = {name: value for name, value in SAMPLE.items() if name != field.name}
     mistyped = SAMPLE | {field.name: ["no sensor reports a list"]}
     for broken, code in ((without, "missing_field"), (mistyped, "wrong_type")):
@@ -102,13 +102,13 @@ def test_the_rule_of_a_choice_lists_what_is_allowed():
         b'{"speed": Infinity}',
     ],
 )
-def test_bytes_that_are_no_object_are_refused_with_a_reason(data):
+def test_bytes_that_are_not_an_object_are_rejected_with_a_reason(data):
     with pytest.raises(InvalidRecordError) as caught:
         TruckRecord.from_json(data)
     assert caught.value.code in REASONS
 
 
-def test_text_that_is_not_utf8_and_a_number_beyond_floats_are_refused():
+def test_text_that_is_not_utf8_and_a_number_beyond_floats_are_rejected():
     good = TruckRecord(**SAMPLE).to_json()
     for broken in (
         good.replace(b"TRUCK", b"\xff\xfe"),

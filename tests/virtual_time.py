@@ -1,7 +1,6 @@
 """An event loop whose clock jumps to the next timer whenever nothing else can run: an hour passes in milliseconds.
 
-For code without sockets. Where every task waits for something that no timer will bring, the loop says so instead of
-hanging.
+For code without sockets. If every task waits and no timer is set, the loop raises an error instead of hanging.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ GOOD = [report.data for report in Fleet(7, start=START).take(7)]
 @pytest.mark.parametrize(
     "corruption", CORRUPTIONS, ids=lambda corruption: f"{corruption.breakage.kind}-{corruption.breakage.field}"
 )
-def test_each_way_is_refused_as_announced(corruption):
+def test_each_corruption_is_rejected_as_announced(corruption):
     random = Random(11)
     for data in GOOD * 6:
         with pytest.raises(InvalidRecordError) as caught:
@@ -27,7 +27,7 @@ def test_each_way_is_refused_as_announced(corruption):
 
 
 def test_every_rule_of_every_field_is_broken():
-    """Missing and mistyped for all 22, and each limit of the table on its own side."""
+    """Each field is missing and of a wrong type, and each limit of the table is crossed."""
     done = {(corruption.breakage.kind, corruption.breakage.field) for corruption in CORRUPTIONS}
     for field in FIELDS:
         kinds = {"missing", "null", "list", "number_for_text" if field.kind is str else "text_for_number"}
@@ -43,7 +43,7 @@ def test_every_reason_code_occurs():
     assert {corruption.breakage.code for corruption in CORRUPTIONS} == set(REASONS) - {"schema"}
 
 
-def test_a_fleet_of_broken_records_deals_every_way_once_a_round():
+def test_a_fleet_of_broken_records_applies_every_corruption_once_a_round():
     reports = Fleet(5, invalid=1.0, start=START).take(2 * len(CORRUPTIONS))
     assert not any(report.valid for report in reports)
     expected = Counter(corruption.breakage for corruption in CORRUPTIONS)
@@ -52,7 +52,7 @@ def test_a_fleet_of_broken_records_deals_every_way_once_a_round():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_valid_ones_are_accepted_and_invalid_ones_refused_with_their_reason(seed):
+def test_valid_records_are_accepted_and_invalid_ones_rejected_with_their_reason(seed):
     for report in Fleet(50, seed=seed, invalid=0.3, start=START).take(3_000):
         if report.valid:
             assert report.record().truck_id == report.truck_id
@@ -64,12 +64,12 @@ def test_valid_ones_are_accepted_and_invalid_ones_refused_with_their_reason(seed
             assert report.reason == caught.value.code
 
 
-def test_the_partition_key_stays_the_true_id():
+def test_the_partition_key_is_always_the_true_id():
     fleet = Fleet(3, invalid=1.0, start=START)
     assert [report.truck_id for report in fleet.take(6)] == ["TRUCK_001", "TRUCK_002", "TRUCK_003"] * 2
 
 
-def test_the_others_stay_what_they_are_without_broken_ones():
+def test_the_valid_records_do_not_depend_on_the_share_of_broken_ones():
     sound = Fleet(20, seed=4, start=START).take(2_000)
     mixed = Fleet(20, seed=4, invalid=0.2, start=START).take(2_000)
     assert all(a == b for a, b in zip(sound, mixed, strict=True) if b.valid)
@@ -82,8 +82,8 @@ def test_the_share_is_kept(share):
     assert broken / (broken + sum(next(drawn) for _ in range(broken))) == pytest.approx(share, rel=0.04)
 
 
-def test_a_cut_anywhere_is_malformed():
-    """Also in the middle of a word or after a number; only a cut number could be read as another number."""
+def test_a_record_truncated_anywhere_is_malformed():
+    """Even in the middle of a word or after a number; only a truncated number could be read as another number."""
     corruption = next(corruption for corruption in CORRUPTIONS if corruption.breakage.kind == "truncated")
 
     class At(Random):

@@ -57,7 +57,7 @@ def test_simulated_time_is_the_number_of_the_report_over_the_rate(rate, expected
 
 
 def test_timestamps_do_not_drift():
-    """After 10,000 seconds at 3 a second each report stands exactly where it should."""
+    """After 10,000 seconds at 3 reports a second each report has exactly its time."""
     fleet = Fleet(1, rate=3.0, start=START)
     for number, report in enumerate(fleet.take(30_000)):
         if number % 3 == 0:
@@ -65,14 +65,14 @@ def test_timestamps_do_not_drift():
             assert report.data[37:56].decode() == expected.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def test_the_start_is_told_in_utc():
+def test_the_start_is_in_utc():
     there = datetime(2025, 1, 15, 20, 15, 25, 600_000, tzinfo=timezone(timedelta(hours=5, minutes=45)))
     for start in (there, datetime(2025, 1, 15, 14, 30, 25, 600_000)):  # noqa: DTZ001 - that is the case
         stamps = [report.record().timestamp[-8:] for report in Fleet(1, rate=5.0, start=start).take(4)]
         assert stamps == ["14:30:25", "14:30:25", "14:30:26", "14:30:26"]
 
 
-def test_without_a_start_it_is_now():
+def test_the_start_is_now_by_default():
     before = datetime.now(UTC).replace(microsecond=0)
     stamp = Fleet(1).take(1)[0].record().timestamp
     assert before <= datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) <= datetime.now(UTC)
@@ -96,7 +96,7 @@ def test_the_same_arguments_give_the_same_bytes():
 
 
 def test_the_same_bytes_come_from_another_process():
-    """Nothing hangs on the hash seed of the process."""
+    """Nothing depends on the hash seed of the process."""
     script = (
         "import hashlib, datetime as d; from truckstream.fleet import Fleet;"
         "f = Fleet(9, seed=7, invalid=0.1, start=d.datetime(2025, 1, 15, 14, 30, 25));"
@@ -106,14 +106,14 @@ def test_the_same_bytes_come_from_another_process():
     assert told.strip() == digest(Fleet(9, seed=7, invalid=0.1, start=START))
 
 
-def test_a_fleet_goes_on_where_it_stopped():
+def test_a_fleet_continues_where_it_stopped():
     parts, whole = Fleet(4, start=START), Fleet(4, start=START)
     taken = parts.take(5) + list(itertools.islice(parts, 6)) + [next(iter(parts))]
     assert taken == whole.take(12)
 
 
-def test_a_trucks_life_does_not_hang_on_its_neighbours():
-    """The same id that reports as often is the same truck, but for the phase of its clock."""
+def test_a_truck_does_not_depend_on_its_neighbours():
+    """A truck with the same id and the same interval is the same truck, except for the phase of its clock."""
     alone = Fleet(["TRUCK_002"], rate=10.0, start=START).take(50)
     together = Fleet(4, rate=40.0, start=START).take(200)[1::4]
     without_time = [[r.data[56:] for r in reports] for reports in (alone, together)]
@@ -130,11 +130,11 @@ def test_valid_data_is_compact_json_in_the_tables_order_of_about_the_samples_siz
         assert names == list(TruckRecord.__struct_fields__)
 
 
-# --- ReleaseSchedule -----------------------------------------------------------------------------------------
+# --- Pace -----------------------------------------------------------------------------------------
 
 
 def paced(fleet, count, hold=lambda _: 0.0):
-    """Take `count` reports on virtual time, holding each for a while: the reports and when they came."""
+    """Take `count` reports on virtual time, holding each for a while; return the reports and their times."""
 
     async def main():
         loop, came = asyncio.get_running_loop(), []
@@ -164,13 +164,13 @@ def test_simulated_and_real_time_run_together():
         assert abs((stamp - START).total_seconds() - (when - came[0][0])) <= 1.0
 
 
-def test_a_consumer_that_pauses_shortly_is_served_what_came_due():
+def test_a_consumer_that_pauses_briefly_gets_all_records_that_are_due():
     came = [when for when, _ in paced(Fleet(1, rate=100.0, start=START), 300, lambda n: 0.8 if n == 100 else 0.0)]
     assert came[-1] - came[0] == pytest.approx(2.99, abs=0.01)
 
 
-def test_a_consumer_that_is_too_slow_gets_every_record_and_no_endless_burst():
-    """After 30 s of silence: one second's worth at once, then the old pace."""
+def test_a_consumer_that_is_too_slow_gets_every_record_and_a_bounded_burst():
+    """After 30 s of silence it gets one second's reports at once, then the old rate."""
     fleet = Fleet(1, rate=100.0, start=START)
     came = paced(fleet, 500, lambda n: 30.0 if n == 100 else 0.0)
     assert [report for _, report in came] == Fleet(1, rate=100.0, start=START).take(500)
@@ -179,7 +179,7 @@ def test_a_consumer_that_is_too_slow_gets_every_record_and_no_endless_burst():
     assert came[-1][0] - came[0][0] == pytest.approx(0.99 + 30.0 + 2.99, abs=0.05)
 
 
-def test_the_pace_changes_no_byte():
+def test_the_bytes_do_not_depend_on_the_pace():
     plain = Fleet(10, rate=50.0, seed=7, invalid=0.1, start=START).take(300)
     ragged = paced(Fleet(10, rate=50.0, seed=7, invalid=0.1, start=START), 300, lambda n: (n % 7) * 0.03)
     assert [report for _, report in ragged] == plain
@@ -246,22 +246,22 @@ def test_without_a_rate_other_tasks_get_their_turn():
     ],
     ids=str,
 )
-def test_a_bad_argument_is_named_with_its_value_and_rule(arguments, argument):
+def test_an_invalid_argument_is_named_with_its_value_and_rule(arguments, argument):
     with pytest.raises(InvalidArgumentError, match=f"^{argument} is .*: must be") as caught:
         Fleet(**arguments)
     assert caught.value.argument == argument
 
 
 @pytest.mark.parametrize("count", [-1, 1.5, True, None])
-def test_a_bad_count_is_named(count):
+def test_an_invalid_count_is_named(count):
     with pytest.raises(InvalidArgumentError, match="count"):
         Fleet().take(count)
 
 
-def test_its_repr_says_what_it_does():
+def test_the_repr_describes_the_fleet():
     assert repr(Fleet(100, rate=1000, seed=7)) == "Fleet(100 trucks, 1,000 reports/s, seed 7, 0.00% invalid)"
     assert repr(Fleet(1, rate=None, invalid=0.02)) == "Fleet(1 trucks, as fast as it can, seed 0, 2.00% invalid)"
 
 
-def test_the_public_names_are_there():
+def test_the_public_names_exist():
     assert all(hasattr(fleet_module, name) for name in fleet_module.__all__)

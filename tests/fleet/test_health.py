@@ -48,7 +48,7 @@ def test_every_limit_is_a_value_that_a_valid_record_can_have():
 
 
 @pytest.mark.parametrize(("trucks", "rate"), [(200, 1000.0), (500, 10.0)])
-def test_each_status_is_what_its_own_values_call_for(trucks, rate):
+def test_each_status_follows_from_the_records_own_values(trucks, rate):
     for report in Fleet(trucks, rate=rate, seed=3, start=START).take(20_000):
         record = report.record()
         assert record.health_status == health_of(record)
@@ -56,16 +56,16 @@ def test_each_status_is_what_its_own_values_call_for(trucks, rate):
 
 
 @pytest.mark.parametrize(("trucks", "every", "rounds"), [(8_000, 1.0, 1), (100, 900.0, 24)])
-def test_warnings_are_some_percent_and_urgent_ones_well_under_one(trucks, every, rounds):
-    """In the first second of many trucks, and in six hours of some: a fleet begins in the middle of its life."""
+def test_a_few_percent_warn_and_well_under_one_percent_are_urgent(trucks, every, rounds):
+    """In the first second of many trucks, and in six hours of some: a fleet starts in the middle of its day."""
     reports = Fleet(trucks, rate=trucks / every, seed=5, start=START).take(trucks * rounds)
     statuses = Counter(report.record().health_status for report in reports)
     assert 0.01 < statuses["WARNING"] / len(reports) < 0.05
     assert 0.0005 < statuses["URGENT"] / len(reports) < 0.006
 
 
-def test_faults_come_and_go():
-    """In a few hours sound trucks come to warn, and those that warned are sound again."""
+def test_defects_appear_and_are_repaired():
+    """Within a few hours sound trucks begin to warn, and trucks that warned are sound again."""
     fleet = Fleet(120, rate=0.4, seed=5, start=START)
     rounds = [{r.truck_id: r.record().health_status != "NORMAL" for r in fleet.take(120)} for _ in range(40)]
     changes = {(a[truck], b[truck]) for a, b in itertools.pairwise(rounds) for truck in a}

@@ -1,4 +1,4 @@
-"""The physics: what a record's signals must do together. Most of it is read off the records alone."""
+"""The physics: how a record's signals must move together. Most tests read the records alone."""
 
 import itertools
 import statistics
@@ -19,7 +19,7 @@ CLOCK = START.timestamp()
 
 
 def records(trucks, each, count, seed=1):
-    """For each truck `count` records, `each` seconds apart."""
+    """Return `count` records of each truck, `each` seconds apart."""
     reports = Fleet(trucks, rate=trucks / each, seed=seed, start=START).take(trucks * count)
     made = [report.record() for report in reports]
     return [made[index::trucks] for index in range(trucks)]
@@ -32,7 +32,7 @@ def truck(step=5.0, seed=1, kind=None, severity=0.0):
 
 
 class HeldDefect(TruckDefect):
-    """A fault that neither grows nor is repaired; none at all for the kind None."""
+    """A defect that neither grows nor is repaired; none at all for the kind None."""
 
     def __init__(self, kind, severity):
         super().__init__(Random(1))
@@ -56,7 +56,7 @@ def miles_between(a, b):
 
 @pytest.mark.parametrize("each", [0.1, 1.0, 4.0])
 def test_the_position_moves_by_speed_times_time(each):
-    """Record by record: to the rounding of a speed (0.05 mph) and of two positions (5e-7° each way)."""
+    """From record to record, within the rounding of a speed (0.05 mph) and of two positions (5e-7° each)."""
     for life in records(20, each, 150):
         for a, b in itertools.pairwise(life):
             expected = (a.speed + b.speed) / 2.0 * each / 3600.0
@@ -76,7 +76,7 @@ def test_the_position_moves_along_the_heading():
 
 
 def test_a_route_winds_and_stays_in_its_region():
-    """Within 110 miles of the depot for a day, in turns of a few degrees a step but at stops."""
+    """It stays within 110 miles of the depot for a day, and turns by a few degrees a step except at stops."""
     made, turns = truck(step=10.0), []
     for _ in range(8_640):
         heading = made.route.heading
@@ -99,7 +99,7 @@ def test_a_truck_visits_its_stops_and_rests_there():
 
 
 def test_speed_changes_as_a_truck_can():
-    """It pulls with 1.6 mph a second at most and brakes with 3, but for the rounding of the two speeds."""
+    """It accelerates by at most 1.6 mph a second and brakes by at most 3, within the rounding of the two speeds."""
     for life in records(20, 1.0, 600):
         for a, b in itertools.pairwise(life):
             assert -3.11 <= b.speed - a.speed <= 1.71
@@ -143,7 +143,7 @@ def test_consumption_follows_load():
     assert 7.5 < statistics.fmean(rate for rate, load in zip(rates, loads, strict=True) if 0.5 < load < 0.7) < 10.0
 
 
-def test_miles_grow_by_the_way_driven_and_maintenance_resets_them():
+def test_miles_grow_by_the_distance_driven_and_maintenance_resets_them():
     made = truck(step=10.0)
     driven, before = 0.0, made.miles
     for _ in range(1_000):
@@ -159,7 +159,7 @@ def test_miles_grow_by_the_way_driven_and_maintenance_resets_them():
 
 @pytest.mark.parametrize("signal", ["engine", "coolant", "transmission"])
 def test_temperatures_follow_the_load_with_a_lag(signal):
-    """Against the load itself weakly, against the load of the last minutes strongly."""
+    """They correlate with the load of the last minutes."""
     made, loads, temperatures = truck(step=5.0), [], []
     for _ in range(6_000):
         made.drive()
@@ -170,7 +170,7 @@ def test_temperatures_follow_the_load_with_a_lag(signal):
     assert max(abs(a - b) for a, b in itertools.pairwise(temperatures)) < 2.0
 
 
-def test_ambient_has_its_day_and_the_coolant_feels_it():
+def test_the_ambient_temperature_follows_the_day_and_moves_the_coolant():
     made, ambients, coolants = truck(step=10.0), [], []
     for _ in range(8_640):
         made.drive()
@@ -213,7 +213,7 @@ def test_oil_pressure_rises_with_engine_speed():
     assert statistics.correlation(speeds, pressures) > 0.95
 
 
-def test_battery_and_vibration_tell_the_wear():
+def test_battery_and_vibration_show_the_wear():
     """The same truck after 15,000 miles: less voltage, more vibration."""
     young, old = truck(seed=3), truck(seed=3)
     young.miles, old.miles = 0.0, 15_000.0
@@ -225,7 +225,7 @@ def test_battery_and_vibration_tell_the_wear():
     assert old.vibration > young.vibration
 
 
-# --- Faults ---------------------------------------------------------------------------------------
+# --- Defects --------------------------------------------------------------------------------------
 
 SHOWN = {
     "leaking tyre": (lambda made: -min(made.pressures)),
@@ -239,7 +239,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in DEFECTS])
-def test_a_fault_shows_in_its_own_signal(kind):
+def test_a_defect_shows_in_its_own_signal(kind):
     sound, faulty = truck(seed=6), truck(seed=6, kind=kind, severity=0.9)
     for made in (sound, faulty):
         while made.speed < 55.0:
@@ -255,8 +255,8 @@ def test_a_fault_shows_in_its_own_signal(kind):
 
 
 @pytest.mark.parametrize("kind", [None, *(kind for kind, _ in DEFECTS)])
-def test_the_rules_are_kept_by_physics_and_not_by_a_clamp(kind):
-    """Four trucks for twelve hours each, with the fault at its worst all the time."""
+def test_physics_keeps_the_rules_without_the_clamps(kind):
+    """Four trucks for twelve hours each, with the defect always at its worst."""
     for seed in range(4):
         made = truck(step=10.0, seed=seed, kind=kind, severity=1.0 if kind else 0.0)
         for _ in range(4_320):
@@ -269,8 +269,8 @@ def test_the_rules_are_kept_by_physics_and_not_by_a_clamp(kind):
             assert 10.0 < made.voltage < 15.0
 
 
-def test_signals_do_not_stand_still():
-    """In a moving hour at a report a minute every signal but the health takes many values."""
+def test_every_signal_moves():
+    """In an hour on the road with a report a minute, every signal but the health takes many values."""
     life = max(records(10, 60.0, 60), key=lambda life: sum(record.speed for record in life))
     for name in type(life[0]).__struct_fields__:
         if name not in {"truck_id", "health_status", "vibration_level", "battery_voltage"}:

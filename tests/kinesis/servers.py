@@ -1,4 +1,4 @@
-"""Servers of a few lines: one that answers as told, one that forwards as a proxy does, and certificates for both."""
+"""Small servers: one that sends the responses of a script, and one that forwards like a proxy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ STORED = {"SequenceNumber": "49", "ShardId": "shardId-000000000000"}
 
 @dataclass
 class Received:
-    """A request as the server saw it."""
+    """A request as the server received it."""
 
     target: str
     headers: dict[str, str]
     body: bytes
-    #: Which of its connections brought it, from 1.
+    #: The number of its connection, from 1.
     connection: int
 
     @property
@@ -34,21 +34,21 @@ class Received:
         return self.headers["authorization"].split("Credential=", 1)[1].split("/", 1)[0]
 
 
-def answer(status: int = 200, body: bytes | dict[str, Any] = b"", **headers: object) -> bytes:
-    """An answer's bytes."""
+def http_response(status: int = 200, body: bytes | dict[str, Any] = b"", **headers: object) -> bytes:
+    """Return the bytes of a response."""
     body = json.dumps(body).encode() if isinstance(body, dict) else body
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {status} Told\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
+    return f"HTTP/1.1 {status} Scripted\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
 
 
 def stored(received: Received) -> bytes:
-    """What the service says to a PutRecords that it stores."""
+    """Return the response to a PutRecords request whose records are all stored."""
     count = len(json.loads(received.body)["Records"])
-    return answer(body={"FailedRecordCount": 0, "Records": [STORED] * count})
+    return http_response(body={"FailedRecordCount": 0, "Records": [STORED] * count})
 
 
-def refused(code: str, message: str = "", status: int = 400, **headers: object) -> bytes:
-    return answer(status, {"__type": code, "message": message}, **headers)
+def error_response(code: str, message: str = "", status: int = 400, **headers: object) -> bytes:
+    return http_response(status, {"__type": code, "message": message}, **headers)
 
 
 HANG_UP = object()
@@ -56,9 +56,9 @@ HANG_UP = object()
 
 @dataclass
 class Server:
-    """Answers each request by the next step of `script`, and when that is used up by `stored`.
+    """Responds to each request with the next step of `script`, and after the last step with `stored`.
 
-    A step is the bytes to answer, `HANG_UP`, or a function of what was received that gives one of these.
+    A step is the bytes to send, `HANG_UP`, or a function that returns one of these for a received request.
     """
 
     script: list[Any] = field(default_factory=list)
@@ -71,18 +71,18 @@ class Server:
         self.connections += 1
         number = self.connections
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while (given := await self._answer_to(await _read(reader, number))) is not HANG_UP:
-                writer.write(given)
+            while (response := await self._respond(await _read(reader, number))) is not HANG_UP:
+                writer.write(response)
                 await writer.drain()
         writer.close()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
 
-    async def _answer_to(self, received: Received) -> Any:
+    async def _respond(self, received: Received) -> Any:
         self.received.append(received)
         step = self.script.pop(0) if self.script else stored
-        given = step(received) if callable(step) else step
-        return await given if asyncio.iscoroutine(given) else given
+        response = step(received) if callable(step) else step
+        return await response if asyncio.iscoroutine(response) else response
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Received:
@@ -95,7 +95,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Received:
 
 @contextlib.asynccontextmanager
 async def serving(*script: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """A `Server` that listens, with TLS if a server's SSL context is given."""
+    """Run a `Server`, with TLS if `tls` is a server's SSL context."""
     server = Server(list(script))
     async with listening(server.serve, tls) as server.port:
         server.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}"
@@ -104,17 +104,17 @@ async def serving(*script: Any, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 @contextlib.asynccontextmanager
 async def proxying(to_port: int) -> AsyncIterator[tuple[str, list[list[str]]]]:
-    """A proxy that connects every tunnel to `to_port`; its URL, and the CONNECT requests that it got."""
-    asked = []
+    """Run a proxy that connects every tunnel to `to_port`; yield its URL and the CONNECT requests that it receives."""
+    connects = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n"))
+        connects.append((await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n"))
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
 
     async with listening(serve) as port:
-        yield f"http://127.0.0.1:{port}", asked
+        yield f"http://127.0.0.1:{port}", connects
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,7 +131,7 @@ async def listening(
     tls: ssl.SSLContext | None = None,
     limit: int = 65_536,
 ) -> AsyncIterator[int]:
-    """A server of `serve(reader, writer)`; its port."""
+    """Run a server that calls `serve(reader, writer)` for each connection; yield its port."""
     tasks = set()
 
     async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -139,7 +139,7 @@ async def listening(
         try:
             await serve(reader, writer)
         except asyncio.CancelledError:
-            pass  # the test has ended; streams want no cancelled task
+            pass  # the test has ended; asyncio's streams log a cancelled task as an error
         finally:
             writer.transport.abort()
             tasks.discard(asyncio.current_task())

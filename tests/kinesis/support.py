@@ -1,4 +1,4 @@
-"""A client of a server of tests/kinesis/servers.py, and records for it."""
+"""A client for the servers of tests/kinesis/servers.py, and records to put."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client against the local Kinesis, which shares no code with it: signatures, TLS, its clock, its tokens."""
+"""The client against the local Kinesis, which shares no code with it: signatures, TLS, clocks, session tokens."""
 
 import pytest
 from aiobotocore.session import get_session
@@ -15,7 +15,7 @@ KNOWN = Credentials(access_key_id="AKID", secret_access_key="secret", session_to
 
 
 @given(st.binary(max_size=50), st.integers(0, 4_000_000_000), st.text("abc ", min_size=1, max_size=9).map(str.strip))
-def test_every_signature_passes_the_local_services_check(body, now, target):
+def test_the_local_kinesis_accepts_every_signature(body, now, target):
     headers = {"host": "kinesis.example:8000", "x-amz-target": target}
     signer = Signer(region="us-east-1", service="kinesis", path="/", headers=headers)
     signature = signer.sign(body, Keys("AKID", "secret", "token"), now)
@@ -25,7 +25,7 @@ def test_every_signature_passes_the_local_services_check(body, now, target):
 
 @pytest.mark.usefixtures("fake_credentials")
 async def test_a_producer_with_tls_signatures_a_skewed_clock_and_expired_tokens(monkeypatch):
-    """Each trouble is overcome by the request that meets it: nothing is throttled, doubtful or lost."""
+    """Each problem is corrected within the request that meets it: no record is throttled, ambiguous or lost."""
     faults = FaultPlan(Fault("skew", seconds=-3_600), Fault("expired-token", count=1, operations=("PutRecords",)))
     session = get_session()
     session.set_credentials("AKID", "secret", "token")

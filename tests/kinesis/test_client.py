@@ -1,4 +1,4 @@
-"""The client against moto, a service that somebody else wrote; what names a stream; failures by kind."""
+"""The client against moto, an independent implementation of the service; names of streams; kinds of failure."""
 
 import asyncio
 
@@ -26,31 +26,31 @@ async def stream(moto_url):
         await client.delete_stream(StreamName="trucks")
 
 
-async def test_records_are_put_and_their_places_told(stream):
+async def test_records_are_put_and_their_shards_returned(stream):
     client = KinesisClient(stream[0], region_name="us-east-1", endpoint_url=stream[1])
     await client.open()
     shards = await client.list_shards()
     assert [shard.is_open for shard in shards] == [True] * 3
     assert (shards[0].starting_hash_key, shards[-1].ending_hash_key) == (0, 2**128 - 1)
-    answers = await client.put_records(
+    responses = await client.put_records(
         [Record(b"a"), Record(b"b", explicit_hash_key=str(2**128 - 2))]
     )  # moto has no shard for the last key
-    assert [answer.error_code for answer in answers] == [None, None]
-    assert answers[1].shard_id == shards[-1].shard_id
+    assert [response.error_code for response in responses] == [None, None]
+    assert responses[1].shard_id == shards[-1].shard_id
     assert (await client.summary()).max_record_bytes == 1 << 20
     await client.close()
     await client.close()
 
 
-async def test_an_arn_names_stream_and_region(stream):
+async def test_an_arn_names_the_stream_and_the_region(stream):
     client = KinesisClient(ARN, endpoint_url=stream[1])
     await client.open()
     assert len(await client.list_shards()) == 3
     await client.close()
 
 
-async def test_the_producer_fills_a_stream_of_another_make(stream):
-    """Moto has no quotas, so pacing is the producer's own; keys must reach the shards that the map predicts."""
+async def test_the_producer_fills_a_stream_on_moto(stream):
+    """Moto has no quotas, so only the producer's pacing applies. Keys must reach the shards that the map predicts."""
     async with Producer(stream[0], region_name="us-east-1", endpoint_url=stream[1]) as producer:
         predicted = {f"TRUCK_{number:03}": producer.shard_of(f"TRUCK_{number:03}") for number in range(30)}
         deliveries = [await producer.put(b"%d" % number, f"TRUCK_{number % 30:03}") for number in range(900)]
@@ -60,9 +60,9 @@ async def test_the_producer_fills_a_stream_of_another_make(stream):
     assert producer.stats.failed == 0
 
 
-async def test_a_poison_record_fails_alone_on_a_service_of_another_make(stream):
+async def test_a_record_that_moto_rejects_fails_alone(stream):
     async with Producer(stream[0], region_name="us-east-1", endpoint_url=stream[1]) as producer:
-        producer._core.max_record_bytes = 10 << 20  # as if the limit could not be learnt, and were larger
+        producer._core.max_record_bytes = 10 << 20  # as if the stream's limit were unknown and larger
         sizes = [10, 10, (1 << 20) + 1, 10]
         deliveries = [await producer.put(bytes(size), "TRUCK_001") for size in sizes]
         outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
@@ -70,7 +70,7 @@ async def test_a_poison_record_fails_alone_on_a_service_of_another_make(stream):
     assert not outcomes[2].may_be_stored
 
 
-async def test_a_stream_that_is_not_there_is_permanent(moto_url):
+async def test_a_missing_stream_is_a_permanent_failure(moto_url):
     client = KinesisClient("nowhere", region_name="us-east-1", endpoint_url=moto_url)
     await client.open()
     with pytest.raises(RequestFailedError) as caught:
@@ -80,12 +80,12 @@ async def test_a_stream_that_is_not_there_is_permanent(moto_url):
 
 
 @pytest.mark.parametrize("stream", ["", "my stream", "s" * 129, "arn:aws:s3:::bucket"])
-def test_a_malformed_stream_is_refused(stream):
+def test_a_malformed_stream_name_is_rejected(stream):
     with pytest.raises(ConfigurationError, match="not a stream's name"):
         KinesisClient(stream)
 
 
-async def test_a_missing_region_says_how_to_set_it(monkeypatch):
+async def test_the_error_for_a_missing_region_explains_how_to_set_it(monkeypatch):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="Pass region_name=, or set"):

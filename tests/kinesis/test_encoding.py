@@ -1,4 +1,4 @@
-"""Bodies are JSON that any parser reads back as the records they were made of."""
+"""Bodies are JSON from which any parser reads back the same records."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)
 records = st.lists(st.tuples(st.binary(max_size=100), keys, hash_keys), min_size=1, max_size=5)
 
 
-def test_a_body_by_its_letters():
+def test_the_bytes_of_a_body():
     body = encode_body({"StreamName": "trucks"}, [Record(b"ABC", "TRUCK_001"), Record(b"", 'a"b', "7")])
     assert body == (
         b'{"StreamName":"trucks","Records":['

@@ -1,4 +1,4 @@
-"""What answers say, the malformed ones included."""
+"""Parsing the service's responses, malformed ones included."""
 
 import pytest
 
@@ -14,11 +14,11 @@ from truckstream.kinesis.responses import (
 from truckstream.kinesis.shard_map import Shard
 
 STORED = b'{"SequenceNumber":"49","ShardId":"shardId-000000000000"}'
-REFUSED = b'{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"}'
+FAILED = b'{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"}'
 
 
-def test_outcomes_come_in_their_order():
-    body = b'{"EncryptionType":"KMS","FailedRecordCount":1,"Records":[%b,%b]}' % (STORED, REFUSED)
+def test_responses_are_in_the_order_of_the_records():
+    body = b'{"EncryptionType":"KMS","FailedRecordCount":1,"Records":[%b,%b]}' % (STORED, FAILED)
     assert parse_put_records(body, 2) == [
         RecordResponse(shard_id="shardId-000000000000", sequence_number="49"),
         RecordResponse(error_code="InternalFailure", error_message="Internal Service Failure"),
@@ -39,7 +39,7 @@ def test_outcomes_come_in_their_order():
         (b'{"message":"\xff"}', "missing required field `Records`"),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_ambiguous(body, text):
+def test_a_response_that_cannot_be_parsed_is_ambiguous(body, text):
     with pytest.raises(RequestFailedError, match=f"MalformedResponse: .*{text}") as caught:
         parse_put_records(body, 2)
     assert caught.value.kind is FailureKind.AMBIGUOUS
@@ -61,7 +61,7 @@ def test_a_page_of_shards():
     assert parse_shards(b'{"Shards":[]}') == ([], None)
 
 
-def test_a_summary_may_say_how_large_a_record_may_be():
+def test_a_summary_states_the_largest_record_and_the_mode():
     assert parse_summary(b'{"StreamDescriptionSummary":{"MaxRecordSizeInKiB":2048}}').max_record_bytes == 2 << 20
     assert parse_summary(b'{"StreamDescriptionSummary":{"StreamName":"s"}}') == StreamSummary()
     on_demand = b'{"StreamDescriptionSummary":{"StreamModeDetails":{"StreamMode":"ON_DEMAND"}}}'
@@ -72,7 +72,7 @@ def test_a_summary_may_say_how_large_a_record_may_be():
 @pytest.mark.parametrize(
     "body", [b"1", b"{}", b'{"Shards":[{}]}', b'{"Shards":[%b]}' % (SHARD % b"").replace(b"340", b"x")]
 )
-def test_a_page_that_cannot_be_read_is_ambiguous(parse, body):
+def test_a_page_that_cannot_be_parsed_is_ambiguous(parse, body):
     with pytest.raises(RequestFailedError, match="MalformedResponse"):
         parse(body)
 
@@ -104,6 +104,6 @@ def test_a_page_that_cannot_be_read_is_ambiguous(parse, body):
         (503, None, b"x" * 200, "503", repr("x" * 100) + "…", FailureKind.AMBIGUOUS),
     ],
 )
-def test_an_error_by_its_answer(status, header, body, code, message, kind):
+def test_an_error_is_parsed_from_its_response(status, header, body, code, message, kind):
     failure = parse_error(status, header, body)
     assert (failure.code, failure.message, failure.kind) == (code, message, kind)

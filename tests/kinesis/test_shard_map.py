@@ -1,4 +1,4 @@
-"""Keys to hash keys to shards."""
+"""From keys to hash keys to shards."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ def test_a_hash_key_on_the_edge_belongs_to_the_shard_that_starts_there():
     assert [shards.shard_of(key).shard_id for key in (0, HALF - 1, HALF, 2**128 - 1)] == ["a", "a", "b", "b"]
 
 
-def test_closed_shards_take_nothing_and_a_gap_has_no_shard():
+def test_closed_shards_own_no_keys_and_a_gap_has_no_shard():
     shards = ShardMap([Shard("parent", 0, 2**128 - 1, is_open=False), Shard("child", HALF, 2**128 - 1)])
     assert shards.shard_of(5) is None
     assert shards.shard_of(HALF).shard_id == "child"

@@ -1,4 +1,4 @@
-"""Answers from bytes as they come, however they are cut."""
+"""Responses from bytes in pieces of any size."""
 
 import pytest
 from hypothesis import given
@@ -13,9 +13,9 @@ INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n
 
 
 @given(st.sampled_from([LENGTH, CHUNKS, TRAILERS, INTERIM]), st.data())
-def test_an_answer_is_the_same_however_it_is_cut(answer, data):
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1), max_size=6)))
-    pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
+def test_a_response_is_the_same_in_pieces_of_any_size(response, data):
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(response) - 1), max_size=6)))
+    pieces = [response[start:end] for start, end in zip([0, *cuts], [*cuts, len(response)], strict=True)]
     reader = ResponseReader()
     *before, last = [reader.feed(piece) for piece in pieces]
     assert set(before) <= {None}
@@ -23,11 +23,11 @@ def test_an_answer_is_the_same_however_it_is_cut(answer, data):
     assert reader.keeps_alive
 
 
-def test_headers_are_by_lower_case_name():
+def test_header_names_are_lower_case():
     assert ResponseReader().feed(LENGTH).headers == {"content-length": "5", "date": "now"}
 
 
-def test_an_answer_without_a_length_ends_with_its_connection():
+def test_a_response_without_a_length_ends_with_its_connection():
     reader = ResponseReader()
     assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\nhel") is None
     assert reader.feed(b"lo") is None
@@ -35,10 +35,10 @@ def test_an_answer_without_a_length_ends_with_its_connection():
     assert not reader.keeps_alive
 
 
-@pytest.mark.parametrize("answer", [b"", LENGTH[:-1], CHUNKS[:-2], LENGTH[:20]])
-def test_an_answer_that_ends_too_early_is_none(answer):
+@pytest.mark.parametrize("response", [b"", LENGTH[:-1], CHUNKS[:-2], LENGTH[:20]])
+def test_a_response_that_ends_too_early_is_incomplete(response):
     reader = ResponseReader()
-    assert reader.feed(answer) is None
+    assert reader.feed(response) is None
     assert reader.feed_end() is None
 
 
@@ -53,18 +53,18 @@ def test_an_answer_that_ends_too_early_is_none(answer):
         (b"HTTP/1.0 200 OK\r\nConnection: keep-alive", True),
     ],
 )
-def test_a_connection_is_kept_as_the_server_says(head, kept):
+def test_a_connection_is_kept_as_its_headers_say(head, kept):
     reader = ResponseReader()
     assert reader.feed(head + b"\r\nContent-Length: 0\r\n\r\n").body == b""
     assert reader.keeps_alive is kept
 
 
-def test_an_answer_of_204_has_no_body():
+def test_a_response_with_status_204_has_no_body():
     assert ResponseReader().feed(b"HTTP/1.1 204 No Content\r\n\r\n").body == b""
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
         b"HTTP/2 200\r\n\r\n",
@@ -83,15 +83,15 @@ def test_an_answer_of_204_has_no_body():
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\n",
         b"x" * (MAX_HEAD_BYTES + 1),
     ],
-    ids=lambda answer: repr(answer[-30:]),
+    ids=lambda response: repr(response[-30:]),
 )
-def test_what_is_no_answer_is_refused(answer):
+def test_malformed_responses_are_rejected(response):
     with pytest.raises(MalformedResponseError):
-        ResponseReader().feed(answer)
+        ResponseReader().feed(response)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_any_harm(data):
+def test_no_bytes_raise_another_error(data):
     reader = ResponseReader()
     try:
         reader.feed(b"HTTP/1.1 200 OK\r\n" + data)
@@ -105,6 +105,6 @@ def test_header_lines():
 
 
 @pytest.mark.parametrize("value", ["a\r\nEvil: b", "a\nb", "a\rb", "\N{SNOWMAN}"])
-def test_a_header_that_would_break_the_request_is_refused(value):
+def test_a_header_that_would_break_the_request_is_rejected(value):
     with pytest.raises(ValueError, match=r"line break|latin-1"):
         header_lines({"X": value})

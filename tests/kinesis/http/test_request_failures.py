@@ -1,4 +1,4 @@
-"""Failures on the wire, and what they mean for the records: not sent, perhaps stored, refused."""
+"""Failed requests by their consequence for the records: perhaps stored, not sent, rejected."""
 
 import asyncio
 import email.utils
@@ -13,18 +13,18 @@ import uvloop
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from tests.kinesis.servers import HANG_UP, STORED, answer, listening, refused, serving, stored
+from tests.kinesis.servers import HANG_UP, STORED, error_response, http_response, listening, serving, stored
 from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
-#: More than the kernel takes of a connection that nobody reads.
+#: More than the kernel buffers for a connection that the other side does not read.
 LARGE = [Record(bytes(8 << 20)), Record(bytes(8 << 20))]
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
 
 
 async def failure_of(*script, **options):
-    """What a client makes of a server that answers so, and how many requests that took."""
+    """Return the failure's kind and code for a server with this script, and the number of requests."""
     async with serving(*script) as server, client_of(server.url, request_timeout=0.3, **options) as client:
         with pytest.raises(RequestFailedError) as caught:
             await client.put_records(RECORDS)
@@ -41,19 +41,19 @@ async def failure_of(*script, **options):
         (b"HTTP/1.1 200 OK\r\nContent-Le", "TimeoutError"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "TimeoutError"),
         (b"\x00\x01\x02 what\r\n\r\n", "MalformedResponse"),
-        (answer(body=b"<html>Welcome to the hotel"), "MalformedResponse"),
-        (answer(body={"FailedRecordCount": 0, "Records": []}), "MalformedResponse"),
-        (answer(500, {"__type": "InternalFailure"}), "InternalFailure"),
-        (answer(503, b"<html>Service Unavailable"), "503"),
+        (http_response(body=b"<html>Welcome to the hotel"), "MalformedResponse"),
+        (http_response(body={"FailedRecordCount": 0, "Records": []}), "MalformedResponse"),
+        (http_response(500, {"__type": "InternalFailure"}), "InternalFailure"),
+        (http_response(503, b"<html>Service Unavailable"), "503"),
     ],
 )
-async def test_an_attempt_without_a_clear_answer_is_ambiguous_and_not_repeated(given, code):
-    kind, told, requests = await failure_of(given)
+async def test_an_attempt_without_a_valid_response_is_ambiguous_and_not_retried(given, code):
+    kind, failure_code, requests = await failure_of(given)
     assert (kind, requests) == (FailureKind.AMBIGUOUS, 1)
-    assert told == code
+    assert failure_code == code
 
 
-async def test_an_answer_that_is_cut_off_is_ambiguous():
+async def test_a_truncated_response_is_ambiguous():
     async def serve(reader, writer):
         await reader.readuntil(b"]}")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
@@ -73,14 +73,14 @@ async def test_silence_is_ambiguous():
     assert await failure_of(keep_silent) == (FailureKind.AMBIGUOUS, "TimeoutError", 1)
 
 
-async def test_an_answer_before_the_end_of_the_request_counts_and_costs_the_connection():
-    """A proxy that refuses the size of a request does not wait for it."""
+async def test_a_response_before_the_end_of_the_request_counts_and_closes_the_connection():
+    """A proxy that rejects a request for its size does not wait for its end."""
     connections = []
 
     async def serve(reader, writer):
         connections.append(writer)
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer(413))
+        writer.write(http_response(413))
         await writer.drain()
         await reader.read()
 
@@ -95,7 +95,7 @@ async def test_an_answer_before_the_end_of_the_request_counts_and_costs_the_conn
 # --- Not sent -------------------------------------------------------------------------------------
 
 
-async def test_a_server_that_is_not_there_was_not_sent_to():
+async def test_a_request_to_a_closed_port_was_not_sent():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         async with client_of(f"http://127.0.0.1:{unused.getsockname()[1]}") as client:
@@ -109,7 +109,7 @@ async def test_a_server_that_is_not_there_was_not_sent_to():
     ("leave", "code"), [("reset", "ConnectionResetError|BrokenPipeError|Disconnected"), ("hang", "TimeoutError")]
 )
 def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, leave, code):
-    """Nothing of it can be stored, whatever the server makes of its beginning."""
+    """No record of it can be stored, even if the server reads its beginning."""
 
     async def serve(reader, writer):
         await reader.readexactly(100_000)
@@ -131,8 +131,8 @@ def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, leave, 
     assert re.fullmatch(code, failure.code)
 
 
-async def test_a_slow_way_out_is_no_silence():
-    """The time that an answer may take begins when the request has left."""
+async def test_sending_slowly_is_not_silence():
+    """The time for the response begins when the request has been sent."""
 
     async def serve(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
@@ -140,7 +140,7 @@ async def test_a_slow_way_out_is_no_silence():
         while missing:
             await asyncio.sleep(0.05)
             missing -= len(await reader.read(1 << 20))
-        writer.write(answer(body={"FailedRecordCount": 0, "Records": [STORED] * 2}))
+        writer.write(http_response(body={"FailedRecordCount": 0, "Records": [STORED] * 2}))
         await writer.drain()
 
     async with (
@@ -150,7 +150,7 @@ async def test_a_slow_way_out_is_no_silence():
         assert len(await client.put_records(LARGE)) == 2
 
 
-async def test_a_host_without_an_address_was_not_sent_to():
+async def test_a_request_to_an_unknown_host_was_not_sent():
     async with client_of("http://nowhere.invalid") as client:
         with pytest.raises(RequestFailedError) as caught:
             await client.put_records(RECORDS)
@@ -159,7 +159,7 @@ async def test_a_host_without_an_address_was_not_sent_to():
 
 @pytest.fixture
 def hasty_server():
-    """A server in a thread, which closes each connection right after its answer; its URL, and what became of each."""
+    """A server in a thread that closes each connection after its response; its URL, and the bytes of each request."""
     listening = socket.create_server(("127.0.0.1", 0))
     body = json.dumps({"FailedRecordCount": 0, "Records": [STORED] * 2}).encode()
     bytes_by_connection = []
@@ -174,7 +174,7 @@ def hasty_server():
                 received = b""
                 while b"]}" not in received:
                     received += connection.recv(65_536)
-                connection.sendall(answer(body=body))
+                connection.sendall(http_response(body=body))
                 bytes_by_connection.append(len(received))
 
     thread = threading.Thread(target=serve)
@@ -186,8 +186,8 @@ def hasty_server():
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_a_kept_connection_that_the_server_closed_is_given_back_unused(run, hasty_server):
-    """Its closing is in the kernel and has not reached the loop: nothing is written, and the next one is tried."""
+def test_a_kept_connection_that_the_server_closed_is_not_used(run, hasty_server):
+    """The kernel knows of the closing, the event loop not yet: nothing is written, and the next one is tried."""
     url, bytes_by_connection = hasty_server
 
     async def story():
@@ -245,44 +245,48 @@ async def test_a_cancelled_request_leaves_no_half_read_connection():
     assert [received.connection for received in server.received] == [1, 2]
 
 
-# --- Refused --------------------------------------------------------------------------------------
+# --- Rejected -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "code"),
     [
-        (refused("ProvisionedThroughputExceededException"), FailureKind.THROTTLED, None),
-        (refused("KMSThrottlingException"), FailureKind.THROTTLED, None),
-        (refused("ValidationException"), FailureKind.POISONED, None),
-        (refused("AccessDeniedException"), FailureKind.PERMANENT, None),
+        (error_response("ProvisionedThroughputExceededException"), FailureKind.THROTTLED, None),
+        (error_response("KMSThrottlingException"), FailureKind.THROTTLED, None),
+        (error_response("ValidationException"), FailureKind.POISONED, None),
+        (error_response("AccessDeniedException"), FailureKind.PERMANENT, None),
         (
-            refused("com.amazonaws.kinesis.v20131202#KMSDisabledException"),
+            error_response("com.amazonaws.kinesis.v20131202#KMSDisabledException"),
             FailureKind.PERMANENT,
             "KMSDisabledException",
         ),
-        (refused("InvalidSignatureException", "does not match"), FailureKind.PERMANENT, None),
-        (answer(413, b"too large"), FailureKind.POISONED, "413"),
-        (answer(429), FailureKind.THROTTLED, "429"),
-        (answer(404, b"no such page"), FailureKind.PERMANENT, "404"),
+        (error_response("InvalidSignatureException", "does not match"), FailureKind.PERMANENT, None),
+        (http_response(413, b"too large"), FailureKind.POISONED, "413"),
+        (http_response(429), FailureKind.THROTTLED, "429"),
+        (http_response(404, b"no such page"), FailureKind.PERMANENT, "404"),
     ],
 )
-async def test_a_refusal_is_told_by_its_kind_and_not_repeated(given, kind, code):
+async def test_an_error_is_classified_and_not_retried(given, kind, code):
     code = code or given.split(b'"__type": "', 1)[1].split(b'"', 1)[0].decode()
     assert await failure_of(given) == (kind, code, 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(status):
-    """Signed records go to the address that they are signed for, and to no other."""
+    """Signed records are sent to the address in their signature and to no other."""
     async with serving() as elsewhere:
-        assert await failure_of(answer(status, Location=elsewhere.url)) == (FailureKind.PERMANENT, str(status), 1)
+        assert await failure_of(http_response(status, Location=elsewhere.url)) == (
+            FailureKind.PERMANENT,
+            str(status),
+            1,
+        )
     assert elsewhere.received == []
 
 
 # --- Through aiohttp ------------------------------------------------------------------------------
 
 
-def with_a_connector_of_its_own():
+def session_with_connector_args():
     session = get_session()
     session.set_default_client_config(AioConfig(connector_args={"use_dns_cache": False}))
     return session
@@ -293,29 +297,29 @@ def with_a_connector_of_its_own():
     [
         (HANG_UP, FailureKind.AMBIGUOUS),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", FailureKind.AMBIGUOUS),
-        (answer(503), FailureKind.AMBIGUOUS),
-        (answer(307, Location="http://127.0.0.1:1"), FailureKind.PERMANENT),
-        (refused("ProvisionedThroughputExceededException"), FailureKind.THROTTLED),
+        (http_response(503), FailureKind.AMBIGUOUS),
+        (http_response(307, Location="http://127.0.0.1:1"), FailureKind.PERMANENT),
+        (error_response("ProvisionedThroughputExceededException"), FailureKind.THROTTLED),
     ],
 )
 async def test_a_failure_through_aiohttp_means_the_same(given, kind):
-    told, _, requests = await failure_of(given, session=with_a_connector_of_its_own())
-    assert (told, requests) == (kind, 1)
+    failure_kind, _, requests = await failure_of(given, session=session_with_connector_args())
+    assert (failure_kind, requests) == (kind, 1)
 
 
-async def test_what_aiohttp_cannot_connect_was_not_sent():
-    async with client_of("http://127.0.0.1:1", session=with_a_connector_of_its_own()) as client:
+async def test_a_request_that_aiohttp_cannot_connect_was_not_sent():
+    async with client_of("http://127.0.0.1:1", session=session_with_connector_args()) as client:
         with pytest.raises(RequestFailedError) as caught:
             await client.put_records(RECORDS)
     assert caught.value.kind is FailureKind.NOT_SENT
 
 
 async def test_records_through_aiohttp():
-    async with serving() as server, client_of(server.url, session=with_a_connector_of_its_own()) as client:
+    async with serving() as server, client_of(server.url, session=session_with_connector_args()) as client:
         for _ in range(2):
             assert len(await client.put_records(RECORDS)) == 2
     assert server.connections == 1
-    assert server.received[0].headers["accept"] == "*/*"  # so it was aiohttp indeed
+    assert server.received[0].headers["accept"] == "*/*"  # aiohttp sends this header, our own client does not
 
 
 # --- Clocks ---------------------------------------------------------------------------------------
@@ -339,9 +343,9 @@ def http_date(ahead):
         ("RequestExpired", ""),
     ],
 )
-async def test_a_skewed_clock_is_set_right_by_the_services_date(ahead, code, message):
-    """The request is signed again, and later ones are right at once; the shards are listed in the same way."""
-    skewed = refused(code, message.replace("…", ""), Date=http_date(ahead))
+async def test_a_skewed_clock_is_corrected_by_the_services_date(ahead, code, message):
+    """The request is signed again, and later requests have the right time at once."""
+    skewed = error_response(code, message.replace("…", ""), Date=http_date(ahead))
     async with serving(skewed) as server, client_of(server.url) as client:
         assert len(await client.put_records(RECORDS)) == 2
         await client.put_records(RECORDS)
@@ -349,21 +353,21 @@ async def test_a_skewed_clock_is_set_right_by_the_services_date(ahead, code, mes
     assert offsets == [0, ahead, ahead]
 
 
-async def test_a_signature_that_stays_refused_is_told_as_skew():
-    """Once is tried again; a Date that agrees with our clock would change nothing."""
-    expired = [refused("RequestExpired", Date=http_date(ahead)) for ahead in (600, 1200)]
+async def test_a_signature_that_is_rejected_twice_is_reported_as_skew():
+    """A request is retried once, and not at all if the Date header agrees with our clock."""
+    expired = [error_response("RequestExpired", Date=http_date(ahead)) for ahead in (600, 1200)]
     assert await failure_of(*expired) == (FailureKind.CLOCK_SKEW, "RequestExpired", 2)
-    assert await failure_of(refused("RequestExpired", Date=http_date(0))) == (
+    assert await failure_of(error_response("RequestExpired", Date=http_date(0))) == (
         FailureKind.CLOCK_SKEW,
         "RequestExpired",
         1,
     )
 
 
-async def test_a_request_may_be_late_and_its_credentials_expired():
-    """Each is cured once, in any order."""
-    script = [refused("RequestExpired", Date=http_date(600)), refused("ExpiredTokenException")]
+async def test_a_request_may_be_late_and_also_have_expired_credentials():
+    """Each problem is corrected once, in any order."""
+    script = [error_response("RequestExpired", Date=http_date(600)), error_response("ExpiredTokenException")]
     for order in (script, script[::-1]):
         kind, _, requests = await failure_of(*order)
-        assert kind is FailureKind.CREDENTIALS  # the environment has no others
+        assert kind is FailureKind.CREDENTIALS  # the environment has no other credentials
         assert requests == order.index(script[1]) + 1

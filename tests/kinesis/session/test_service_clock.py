@@ -1,4 +1,4 @@
-"""The service's time, from its answers."""
+"""The service's clock, corrected by its responses."""
 
 import time
 
@@ -10,7 +10,7 @@ NOON = 1_737_028_800.0
 DATE = "Thu, 16 Jan 2025 12:00:00 GMT"
 
 
-def test_a_date_header_sets_the_clock_right():
+def test_a_date_header_corrects_the_clock():
     clock = ServiceClock()
     assert clock.at(NOON - 600) == NOON - 600
     assert clock.correct(DATE, NOON - 600, 0.0)
@@ -18,7 +18,7 @@ def test_a_date_header_sets_the_clock_right():
 
 
 @pytest.mark.parametrize("zone", ["GMT", "UTC", "+0000", "-0000", ""])
-def test_a_date_is_in_utc_wherever_we_are(zone, monkeypatch):
+def test_a_date_is_in_utc_in_any_time_zone(zone, monkeypatch):
     monkeypatch.setenv("TZ", "XYZ-5")
     time.tzset()
     try:
@@ -30,14 +30,14 @@ def test_a_date_is_in_utc_wherever_we_are(zone, monkeypatch):
         time.tzset()
 
 
-def test_a_clock_that_is_right_already_is_left_alone():
+def test_a_correct_clock_is_not_changed():
     clock = ServiceClock()
     clock.correct(DATE, NOON - 600, 0.0)
     assert not clock.correct(DATE, NOON - 599, 600.0)
     assert clock.offset == 600
 
 
-def test_what_was_signed_before_the_clock_was_set_right_is_worth_signing_again():
+def test_a_request_signed_before_the_correction_is_worth_signing_again():
     clock = ServiceClock()
     assert clock.correct(DATE, NOON - 600, 0.0)
     assert clock.correct(DATE, NOON - 600, 0.0)
@@ -45,7 +45,7 @@ def test_what_was_signed_before_the_clock_was_set_right_is_worth_signing_again()
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Jan 2025 12:00:00 GMT"])
-def test_a_date_that_is_none_changes_nothing(date):
+def test_an_invalid_date_changes_nothing(date):
     clock = ServiceClock()
     assert not clock.correct(date, NOON, 0.0)
     assert clock.offset == 0.0

@@ -1,4 +1,4 @@
-"""Signatures, held against botocore's generic signer."""
+"""Signatures, compared with those of botocore's generic signer."""
 
 import datetime as dt
 from unittest import mock
@@ -17,7 +17,7 @@ secrets = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_
 
 
 def signed_by_botocore(body, keys, now, *, path, region, service, headers):
-    """The headers that botocore adds to the same request at the same time."""
+    """Return the headers that botocore adds to the same request at the same time."""
     request = AWSRequest("POST", f"https://kinesis.example{path}", dict(headers), body)
     time = dt.datetime.fromtimestamp(now, dt.UTC)
     with mock.patch.object(botocore.auth, "get_current_datetime", return_value=time):
@@ -35,14 +35,14 @@ def signed_by_botocore(body, keys, now, *, path, region, service, headers):
     region=st.sampled_from(["us-east-1", "cn-north-1"]),
     headers=st.dictionaries(header_names, header_values, max_size=3),
 )
-def test_a_signature_is_botocores(body, keys, now, path, region, headers):
+def test_a_signature_equals_botocores(body, keys, now, path, region, headers):
     signer = Signer(region=region, service="kinesis", path=path, headers={"host": "kinesis.example", **headers})
     assert signer.sign(body, keys, now) == signed_by_botocore(
         body, keys, now, path=path, region=region, service="kinesis", headers=headers
     )
 
 
-def test_a_signer_outlives_its_day_and_its_keys():
+def test_a_signer_works_across_days_and_keys():
     """The derived key is kept for a day and a secret, and for nothing else."""
     signer = Signer(region="us-east-1", service="kinesis", path="/", headers={"host": "kinesis.example"})
     for keys in (Keys("a", "one"), Keys("a", "two"), Keys("a", "one")):
@@ -52,5 +52,5 @@ def test_a_signer_outlives_its_day_and_its_keys():
             )
 
 
-def test_keys_keep_their_secrets():
+def test_the_repr_of_keys_hides_their_secrets():
     assert repr(Keys("AKID", "secret", "token")) == "Keys(access_key='AKID')"
