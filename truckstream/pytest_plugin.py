@@ -1,11 +1,12 @@
-"""The pytest plugin: a local Kinesis with its real quotas and faults, as fixtures.
+"""The pytest plugin: a local Kinesis with real quotas and faults, as fixtures.
 
     def test_it(kinesis):
         boto3.client("kinesis").put_record(StreamName=kinesis.stream_name, Data=b"hello", PartitionKey="k")
         assert [record.data for record in kinesis.stored()] == [b"hello"]
 
-pytest loads it wherever truckstream is installed, so that it imports nothing until a test asks for a fixture. The
-fixtures block and need no plugin for async tests; in such a test the service runs in its own thread all the same.
+pytest loads this plugin wherever truckstream is installed, so it imports nothing until a test requests a fixture. The
+fixtures block and need no plugin for async tests. They also work in async tests, because the service has a thread of
+its own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KinesisFaults", "event_source", "kinesis", "kinesis_faults"]
 
-#: Settings of the user's that would lead a client elsewhere.
+#: Environment variables of the user that would send a client to another endpoint.
 _REMOVED: Final = (
     "AWS_CA_BUNDLE",
     "AWS_ENDPOINT_URL",
@@ -62,13 +63,13 @@ def kinesis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class KinesisFaults:
-    """What goes wrong in a test's Kinesis."""
+    """Injects faults into the Kinesis of a test."""
 
     def __init__(self, local: BlockingKinesis) -> None:
         self._local = local
 
     def add(self, kind: str, **options: Any) -> None:
-        """From now on `kind` strikes: `kinesis_faults.add("throttle", rate=0.3)`. The options are those of `Fault`.
+        """Add a fault, such as `kinesis_faults.add("throttle", rate=0.3)`. The options are those of `Fault`.
 
         Raises:
             InvalidArgumentError: there is no such kind, or an option breaks its rule.
@@ -78,18 +79,18 @@ class KinesisFaults:
         self._local.inject(Fault(kind, **options))
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         self._local.clear_faults()
 
     @property
     def hits(self) -> dict[str, int]:
-        """How often each kind has struck since the start of the test."""
+        """How often each kind of fault has struck since the start of the test."""
         return self._local.stats().faults
 
 
 @pytest.fixture
 def kinesis_faults(kinesis: BlockingKinesis) -> KinesisFaults:
-    """Adds and removes faults while a test runs."""
+    """Adds and removes faults during a test."""
     return KinesisFaults(kinesis)
 
 
@@ -106,17 +107,17 @@ def event_source(kinesis: BlockingKinesis) -> Iterator[Callable[..., BlockingMap
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell, with a failed test, what its Kinesis went through."""
+    """Add the state of its Kinesis to the report of a failed test."""
     report = yield
     local = getattr(item, "funcargs", {}).get("kinesis")
-    blocking = sys.modules.get("truckstream.local.blocking")  # not loaded: this test's `kinesis` is another's
+    blocking = sys.modules.get("truckstream.local.blocking")  # not loaded if `kinesis` is a fixture of somebody else
     if report.when == "call" and report.failed and blocking and isinstance(local, blocking.BlockingKinesis):
         report.sections.append(("local Kinesis", f"{local!r}\nstarted with {local.faults!r}\n{local.stats()!r}"))
     return report
 
 
 def _options(item: pytest.Item) -> dict[str, Any]:
-    """The marks' arguments, those of the test before those of its class and module."""
+    """Return the arguments of the marks. A mark of the test overrides those of its class and module."""
     from truckstream.local import Fault, FaultPlan, LocalKinesis, VirtualClock  # noqa: PLC0415
 
     options: dict[str, Any] = {}

@@ -2,21 +2,20 @@
 
     async with LocalKinesis(shards=2) as kinesis, EventSourceMapping(kinesis, handler) as mapping:
         ...                          # write to kinesis.endpoint_url with any client
-        await mapping.drain()        # every record that is in the stream has been processed
+        await mapping.drain()        # every record in the stream has been processed
 
-Layout: `service/` is Kinesis without a socket or a clock, `mapping/` the event source mapping's decisions without one.
-`protocol.py` says what an HTTP request means, with `codec_json.py`, `codec_cbor.py` and `eventstream.py` for its bytes;
-`endpoint.py` serves it, with `http2.py` before it and `push.py` for subscriptions; `kinesis.py` is the context manager,
-`child.py` and `__main__.py` the process of its own. `faults/` decides what goes wrong, and does it.
+`service/` is Kinesis without a socket or a clock, `protocol/` the meaning of its requests and responses, `http/` the
+endpoint, `faults/` the faults to inject, and `mapping/` the event source mapping. `kinesis.py` has the context manager,
+and `child_process.py` and `__main__.py` the process of its own.
 
-It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can judge the client.
+It shares no encoder, parser or constant with `truckstream.kinesis`, so that it can test the client.
 """
 
 try:
     from truckstream.local.blocking import BlockingKinesis, BlockingMapping
 except ModuleNotFoundError as missing:
-    words = f"truckstream.local needs the package {missing.name}: pip install 'truckstream[local]'"
-    raise ModuleNotFoundError(words, name=missing.name) from missing
+    message = f"truckstream.local needs the package {missing.name}: pip install 'truckstream[local]'"
+    raise ModuleNotFoundError(message, name=missing.name) from missing
 from truckstream.local.child_process import LocalKinesisError
 from truckstream.local.faults import Fault, FaultPlan
 from truckstream.local.faulty_service import make_service

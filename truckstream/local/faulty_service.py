@@ -1,4 +1,4 @@
-"""The service with its faults and its clock: what a local Kinesis consists of, without a socket."""
+"""The service with its faults and its clock: a local Kinesis without a socket."""
 
 from __future__ import annotations
 

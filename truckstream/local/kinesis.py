@@ -47,7 +47,7 @@ class LocalKinesis:
             2 MiB/s of reads) and the rates of the other operations. A number multiplies all of them: with 0.1,
             everything is ten times slower than the service.
         max_bytes: memory for all records, at least 16 MiB; 2 GiB by default, None for no limit. When it is full, the
-            oldest records are removed, whatever their retention period; `stats` counts them (`records_trimmed`).
+            oldest records are removed before their retention ends; `stats` counts them (`records_trimmed`).
         faults: the faults to inject; see `Fault` and `FaultPlan`.
         own_process: serve from a child process, so that measurements of this process do not include the server. It has
             a session of its own (Ctrl-C in the terminal does not reach it) and ends when this process ends.
@@ -57,7 +57,7 @@ class LocalKinesis:
             default, every change is complete when the call returns.
         tls: serve HTTPS, with a certificate made for this context; clients must trust `ca_file`.
         check_signatures: reject requests whose signature is missing, wrong or over five minutes old. Signatures are
-            checked by this machine's time, whatever `clock` returns.
+            checked by this machine's time and not by `clock`.
         credentials: the credentials that may sign requests, `Credentials()` by default. If given, signatures are
             checked.
         clock: returns the time in seconds since the epoch, such as a `VirtualClock`; not with `own_process`.

@@ -1,4 +1,4 @@
-"""What `LocalKinesis.stats` gives: frozen, and the same from this process and from another."""
+"""`KinesisStats`: the statistics of a local Kinesis, for this process and for a child process."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ __all__ = ["KinesisStats", "LocalShardStats", "read_stats"]
 class KinesisStats(msgspec.Struct, frozen=True):
     """The local Kinesis at one moment."""
 
-    #: Requests since the start, refused ones included, in all and by operation.
+    #: Requests since the start, including rejected ones: in total and by operation.
     requests: int
     operations: dict[str, int]
-    #: By shard ID, closed shards included: the stream's, or nothing when there is no such stream.
+    #: The shards of the stream by ID, including closed ones; empty if there is no such stream.
     shards: dict[str, LocalShardStats]
-    #: Calls refused because an operation was called too often, by operation.
+    #: Calls that were rejected because the operation was called too often, by operation.
     calls_throttled: dict[str, int]
-    #: Calls that there is room for now, by operation and what it counts for ("ListShards my-stream"). Operations that
-    #: were not called yet are not in it.
+    #: Calls that are allowed now, by operation and the resource that it counts for ("ListShards my-stream").
+    #: Operations that were not called yet are not included.
     calls_left: dict[str, float]
-    #: How often injected faults have struck, by kind.
+    #: How often faults have struck, by kind.
     faults: dict[str, int] = {}
 
     @property
     def records_in(self) -> int:
-        """Records stored, over all shards."""
+        """Number of records stored, over all shards."""
         return sum(shard.records_in for shard in self.shards.values())
 
     @property
     def records_trimmed(self) -> int:
-        """Records that went before their retention ended, over all shards (see `LocalKinesis`, `max_bytes`)."""
+        """Number of records removed before their retention ended, over all shards (see `max_bytes`)."""
         return sum(shard.records_trimmed for shard in self.shards.values())
 
     @property
     def records_throttled(self) -> int:
-        """Records refused for a quota, over all shards; each try counts. Injected throttles are not among them."""
+        """Number of records rejected by a quota, over all shards. Each try counts; faults do not."""
         return sum(shard.records_throttled for shard in self.shards.values())
 
 
 def read_stats(service: Service, stream_name: str, now: float, faults: dict[str, int]) -> KinesisStats:
-    """The stats, with the shards of one stream."""
+    """Return the statistics, with the shards of one stream."""
     is_there = service.account.known(stream_name, now) is not None
     return KinesisStats(
         requests=sum(service.requests.values()),

@@ -1,4 +1,4 @@
-"""Everything that a stream holds, for the tests' oracles: no iterators, no quota, no counting."""
+"""Reads everything that a stream holds, for tests: without iterators, quotas or counting."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredPage", "StoredRecord", "read_stored"]
 
-#: A page stays a fraction of what the endpoint may hold, and a fraction of a second.
+#: A page takes a fraction of a second, and a small part of the memory for one request.
 _PAGE_RECORDS: Final = 10_000
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 
 
 class StoredRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record as it is stored. `arrival` in seconds since the epoch."""
+    """A stored record. `arrival` is in seconds since the epoch."""
 
     shard_id: str
     sequence_number: str
@@ -27,7 +27,7 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredPage(msgspec.Struct, frozen=True):
-    """Some records of one shard, and where the next page begins: at a place in a shard, or nowhere."""
+    """Some records of one shard, and the start of the next page. `next_shard_id` is empty after the last page."""
 
     records: list[StoredRecord]
     next_shard_id: str
@@ -35,13 +35,13 @@ class StoredPage(msgspec.Struct, frozen=True):
 
 
 def read_stored(service: Service, stream_name: str, shard_id: str, place: int, now: float) -> StoredPage:
-    """A page of the stream: its shards in the order in which they were made, each from its oldest record on.
+    """Return a page of the stream: its shards in the order of their creation, each from its oldest record.
 
     Args:
-        service: which holds it.
+        service: the service.
         stream_name: the stream's name.
-        shard_id: the page's shard; empty for the first.
-        place: the first record's place in it.
+        shard_id: the page's shard; empty for the first one.
+        place: the place of the page's first record in the shard.
         now: seconds since the epoch.
 
     Raises:

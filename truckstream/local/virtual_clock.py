@@ -1,4 +1,4 @@
-"""The times that a local Kinesis can live by."""
+"""The clocks of a local Kinesis: the wall clock, and one that a test moves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["VirtualClock", "wall_clock"]
 
 
 def wall_clock() -> Callable[[], float]:
-    """Seconds since the epoch that never step back: the system's time at the start, carried on by its monotonic clock.
+    """Return a clock of seconds since the epoch that never goes back: the time now, continued by the monotonic clock.
 
-    A quota that is counted in wall time would be lifted, or closed for an hour, whenever the machine's clock is set.
+    With the plain wall time, setting the machine's clock would lift a quota, or exhaust it for an hour.
     """
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
@@ -36,14 +36,14 @@ class VirtualClock:
         return f"<VirtualClock {self._now:.3f}>"
 
     def __call__(self) -> float:
-        """The time, in seconds since the epoch."""
+        """Return the time, in seconds since the epoch."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move on.
+        """Move the time forward.
 
         Raises:
-            InvalidArgumentError: `seconds` is negative: the service's time never steps back.
+            InvalidArgumentError: `seconds` is negative: the service's time never goes back.
         """
         if not seconds >= 0:
             raise InvalidArgumentError("seconds", seconds, "must be at least 0")

@@ -1,7 +1,7 @@
 """Faults that strike by a seeded plan.
 
 `fault` has one fault and a plan of faults as values, `injector` decides which of them strike (without a socket or a
-clock), and `kinds/` has the kinds and what each of them does.
+clock), and `kinds/` has the kinds with their effects.
 """
 
 from truckstream.local.faults.fault import Fault, FaultPlan

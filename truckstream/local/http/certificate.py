@@ -1,4 +1,4 @@
-"""A certificate for this machine, made afresh by an authority that is forgotten with it."""
+"""Makes a certificate for this machine, with a certificate authority that exists only for it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["Certificate", "make_certificate"]
 
 
 class Certificate(NamedTuple):
-    """What a server serves with, and the authority that its clients must trust."""
+    """The TLS context of a server, and the authority that its clients must trust, as PEM."""
 
     context: ssl.SSLContext
     ca_pem: str
 
 
 def make_certificate(host: str) -> Certificate:
-    """A certificate for `host` and for this machine's own names.
+    """Return a certificate for `host` and for the local names of this machine.
 
     Raises:
-        UsageError: the package that makes it is not installed.
+        UsageError: the package trustme is not installed.
     """
     try:
         import trustme  # noqa: PLC0415 - it loads cryptography, for TLS alone
@@ -32,7 +32,7 @@ def make_certificate(host: str) -> Certificate:
     names = {"localhost", "127.0.0.1", "::1"}
     with suppress(ValueError):
         if ipaddress.ip_address(host).is_unspecified:
-            host = "localhost"  # it listens everywhere, and is nobody's name
+            host = "localhost"  # the address of all interfaces, which clients do not connect to
     authority = trustme.CA(organization_name="truckstream local Kinesis")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["h2", "http/1.1"])

@@ -62,8 +62,8 @@ class Control:
     async def _call(self, request: web.BaseRequest, body: bytes) -> web.Response:
         target = f"Kinesis_20131202.{request.query.get('operation', '')}"
         service, now = self._backend.service, self._backend.clock()
-        answer = respond(service, target=target, content_type=CONTENT_TYPE, body=body, now=now)
-        return web.Response(status=answer.status, body=answer.body, content_type=CONTENT_TYPE)
+        response = respond(service, target=target, content_type=CONTENT_TYPE, body=body, now=now)
+        return web.Response(status=response.status, body=response.body, content_type=CONTENT_TYPE)
 
     async def _faults(self, request: web.BaseRequest, body: bytes) -> web.Response:
         if request.method == "POST":

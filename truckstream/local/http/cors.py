@@ -1,4 +1,4 @@
-"""What lets a page in a browser call the service: it allows every origin, as the service does (recorded from it)."""
+"""CORS headers, which let a page in a browser call the service. As recorded from the service, all origins may."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_preflight", "of_answer", "of_preflight"]
+__all__ = ["cors_headers", "is_preflight", "preflight_headers"]
 
 _EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date"
-#: What a browser asks for -> what it is allowed.
-_ASKED: Final = {
+#: The headers of a preflight request -> the headers of its response.
+_ALLOWED_BY_REQUESTED: Final = {
     "Access-Control-Request-Headers": "Access-Control-Allow-Headers",
     "Access-Control-Request-Method": "Access-Control-Allow-Methods",
 }
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a browser asks what it may send."""
+    """Return whether a browser asks which requests it may send."""
     return method == "OPTIONS" and "Origin" in headers
 
 
-def of_preflight(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that answer it: all that it asks for, for two days."""
-    allowed = {allows: headers[asks] for asks, allows in _ASKED.items() if asks in headers}
+def preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of the response to a preflight request. They allow everything it asks for, for two days."""
+    allowed = {allow: headers[name] for name, allow in _ALLOWED_BY_REQUESTED.items() if name in headers}
     return {"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "172800", **allowed}
 
 
-def of_answer(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of the answer to a request with these; none to a client that is no browser."""
+def cors_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the CORS headers of the response to a request; none if the client is not a browser."""
     if "Origin" not in headers:
         return {}
     return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}

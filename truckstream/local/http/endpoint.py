@@ -16,9 +16,9 @@ from aiohttp import web
 from truckstream.errors import TruckstreamError
 from truckstream.local.http.certificate import make_certificate
 from truckstream.local.http.control import Control
-from truckstream.local.http.cors import is_preflight, of_preflight
+from truckstream.local.http.cors import is_preflight, preflight_headers
 from truckstream.local.http.exchange import Exchange, headers_of
-from truckstream.local.http.http2 import AnyHttp
+from truckstream.local.http.http2 import Http1And2Server
 from truckstream.local.protocol.protocol import MAX_BODY, ServiceResponse, no_post, operation_of, refuse
 from truckstream.local.service.errors import RefusedError
 
@@ -55,7 +55,7 @@ class Endpoint:
         self._tls = certificate.context if certificate else None
         #: The certificate authority that clients must trust, as PEM; empty without TLS.
         self.ca_pem = certificate.ca_pem if certificate else ""
-        server = AnyHttp(
+        server = Http1And2Server(
             self._handle,
             request_factory=_make_request,
             access_log=None,
@@ -108,12 +108,12 @@ class Endpoint:
 
 def _no_post(request: web.BaseRequest) -> web.Response:
     if is_preflight(request.method, request.headers):
-        return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **of_preflight(request.headers)})
+        return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **preflight_headers(request.headers)})
     return _response(request, no_post())
 
 
-def _response(request: web.BaseRequest, answer: ServiceResponse) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=headers_of(request, answer))
+def _response(request: web.BaseRequest, response: ServiceResponse) -> web.Response:
+    return web.Response(status=response.status, body=response.body, headers=headers_of(request, response))
 
 
 def _make_request(

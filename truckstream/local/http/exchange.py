@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from truckstream.local.faults.kinds.kind import RequestKind
-from truckstream.local.http.cors import of_answer
-from truckstream.local.http.subscription_push import push
+from truckstream.local.http.cors import cors_headers
+from truckstream.local.http.subscription_push import push_events
 from truckstream.local.protocol.protocol import MAX_BODY, ServiceResponse, carry_out, refuse, understand
 from truckstream.local.protocol.signature import SignedRequest, check_age
 from truckstream.local.service.errors import RefusedError
@@ -101,22 +101,22 @@ class Exchange:
         record_fault = backend.injector.on_records(call.operation, account.account_id, now)
         return carry_out(backend.service, call, now, record_fault)
 
-    async def send(self, answer: ServiceResponse) -> web.StreamResponse:
+    async def send(self, response: ServiceResponse) -> web.StreamResponse:
         """Send the response."""
-        headers = await self._wait_and_make_headers(answer)
-        if answer.events is not None:
-            return await push(self.request, answer.events, self._backend.clock, headers)
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        headers = await self._wait_and_make_headers(response)
+        if response.events is not None:
+            return await push_events(self.request, response.events, self._backend.clock, headers)
+        return web.Response(status=response.status, body=response.body, headers=headers)
 
-    async def send_half(self, answer: ServiceResponse) -> web.StreamResponse:
+    async def send_half(self, response: ServiceResponse) -> web.StreamResponse:
         """Send the response's head and half of its body, and close the connection."""
-        response = web.StreamResponse(status=answer.status, headers=await self._wait_and_make_headers(answer))
-        response.content_length = max(len(answer.body), 1)
-        await response.prepare(self.request)
-        await response.write(answer.body[: len(answer.body) // 2])
+        half = web.StreamResponse(status=response.status, headers=await self._wait_and_make_headers(response))
+        half.content_length = max(len(response.body), 1)
+        await half.prepare(self.request)
+        await half.write(response.body[: len(response.body) // 2])
         if self.request.transport is not None:
             self.request.transport.close()
-        return response
+        return half
 
     def _check_signature(self) -> None:
         skew = self._faults.clock_skew
@@ -134,20 +134,20 @@ class Exchange:
         url = request.rel_url
         return SignedRequest(request.method, url.raw_path, url.raw_query_string, headers, self._body)
 
-    async def _wait_and_make_headers(self, answer: ServiceResponse) -> dict[str, str]:
+    async def _wait_and_make_headers(self, response: ServiceResponse) -> dict[str, str]:
         if self._faults.delay:
             await asyncio.sleep(self._faults.delay)
-        headers = headers_of(self.request, answer)
+        headers = headers_of(self.request, response)
         if self._faults.clock_skew:
             headers["Date"] = formatdate(time.time() + self._faults.clock_skew, usegmt=True)
         return headers
 
 
-def headers_of(request: web.BaseRequest, answer: ServiceResponse) -> dict[str, str]:
+def headers_of(request: web.BaseRequest, response: ServiceResponse) -> dict[str, str]:
     """Return the headers of the response to a request."""
     return {
         "x-amzn-RequestId": str(uuid.uuid4()),
         "x-amz-id-2": base64.b64encode(os.urandom(72)).decode(),
-        "Content-Type": answer.content_type,
-        **of_answer(request.headers),
+        "Content-Type": response.content_type,
+        **cors_headers(request.headers),
     }

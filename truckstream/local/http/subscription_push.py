@@ -1,7 +1,7 @@
-"""A subscription's events over HTTP: the answer that goes on for five minutes.
+"""Sends the events of a subscription over HTTP: a response that goes on for five minutes.
 
-The service speaks HTTP/2 here with the SDKs that want it (Java, JavaScript), and HTTP/1.1 with botocore's. So does this
-endpoint: what is written here in chunks is sent on in frames by `http2`.
+The service uses HTTP/2 with the SDKs that require it (Java, JavaScript), and HTTP/1.1 with botocore. So does this
+endpoint: `http2` forwards the chunks that are written here in frames.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from truckstream.local.protocol.protocol import EventStream
 
-__all__ = ["push"]
+__all__ = ["push_events"]
 
-#: How often new records are looked for. The service documents 70 ms from a put to its delivery.
+#: Pause between two looks for new records. The service documents 70 ms from a put to its delivery.
 _LOOK_SECONDS: Final = 0.05
 
 
-async def push(
+async def push_events(
     request: web.BaseRequest, events: EventStream, clock: Callable[[], float], headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    """Send `events` until they end or the client goes."""
+    """Send `events` until they end or the client disconnects."""
     response = web.StreamResponse(headers=headers)
     response.enable_chunked_encoding()
     await response.prepare(request)
@@ -38,5 +38,5 @@ async def push(
                 await asyncio.sleep(_LOOK_SECONDS)
         await response.write_eof()
     except ConnectionError:
-        pass  # a consumer that has read enough just closes its connection
+        pass  # a consumer that has read enough closes its connection
     return response

@@ -1,4 +1,4 @@
-"""Decides for one shard which batches to invoke, when, and what happens to their records.
+"""Decides for one shard which batches to invoke and when, and follows their records.
 
 Records come in from polls, wait in the backlog, are cut into a batch, and are then processed or discarded. This happens
 in the order of the shard, and one batch is invoked at a time.
@@ -7,7 +7,7 @@ A batch is cut when one of three limits is reached (https://docs.aws.amazon.com/
 number of records, the 6 MB of its event, or the end of its window, which begins when its first record starts to wait.
 The last records of a closed shard do not wait.
 
-What the outcome of an invocation does:
+The effect of an invocation's outcome:
 
     outcome      records  condition            the records
     succeeded                                  are processed

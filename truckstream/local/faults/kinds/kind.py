@@ -51,7 +51,7 @@ class Kind(msgspec.Struct, frozen=True):
     name: str
     #: The effect of the fault.
     does: str
-    #: What a client can know after the fault. If the records are stored and the client does not learn it, a retry makes
+    #: The client's knowledge after the fault. If the records are stored and the client does not learn it, a retry makes
     #: copies. If they are not stored, a client that does not retry loses them.
     client: str
     #: The fields of `Fault` that this kind reads and most others do not.
@@ -132,8 +132,8 @@ class Exchange(Protocol):
             instead: makes the response of a request that can be read and is signed; then nothing is carried out.
         """
 
-    def send(self, answer: ServiceResponse) -> Awaitable[web.StreamResponse]:
+    def send(self, response: ServiceResponse) -> Awaitable[web.StreamResponse]:
         """Send the response."""
 
-    def send_half(self, answer: ServiceResponse) -> Awaitable[web.StreamResponse]:
+    def send_half(self, response: ServiceResponse) -> Awaitable[web.StreamResponse]:
         """Send the response's head and half of its body, and close the connection."""

@@ -1,4 +1,4 @@
-"""What a function's response means for its batch.
+"""The outcome of a batch, from the function's response.
 
 Recorded on AWS (design.md, "What Lambda does with a Kinesis batch", and
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html, read 2026-11-23):
@@ -44,7 +44,7 @@ def outcome_of(response: Any, sequence_numbers: list[str], *, reports_item_failu
     """Return the outcome of a batch.
 
     Args:
-        response: what the function returned.
+        response: the function's response.
         sequence_numbers: the records of the batch, in order.
         reports_item_failures: whether the mapping has ReportBatchItemFailures.
     """
