@@ -11,7 +11,7 @@ place that lists the fields.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -114,7 +114,7 @@ class Field(msgspec.Struct, frozen=True):
 
 def _read_field(name: str, annotation: Any) -> Field:
     base, rules = split_annotation(annotation)
-    choices = tuple(getattr(base, "__args__", ()))
+    choices = get_args(base)
     return Field(
         name=name,
         kind=str if choices else base,

@@ -11,7 +11,7 @@ where that differs is the record searched for a repeated member (`reject_repeate
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
@@ -51,8 +51,10 @@ def expected_commas(schema: Any) -> int | None:
 
 def split_annotation(annotation: Any) -> tuple[Any, msgspec.Meta]:
     """Split an annotation of a struct's field into its type and its rules."""
-    metadata = getattr(annotation, "__metadata__", None)
-    return (annotation.__origin__, metadata[0]) if metadata else (annotation, msgspec.Meta())
+    if get_origin(annotation) is not Annotated:
+        return annotation, msgspec.Meta()
+    base, rules = get_args(annotation)
+    return base, rules
 
 
 def _is_simple(annotation: Any) -> bool:
@@ -138,7 +140,7 @@ def _choices(schema: Any, name: str | None) -> tuple[str, ...]:
     if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
         return ()
     annotations = [field.type for field in msgspec.structs.fields(schema) if field.name == name]
-    return tuple(str(choice) for annotation in annotations for choice in getattr(annotation, "__args__", ()))
+    return tuple(str(choice) for annotation in annotations for choice in get_args(annotation))
 
 
 def _plain(sentence: str) -> str:
