@@ -4,8 +4,8 @@
 async with Producer("truck-sensor-stream", observer=OpenTelemetryObserver()) as producer:
 ```
 
-What is recorded stands in `truckstream.metrics.PRODUCER_METRICS`. It goes to the meter provider that your program has
-set; without one OpenTelemetry's API does nothing. One observer may watch any number of producers, of any streams.
+`truckstream.metrics.PRODUCER_METRICS` lists the metrics. They go to the meter provider that your program has set;
+without one, OpenTelemetry's API discards them. One observer may watch any number of producers, of any streams.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenTelemetryObserver"]
 
-#: Values of one attribute that get a time series each. A stream that is resharded all day, or a proxy that invents
-#: error codes, must not fill the memory of whoever keeps the series; what comes later counts as `OTHER`.
+#: Values of one attribute that get a time series each; later values count as `OTHER`. A stream that is resharded all
+#: day, or a proxy that invents error codes, must not fill the memory of the backend that keeps the series.
 MAX_VALUES: Final = 1_000
 OTHER: Final = "_OTHER"
 UNKNOWN_SHARD: Final = "unknown"
@@ -53,13 +53,13 @@ class OpenTelemetryObserver(ProducerObserver):
     """Records counters, histograms and up-down counters with OpenTelemetry.
 
     Args:
-        meter_provider: where they go; by default the one that is set for the process.
-        per_shard: whether shards are told apart. Without it there are as many time series as streams.
+        meter_provider: where the metrics go; by default the process's meter provider.
+        per_shard: whether each shard has time series of its own, instead of one for the whole stream.
     """
 
     def __init__(self, meter_provider: MeterProvider | None = None, *, per_shard: bool = True) -> None:
         self._series = _Series(api.get_meter("truckstream", __version__, meter_provider), per_shard=per_shard)
-        # What the up-down counters hold for each producer, by its number.
+        # The producers' shares of the up-down counters, by the producer's number.
         self._levels: dict[int, dict[_Level, int]] = {}
 
     def batch_sent(self, event: BatchSent) -> None:
@@ -93,7 +93,7 @@ class OpenTelemetryObserver(ProducerObserver):
         self._series.add("map.refreshes", 1, event.stream)
 
     def stats_sampled(self, event: StatsSampled) -> None:
-        """Bring the up-down counters from the last sample to this one; the last one takes the producer off them."""
+        """Move the up-down counters from the last sample to this one. The last sample removes the producer's share."""
         before = self._levels.pop(event.producer, {})
         now = {} if event.is_last else _levels_of(event.stats)
         for level in {**before, **now}:
@@ -104,7 +104,7 @@ class OpenTelemetryObserver(ProducerObserver):
             self._levels[event.producer] = now
 
 
-#: The name of an up-down counter, and the shard where it has one.
+#: The name of an up-down counter, and the shard if it is counted by shard.
 _Level = tuple[str, str | None]
 
 
@@ -123,7 +123,7 @@ def _levels_of(stats: ProducerStats) -> dict[_Level, int]:
 
 
 class _Series:
-    """The instruments of the table, by the end of their names, and the attributes that they are given."""
+    """The instruments of PRODUCER_METRICS, by the last part of their names, and the attributes of their values."""
 
     def __init__(self, meter: api.Meter, *, per_shard: bool) -> None:
         self._per_shard = per_shard

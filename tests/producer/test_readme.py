@@ -55,7 +55,7 @@ def test_the_options_and_their_defaults_are_the_codes():
 
 
 def test_every_kind_of_failure_is_told():
-    assert {row[0] for row in rows(section("What each failure does"))} >= {kind.value for kind in FailureKind}
+    assert {row[0] for row in rows(section("Errors and retries"))} >= {kind.value for kind in FailureKind}
 
 
 def test_every_error_that_is_named_is_there():
@@ -78,7 +78,7 @@ def test_the_table_of_metrics_is_the_codes():
 
 
 def test_the_public_calls_are_told():
-    told = section("Putting") + section("Closing") + section("Observing")
+    told = section("Putting records") + section("Closing") + section("Observing")
     for name in vars(Producer):
         if not name.startswith("_") and name != "open":
             assert f"{name}" in told, name

@@ -1,4 +1,4 @@
-"""The producer's decisions: records in, requests and outcomes out. No socket, task, sleep or clock.
+"""The producer's decisions: it takes records and returns requests and outcomes, without socket, task, sleep or clock.
 
 The shell calls `put`, `requests_due`, `on_responses`, `on_failure`, `on_shards`, `flush` and `abort` with the time in
 seconds of any monotonic clock. It sends the requests that `requests_due` returns, wakes the callers that wait for the
@@ -6,7 +6,7 @@ records that `take_settled` returns, and calls again at `next_wakeup`.
 
 Invariants:
 - A record is in exactly one place: an outbox, a request in flight, a half of a rejected request, or the retry queue.
-- A stored record is never sent again, whatever shard stored it.
+- A stored record is never sent again, even if a shard stored it that the map does not have.
 - After `abort` every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
 """
 
@@ -67,7 +67,7 @@ TROUBLE: Final = {
 
 
 class ProducerCore:
-    """Decides what is sent when, and what becomes of each record.
+    """Decides when each record is sent, and its outcome.
 
     Args:
         options: the producer's options.

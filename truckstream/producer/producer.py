@@ -162,7 +162,7 @@ class Producer:
         self._flush_waiters = FlushWaiters()
         self._unawaited_failures = UnawaitedFailures()
         self._disconnected = asyncio.Event()
-        # What is scheduled: at most one pump in this turn, one timer, and a task for each call to the service.
+        # Scheduled work: at most one pump in this turn, one timer, and a task for each call to the service.
         self._pump_wanted = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf

@@ -1,4 +1,4 @@
-"""Calls to the service. Each one ends with a report to the core, whatever happens to it."""
+"""Calls to the service. Each one ends with a report to the core, also if it fails or is cancelled."""
 
 from __future__ import annotations
 

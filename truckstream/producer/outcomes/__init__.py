@@ -1,1 +1,1 @@
-"""What becomes of each record: its Delivery, its error, and the flushes that wait for it."""
+"""The outcome of each record: the Delivery that callers await, the error of a failure, and flushes."""

@@ -1,6 +1,6 @@
 """How many requests may be in flight: few while the service is in trouble, up to a cap while it is well.
 
-The limit follows TCP's congestion control. While the limit is what holds the producer back, each response within the
+The limit follows TCP's congestion control. While no more requests may be sent because of it, each response within the
 usual time raises it: by one for each response at first, and after the first trouble by one for each full round of
 responses. A failure, or a response that takes much longer than usual, lowers it by a factor. All requests that were in
 flight together lower it once, because they report the same trouble. So a server that has become slow gets fewer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConcurrencyLimit"]
 
-#: The limit at first, when nothing is known: what a few shards need at a usual latency of 20 ms.
+#: The limit at first, when nothing is known: enough for a few shards at a usual latency of 20 ms.
 START: Final = 10
 LEAST: Final = 2
 

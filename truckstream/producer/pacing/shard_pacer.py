@@ -32,8 +32,8 @@ LEAST_CUT: Final = 0.1
 MOST_CUT: Final = 0.5
 LOWEST_SHARE: Final = 0.02
 
-#: The rate's recovery in a second, as a share of the quota. It is the same for all producers of a shard, whatever their
-#: rate, while a cut takes more from the faster one: that makes their rates converge.
+#: The rate's recovery in a second, as a share of the quota. It is the same for the fast and the slow producers of a
+#: shard, while a cut takes more from a fast one: that makes their rates converge.
 RECOVERY_SHARE_PER_SECOND: Final = 0.03
 
 #: A wake-up at exactly the right time must find its tokens in spite of rounding.

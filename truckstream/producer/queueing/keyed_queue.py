@@ -159,7 +159,7 @@ class KeyedQueue(RecordQueue):
             del self._lanes[key]
 
     def adopt(self, lane: Lane) -> None:
-        """Take over a lane of another shard, in whatever state it is."""
+        """Take over a lane of another shard, open or closed."""
         lane.queue = self
         self._waiting += len(lane.records)
         if lane.records and not lane.in_flight:

@@ -2,8 +2,8 @@
 
 A record refers to its outbox, and the outbox holds records in a queue, so these types share a file.
 
-Three words for what is sent: a *record* is what the caller put; a *bundle* is several records in one Kinesis record
-(`aggregate=True`); a *parcel* is what one Kinesis record carries: a single record, or a bundle.
+A *record* comes from one put. A *bundle* is several records in one Kinesis record (`aggregate=True`). A *parcel* is the
+content of one Kinesis record: a single record, or a bundle.
 
 If the stream's shards are unknown (the caller may not list them), there is one outbox, without pacing.
 """
@@ -34,7 +34,7 @@ __all__ = ["Outbox", "Parcel", "QueuedRecord", "RecordQueue", "count_records", "
 
 
 class Parcel(Protocol):
-    """What one Kinesis record carries: a `QueuedRecord`, or a `Bundle` of them."""
+    """The content of one Kinesis record: a `QueuedRecord`, or a `Bundle` of them."""
 
     #: Bytes of data and key, as the service counts them.
     size: int
@@ -189,7 +189,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
 
     @property
     def waiting(self) -> int:
-        """The number of records that wait for whatever reason."""
+        """The number of records that wait: to be sent first, or for a retry."""
         return self.queue.waiting + self.backing_off + sum(count_records(parcel) for _, _, parcel in self._returned)
 
     @property

@@ -1,1 +1,1 @@
-"""What an observer receives: the hooks and their events, and the way from the core to the hooks."""
+"""The hooks and events for observers, and the way of an event from the core to a hook."""
