@@ -326,10 +326,12 @@ class Producer:
             ProducerClosedError: the producer is not open, or this process was forked from the one that opened it.
             WrongEventLoopError: the producer was opened on another event loop.
         """
-        delivery = self._make(data, partition_key, explicit_hash_key)
         self._puts_this_turn += 1
-        if self._puts_this_turn > PUTS_PER_TURN or not self._offer(delivery):
-            await self._put_later(delivery)
+        if self._puts_this_turn > PUTS_PER_TURN:
+            await asyncio.sleep(0)
+        delivery = self._offer(data, partition_key, explicit_hash_key)
+        if not delivery.epoch:  # it was not accepted
+            await self._accept_later(delivery)
         return delivery
 
     def try_put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
@@ -339,8 +341,8 @@ class Producer:
             BufferFullError: there is no room, or other callers wait for it.
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
-        delivery = self._make(data, partition_key, explicit_hash_key)
-        if not self._offer(delivery):
+        delivery = self._offer(data, partition_key, explicit_hash_key)
+        if not delivery.epoch:  # it was not accepted
             raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else max(0, self._budget.free_bytes))
         return delivery
 
@@ -363,10 +365,13 @@ class Producer:
             except (TypeError, ValueError):
                 rule = f"must be pairs of data and partition key: records[{len(deliveries)}] is not"
                 raise InvalidArgumentError("records", record, rule) from None
-            delivery = self._make(data, partition_key, None)
+            # As `put`, but without a coroutine for each record.
             self._puts_this_turn += 1
-            if self._puts_this_turn > PUTS_PER_TURN or not self._offer(delivery):
-                await self._put_later(delivery)
+            if self._puts_this_turn > PUTS_PER_TURN:
+                await asyncio.sleep(0)
+            delivery = self._offer(data, partition_key, None)
+            if not delivery.epoch:
+                await self._accept_later(delivery)
             deliveries.append(delivery)
         return deliveries
 
@@ -393,7 +398,11 @@ class Producer:
     def __repr__(self) -> str:
         return f"<Producer {self._lifecycle.state.value}: {self.stats}>"
 
-    def _make(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
+    def _offer(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
+        """Make a delivery, and accept it if there is room.
+
+        One long function, because a call takes 3 % of a whole put (Python 3.11).
+        """
         if self._lifecycle.state is not _OPEN:
             self._lifecycle.require_open()
         if not isinstance(data, bytes):
@@ -404,40 +413,29 @@ class Producer:
                 if explicit_hash_key is None
                 else self._core.route(partition_key, explicit_hash_key)
             )
-        except TypeError:  # a key that is not hashable, so this raises the right error
+        except TypeError:  # the key is not hashable, so this raises the right error
             outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         if size > self._surely_fits:
             self._core.check_size(size)
-        return Delivery(data, tail, partition_key, explicit_hash_key, size, outbox, loop_binding=self._loop_binding)
-
-    def _offer(self, delivery: Delivery) -> bool:
-        """Accept `delivery` if there is room for it."""
+        delivery = Delivery(data, tail, partition_key, explicit_hash_key, size, outbox, loop_binding=self._loop_binding)
         if not self._pump_wanted:
             self._want_pump()
-        if self._waiting_for_room or not self._budget.reserve(delivery.size):
-            return False
-        self._core.put(delivery, self._turn_began)
-        return True
+        if not self._waiting_for_room and self._budget.reserve(size):
+            self._core.put(delivery, self._turn_began)
+        return delivery
 
-    async def _put_later(self, delivery: Delivery) -> None:
-        """Accept `delivery` in another turn of the loop, as soon as there is room for it."""
-        if self._puts_this_turn > PUTS_PER_TURN:
-            await asyncio.sleep(0)
+    async def _accept_later(self, delivery: Delivery) -> None:
+        """Accept `delivery` as soon as there is room for it."""
+        self._loop_binding.check()
+        await self._buffer_waiters.wait(delivery.size)
+        if self._lifecycle.state is not _OPEN:
+            self._budget.release(delivery.size)
             self._lifecycle.require_open()
-        if self._waiting_for_room or not self._budget.reserve(delivery.size):
-            await self._wait_for_room(delivery.size)
         self._want_pump()
         self._core.put(delivery, self._turn_began)
 
     # --- Waiting ----------------------------------------------------------------------------------
-
-    async def _wait_for_room(self, size: int) -> None:
-        self._loop_binding.check()
-        await self._buffer_waiters.wait(size)
-        if self._lifecycle.state is not _OPEN:
-            self._budget.release(size)
-            self._lifecycle.require_open()
 
     async def _drain(self) -> None:
         self._loop_binding.check()

@@ -70,7 +70,7 @@ class QueuedRecord(msgspec.Struct, eq=False):
     #: Bytes of data and key, as the service counts them.
     size: int
     outbox: Outbox
-    # Set by `put`: the time, and the flush epoch that the record belongs to.
+    # Set by `put`: the time, and the flush epoch that the record belongs to; epochs begin at 1.
     put_at: float = 0.0
     epoch: int = 0
     #: The number of requests that carried it.
