@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How busy the machine is decides no test; how to repeat a failure is printed.
+# A busy machine must not fail a test, so there are no deadlines. A failure prints how to reproduce it.
 settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
-#: Markers of the tests that only `--all`, or naming a file or folder, runs. pyproject.toml says what they stand for.
+#: Markers of the tests that only `--all`, or naming a file or folder, runs. pyproject.toml describes them.
 LEFT_OUT = ("external", "slow")
 
 left_out_count = pytest.StashKey[int]()
@@ -67,7 +67,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    """The endpoint of a moto server in a process of its own, where a warning of its is no error of ours."""
+    """The endpoint of a moto server. It has a process of its own, because its warnings would fail our tests."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -91,7 +91,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that the AWS libraries accept and no service does; no profile or proxy of the user's."""
+    """Set credentials that the AWS libraries accept and AWS rejects; hide the user's profile and proxy."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (

@@ -1,4 +1,4 @@
-"""The architecture as tests: who may import whom, no import cycles, cores without IO, and imports that load little.
+"""The architecture as tests: allowed imports, no import cycles, cores without IO, and imports that load little.
 
 When you add a package, add it to `ALLOWED`. When a file of a package in `SHELLS` awaits or does IO, it is a shell: list
 it there. All other files of these packages are cores, whose time and randomness come as arguments.
@@ -135,7 +135,7 @@ CORES = [
         if str(path.relative_to(ROOT / "truckstream" / package)) not in shells and path.name != "__init__.py"
     ),
 ]
-#: What no core imports: event loops, clocks, randomness, the network, processes, threads and logs.
+#: The modules that a core may not import: event loops, clocks, randomness, the network, processes, threads and logs.
 IO_MODULES = {
     *("asyncio", "concurrent", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time"),
     *("uuid", "aiobotocore", "aiohttp", "obstore"),

@@ -1,4 +1,4 @@
-"""The wheel is what users get: it has both packages, and works without the checkout."""
+"""The wheel contains both packages and works without the checkout."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The built wheel, unpacked."""
+    """The folder of the unpacked wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(["uv", "build", "--wheel", "--quiet", "--out-dir", folder, ROOT], check=True)
     [built] = folder.glob("truckstream-*.whl")

@@ -1,4 +1,4 @@
-"""What the README says is run: its code blocks, its commands' names, its settings."""
+"""README.md is true: its code blocks run, and its commands, settings and links exist."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.search(r"import (\w+)\n\n\nasync", block)[1])
 async def test_a_code_block_runs(block, tmp_path):
-    """As a program of its own, on a machine whose AWS is the local Kinesis."""
+    """Run it in a process whose AWS endpoint is the local Kinesis."""
     async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
         environment = os.environ | {
             "AWS_ACCESS_KEY_ID": "x",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.strangers.installed import CannotInstallError, or_skipped, tool
+from tests.external_clients.installation import CannotInstallError, or_skipped, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,14 +4,15 @@ import base64
 import json
 import subprocess
 
+import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator, messages_pb2
 from aws_kinesis_agg.deaggregator import deaggregate_records
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.external_clients.installation import npm_with, or_skipped, tool
 from tests.kpl.support import aggregate_of, records, sealed
-from tests.strangers.installed import npm_with, or_skipped, tool
 from truckstream.errors import BrokenAggregateError
 from truckstream.kpl import UserRecord, decode
 
@@ -139,6 +140,7 @@ def node(script, text):
     return done.stdout
 
 
+@pytest.mark.external
 def test_node_writes_the_same_bytes_and_reads_ours():
     cases = node_cases()
     requests = [

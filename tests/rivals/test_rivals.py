@@ -1,7 +1,7 @@
-"""Where Python's other producers break, shown beside ours: the same program, faults and oracle for each.
+"""Defects of other Python producers, and the same tests for ours: same program, same faults, same check.
 
-Each test runs a rival as its users do, in a process and an environment of its own, and holds to what it does: a rival
-that has been repaired fails its test here, and then the documentation is to be corrected. Ours passes the same oracle.
+Each test runs a rival as its users do, in its own virtual environment and process, and asserts the defect. When a
+rival fixes it, the test fails, and the documentation must be corrected.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.strangers.installed import or_skipped, python_with
-from tests.strangers.python_clients import AIOKPL, ASYNC_KINESIS
+from tests.external_clients.installation import or_skipped, python_with
+from tests.external_clients.python_clients import AIOKPL, ASYNC_KINESIS
 from truckstream.kinesis.limits import MAX_RECORDS_PER_REQUEST
 from truckstream.local import Fault, FaultPlan, LocalKinesis
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.external, pytest.mark.timeout(180)]
 
 
 def python_of(library):
-    """The interpreter that has the library, and truckstream's is this one."""
+    """Return the interpreter of an environment with the library; for truckstream, the current one."""
     if library == "truckstream":
         return sys.executable
     with or_skipped(library):
@@ -33,7 +33,7 @@ def python_of(library):
 
 
 async def run(library, kinesis, *phases):
-    """Let the library put so many records in each phase; what it printed."""
+    """Put these numbers of records, one after the other, with the library; return its output and error output."""
     program = PROGRAMS / f"{library.replace('-', '_')}_phases.py"
     process = await asyncio.create_subprocess_exec(
         python_of(library),
@@ -51,7 +51,7 @@ async def run(library, kinesis, *phases):
 
 
 async def copies(kinesis):
-    """How often each record is stored."""
+    """Count the stored copies of each record."""
     return Counter([record.data async for record in kinesis.stored()])
 
 
@@ -59,14 +59,14 @@ async def copies(kinesis):
 
 
 async def leave_under_throttling(library):
-    """Ten records meet sixty throttles; how many are stored once, and what the program said."""
+    """Put ten records while the stream throttles sixty; return the counts of copies, and the output."""
     async with LocalKinesis(faults=FaultPlan(Fault("throttle", count=60))) as kinesis:
         said = await run(library, kinesis, 10)
         return Counter((await copies(kinesis)).values()), said
 
 
 async def test_leaving_aiokpl_under_throttling_loses_records():
-    """Its context raises, the records are gone, and whoever awaits them waits for ever."""
+    """The context manager raises, the records are lost, and callers that await them wait for ever."""
     stored, (told, error) = await leave_under_throttling("aiokpl")
     assert "ExceptionGroup" in error
     assert (stored.total(), told) == (0, "0")
@@ -77,18 +77,18 @@ async def test_leaving_truckstream_under_throttling_stores_every_record():
     assert (stored, told, error) == ({1: 10}, "10", "")
 
 
-# --- A split in mid-flight --------------------------------------------------------------------------
+# --- A split while records are in flight ------------------------------------------------------------
 
 
 async def write_through_a_split(library):
-    """One record before the split, and ten after it; how often each is stored, and how many the program was told."""
+    """Put one record before a split and ten after it; return the copies of each, the output and the error output."""
     async with LocalKinesis(faults=FaultPlan(Fault("split", operations=("PutRecords",), skip=1))) as kinesis:
         told, error = await run(library, kinesis, 1, 10, 0)
         return await copies(kinesis), told, error
 
 
 async def test_aiokpl_stores_a_record_many_times_after_a_split():
-    """What lands on a shard that it did not predict it sends again, and again, and then says that it failed."""
+    """It resends records that landed on another shard than predicted, again and again, and then reports a failure."""
     stored, told, _ = await write_through_a_split("aiokpl")
     assert max(stored.values()) > 10
     assert (len(stored), told) == (11, "1")
@@ -103,7 +103,7 @@ async def test_truckstream_stores_each_record_once_through_a_split():
 
 
 async def largest_request(library, monkeypatch):
-    """The most records that the library put in a request when some of 1,200 are throttled, and how many are stored."""
+    """Throttle some of 1,200 records; return the size of the largest request, and the number of stored records."""
     sizes = []
     some = FaultPlan(Fault("throttle", rate=0.2, count=60), seed=1)
     async with LocalKinesis(quotas=False, faults=some) as kinesis:

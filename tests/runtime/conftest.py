@@ -1,4 +1,4 @@
-"""The function's zip for this machine, unpacked once, and the runtime's modules apart from all others."""
+"""The function's zip for this machine, unpacked, and a folder with only the modules of Lambda's runtime."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-#: awslambdaric and what it needs.
+#: awslambdaric and its dependencies.
 RUNTIME = ("awslambdaric", "simplejson", "snapshot-restore-py")
 
 if sys.platform != "linux":
@@ -28,7 +28,7 @@ if sys.platform != "linux":
 
 @pytest.fixture(scope="session")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip for this machine's processor and Python, unpacked as Lambda does in /var/task."""
+    """The unpacked zip for this machine's processor and Python, as Lambda has it in /var/task."""
     architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
     python = "{}.{}".format(*sys.version_info)
     archive = asyncio.run(build_package(PackageOptions(architecture, python)))
@@ -40,7 +40,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runtime alone, so that nothing else of this environment can help the function."""
+    """A folder with the runtime alone, so that the function cannot import other packages of this environment."""
     folder = tmp_path_factory.mktemp("runtime")
     for name in RUNTIME:
         found = distribution(name)
@@ -51,7 +51,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def function(task: Path, modules: Path) -> Callable[..., Runtime]:
-    """Makes an execution environment of the function with these settings."""
+    """Return a callable that makes an execution environment of the function from environment variables."""
     return lambda **environment: Runtime(task, modules, environment)
 
 

@@ -1,8 +1,8 @@
-"""Lambda's own runtime around the function's zip: a Runtime API server, and a bucket that can be told to misbehave.
+"""Lambda's own runtime around the function's zip: a Runtime API server, and a bucket that refuses or delays requests.
 
-The runtime, awslambdaric, is what AWS runs python3.x functions with. It asks the server for the next event over HTTP
-and posts the answer back. It runs here as it does there: in a process of its own, whose only modules are the zip's,
-the runtime's and the standard library's.
+AWS runs python3.x functions with the runtime awslambdaric. It asks the server for the next event over HTTP and posts
+the response back. It runs here as on AWS: in its own process, which can import the modules of the zip, of the runtime
+and of the standard library only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Seconds for what takes one on a machine that has nothing else to do.
+#: The time limit in seconds of steps that take one second on an idle machine.
 PATIENCE = 120
 
 HANDLER = "lambda_entry.handler.lambda_handler"
@@ -34,14 +34,14 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:truckstream"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the runtime posted for an event: a response, or an error with its type and message."""
+    """The runtime's answer to an event: a response, or an error with its type and message."""
 
     response: object = None
     error: dict[str, Any] | None = None
 
 
 class Runtime:
-    """One execution environment of the function, and the Runtime API that feeds it."""
+    """One execution environment of the function, and the Runtime API that hands it events."""
 
     def __init__(self, task: Path, modules: Path, environment: dict[str, str]) -> None:
         self.task = task
@@ -72,7 +72,7 @@ class Runtime:
         await self._runner.cleanup()
 
     async def start(self) -> None:
-        """A cold start: a new process."""
+        """Start a new process: a cold start."""
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-S", "-P", "-W", "error", "-m", "awslambdaric", HANDLER),
             env={
@@ -94,26 +94,26 @@ class Runtime:
         self._reader = asyncio.create_task(self._read_log(self.process.stdout))
 
     async def kill(self) -> None:
-        """What Lambda does to an environment whose invocation timed out."""
+        """Kill the process, as Lambda does after an invocation that timed out."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
-        self._wake()  # nobody is there to answer: no event may go to this request
+        self._wake()  # end the waiting request, so that it takes no event of the next process
         await self._reader
 
     def freeze(self) -> None:
-        """What Lambda does between invocations."""
+        """Stop the process, as Lambda does between invocations."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
     async def invoke(self, records: Sequence[Any], *, seconds: float = 300.0) -> Answer:
-        """Hand over an event of Kinesis records and wait for the answer."""
+        """Invoke the function with an event of Kinesis records, and return its answer."""
         return await self.answer(self.submit({"Records": records}, seconds))
 
     async def answer(self, submitted: asyncio.Future[Answer]) -> Answer:
-        """The answer to what was submitted; a runtime that ends without one fails the test with its log."""
+        """Wait for the answer to a submitted event; fail the test with the log if the process exits without one."""
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({submitted, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
@@ -121,7 +121,7 @@ class Runtime:
         return submitted.result()
 
     def submit(self, event: Any, seconds: float = 300.0) -> asyncio.Future[Answer]:
-        """Hand over an event; the Future of its answer."""
+        """Queue an event; return the Future of its answer."""
         self._count += 1
         request_id = f"request-{self._count:04}"
         self._answers[request_id] = asyncio.get_running_loop().create_future()
@@ -134,7 +134,7 @@ class Runtime:
             self._asking.set_result(None)
 
     def peak_memory(self) -> int:
-        """The most memory that the process had, in bytes."""
+        """Return the peak resident memory of the process in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
@@ -173,16 +173,16 @@ class Runtime:
 
 
 class Bucket:
-    """As much of S3 as the function uses, with conditional creation, held in memory."""
+    """An S3 in memory with the operations that the function uses, conditional creation included."""
 
     def __init__(self) -> None:
         self.objects = {}
-        #: Called with each PUT's key; its answer is an HTTP status to refuse with, or None.
+        #: Called with the key of each PUT; returns an HTTP status to refuse it with, or None.
         self.refuse = lambda _key: None
-        #: PUTs wait for it.
+        #: PUTs wait for this event.
         self.open = asyncio.Event()
         self.open.set()
-        #: Set by the first PUT that arrives.
+        #: Set when the first PUT arrives.
         self.reached = asyncio.Event()
         self.puts = 0
         #: (method, path, headers) of each request.
@@ -203,7 +203,7 @@ class Bucket:
         await self._runner.cleanup()
 
     def hang_up(self) -> None:
-        """Close every connection, as S3 does with those that idle."""
+        """Close every connection, as S3 closes idle ones."""
         for transport in self._transports:
             transport.abort()
         self._transports.clear()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.batcher.support import number, record, truck, trucks
 
-#: Each test starts processes, on machines that may be busy. Nothing here asserts how long something took.
+#: The limit is long because each test starts processes, maybe on a busy machine. No test here asserts a duration.
 pytestmark = pytest.mark.timeout(300)
 
 DONE = {"batchItemFailures": []}
@@ -27,7 +27,7 @@ def lines_in(bucket, prefix="sensor_data/"):
 
 
 def reports(count, start=0):
-    """The lines that records start to start + count become."""
+    """Return the stored lines of `count` records from number `start` on."""
     import base64  # noqa: PLC0415
 
     return sorted(base64.b64decode(each["kinesis"]["data"]) for each in trucks(count, start))
@@ -81,7 +81,7 @@ async def test_bad_records_are_set_aside_and_stop_nothing(function, tmp_path):
 
 @pytest.mark.parametrize("status", [403, 503])
 async def test_a_store_that_refuses_all_is_answered_with_the_first_record(function, bucket, status):
-    """S3 says AccessDenied, or SlowDown without end: the function gives up by itself, with most of its time left."""
+    """S3 always returns AccessDenied or SlowDown: the function gives up by itself, long before its timeout."""
     bucket.refuse = lambda _: status
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(1_400), seconds=900.0)).response == failed_from(0)
@@ -92,7 +92,7 @@ async def test_a_store_that_refuses_all_is_answered_with_the_first_record(functi
 
 
 async def test_a_store_that_refuses_one_object_is_answered_with_its_first_record(function, bucket):
-    """Five groups of ten, of which the third object in time is refused: what is stored before it is not asked for."""
+    """Of five groups of ten, the third PUT is refused: the groups stored before it are not redelivered."""
     async with function(**s3(bucket, BATCH_SIZE="10")) as runtime:
         assert (await runtime.invoke(trucks(50))).response == DONE
         third = sorted(bucket.objects, key=lambda key: min(bucket.objects[key][0].splitlines()))[2]
@@ -113,7 +113,7 @@ async def test_a_deadline_that_is_too_near_begins_nothing(function, bucket):
 
 
 async def test_a_deadline_that_comes_while_s3_is_silent_is_answered_in_time(function, bucket):
-    """The PUTs hang: the function gives up by itself, and what lands late is found by the redelivery."""
+    """The PUTs hang: the function gives up by itself, and the redelivery finds the objects that were stored late."""
     bucket.open.clear()
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(1_400), seconds=4.0)).response == failed_from(0)
@@ -123,7 +123,7 @@ async def test_a_deadline_that_comes_while_s3_is_silent_is_answered_in_time(func
 
 
 async def test_an_environment_that_is_killed_amid_its_work_stores_each_record_once(function, bucket):
-    """The runtime dies while PUTs are under way, some of which land: a new one gets the same event."""
+    """The process is killed while PUTs are in flight, some of which succeed; a new one gets the same event."""
     async with function(**s3(bucket)) as runtime:
         bucket.open.clear()
         lost = runtime.submit({"Records": trucks(4_900)})
@@ -146,7 +146,7 @@ async def test_warm_calls_follow_one_another(function, bucket):
 
 
 async def test_a_warm_call_after_an_idle_gap_does_without_the_connections_of_before(function, bucket):
-    """Lambda froze the environment, and S3 hung up meanwhile."""
+    """S3 closes the connections while Lambda has frozen the environment."""
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(2_100))).response == DONE
         runtime.freeze()

@@ -66,7 +66,7 @@ def read_stats(stats: ProducerStats) -> int:
 
 
 class CountingObserver(ProducerObserver):
-    """Override a few hooks, as the documentation says."""
+    """Overrides a few hooks, as a user does."""
 
     def batch_sent(self, event: BatchSent) -> None:
         assert_type(event.records, int)

@@ -1,6 +1,6 @@
 """aiokpl puts records in phases, a flush after each but the last, and leaves its context.
 
-python aiokpl_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it says are stored
+python aiokpl_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it reports as stored
 """
 
 import asyncio
@@ -20,7 +20,7 @@ async def main(outcomes: list[Any]) -> None:
         aggregation_enabled=False,
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
-        record_ttl_ms=6_000.0,  # its default is 30 s, in which it does the same five times over
+        record_ttl_ms=6_000.0,  # the default of 30 s only repeats the same five times
     )
     numbers = itertools.count()
     async with Producer(config) as producer:
@@ -36,7 +36,7 @@ async def main(outcomes: list[Any]) -> None:
 
 
 async def count(outcomes: list[Any]) -> None:
-    """How many know that they are stored; one that is not resolved by now never will be."""
+    """Print how many records are reported as stored; one without an outcome by now will never have one."""
     told = 0
     for outcome in outcomes:
         try:
@@ -51,7 +51,7 @@ async def both() -> None:
     outcomes = []
     try:
         await main(outcomes)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is what its user gets
+    except Exception as error:  # noqa: BLE001 - a user would see this error, of any type
         sys.stderr.write(repr(error))
     await count(outcomes)
 

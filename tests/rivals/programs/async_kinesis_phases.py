@@ -1,4 +1,4 @@
-"""async-kinesis puts records in phases, a flush after each but the last, and leaves its context. It tells nothing.
+"""async-kinesis puts records in phases, a flush after each but the last, and leaves its context. It prints nothing.
 
 python async_kinesis_phases.py STREAM ENDPOINT SIZE,SIZE,...
 """

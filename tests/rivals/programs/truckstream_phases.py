@@ -1,6 +1,6 @@
 """truckstream puts records in phases, a flush after each but the last, and leaves its context.
 
-python truckstream_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it says are stored
+python truckstream_phases.py STREAM ENDPOINT SIZE,SIZE,...      prints how many records it reports as stored
 """
 
 from __future__ import annotations

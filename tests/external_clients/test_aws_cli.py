@@ -1,11 +1,11 @@
-"""The AWS command line: a stream's whole life from a shell, and what it says when there is no such stream."""
+"""The AWS command line: the whole life of a stream, and the error for a stream that does not exist."""
 
 import base64
 import json
 
 import pytest
 
-from tests.strangers.installed import or_skipped, python_with
+from tests.external_clients.installation import or_skipped, python_with
 
 REQUIREMENTS = (
     "awscli==1.46.3",
@@ -38,7 +38,7 @@ def aws(server):
 
 @pytest.fixture
 def stream(aws, server):
-    """The name of a stream of one shard that the command line has created, waited for, and will delete."""
+    """The name of a one-shard stream that the command line creates and deletes."""
     name = server.new_name()
     assert aws("create-stream", "--stream-name", name, "--shard-count", 1).json is None
     assert aws("wait", "stream-exists", "--stream-name", name).json is None
@@ -57,7 +57,7 @@ def is_open(shard):
 
 
 def read(aws, stream, shard_id, kind="TRIM_HORIZON"):
-    """The data that is in the shard, and the answer in which it came."""
+    """Return the data in the shard, and the whole response."""
     place = ("--stream-name", stream, "--shard-id", shard_id, "--shard-iterator-type", kind)
     iterator = aws("get-shard-iterator", *place).json["ShardIterator"]
     answer = aws("get-records", "--shard-iterator", iterator).json
@@ -65,7 +65,7 @@ def read(aws, stream, shard_id, kind="TRIM_HORIZON"):
 
 
 def put_both(aws, stream, *names):
-    """One record to each half of the hash keys; the shards that took them."""
+    """Put one record into each half of the hash key range; return the shards that stored them."""
     records = [
         {"Data": name, "PartitionKey": "k", "ExplicitHashKey": str(number * MIDDLE)}
         for number, name in enumerate(names)
@@ -76,7 +76,7 @@ def put_both(aws, stream, *names):
 
 
 def test_it_creates_fills_splits_merges_and_reads_a_stream(aws, stream):
-    """And deletes it: the fixture has the command line do that, and wait until it is gone."""
+    """The fixture deletes the stream with the command line too, and waits until it is gone."""
     taken = aws("put-record", "--stream-name", stream, "--partition-key", "k", "--data", "first").json
     (parent,) = shards_of(aws, stream)
     assert (taken["ShardId"], is_open(parent)) == (parent["ShardId"], True)

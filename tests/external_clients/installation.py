@@ -1,9 +1,9 @@
-"""Clients that others wrote, installed by exact version into a cache folder of the user's, once for all runs.
+"""Install the clients by exact version into a folder below the user's cache, once for all runs.
 
-Nothing of them gets into the environment of the tests: a Python client has a virtual environment of its own, npm's
-packages a folder of theirs. A lock file keeps parallel runs apart, and the folder's name is the list of what is in it,
-so that another version is another folder. Where something can't be installed its tests are skipped; with CI=true that
-is a failure, because there a skipped client would pass for one that works.
+The environment of the tests stays as it is: each Python client has a virtual environment of its own, and npm packages
+have their own folder. A lock file serialises parallel runs. A folder's name has a digest of the package versions, so a
+new version gets a new folder. If a client cannot be installed, its tests are skipped; with CI=true they fail,
+because a skipped client would look like one that works.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-#: The client's first run on a machine fetches up to 40 MB.
+#: The time limit of one command. The first installation of a client downloads up to 40 MB.
 SECONDS: Final = 100
 
 
 class CannotInstallError(Exception):
-    """This machine lacks what the client needs."""
+    """A client cannot be installed on this machine."""
 
 
 @contextlib.contextmanager
 def or_skipped(what: str) -> Iterator[None]:
-    """What this can't install skips the test, or fails it on CI."""
+    """Skip the test if the installation in this context fails; on CI, fail it."""
     try:
         yield
     except CannotInstallError as error:
@@ -42,7 +42,7 @@ def or_skipped(what: str) -> Iterator[None]:
 
 
 def tool(name: str) -> str:
-    """The path of a program that has to be on this machine."""
+    """Return the path of a program; raise `CannotInstallError` if this machine does not have it."""
     path = shutil.which(name)
     if path is None:
         raise CannotInstallError(f"there is no {name} on this machine")
@@ -50,7 +50,7 @@ def tool(name: str) -> str:
 
 
 def python_with(*requirements: str) -> Path:
-    """The interpreter of a virtual environment with these and nothing else in it; name the dependencies too."""
+    """Return the interpreter of a virtual environment with exactly these packages; dependencies must be listed too."""
 
     def install(folder: Path) -> None:
         uv = tool("uv")
@@ -62,7 +62,7 @@ def python_with(*requirements: str) -> Path:
 
 
 def npm_with(*packages: str) -> Path:
-    """The folder in whose node_modules these are installed. Their install scripts do not run."""
+    """Return the folder whose node_modules contains these packages. Their install scripts do not run."""
 
     def install(folder: Path) -> None:
         (folder / "package.json").write_text("{}")
@@ -74,7 +74,7 @@ def npm_with(*packages: str) -> Path:
 
 
 def cached(kind: str, contents: Sequence[str], install: Callable[[Path], None]) -> Path:
-    """The folder that `install` filled, now or in an earlier run."""
+    """Return the folder that `install` has filled, in this run or an earlier one."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "truckstream-tests"
     digest = hashlib.sha256("\n".join(contents).encode()).hexdigest()[:12]
     folder = cache / f"{kind}-{contents[0].partition('=')[0].strip('@').replace('/', '-')}-{digest}"

@@ -1,4 +1,4 @@
-"""An application of the Kinesis Client Library: writes what each shard's processor is told, a line of JSON a fact.
+"""An application of the Kinesis Client Library: writes each call of a shard's processor to a file, as a line of JSON.
 
 kcl_application.py FILE       as the library's daemon starts it
 """

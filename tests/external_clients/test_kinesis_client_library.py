@@ -5,7 +5,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from tests.strangers import client_library
+from tests.external_clients import kcl_worker as client_library
 
 PARENT, LOW, HIGH = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
 

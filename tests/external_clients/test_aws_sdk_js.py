@@ -1,8 +1,8 @@
-"""The AWS SDK for JavaScript v3. It speaks JSON, over HTTP/2 unless it is given another request handler."""
+"""The AWS SDK for JavaScript v3. It sends JSON, by default over HTTP/2."""
 
 import pytest
 
-from tests.strangers.installed import npm_with, or_skipped, tool
+from tests.external_clients.installation import npm_with, or_skipped, tool
 
 PACKAGES = ("@aws-sdk/client-kinesis@3.1143.0", "@smithy/node-http-handler@4.14.2")
 

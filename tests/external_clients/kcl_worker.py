@@ -1,6 +1,6 @@
-"""The Kinesis Client Library for Java with its daemon for other languages, reading a stream that was split.
+"""A worker of the Kinesis Client Library for Java, started by its multi-language daemon, on a stream that was split.
 
-A worker of the library waits for up to 30 s, by chance, until it makes its first leases.
+The library waits a random time of up to 30 s before it creates its first leases.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.strangers.installed import or_skipped, python_with, tool
+from tests.external_clients.installation import or_skipped, python_with, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: The library's Python bindings with its jars, which those of AWS fetch when they are installed.
+#: The library's Python bindings. This build contains the jars; AWS's own build downloads them during installation.
 KCLPY_EXT: Final = ("kclpy-ext==3.1.3.post4",)
-#: From the start of the worker until it has begun with the children of the shard that was split: 20 to 50.
+#: How long to wait for records. A worker starts to read the children of the split shard after 20 to 50 s.
 SECONDS: Final = 100
 
 
 def java_with_sdk() -> list[str]:
-    """The command that runs a Java program with the library and the SDK that it is made on."""
-    tool("javac")  # a program is compiled as it is run
+    """Return the command that runs a Java program with the library and the AWS SDK on its class path."""
+    tool("javac")  # `java` compiles a source file before it runs it
     (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
     return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker of the library that reads `stream`."""
+    """A running worker, and the file in which its record processors write down their calls."""
 
     stream: str
     facts_file: Path
     log: Path
 
     def facts(self) -> list[tuple[str, str, str]]:
-        """What the processors were told, in order: shard, what, and of a record its data."""
+        """Return the processors' calls in order: shard, kind of call, and for a record its data."""
         if not self.facts_file.exists():
             return []
         return [tuple(json.loads(line)) for line in self.facts_file.read_text().splitlines(keepends=True)]
@@ -54,7 +54,7 @@ class Worker:
 
 
 def split_stream(kinesis: Any, stream: str) -> None:
-    """A stream whose one shard was split, with a record before that and one in each half after."""
+    """Create a stream, put a record, split its shard, and put one record into each child."""
     kinesis.create_stream(StreamName=stream, ShardCount=1)
     kinesis.put_record(StreamName=stream, PartitionKey="k", Data=b"before")
     kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
@@ -64,7 +64,7 @@ def split_stream(kinesis: Any, stream: str) -> None:
 
 @contextlib.contextmanager
 def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[Worker]:
-    """Start a worker, or skip where it can't be installed."""
+    """Start a worker; skip the test if the library cannot be installed."""
     with or_skipped("the Kinesis Client Library"):
         java, python = java_with_sdk(), python_with(*KCLPY_EXT)
     worker = Worker(server.new_name(), folder / "facts", folder / "log")
@@ -96,5 +96,5 @@ def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[
     try:
         yield worker
     finally:
-        daemon.kill()  # asked to end, it takes half a minute
+        daemon.kill()  # a graceful shutdown takes half a minute
         daemon.wait()

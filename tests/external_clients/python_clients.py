@@ -1,4 +1,4 @@
-"""What is installed for Python's other clients: exact versions, dependencies named."""
+"""The packages of other Python clients, with their dependencies, by exact version."""
 
 ASYNC_KINESIS = (
     "async-kinesis==3.0.1",

@@ -23,7 +23,7 @@ async def main() -> None:
         aws_secret_access_key="testing",
     )
     async with Producer(config) as producer:
-        # Its aggregator learns the shards in the background, and until then sends each record alone.
+        # The aggregator lists the shards in the background; until then it sends each record alone.
         first = [await producer.put_record(stream=STREAM, partition_key="TRUCK_000", data=b"0")]
         await producer.flush()
         await first[0].wait()

@@ -1,4 +1,4 @@
-"""One truckstream.local with its quotas, in a process of its own, for clients in processes of theirs."""
+"""A truckstream.local with quotas, in a process of its own, and the means to run a client's program against it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Seconds that a client may take for one program of a test, and a test with its client's installation.
+#: Seconds that one program of a client may take.
 PROGRAM_SECONDS = 40
 
 
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program printed."""
+    """A program's exit status, output and error output."""
 
     status: int
     out: str
@@ -40,26 +40,26 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """What it printed, as JSON; None if it printed nothing."""
+        """The output, parsed as JSON; None if there is no output."""
         assert self.status == 0, self.err
         return json.loads(self.out) if self.out.strip() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the local Kinesis is, and how a client in a process of its own is told of it."""
+    """The local Kinesis and the environment that points a client's process at it."""
 
     endpoint_url: str
     region_name: str
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_name(self) -> str:
-        """A name that no stream has."""
-        return f"strangers-{next(self._numbers)}"
+        """Return a name that no stream has."""
+        return f"stream-{next(self._numbers)}"
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """This process's, with credentials that are worth nothing and no profile, proxy or endpoint of the user's."""
+        """This process's variables without the user's AWS settings and proxies, and with test credentials."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -78,11 +78,11 @@ class Server:
 
     @staticmethod
     def program(name: str) -> Path:
-        """A client's program that stands beside the tests."""
+        """Return the path of a program in the folder `programs`."""
         return Path(__file__).parent / "programs" / name
 
     def run(self, *command: object, folder: Path | None = None, **environment: str) -> Answer:
-        """Run a program that uses this server, and give what it printed."""
+        """Run a program that uses this server."""
         done = subprocess.run(
             [str(word) for word in command],
             cwd=folder,
@@ -108,7 +108,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def kinesis(server: Server) -> Iterator[Any]:
-    """boto3's client, to see what a stranger has done."""
+    """A boto3 client, to check what the client under test has done."""
     session = boto3.session.Session("testing", "testing", region_name=server.region_name)
     client = session.client("kinesis", endpoint_url=server.endpoint_url, config=Config(proxies={}))
     yield client

@@ -1,16 +1,16 @@
-"""The AWS SDK for Java 2.x, whose own choice is CBOR over HTTP/2."""
+"""The AWS SDK for Java 2.x, which uses CBOR over HTTP/2 by default."""
 
 import pytest
 
-from tests.strangers.client_library import java_with_sdk
-from tests.strangers.installed import or_skipped
+from tests.external_clients.installation import or_skipped
+from tests.external_clients.kcl_worker import java_with_sdk
 
 JSON, CBOR = "application/x-amz-json-1.1", "application/x-amz-cbor-1.1"
 
 
 @pytest.fixture(scope="module")
 def java():
-    """The command that runs a Java program with the SDK."""
+    """The command that runs a Java program with the SDK on its class path."""
     with or_skipped("the AWS SDK for Java"):
         return java_with_sdk()
 

@@ -1,19 +1,19 @@
-"""Python's other producers and consumers, each in an environment and a process of its own."""
+"""Other Python producers and consumers, each in its own virtual environment and process."""
 
 from collections import Counter
 
 import pytest
 
-from tests.strangers.installed import or_skipped, python_with
-from tests.strangers.python_clients import AIOKPL, ASYNC_KINESIS
+from tests.external_clients.installation import or_skipped, python_with
+from tests.external_clients.python_clients import AIOKPL, ASYNC_KINESIS
 
-#: What a record of the KPL's aggregated format begins with.
+#: The first bytes of a record in the KPL's aggregated format.
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"
 
 
 @pytest.fixture
 def stream(kinesis, server):
-    """The name of a stream of two shards."""
+    """The name of a two-shard stream."""
     name = server.new_name()
     kinesis.create_stream(StreamName=name, ShardCount=2)
     kinesis.get_waiter("stream_exists").wait(StreamName=name)
@@ -22,7 +22,7 @@ def stream(kinesis, server):
 
 
 def stored(kinesis, stream):
-    """Every record of the stream: (shard, sequence number) -> data."""
+    """Return every record of the stream: (shard, sequence number) -> data."""
     found = {}
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         place = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
@@ -33,7 +33,7 @@ def stored(kinesis, stream):
 
 
 def test_async_kinesis_reads_back_what_it_wrote(server, stream):
-    """Its producer writes 1,500 records to two shards, its consumer iterates over them."""
+    """Its producer puts 1,500 records into two shards, and its consumer reads them."""
     with or_skipped("async-kinesis"):
         python = python_with(*ASYNC_KINESIS)
     answer = server.run(python, server.program("async_kinesis_both.py"), stream, server.endpoint_url, 1500)
@@ -49,7 +49,7 @@ def test_aiokpl_is_told_where_each_record_is_stored(server, kinesis, stream):
 
 
 def test_aiokpl_aggregates_for_the_shard_that_it_predicts(server, kinesis, stream):
-    """It maps keys to shards by ListShards: were a hash range wrong, an aggregate would land on the other shard."""
+    """It maps keys to shards by ListShards: with a wrong hash range, an aggregate would go to the other shard."""
     with or_skipped("aiokpl"):
         python = python_with(*AIOKPL)
     answer = server.run(python, server.program("aiokpl_producer.py"), stream, server.endpoint_url, 1000, "aggregated")
