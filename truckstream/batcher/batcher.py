@@ -149,12 +149,13 @@ class Batcher:
         """
         if not records:
             return Result()
-        event = validate(expand_aggregates(read_event(records)), self._schema, self._formats)
+        event = expand_aggregates(read_event(records))
+        validated = validate(event, self._schema, self._formats)
         group_size = get_optimal_batch_size(len(event)) if self._batch_size == "auto" else self._batch_size
+        _log_schema_incidents(validated, group_size)
         in_order = self._batch_size == "auto" and group_size < FULL_GROUP
-        plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.valid.boundaries)
-        _log_schema_incidents(event, group_size)
-        return await EventWriter(event, plan, self._storing, self._put_time, deadline).write()
+        plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.boundaries)
+        return await EventWriter(validated, plan, self._storing, self._put_time, deadline).write()
 
 
 def _log_schema_incidents(event: ValidatedEvent, group_size: int) -> None:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from truckstream.batcher.grouping.boundaries import Boundaries
 from truckstream.batcher.reading.event import KinesisEvent, UnreadableData
-from truckstream.errors import BrokenAggregateError, InvalidRecordError
+from truckstream.errors import BrokenAggregateError
 from truckstream.kpl import MAGIC, decode
 
 if TYPE_CHECKING:
     from truckstream.kpl import UserRecord
 
-__all__ = ["expand_aggregates", "explain_broken_aggregate"]
+__all__ = ["expand_aggregates"]
 
 
 def expand_aggregates(event: KinesisEvent) -> KinesisEvent:
@@ -98,14 +98,3 @@ class _Expansion:
             subsequences=self._subsequences,
             hash_keys=self._hash_keys,
         )
-
-
-def explain_broken_aggregate(payload: bytes | UnreadableData) -> InvalidRecordError | None:
-    """Return what is wrong with a rejected record that begins like an aggregate; None for any other record."""
-    if isinstance(payload, UnreadableData) or not payload.startswith(MAGIC):
-        return None
-    try:
-        decode(payload)
-    except BrokenAggregateError as error:
-        return InvalidRecordError("broken_aggregate", None, payload, str(error))
-    return None  # an aggregate within an aggregate

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from truckstream.batcher.reading.event import UnreadableData
+from truckstream.errors import BrokenAggregateError, InvalidRecordError
+from truckstream.kpl import MAGIC, decode
 from truckstream.record import REASONS
 
 if TYPE_CHECKING:
     from truckstream.batcher.reading.event import KinesisEvent
-    from truckstream.errors import InvalidRecordError
 
 __all__ = ["REJECTION_REASONS", "Refusal"]
 
@@ -50,6 +51,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, event: KinesisEvent, index: int, error: InvalidRecordError) -> Refusal:
+        error = _broken_aggregate(event.payloads[index]) or error
         is_whole_record = isinstance(error.value, (bytes, UnreadableData))  # the line contains it already
         value = None if is_whole_record else _quotable(error.value)
         subsequence = event.subsequences[index] if event.subsequences else None
@@ -80,6 +82,17 @@ class Refusal(msgspec.Struct, frozen=True):
             "subsequence_number": self.subsequence_number,
             "explicit_hash_key": event.hash_keys.get(index),
         }
+
+
+def _broken_aggregate(payload: bytes | UnreadableData) -> InvalidRecordError | None:
+    """Return what is wrong with a rejected record that begins like an aggregate; None for any other record."""
+    if isinstance(payload, UnreadableData) or not payload.startswith(MAGIC):
+        return None
+    try:
+        decode(payload)
+    except BrokenAggregateError as error:
+        return InvalidRecordError("broken_aggregate", None, payload, str(error))
+    return None  # an aggregate within an aggregate
 
 
 def _payload(data: bytes | UnreadableData) -> dict[str, object]:

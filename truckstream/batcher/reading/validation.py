@@ -23,7 +23,6 @@ import msgspec
 
 from truckstream.batcher.formats.selection import DEFAULT_FORMATS, Formats
 from truckstream.batcher.grouping.lines import Lines
-from truckstream.batcher.reading.aggregates import explain_broken_aggregate
 from truckstream.batcher.reading.event import UnreadableData
 from truckstream.batcher.reading.rejected_record import Refusal
 from truckstream.errors import InvalidRecordError
@@ -151,7 +150,6 @@ def _separate(
     for index in sorted(errors):
         lines[index] = None
         error = errors.pop(index)  # it takes more memory than its refusal
-        error = explain_broken_aggregate(event.payloads[index]) or error
         refusals[index] = refusal = Refusal.of(event, index, error)
         rejected[index] = refusal.line(event, index)
     return ValidatedEvent(_lines(event, lines, formats.valid), _lines(event, rejected, formats.rejected), refusals)
