@@ -1,0 +1,1 @@
+"""The batcher as a Lambda function: the handler, its settings and its log."""

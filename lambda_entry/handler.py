@@ -1,28 +1,28 @@
-"""The function: an event of Kinesis records in, objects in the store, Lambda's answer out.
+"""The Lambda function: store the records of a Kinesis event, and return the first record that is not stored.
 
-Settings, read from the environment at the first call; an empty one counts as not set:
+Settings, read from the environment at the first call. An empty variable counts as not set:
 
     BUCKET_NAME          the bucket; or
     STORE_URL            s3://bucket[/folder], file:///directory or memory:///
-    PREFIX               where the objects of valid records lie: sensor_data
-    REJECTED_PREFIX      where those of refused records lie: rejected
+    PREFIX               the folder of the objects of valid records: sensor_data
+    REJECTED_PREFIX      the folder of the objects of rejected records: rejected
     BATCH_SIZE           records of a group: 700, another number, or auto
     LAYOUT               flat or hive
-    EVENT_TIME           with hive, the field of the records that tells their hour; by default it is their arrival
+    EVENT_TIME           with hive, the field that contains a record's time; by default folders follow the arrival
     FORMAT               ndjson, json or parquet
     COMPRESSION          gzip or zstd; none if not set
-    SCHEMA               what a valid record is: truck, none, or module:name of a msgspec type or a callable
+    SCHEMA               the rule for valid records: truck, none, or module:name of a msgspec type or a callable
     ENCRYPTION           AES256, aws:kms or aws:kms:dsse; the bucket's default if not set
-    KMS_KEY_ID           the key of the last two
+    KMS_KEY_ID           the key for the last two
     MAX_IN_FLIGHT        groups that are stored at the same time: 16
-    MAX_BYTES_IN_FLIGHT  and their bytes: 16777216
+    MAX_BYTES_IN_FLIGHT  the bytes of these groups: 16777216
     LOG_LEVEL            DEBUG, INFO, WARNING or ERROR: INFO
-    AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   as every S3 client takes them
+    AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   as in every S3 client
 
-The mapping must have ReportBatchItemFailures: without it Lambda takes a reported failure for success.
+The event source mapping must have ReportBatchItemFailures: without it Lambda takes a reported failure for success.
 
-One event loop serves every call. `asyncio.run` would close it each time, and with it whatever a warm function wants to
-keep: connections, and what waits for them. Calls from several threads (on a laptop; Lambda makes none) take turns.
+One event loop serves every call. `asyncio.run` would close the loop after each call, and with it everything that a warm
+function keeps on the loop, such as connections. Calls from several threads (on a laptop; Lambda makes none) take turns.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 __all__ = ["lambda_handler"]
 
-#: Seconds before the function's timeout by which the answer must be on its way.
+#: The function returns this many seconds before its timeout.
 SAFETY_MARGIN: Final = 1.0
 
-#: Lambda sets it; where it is not set, this is no function.
+#: Lambda sets this variable. If it is not set, the handler runs elsewhere.
 _FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
 
 
-class Function:
-    """What lasts from call to call: the batcher with its store, the event loop, and where the log goes."""
+class WarmFunction:
+    """The state that lasts from call to call: the batcher with its store, the event loop and the log handler."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._batcher = read_batcher(environment)
@@ -80,7 +80,7 @@ class Function:
         return None if remaining is None else self._loop.time() + remaining() / 1000 - SAFETY_MARGIN
 
 
-_function: Function | None = None
+_function: WarmFunction | None = None
 _creation = threading.Lock()
 
 
@@ -88,25 +88,25 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Store the records of a Kinesis event.
 
     Returns:
-        Lambda's answer: no failures, or the one sequence number from which on the records must come again; with the
-        `state` of a tumbling window, as it came.
+        Lambda's response: no failures, or the one sequence number from which on Lambda must deliver the records again.
+        For an event of a tumbling window also its `state`, unchanged.
 
     Raises:
         ConfigurationError: a setting is missing or malformed.
-        UsageError: the event is not one of Kinesis.
+        UsageError: the event is not a Kinesis event.
     """
-    global _function  # noqa: PLW0603 - this is how a function keeps things from call to call
+    global _function  # noqa: PLW0603 - a module keeps its globals from call to call
     _refuse_running_loop()
     with _creation:
         if _function is None:
-            _function = Function(os.environ)
+            _function = WarmFunction(os.environ)
     return _function(event, context)
 
 
 def _refuse_running_loop() -> None:
-    with contextlib.suppress(RuntimeError):  # what asyncio says where no loop runs, as in Lambda
+    with contextlib.suppress(RuntimeError):  # asyncio raises it if no loop runs, as in Lambda
         asyncio.get_running_loop()
-        raise UsageError("the handler blocks: on a running event loop call it with asyncio.to_thread")
+        raise UsageError("the handler blocks: from a running event loop, call it with asyncio.to_thread")
 
 
 def _records(event: Any) -> list[dict[str, Any]]:
@@ -114,16 +114,16 @@ def _records(event: Any) -> list[dict[str, Any]]:
     if records is None and _ends_window(event):
         return []
     if not isinstance(records, list):
-        what = sorted(map(str, event)) if isinstance(event, dict) else type(event).__name__
-        raise UsageError(f"this event has no Records: {what}. The function's trigger must be a Kinesis stream.")
+        found = sorted(map(str, event)) if isinstance(event, dict) else type(event).__name__
+        raise UsageError(f"the event has no Records: {found}. The function's trigger must be a Kinesis stream.")
     return records
 
 
 def _ends_window(event: Any) -> bool:
-    """True for the last event of a tumbling window of a Kinesis stream, which may bring no records."""
+    """True for the last event of a tumbling window of a Kinesis stream, which may have no records."""
     return isinstance(event, dict) and "window" in event and ":kinesis:" in str(event.get("eventSourceARN"))
 
 
 def _state(event: Mapping[str, Any]) -> dict[str, Any]:
-    """A tumbling window's state. Lambda takes an answer without it for a failed call."""
+    """Return a tumbling window's state. Lambda counts a response without it as a failed call."""
     return {"state": event.get("state") or {}} if "window" in event else {}

@@ -1,10 +1,10 @@
-"""What the function writes to its log: lines of JSON, each with the request's ID; one a call with its metrics.
+"""The function's log: lines of JSON with the request's ID, and one line a call with its metrics.
 
-CloudWatch takes the metrics out of that line by itself: it is in its embedded metric format, a JSON object in which
-`_aws` names the members that are metrics. A call of the API for each would cost time and money.
+CloudWatch extracts the metrics from that line by itself: it has the embedded metric format, a JSON object in which
+`_aws` names the members that are metrics. A call of the CloudWatch API for each would cost time and money.
 
-In Lambda, truckstream's loggers write here and no longer to the root's handler, which would write the same again as
-text. Elsewhere, such as in tests and in the demo, logging is left as it is.
+In Lambda, truckstream's loggers write to this handler only. The root logger's handler would write the same lines again,
+as text. Elsewhere, such as in tests and in the demo, the logging configuration is not changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["JsonLines", "report"]
 
 _function_logger = logging.getLogger("truckstream.function")
 
-#: CloudWatch takes that many values of one metric in a line.
+#: CloudWatch accepts this many values of one metric in a line.
 _MOST_VALUES: Final = 100
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -42,11 +42,11 @@ class JsonLines(logging.Handler):
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
         super().__init__()
         self._write = write
-        #: The call under way.
+        #: The ID of the current call.
         self.request_id: str | None = None
 
     def install(self, level: str) -> None:
-        """Take over from the root's handlers; `level` is one of DEBUG, INFO, WARNING and ERROR."""
+        """Replace the root's handlers for truckstream's loggers. `level` is one of `_LEVELS`; INFO for any other."""
         ours = logging.getLogger("truckstream")
         ours.addHandler(self)
         ours.setLevel(level if level in _LEVELS else "INFO")
@@ -62,7 +62,7 @@ class JsonLines(logging.Handler):
         try:
             line = self._line(record)
             (self._write or sys.stdout.write)(line + "\n")
-        except Exception:  # noqa: BLE001 - logging must never fail a call
+        except Exception:  # noqa: BLE001 - an error in logging must not fail the call
             self.handleError(record)
 
     def _line(self, record: logging.LogRecord) -> str:
@@ -78,20 +78,20 @@ class JsonLines(logging.Handler):
         fields |= getattr(record, "fields", {})
         try:
             return _encode(fields).decode()
-        except UnicodeEncodeError:  # half of a surrogate pair, in somebody's message
+        except UnicodeEncodeError:  # half of a surrogate pair in a message
             return json.dumps(fields, default=repr)
 
 
 def report(result: Result, *, function_name: str, now: float) -> None:
-    """Log one call's account, as a warning if some of it is not stored: counts and causes, nothing of the records.
+    """Log one call's result, as a warning if records are not stored: counts and causes, no content of records.
 
     Args:
-        result: what became of the delivery.
-        function_name: the metrics' dimension.
+        result: the result of `Batcher.process`.
+        function_name: the value of the metrics' dimension.
         now: seconds since the epoch.
     """
     done = result.received - result.not_stored
-    message = f"{done} of {result.received} records dealt with, {result.rejected} of them refused"
+    message = f"{done} of {result.received} records stored, {result.rejected} of them as rejected records"
     fields = _metrics(result, function_name, now) | {
         "first_failed": result.first_failed,
         "causes": [str(cause) for cause in result.causes],

@@ -1,4 +1,4 @@
-"""The function's settings: environment variables to a Batcher, each with an error that says how to set it."""
+"""Read the function's settings from environment variables. An error names the variable and how to set it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["read_batcher"]
 
 _T = TypeVar("_T")
 
-#: An argument of the Batcher and the variable that sets it, for errors that only the Batcher can find.
+#: The arguments of the Batcher and their variables, for errors that the Batcher raises.
 _VARIABLES: Final = {
     "store": "STORE_URL",
     "prefix": "PREFIX",
@@ -36,7 +36,7 @@ _VARIABLES: Final = {
 
 
 def read_batcher(environment: Mapping[str, str]) -> Batcher:
-    """The batcher that the environment describes. A variable that is empty counts as not set.
+    """Return the batcher that the environment describes. An empty variable counts as not set.
 
     Raises:
         ConfigurationError: names the setting and how to set it.

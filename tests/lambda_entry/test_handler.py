@@ -190,7 +190,7 @@ def test_elsewhere_the_output_is_left_alone(capsys, caplog):
     with caplog.at_level(logging.INFO, logger="truckstream.function"):
         call(trucks(3))
     assert capsys.readouterr().out == ""
-    assert "3 of 3 records dealt with" in caplog.text
+    assert "3 of 3 records stored" in caplog.text
 
 
 def test_a_call_within_a_running_loop_leaves_it_alone(folder):

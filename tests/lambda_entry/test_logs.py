@@ -48,7 +48,7 @@ async def test_a_call_is_one_line_with_every_metric_and_its_unit(lines):
     assert (received, stored, line["RecordsRejected"], line["RecordsNotStored"]) == (16, 15, 1, 0)
     assert (line["ObjectsCreated"], line["ObjectsAdopted"], line["UploadsFailed"]) == (3, 0, 0)
     assert (line["OldestRecordAge"], len(line["PutLatency"])) == (2500, 3)
-    assert line["message"] == "16 of 16 records dealt with, 1 of them refused"
+    assert line["message"] == "16 of 16 records stored, 1 of them as rejected records"
 
 
 async def test_the_records_of_a_call_add_up(lines):

@@ -14,9 +14,9 @@ is known that no other object covers its first record. Three rules ensure that, 
    these records again anyway.
 
 A group that fails in the parallel phase stops no other group. A group that fails in the first phase stops the event,
-unless its key is found to be free, which is what the parallel phase needs to know. If the size of a group depends on
-the size of the event (`batch_size="auto"` below a full group), redeliveries repeat no edge; then all groups are stored
-one by one (`in_order`).
+unless its key is found to be free: the parallel phase needs to know no more. If the size of a group depends on the size
+of the event (`batch_size="auto"` below a full group), redeliveries repeat no edge; then all groups are stored one by
+one (`in_order`).
 
 A group that would end inside an aggregate includes the rest of that aggregate. The end of a group depends on its
 beginning alone, so the rules still hold.

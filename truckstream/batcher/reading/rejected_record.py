@@ -118,7 +118,7 @@ def _quotable(value: Any, longest: int | None = _LONGEST_VALUE) -> object:
 
 
 def _short(text: object) -> str:
-    """Return a text of limited length, whatever a user's callable raised."""
+    """Return a text of limited length. A user's callable may raise an exception with any content."""
     return _encodable(str(text))[:_LONGEST_VALUE]
 
 

@@ -1,8 +1,8 @@
 """Whether a PUT fits before the deadline, estimated from the duration of earlier PUTs.
 
 The estimate is TCP's (RFC 6298): a running mean plus four running mean deviations. Nearly every next PUT takes less,
-and no list of samples is needed. The estimate lives as long as the Batcher: a warm function starts with what it learnt
-in earlier calls.
+and no list of samples is needed. The estimate lives as long as the Batcher, so a warm function keeps it from call to
+call.
 """
 
 from __future__ import annotations
