@@ -8,7 +8,6 @@ import ssl
 import sys
 
 import pytest
-import trustme
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import AioSession, get_session
@@ -377,24 +376,6 @@ async def test_a_failed_refresh_is_a_failure_of_credentials():
 
 
 # --- Proxies and certificates ---------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(authority):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("kinesis.test", "127.0.0.1").configure_cert(context)
-    return context
-
-
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return str(tmp_path / "ca.pem")
 
 
 async def test_a_certificate_of_an_unknown_authority_is_rejected(tls):

@@ -107,12 +107,9 @@ class ConnectionPool:
                 found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
                 connected = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, loop=self._loop)
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                _, connection = await self._loop.create_connection(
-                    lambda: _Connection(self._loop),
-                    sock=connected,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                )
+                _, connection = await self._loop.create_connection(lambda: _Connection(self._loop), sock=connected)
+                if self._tls:
+                    await connection.start_tls(self._tls, self._host)
         except ssl.SSLCertVerificationError as error:
             raise RequestFailedError(FailureKind.PERMANENT, type(error).__name__, str(error)) from error
         except (OSError, TimeoutError) as error:
@@ -126,30 +123,50 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # The socket's transport, and the one to write to: the same, or that of TLS.
+        self._socket: Any = None
         self._transport: Any = None
         #: Whether the connection may be used for another request.
         self.is_open = False
         self.idle_since = 0.0
         self.lost: asyncio.Future[None] = loop.create_future()
-        # The request in flight. `_unsent` is True while the kernel has not taken all of it. `_progress_at` is when it
-        # last took some, and `_left` the bytes that were left then.
+        # The request in flight. `_paused` counts the transports that hold some of it back from the kernel.
+        # `_progress_at` is when the kernel last took some, and `_left` the bytes that were left then.
         self._reader = ResponseReader()
         self._response: asyncio.Future[HttpResponse] | None = None
-        self._unsent = False
+        self._paused = 0
         self._left = 0
         self._progress_at = 0.0
         self._timer: asyncio.TimerHandle
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Encrypt the connection."""
+        self._transport = await self._loop.start_tls(self._socket, self, context, server_hostname=host)
+        # A socket's transport pauses above its limit, but TLS's at its limit: 0 would pause it even when it is empty.
+        # It passes all that it has to the socket's transport at once, so the unsent part of a request waits there.
+        self._transport.set_write_buffer_limits(high=1, low=0)
+        self._socket.set_protocol(_PauseRelay(self._socket.get_protocol(), self))
+        self._paused = int(self._unsent_bytes() > 0)
+
+    @property
+    def _unsent(self) -> bool:
+        """Whether the kernel has not taken all of the request."""
+        return self._paused > 0
+
+    def _unsent_bytes(self) -> int:
+        size: int = self._socket.get_write_buffer_size()
+        return size if self._transport is self._socket else size + self._transport.get_write_buffer_size()
 
     async def exchange(self, head: bytes, body: bytes, response_timeout: float) -> HttpResponse:
         """Send one request and return its response."""
         self._reader = ResponseReader()
         self._response = self._loop.create_future()
-        self._left, self._progress_at = len(body), self._loop.time()
-        self._watch(response_timeout)
         if _WRITELINES_PAUSES:
             self._transport.writelines((head, body))
         else:
             self._transport.write(head + body)
+        self._left, self._progress_at = self._unsent_bytes(), self._loop.time()
+        self._watch(response_timeout)
         try:
             return await self._response
         except BaseException:
@@ -161,7 +178,7 @@ class _Connection(asyncio.Protocol):
 
     def is_closed_by_peer(self) -> bool:
         """Return whether the service has closed its end, even if the event loop has not processed that yet."""
-        connected = self._transport.get_extra_info("socket")
+        connected = self._socket.get_extra_info("socket")
         if not PEER_CLOSED or connected is None:
             return False
         poll = select.poll()
@@ -176,15 +193,15 @@ class _Connection(asyncio.Protocol):
     # --- Callbacks of the event loop --------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._transport.set_write_buffer_limits(high=0)  # so a pause means that something is unsent
+        self._socket = self._transport = transport
+        self._socket.set_write_buffer_limits(high=0)  # so a pause means that something is unsent
         self.is_open = True
 
     def pause_writing(self) -> None:
-        self._unsent = True
+        self._paused += 1
 
     def resume_writing(self) -> None:
-        self._unsent = False
+        self._paused -= 1
         self._progress_at = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
@@ -220,7 +237,7 @@ class _Connection(asyncio.Protocol):
 
     def _check_silence(self, response_timeout: float) -> None:
         now = self._loop.time()
-        if self._unsent and (left := self._transport.get_write_buffer_size()) < self._left:
+        if self._unsent and (left := self._unsent_bytes()) < self._left:
             self._left, self._progress_at = left, now
         if now < self._progress_at + response_timeout:
             self._watch(response_timeout)
@@ -232,3 +249,34 @@ class _Connection(asyncio.Protocol):
         if self._response is not None and not self._response.done():
             kind = FailureKind.NOT_SENT if self._unsent else FailureKind.AMBIGUOUS
             self._response.set_exception(RequestFailedError(kind, code, message))
+
+
+class _PauseRelay(asyncio.BufferedProtocol):
+    """A protocol between a socket's transport and TLS that reports the transport's pauses to the connection too.
+
+    Without it, only TLS would know that the kernel has not taken all of a request.
+    """
+
+    def __init__(self, tls: Any, connection: _Connection) -> None:
+        self._tls = tls
+        self._connection = connection
+
+    def get_buffer(self, sizehint: int) -> Any:
+        return self._tls.get_buffer(sizehint)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._tls.buffer_updated(nbytes)
+
+    def eof_received(self) -> Any:
+        return self._tls.eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._tls.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        self._connection.pause_writing()
+        self._tls.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+        self._tls.resume_writing()

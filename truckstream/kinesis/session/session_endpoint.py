@@ -75,6 +75,7 @@ class SessionEndpoint:
         self._network: NetworkSettings
         self._templates: dict[str, RequestTemplate] = {}  # by operation
         self._transports: dict[str, _Transport] = {}  # by origin
+        self._opening_transport = asyncio.Lock()
 
     async def open(self) -> None:
         """Make aiobotocore's client.
@@ -144,12 +145,16 @@ class SessionEndpoint:
         Raises:
             RequestFailedError: there was no response, or it was incomplete.
         """
-        transport = self._transports.get(template.origin)
-        if transport is None:
-            transport = self._transports[template.origin] = await self._open_transport(template.url)
+        transport = self._transports.get(template.origin) or await self._open_transport(template)
         return await transport(template, signature, body)
 
-    async def _open_transport(self, url: str) -> _Transport:
+    async def _open_transport(self, template: RequestTemplate) -> _Transport:
+        async with self._opening_transport:  # the first requests may come together
+            if template.origin not in self._transports:
+                self._transports[template.origin] = await self._new_transport(template.url)
+            return self._transports[template.origin]
+
+    async def _new_transport(self, url: str) -> _Transport:
         proxy = self._network.proxy_for(url)
         if proxy or self._network.has_connector_args:
             return await self._transport_through_aiohttp(proxy)
