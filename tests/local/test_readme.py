@@ -21,7 +21,7 @@ TESTS = [block for block in BLOCKS if "def test_" in block]
 
 def fault_table():
     """The table as it must stand in the page."""
-    lines = ["| kind | what it does | what its client may believe | options of its own |", "|---|---|---|---|"]
+    lines = ["| kind | effect | what the client knows | own options |", "|---|---|---|---|"]
     for name, kind in KINDS.items():
         options = ", ".join(f"`{option}`" for option in sorted(kind.options))
         lines.append(f"| `{name}` | {kind.does} | {kind.client} | {options} |")

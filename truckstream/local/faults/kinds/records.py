@@ -49,7 +49,7 @@ class _InternalFailureRecord(_FailedRecord, frozen=True, kw_only=True):
 KINDS: Final = (
     _ThrottledRecord(
         "throttle",
-        "ProvisionedThroughputExceededException for the record (GetRecords: for the call), whatever the quota allows.",
+        "ProvisionedThroughputExceededException for the record (GetRecords: for the call), even below the quota.",
         "Not stored. A retry stores it once.",
         possible_operations=_WRITES | {"GetRecords"},
     ),
