@@ -8,7 +8,7 @@ from truckstream.errors import InvalidArgumentError, UsageError
 from truckstream.local import BlockingKinesis, EndpointError, Fault, RefusedError
 
 
-def test_it_does_what_the_other_does_and_ends_its_thread():
+def test_its_methods_work_and_its_thread_ends():
     before = threading.active_count()
     with BlockingKinesis(stream="s", shards=2) as kinesis:
         kinesis.call("PutRecord", StreamName="s", Data=b"x", PartitionKey="k")
@@ -24,7 +24,7 @@ def test_it_does_what_the_other_does_and_ends_its_thread():
     assert threading.active_count() == before
 
 
-def test_what_keeps_it_from_starting_is_raised():
+def test_an_error_at_the_start_is_raised():
     with BlockingKinesis() as first:
         port = int(first.endpoint_url.rpartition(":")[2])
         with pytest.raises(EndpointError, match=f"cannot listen on 127.0.0.1 port {port}"):
@@ -33,7 +33,7 @@ def test_what_keeps_it_from_starting_is_raised():
         BlockingKinesis(shards=0)
 
 
-def test_outside_its_context_it_says_so():
+def test_outside_its_context_it_raises_an_error():
     kinesis = BlockingKinesis()
     with pytest.raises(UsageError, match="not open"):
         kinesis.stats()

@@ -27,7 +27,7 @@ async def read_all(client, stream, shard_id, kind="TRIM_HORIZON"):
     return await client.get_records(ShardIterator=iterator["ShardIterator"])
 
 
-async def test_what_is_put_is_read_back_from_the_shard_that_took_it(client, kinesis):
+async def test_a_record_is_read_back_from_the_shard_that_stored_it(client, kinesis):
     records = [{"Data": b"%d" % number, "PartitionKey": f"KEY_{number}"} for number in range(20)]
     answer = await client.put_records(StreamName=kinesis.stream_name, Records=records)
     assert answer["FailedRecordCount"] == 0
@@ -43,7 +43,7 @@ async def test_what_is_put_is_read_back_from_the_shard_that_took_it(client, kine
         assert page["MillisBehindLatest"] == 0
 
 
-async def test_a_stream_lives_and_dies(client, kinesis):
+async def test_a_stream_from_its_creation_to_its_deletion(client, kinesis):
     """Create, describe, tag, encrypt, retain, reshard, list, delete; by name and by ARN."""
     await client.create_stream(StreamName="other", ShardCount=2, Tags={"team": "fleet"}, MaxRecordSizeInKiB=2048)
     arn = "arn:aws:kinesis:us-east-1:000000000000:stream/other"
@@ -111,7 +111,7 @@ async def test_errors_are_botocores_typed_exceptions(client):
         await client.put_record(StreamName="truck-sensor-stream", Data=bytes(2**20), PartitionKey="k")
 
 
-async def test_a_throttled_record_fails_alone(client, kinesis):
+async def test_only_the_throttled_record_fails(client, kinesis):
     """1 MiB of quota: two records of 600 kB to one shard, one to the other."""
     low, high = "0", str(2**128 - 1)
     records = [{"Data": bytes(600_000), "PartitionKey": "k", "ExplicitHashKey": key} for key in (low, low, high)]
@@ -143,7 +143,7 @@ async def subscribe(client, consumer_arn, **position):
     return answer["EventStream"]
 
 
-async def test_a_consumer_is_pushed_records_until_its_shard_ends(client, kinesis, consumer_arn):
+async def test_a_consumer_receives_records_until_its_shard_ends(client, kinesis, consumer_arn):
     """Aiobotocore reads each event as it comes, and the children at the end."""
     record = {"StreamName": kinesis.stream_name, "PartitionKey": "k", "ExplicitHashKey": "0"}
     await client.put_record(Data=b"before", **record)
@@ -168,7 +168,7 @@ async def test_a_subscription_that_breaks_off_raises_the_services_error(client, 
         await anext(aiter(events))
 
 
-async def test_a_subscriber_that_leaves_is_let_go(client, kinesis, consumer_arn):
+async def test_a_subscription_ends_when_its_consumer_disconnects(client, kinesis, consumer_arn):
     """Closing the context neither waits for the subscription nor complains."""
     events = await subscribe(client, consumer_arn)
     events.close()

@@ -18,7 +18,7 @@ def an_hour():
     return answers, service.shard_stats("s", clock())
 
 
-def test_an_hour_takes_what_the_quota_of_an_hour_takes_and_the_same_each_time():
+def test_a_virtual_hour_stores_the_quota_of_an_hour_each_time():
     answers, stats = an_hour()
     assert {answer["FailedRecordCount"] for answer in answers} == {20}
     assert stats["shardId-000000000000"].records_in == 40 * 3_600
@@ -47,6 +47,6 @@ def test_a_clock_only_moves_forward():
         clock.advance(-1)
 
 
-def test_a_service_without_a_socket_refuses_a_stream_that_cannot_be():
+def test_a_service_without_a_socket_rejects_an_invalid_stream():
     with pytest.raises(RefusedError, match="ValidationException"):
         make_service("no spaces", now=0.0)

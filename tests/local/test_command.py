@@ -30,16 +30,16 @@ def command(*arguments, **options):
 
 @pytest.mark.parametrize("secure", [(), ("--tls", "--check-signatures")], ids=["plain", "secure"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_it_prints_points_a_client_at_it_and_ctrl_c_ends_it_with_a_summary(secure, number):
+def test_a_client_can_use_the_printed_environment_and_ctrl_c_prints_a_summary(secure, number):
     arguments = ("--port=0", "--stream=trucks:2", "--stream=buses", "--shards=3", "--fault=throttle:count=4", *secure)
     process = command(*arguments)
-    said = ""
-    while "Ctrl-C" not in said:
+    printed = ""
+    while "Ctrl-C" not in printed:
         line = process.stdout.readline()
         assert line, process.stderr.read()
-        said += line
-    assert "with trucks (2 shards), buses (3 shards)." in said
-    environment = os.environ | dict(re.findall(r"export (\w+)=(\S+)", said)) | {"NO_PROXY": "127.0.0.1"}
+        printed += line
+    assert "with trucks (2 shards), buses (3 shards)." in printed
+    environment = os.environ | dict(re.findall(r"export (\w+)=(\S+)", printed)) | {"NO_PROXY": "127.0.0.1"}
     client = subprocess.run(
         [sys.executable, "-c", CLIENT], env=environment, capture_output=True, text=True, check=False
     )
@@ -50,7 +50,7 @@ def test_what_it_prints_points_a_client_at_it_and_ctrl_c_ends_it_with_a_summary(
     assert rest == "6 records stored, 0 throttled by quotas, 0 read; faults: throttle 4.\n"
 
 
-def test_it_tells_every_kind_of_fault():
+def test_it_lists_every_kind_of_fault():
     out, _ = command("--list-faults").communicate(timeout=20)
     for name, kind in KINDS.items():
         assert f"{name}: {kind.does}\n  The client: {kind.client}\n" in out
@@ -77,7 +77,7 @@ def test_a_bad_argument_is_named(argument, words):
     assert (process.returncode, words in errors) == (2, True), errors
 
 
-def test_the_words_of_a_refusal_are_told_whole():
+def test_the_message_of_an_error_is_printed_whole():
     """With the brackets of a pattern, which a terminal's markup would swallow."""
     process = command("--port=0", "--stream=a/b")
     _, errors = process.communicate(timeout=20)
@@ -93,7 +93,7 @@ def test_it_starts_with_more_streams_than_are_created_in_a_second():
     assert process.communicate(timeout=20)[1] == ""
 
 
-def test_the_help_tells_no_empty_defaults():
+def test_the_help_shows_no_empty_defaults():
     out, _ = command("--help").communicate(timeout=20)
     assert "[default: 4567]" in out
     assert "default: ()" not in out
@@ -104,7 +104,7 @@ def test_the_help_tells_no_empty_defaults():
     ("options", "words"),
     [('{"shards": 0}', "shards is 0: must be at least 1"), ('{"shards": "x"}', "Expected `int`"), ("{", "truncated")],
 )
-def test_bad_options_of_a_parent_are_named(options, words):
+def test_invalid_options_of_a_parent_are_named(options, words):
     line = [sys.executable, "-m", "truckstream.local", f"--options={options}"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The context manager, its endpoint over plain HTTP, and the process of its own."""
+"""The context manager, its endpoint over plain HTTP, and the child process."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ JSON = "application/x-amz-json-1.1"
 
 
 async def post(url, target, body, content_type=JSON):
-    """One POST as it is on the wire: status, headers, body."""
+    """Send one POST, and return the status, the headers and the body."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(url, data=body, headers={"X-Amz-Target": target, "Content-Type": content_type}) as answer,
@@ -37,7 +37,7 @@ async def test_its_stream_is_active_at_once():
         assert (await kinesis.stats()).operations == {"DescribeStreamSummary": 1}
 
 
-async def test_an_answer_looks_as_the_service_sends_it():
+async def test_a_response_has_the_form_of_the_service():
     async with LocalKinesis() as kinesis:
         record = {"Data": base64.b64encode(b"hello").decode(), "PartitionKey": "k", "ExplicitHashKey": None}
         body = json.dumps({"StreamName": kinesis.stream_name, "Records": [record]})
@@ -95,14 +95,14 @@ async def test_an_answer_looks_as_the_service_sends_it():
         ),
     ],
 )
-async def test_what_cannot_be_answered_is_refused(target, content_type, body, status, answer):
+async def test_an_invalid_request_is_rejected(target, content_type, body, status, answer):
     async with LocalKinesis() as kinesis:
-        got, _, said = await post(kinesis.endpoint_url, target, body, content_type)
+        got, _, document = await post(kinesis.endpoint_url, target, body, content_type)
     assert got == status
-    assert json.loads(said).items() >= answer.items()
+    assert json.loads(document).items() >= answer.items()
 
 
-async def test_a_client_that_waits_to_be_asked_for_the_body_is_asked():
+async def test_a_client_that_expects_100_continue_gets_it():
     """As curl does with large bodies."""
     async with (
         LocalKinesis() as kinesis,
@@ -120,8 +120,8 @@ async def test_a_client_that_waits_to_be_asked_for_the_body_is_asked():
 
 async def test_a_body_over_the_limit_is_413():
     async with LocalKinesis() as kinesis:
-        status, _, said = await post(kinesis.endpoint_url, "Kinesis_20131202.PutRecords", b"x" * (16 * 2**20 + 1))
-        assert (status, json.loads(said)["message"]) == (413, "The body of a request has at most 16777216 bytes.")
+        status, _, document = await post(kinesis.endpoint_url, "Kinesis_20131202.PutRecords", b"x" * (16 * 2**20 + 1))
+        assert (status, json.loads(document)["message"]) == (413, "The body of a request has at most 16777216 bytes.")
         status, _, _ = await post(kinesis.endpoint_url, "Kinesis_20131202.ListStreams", b"{}")
         assert status == 200
 
@@ -137,7 +137,7 @@ async def test_a_request_for_no_operation_is_denied(method):
         assert "Unable to determine service/operation name to be authorized" in await answer.text()
 
 
-async def test_the_path_is_of_no_importance():
+async def test_the_path_does_not_matter():
     async with LocalKinesis() as kinesis:
         status, _, _ = await post(f"{kinesis.endpoint_url}/any/where", "Kinesis_20131202.ListStreams", b"{}")
     assert status == 200
@@ -156,7 +156,7 @@ async def test_a_page_in_a_browser_may_call_it():
             assert "x-amzn-RequestId" in answer.headers["Access-Control-Expose-Headers"]
 
 
-async def test_a_path_that_the_tests_have_not_is_told_so():
+async def test_an_unknown_control_path_is_404():
     async with (
         LocalKinesis() as kinesis,
         aiohttp.ClientSession() as session,
@@ -181,7 +181,7 @@ async def test_quotas_follow_the_clock_that_it_is_given():
         assert [await put(500), await put(500)] == [500, 0]
 
 
-async def test_without_quotas_it_takes_whatever_comes():
+async def test_without_quotas_it_accepts_everything():
     async with LocalKinesis(quotas=False) as kinesis:
         records = [{"Data": bytes(10_000), "PartitionKey": "k"}] * 500
         for _ in range(4):
@@ -190,7 +190,7 @@ async def test_without_quotas_it_takes_whatever_comes():
         assert (await kinesis.stats()).shards["shardId-000000000000"].bytes_in == 4 * 500 * 10_001
 
 
-async def test_a_process_of_its_own_serves_the_same():
+async def test_a_child_process_serves_the_same():
     async with LocalKinesis(stream="trucks", shards=2, own_process=True) as kinesis:
         put = await kinesis.call("PutRecord", StreamName="trucks", Data=b"x", PartitionKey="k")
         stats = await kinesis.stats()
@@ -203,14 +203,14 @@ async def test_a_process_of_its_own_serves_the_same():
     assert process.returncode == 0
 
 
-async def test_before_it_is_open_it_says_so():
+async def test_before_it_is_open_it_raises_an_error():
     kinesis = LocalKinesis()
     for asked in (kinesis.stats(), kinesis.clear_faults(), kinesis.call("ListStreams")):
         with pytest.raises(UsageError, match="not open"):
             await asked
 
 
-async def test_a_taken_port_is_said():
+async def test_a_taken_port_is_an_error():
     async with LocalKinesis() as first:
         port = int(first.endpoint_url.rpartition(":")[2])
         with pytest.raises(EndpointError, match=f"cannot listen on 127.0.0.1 port {port}"):
@@ -220,7 +220,7 @@ async def test_a_taken_port_is_said():
 
 
 @pytest.mark.parametrize("options", [{"shards": 0}, {"clock": lambda: 0.0, "own_process": True}])
-def test_wrong_arguments_are_refused(options):
+def test_wrong_arguments_are_rejected(options):
     with pytest.raises(InvalidArgumentError):
         LocalKinesis(**options)
 
@@ -241,7 +241,7 @@ async def test_the_program_ends_cleanly_on_a_signal(signal_number):
 
 
 async def test_the_child_ends_when_its_parent_is_killed():
-    """A parent that is killed can clean nothing up; the child sees its standard input close."""
+    """A killed parent cannot clean up, but the child notices that its standard input closes."""
     code = """
 import asyncio, sys
 from truckstream.local import LocalKinesis
@@ -263,7 +263,7 @@ asyncio.run(main())
 
 
 def is_running(pid):
-    """Whether the process is there and no zombie (which it is where nobody waits for orphans)."""
+    """Return whether the process is running. An orphan that ended can stay a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

@@ -15,13 +15,13 @@ def run(pytester):
 
     def run(text, *arguments):
         pytester.makepyfile(text)
-        loop_scope = "asyncio_default_fixture_loop_scope=function"  # pytest-asyncio warns where it is not told
+        loop_scope = "asyncio_default_fixture_loop_scope=function"  # pytest-asyncio warns if it is not set
         return pytester.runpytest_subprocess("-W", "error", "--strict-markers", "-o", loop_scope, *arguments)
 
     return run
 
 
-def test_each_test_has_a_kinesis_of_its_own_that_every_client_finds(run):
+def test_each_test_has_its_own_kinesis_that_every_client_uses(run):
     """boto3's default session is kept between tests; its endpoint and credentials are each test's."""
     result = run(
         """
@@ -45,7 +45,7 @@ def test_each_test_has_a_kinesis_of_its_own_that_every_client_finds(run):
     result.assert_outcomes(passed=4)
 
 
-def test_marks_add_up_and_the_nearest_wins(run):
+def test_marks_are_merged_and_the_nearest_wins(run):
     result = run(
         """
         import pytest
@@ -83,7 +83,7 @@ def test_marks_add_up_and_the_nearest_wins(run):
 
 
 @pytest.mark.parametrize(
-    ("mark", "said"),
+    ("mark", "message"),
     [
         ("shard=4", "the kinesis mark has no option shard; it takes check_signatures, credentials, faults"),
         ("own_process=True", "the kinesis mark has no option own_process"),
@@ -92,7 +92,7 @@ def test_marks_add_up_and_the_nearest_wins(run):
         ("faults=['gremlin']", "kind is 'gremlin': must be one of throttle"),
     ],
 )
-def test_a_wrong_mark_is_told(run, mark, said):
+def test_a_wrong_mark_is_an_error(run, mark, message):
     result = run(f"""
         import pytest
 
@@ -101,10 +101,10 @@ def test_a_wrong_mark_is_told(run, mark, said):
             pass
     """)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*{said.replace('[', '[[]')}*"])
+    result.stdout.fnmatch_lines([f"*{message.replace('[', '[[]')}*"])
 
 
-def test_faults_come_and_go_in_async_tests_too(run):
+def test_faults_are_added_and_cleared_in_async_tests_too(run):
     """The test's own loop is another than the service's, so that a call that blocks it stops nothing."""
     result = run(
         """
@@ -133,7 +133,7 @@ def test_faults_come_and_go_in_async_tests_too(run):
     result.assert_outcomes(passed=2)
 
 
-def test_handlers_of_both_kinds_are_fed_and_stopped(run):
+def test_plain_and_async_handlers_are_invoked_and_stopped(run):
     result = run(
         """
         def put(kinesis, count):
@@ -172,7 +172,7 @@ def test_handlers_of_both_kinds_are_fed_and_stopped(run):
     result.assert_outcomes(passed=2)
 
 
-def test_a_failure_tells_the_seed_and_what_struck(run):
+def test_the_report_of_a_failure_shows_the_seed_and_the_hits(run):
     result = run(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""What the local Kinesis's page says is run, and its table of faults is the code's."""
+"""The examples of the local Kinesis's page run, and its table of faults is that of the code."""
 
 import os
 import re
@@ -20,7 +20,7 @@ TESTS = [block for block in BLOCKS if "def test_" in block]
 
 
 def fault_table():
-    """The table as it must stand in the page."""
+    """Return the table as it must be on the page."""
     lines = ["| kind | effect | what the client knows | own options |", "|---|---|---|---|"]
     for name, kind in KINDS.items():
         options = ", ".join(f"`{option}`" for option in sorted(kind.options))
@@ -28,9 +28,9 @@ def fault_table():
     return "\n".join(lines)
 
 
-def test_the_table_of_faults_is_the_codes():
-    told = re.search(r"<!-- faults:.*?-->\n(.*?)\n<!-- /faults -->", TEXT, re.DOTALL)[1]
-    assert told.strip() == fault_table()
+def test_the_table_of_faults_is_that_of_the_code():
+    table = re.search(r"<!-- faults:.*?-->\n(.*?)\n<!-- /faults -->", TEXT, re.DOTALL)[1]
+    assert table.strip() == fault_table()
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=["program", "clock"])
@@ -42,14 +42,14 @@ def test_a_program_runs(block, tmp_path):
     assert done.stdout
 
 
-def test_what_a_stranger_pastes_passes_without_a_plugin_for_async_tests(pytester):
+def test_the_example_tests_pass_without_a_plugin_for_async_tests(pytester):
     (block,) = TESTS
     pytester.makepyfile(test_shipping=block)
     result = pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:anyio", "--strict-markers")
     result.assert_outcomes(passed=4)
 
 
-def test_every_flag_that_it_names_is_the_commands():
+def test_the_command_has_every_flag_on_the_page():
     help_text = subprocess.run(
         [sys.executable, "-m", "truckstream", "local", "--help"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What a client sees of each fault, and what is stored then: the table's sentences, kept."""
+"""Each kind of fault does what its sentences in the table claim: the client's view, and the stored records."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ BODY = b'{"StreamName":"s","Records":[{"Data":"aGVsbG8=","PartitionKey":"a"},{"D
 
 
 async def ask(kinesis, operation="PutRecords", body=BODY, **headers):
-    """One request on a connection of its own: status and document, or the name of what the client meets."""
+    """Send one request on its own connection. Return its status and document, or the name of the connection's end."""
     headers = {
         "X-Amz-Target": f"Kinesis_20131202.{operation}",
         "Content-Type": "application/x-amz-json-1.1",
@@ -25,10 +25,10 @@ async def ask(kinesis, operation="PutRecords", body=BODY, **headers):
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(0.3)) as session,
-            session.post(kinesis.endpoint_url, data=body, headers=headers) as answer,
+            session.post(kinesis.endpoint_url, data=body, headers=headers) as response,
         ):
-            said = await answer.read()
-            return answer.status, json.loads(said) if said.startswith(b"{") else said.decode()
+            body = await response.read()
+            return response.status, json.loads(body) if body.startswith(b"{") else body.decode()
     except TimeoutError:
         return "timeout"
     except aiohttp.ClientPayloadError:
@@ -42,11 +42,11 @@ async def stored(kinesis):
 
 
 async def shard_count(kinesis):
-    answer = await kinesis.call("DescribeStreamSummary", StreamName="s")
-    return answer["StreamDescriptionSummary"]["OpenShardCount"]
+    response = await kinesis.call("DescribeStreamSummary", StreamName="s")
+    return response["StreamDescriptionSummary"]["OpenShardCount"]
 
 
-#: Kind, options, what the client sees (a status, or the connection's end), and how many of two records are stored.
+#: Kind, options, the client's view (a status, or the connection's end), and how many of two records are stored.
 SEEN = [
     ("throttle", {}, 200, 0),
     ("internal-failure", {}, 200, 0),
@@ -98,7 +98,7 @@ async def test_a_fault_is_seen_by_the_client_and_stores_what_its_table_says(kind
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer"),
+    ("kind", "response"),
     [
         ("access-denied", {
             "__type": "AccessDeniedException",
@@ -124,28 +124,30 @@ async def test_a_fault_is_seen_by_the_client_and_stores_what_its_table_says(kind
         }),
     ],
 )  # fmt: skip
-async def test_the_words_are_the_services(kind, answer):
+async def test_errors_have_the_messages_of_the_service(kind, response):
     async with LocalKinesis("s", faults=FaultPlan(Fault(kind))) as kinesis:
-        assert (await ask(kinesis))[1] == answer
+        assert (await ask(kinesis))[1] == response
 
 
-async def test_single_records_and_reads_are_struck_too():
+async def test_faults_strike_single_puts_and_reads_too():
     faults = [Fault("throttle", count=1), Fault("internal-failure-after", count=1, skip=1)]
     faults.append(Fault("throttle", operations=("GetRecords",)))
     body = b'{"StreamName":"s","Data":"aGVsbG8=","PartitionKey":"a"}'
     async with LocalKinesis("s", faults=FaultPlan(*faults)) as kinesis:
-        answers = [await ask(kinesis, "PutRecord", body) for _ in range(3)]
-        told = [(status, answer.get("__type", "")) for status, answer in answers]
-        assert told == [(400, "ProvisionedThroughputExceededException"), (500, "InternalFailure"), (200, "")]
+        responses = [await ask(kinesis, "PutRecord", body) for _ in range(3)]
+        errors = [(status, response.get("__type", "")) for status, response in responses]
+        assert errors == [(400, "ProvisionedThroughputExceededException"), (500, "InternalFailure"), (200, "")]
         assert len(await stored(kinesis)) == 2
-        answer = await kinesis.call(
+        response = await kinesis.call(
             "GetShardIterator", StreamName="s", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
         )
-        status, said = await ask(kinesis, "GetRecords", json.dumps({"ShardIterator": answer["ShardIterator"]}).encode())
-        assert (status, said["__type"]) == (400, "ProvisionedThroughputExceededException")
+        status, document = await ask(
+            kinesis, "GetRecords", json.dumps({"ShardIterator": response["ShardIterator"]}).encode()
+        )
+        assert (status, document["__type"]) == (400, "ProvisionedThroughputExceededException")
 
 
-async def test_the_control_plane_is_throttled_alone():
+async def test_only_the_control_plane_is_throttled():
     async with LocalKinesis("s", faults=FaultPlan(Fault("limit-exceeded"))) as kinesis:
         assert (await ask(kinesis))[0] == 200
         assert await ask(kinesis, "DescribeStreamSummary", b'{"StreamName":"s"}') == (
@@ -156,12 +158,12 @@ async def test_the_control_plane_is_throttled_alone():
 
 async def test_a_skewed_clock_is_in_the_date_header_and_a_signature_by_it_passes():
     async with LocalKinesis("s", faults=FaultPlan(Fault("skew", seconds=3_600))) as kinesis:
-        status, said = await ask(kinesis)
-        assert (status, said["__type"]) == (400, "InvalidSignatureException")
-        assert said["message"].startswith("Signature expired: ")
-        assert said["message"].endswith(" - 5 min.)")
-        async with aiohttp.ClientSession() as session, session.post(kinesis.endpoint_url, data=b"{}") as answer:
-            ahead = parsedate_to_datetime(answer.headers["Date"]) - datetime.now(UTC)
+        status, document = await ask(kinesis)
+        assert (status, document["__type"]) == (400, "InvalidSignatureException")
+        assert document["message"].startswith("Signature expired: ")
+        assert document["message"].endswith(" - 5 min.)")
+        async with aiohttp.ClientSession() as session, session.post(kinesis.endpoint_url, data=b"{}") as response:
+            ahead = parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
         assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
         corrected = (datetime.now(UTC) + ahead).strftime("%Y%m%dT%H%M%SZ")
         assert (await ask(kinesis, **{"X-Amz-Date": corrected}))[0] == 200
@@ -197,11 +199,11 @@ async def test_faults_are_shown_and_set_over_http():
     async with LocalKinesis("s", faults=FaultPlan(Fault("stall", after=60.0), seed=5)) as kinesis:
         url = f"{kinesis.endpoint_url}/_truckstream/faults"
         async with aiohttp.ClientSession() as session:
-            async with session.post(url, json={"kind": "access-denied"}) as answer:
-                assert answer.status == 200
+            async with session.post(url, json={"kind": "access-denied"}) as response:
+                assert response.status == 200
             await ask(kinesis)
-            async with session.get(url) as answer:
-                assert await answer.json() == {
+            async with session.get(url) as response:
+                assert await response.json() == {
                     "seed": 5,
                     "faults": [
                         {"fault": {"kind": "stall", "after": 60.0}, "hits": 0},
@@ -209,13 +211,13 @@ async def test_faults_are_shown_and_set_over_http():
                     ],
                     "hits": {"access-denied": 1},
                 }
-            async with session.post(url, json={"kind": "access-denied", "rate": 3}) as answer:
-                assert answer.status == 400
-                assert (await answer.json())["message"] == "rate is 3.0: must be between 0 and 1"
-            async with session.post(url, data=b"{") as answer:
-                assert answer.status == 400
-            async with session.delete(url) as answer:
-                assert (await answer.json())["faults"] == []
+            async with session.post(url, json={"kind": "access-denied", "rate": 3}) as response:
+                assert response.status == 400
+                assert (await response.json())["message"] == "rate is 3.0: must be between 0 and 1"
+            async with session.post(url, data=b"{") as response:
+                assert response.status == 400
+            async with session.delete(url) as response:
+                assert (await response.json())["faults"] == []
 
 
 async def test_a_stalled_request_ends_when_its_client_gives_up():
@@ -227,12 +229,12 @@ async def test_a_stalled_request_ends_when_its_client_gives_up():
                 break
             await asyncio.sleep(0.01)
         else:
-            pytest.fail("its handler waits on")
+            pytest.fail("its handler is still waiting")
         assert (await ask(kinesis))[0] == 200
 
 
 @pytest.mark.parametrize("own_process", [False, True], ids=["here", "own process"])
-async def test_what_is_stored_is_read_without_a_quota_and_in_order(own_process):
+async def test_stored_records_are_read_without_a_quota_and_in_order(own_process):
     async with LocalKinesis("s", 4, quotas=False, own_process=own_process) as kinesis:
         for batch in range(50):
             entries = [{"Data": b"%d" % (batch * 500 + n), "PartitionKey": f"k{n}"} for n in range(500)]
@@ -251,19 +253,19 @@ async def test_what_is_stored_is_read_without_a_quota_and_in_order(own_process):
 
 
 @pytest.mark.parametrize("kind", ["error-before", "error-after", "access-denied", "reset-answer"])
-async def test_latency_delays_whatever_the_answer_is(kind):
+async def test_latency_delays_every_response(kind):
     async with LocalKinesis("s", faults=FaultPlan(Fault(kind), Fault("latency", seconds=10.0))) as kinesis:
         assert await ask(kinesis) == "timeout"
 
 
-async def test_a_stream_that_is_gone_has_no_shards_in_the_stats():
+async def test_a_deleted_stream_has_no_shards_in_the_stats():
     async with LocalKinesis("s", faults=FaultPlan(Fault("delete"))) as kinesis:
         assert (await ask(kinesis))[1]["__type"] == "ResourceNotFoundException"
         stats = await kinesis.stats()
         assert (stats.shards, stats.faults) == ({}, {"delete": 1})
 
 
-async def test_events_wait_until_the_stream_is_ready_and_name_their_shards():
+async def test_stream_changes_wait_until_the_stream_is_active_and_filter_shards():
     """A split waits while the stream is UPDATING after another, and only shard 1 and its half are neighbours left."""
     clock = VirtualClock()
     faults = [
@@ -283,10 +285,10 @@ async def test_events_wait_until_the_stream_is_ready_and_name_their_shards():
         assert (await kinesis.stats()).faults == {"split": 2, "merge": 1}
 
 
-async def test_a_question_that_cannot_be_understood_is_refused():
+async def test_a_malformed_control_request_is_rejected():
     async with (
         LocalKinesis("s") as kinesis,
         aiohttp.ClientSession() as session,
-        session.get(f"{kinesis.endpoint_url}/_truckstream/stored", params={"place": "x"}) as answer,
+        session.get(f"{kinesis.endpoint_url}/_truckstream/stored", params={"place": "x"}) as response,
     ):
-        assert answer.status == 400
+        assert response.status == 400

@@ -1,4 +1,4 @@
-"""A plan's decisions, without a socket: which requests and records are struck, and what a fault may be."""
+"""The decisions of a fault plan, without a socket: the requests and records that it strikes, and valid faults."""
 
 import json
 
@@ -19,7 +19,7 @@ def endings(injector, times, operation="PutRecords"):
 
 
 def replacement(struck):
-    """The name of the kind that replaces the normal course of a request, or nothing."""
+    """Return the kind that replaces the normal course of a request, or an empty string."""
     return struck.replacement.kind if struck.replacement else ""
 
 
@@ -31,14 +31,14 @@ def injector(*faults, seed=0):
     return FaultInjector(FaultPlan(*faults, seed=seed), T0)
 
 
-def test_a_fault_strikes_within_its_window_after_those_it_skips_until_its_count():
+def test_a_fault_strikes_within_its_window_after_its_skips_until_its_count():
     faults = injector(Fault("error-before", after=1.0, until=9.0, skip=1, count=2))
     assert endings(faults, [0.0, 1.0, 2.0, 3.0, 4.0]) == ["", "", "error-before", "error-before", ""]
     assert faults.hits() == {"error-before": 2}
     assert endings(injector(Fault("stall", until=2.0)), [0.0, 1.9, 2.0]) == ["stall", "stall", ""]
 
 
-def test_a_rate_is_kept_and_follows_from_the_seed():
+def test_the_rate_is_kept_and_depends_on_the_seed():
     def run(seed):
         return records(injector(Fault("throttle", rate=0.3), seed=seed), 10_000)
 
@@ -50,10 +50,10 @@ def test_a_fault_does_not_change_what_another_strikes():
     alone = records(injector(Fault("throttle", rate=0.3)), 1_000)
     both = injector(Fault("throttle", rate=0.3), Fault("internal-failure", rate=0.5))
     assert [kind == "throttle" for kind in records(both, 1_000)] == [kind == "throttle" for kind in alone]
-    assert both.hits()["internal-failure"] < 500  # those that the throttle took are no hits of its own
+    assert both.hits()["internal-failure"] < 500  # it does not count records that the throttle struck
 
 
-def test_the_first_of_the_plan_ends_a_request_and_a_delay_adds_to_it():
+def test_the_first_fault_of_the_plan_replaces_the_response_and_delays_add_up():
     struck = injector(
         Fault("latency", seconds=0.5), Fault("reset-after"), Fault("error-after"), Fault("latency", seconds=0.25)
     ).on_request("PutRecords", T0)
@@ -92,7 +92,7 @@ def test_injected_faults_count_their_window_from_then_and_are_cleared():
     assert (faults.report(), faults.hits()) == ([], {"stall": 1})
 
 
-def test_what_happens_to_a_stream_happens_once_unless_told_otherwise():
+def test_a_fault_that_changes_the_stream_strikes_once_by_default():
     assert Fault("split").limit == 1
     assert Fault("split", count=3).limit == 3
     assert Fault("throttle").limit == float("inf")
@@ -123,10 +123,10 @@ def test_what_happens_to_a_stream_happens_once_unless_told_otherwise():
         ("status", {"kind": "stall", "status": 500}),
     ],
 )
-def test_a_fault_that_breaks_a_rule_is_refused_by_field(field, options):
-    with pytest.raises(InvalidArgumentError) as refusal:
+def test_an_invalid_fault_is_rejected_with_its_field(field, options):
+    with pytest.raises(InvalidArgumentError) as error:
         Fault(**{"kind": "throttle"} | options)
-    assert refusal.value.argument == field
+    assert error.value.argument == field
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_fault_is_read_from_text(text, fault):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("gremlin", "kind is 'gremlin': must be one of throttle, internal-failure"),
         ("throttle:speed=1", "'speed=1' is not an option; the options after the colon are rate, count"),
@@ -161,10 +161,10 @@ def test_a_fault_is_read_from_text(text, fault):
         ("", "kind is '': must be one of"),
     ],
 )
-def test_text_that_is_no_fault_is_refused_with_the_rule(text, said):
-    with pytest.raises(InvalidArgumentError) as refusal:
+def test_invalid_text_is_rejected_with_the_rule(text, message):
+    with pytest.raises(InvalidArgumentError) as error:
         Fault.parse(text)
-    assert said in str(refusal.value)
+    assert message in str(error.value)
 
 
 @given(
@@ -181,7 +181,7 @@ def test_a_fault_goes_through_json_and_back(kind, rate, count, skip, after):
     )
 
 
-def test_every_kind_says_what_it_does_and_what_its_client_may_believe():
+def test_every_kind_documents_its_effect_and_the_clients_knowledge():
     for name, kind in KINDS.items():
         assert kind.does.endswith("."), name
         assert kind.client.endswith("."), name
@@ -205,7 +205,7 @@ COURSE = st.lists(
 
 
 @given(FAULTS, COURSE, st.integers())
-def test_decisions_follow_from_the_plan_and_the_requests_alone(faults, course, seed):
+def test_decisions_depend_only_on_the_plan_and_the_requests(faults, course, seed):
     def run():
         active, now, seen = injector(*faults, seed=seed), T0, []
         for operation, pause, count in course:

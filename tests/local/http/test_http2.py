@@ -42,7 +42,7 @@ class Client:
         self._writer.write(self._http2.data_to_send())
 
     async def receive(self):
-        """Take in what the server sends, until it closes."""
+        """Receive from the server until it closes the connection."""
         while data := await self._reader.read(2**16):
             for event in self._http2.receive_data(data):
                 self._take(event)
@@ -113,14 +113,14 @@ async def read(client):
     return (await client("GetRecords", ShardIterator=iterator["ShardIterator"]))["Records"]
 
 
-async def test_a_large_request_and_its_records_pass_through_small_windows(kinesis):
+async def test_a_large_request_and_response_fit_through_small_windows(kinesis):
     records = [{"Data": "A" * 1_000_000, "PartitionKey": "k"}] * 8
     async with connected(kinesis) as client:
         assert (await client("PutRecords", StreamName="s", Records=records))["FailedRecordCount"] == 0
         assert [record["Data"] for record in await read(client)] == ["A" * 1_000_000] * 8
 
 
-async def test_requests_of_one_connection_are_answered_each_by_its_number(kinesis):
+async def test_responses_of_one_connection_have_the_numbers_of_their_requests(kinesis):
     async with connected(kinesis) as client:
         keys = [f"K{number}" for number in range(50)]
         puts = [client("PutRecord", StreamName="s", Data="QQ==", PartitionKey=key) for key in keys]
@@ -129,7 +129,7 @@ async def test_requests_of_one_connection_are_answered_each_by_its_number(kinesi
         assert [found[number] for number in numbers] == keys
 
 
-async def test_a_refusal_has_its_status_and_its_headers(kinesis):
+async def test_an_error_has_its_status_and_headers(kinesis):
     async with connected(kinesis) as client:
         answer = await client("DescribeStreamSummary", StreamName="nobody")
         assert answer["__type"] == "ResourceNotFoundException"
@@ -138,7 +138,7 @@ async def test_a_refusal_has_its_status_and_its_headers(kinesis):
         assert not {"connection", "transfer-encoding"} & headers.keys()
 
 
-async def test_a_body_over_the_limit_is_refused_and_spares_the_connection(kinesis):
+async def test_a_body_over_the_limit_is_rejected_and_the_connection_stays_open(kinesis):
     async with connected(kinesis) as client:
         answer = await client("PutRecord", StreamName="s", Data="A" * 17_000_000, PartitionKey="k")
         assert (answer["__type"], client.answers[1]["headers"][":status"]) == ("RequestEntityTooLarge", "413")
@@ -150,7 +150,7 @@ async def test_a_body_over_the_limit_is_refused_and_spares_the_connection(kinesi
     [b"\x00\x00\x04\x00\x00\x00\x00\x00\x01data", b"\x00\x00\x03\x01\x05\x00\x00\x00\x01\x00\x01\xff"],
     ids=["no stream", "header"],
 )
-async def test_what_is_no_http2_after_the_preface_is_hung_up(kinesis, frames):
+async def test_invalid_frames_after_the_preface_close_the_connection(kinesis, frames):
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
     assert b"\x00\x00" in await asyncio.wait_for(reader.read(), 5)
@@ -160,7 +160,7 @@ async def test_what_is_no_http2_after_the_preface_is_hung_up(kinesis, frames):
 
 
 @pytest.mark.parametrize("kind", ["reset-before", "reset-request", "reset-after", "reset-answer"])
-async def test_a_fault_resets_its_stream_and_spares_the_connection(kinesis, kind):
+async def test_a_fault_resets_its_stream_and_the_connection_stays_open(kinesis, kind):
     await kinesis.inject(Fault(kind, operations=("PutRecord",), count=1))
     async with connected(kinesis) as client:
         put = {"StreamName": "s", "Data": "QQ==", "PartitionKey": "k"}
@@ -169,7 +169,7 @@ async def test_a_fault_resets_its_stream_and_spares_the_connection(kinesis, kind
         assert len(await read(client)) == (2 if kind in {"reset-after", "reset-answer"} else 1)
 
 
-async def test_a_subscription_is_pushed_until_its_consumer_gives_it_up(kinesis):
+async def test_a_subscription_sends_events_until_its_consumer_disconnects(kinesis):
     async with connected(kinesis) as client:
         consumer = await client("RegisterStreamConsumer", StreamARN=kinesis.stream_arn, ConsumerName="reader")
         arn, position = consumer["Consumer"]["ConsumerARN"], {"Type": "TRIM_HORIZON"}
@@ -182,7 +182,7 @@ async def test_a_subscription_is_pushed_until_its_consumer_gives_it_up(kinesis):
 
 
 @pytest.mark.parametrize("request_line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: here\r\n\r\n"])
-async def test_a_connection_is_told_by_its_first_bytes_however_they_come(kinesis, request_line):
+async def test_the_first_bytes_decide_the_version_however_they_are_split(kinesis, request_line):
     """A SETTINGS frame answers the one, and a status line the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
     for octet in request_line:
@@ -193,7 +193,7 @@ async def test_a_connection_is_told_by_its_first_bytes_however_they_come(kinesis
     assert first == b"HTTP/1.1 " if request_line.startswith(b"PUT") else first[3] == 4
 
 
-async def test_https_agrees_on_it_before_the_first_request():
+async def test_https_negotiates_it_before_the_first_request():
     async with LocalKinesis(stream="s", tls=True) as kinesis:
         context = ssl.create_default_context(cafile=kinesis.ca_file)
         context.set_alpn_protocols(["h2"])

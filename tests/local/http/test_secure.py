@@ -49,7 +49,7 @@ TAKEN = "shardId-000000000000"
 
 
 @pytest.mark.parametrize("own_process", [False, True], ids=["here", "own process"])
-async def test_https_is_trusted_with_its_authority_alone(own_process):
+async def test_only_its_own_authority_makes_https_trusted(own_process):
     async with LocalKinesis(tls=True, own_process=own_process) as kinesis:
         assert kinesis.endpoint_url.startswith("https://127.0.0.1:")
         assert await put(kinesis, Credentials(), verify=kinesis.ca_file) == TAKEN
@@ -64,7 +64,7 @@ async def test_https_is_trusted_with_its_authority_alone(own_process):
     ("kind", "stored"),
     [("reset-before", 0), ("reset-request", 0), ("reset-after", 1), ("reset-answer", 1)],
 )
-async def test_connections_are_cut_under_tls_too(kind, stored):
+async def test_faults_reset_connections_with_tls_too(kind, stored):
     body = b'{"StreamName":"truck-sensor-stream","Data":"aGVsbG8=","PartitionKey":"a"}'
     headers = {"X-Amz-Target": "Kinesis_20131202.PutRecord", "Content-Type": "application/x-amz-json-1.1"}
     async with LocalKinesis(tls=True, faults=FaultPlan(Fault(kind))) as kinesis, aiohttp.ClientSession() as session:
@@ -75,12 +75,12 @@ async def test_connections_are_cut_under_tls_too(kind, stored):
         assert len([record async for record in kinesis.stored()]) == stored
 
 
-def test_a_server_on_every_address_is_reached_by_this_machines_names():
+def test_a_server_on_all_addresses_has_a_certificate_for_local_names():
     for host in ("0.0.0.0", "::", "127.0.0.2", "kinesis.test"):
         assert "BEGIN CERTIFICATE" in make_certificate(host).ca_pem
 
 
-def test_without_its_package_tls_says_what_to_install(monkeypatch):
+def test_without_its_package_tls_raises_an_error_with_the_install_command(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "trustme", None)
     with pytest.raises(UsageError, match=r"trustme: pip install 'truckstream\[local\]'"):
         make_certificate("127.0.0.1")
@@ -107,7 +107,7 @@ async def test_only_signatures_by_known_credentials_pass(own_process):
         assert (await kinesis.stats()).records_in == 2
 
 
-async def test_check_signatures_alone_knows_the_default_credentials():
+async def test_check_signatures_alone_accepts_the_default_credentials():
     async with LocalKinesis(check_signatures=True) as kinesis:
         assert kinesis.credentials == (Credentials(),)
         assert await put(kinesis, *kinesis.credentials) == TAKEN
@@ -116,7 +116,7 @@ async def test_check_signatures_alone_knows_the_default_credentials():
 
 @pytest.mark.parametrize("check_signatures", [False, True])
 @pytest.mark.parametrize("seconds", [400.0, -400.0])
-async def test_a_skewed_service_refuses_what_botocore_signs_now(check_signatures, seconds):
+async def test_a_skewed_service_rejects_signatures_of_botocore(check_signatures, seconds):
     skew = FaultPlan(Fault("skew", seconds=seconds, count=1))
     async with LocalKinesis(faults=skew, check_signatures=check_signatures) as kinesis:
         assert await put(kinesis, Credentials()) == "InvalidSignatureException"

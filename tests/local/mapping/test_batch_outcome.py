@@ -1,4 +1,4 @@
-"""What a function's response means: the forms that were recorded on AWS, and the few that were not."""
+"""The meaning of a function's response: the forms that were recorded on AWS, and a few that were not."""
 
 import datetime as dt
 
@@ -53,10 +53,10 @@ def test_without_report_batch_item_failures_the_response_is_ignored():
 
 
 @pytest.mark.parametrize("response", ["done", 17, ["x"], {"statusCode": 500}])
-def test_an_response_about_something_else_is_success(response):
+def test_a_response_about_something_else_is_success(response):
     """Inferred: a wrong key at the top behaves as an empty response."""
     assert outcome(response) == BatchOutcome("succeeded")
 
 
-def test_an_response_that_is_not_json_is_the_runtimes_error():
+def test_a_response_that_is_not_json_is_the_runtimes_error():
     assert outcome({"at": dt.datetime.now(dt.UTC)}) == BatchOutcome("failed", function_error="Unhandled")

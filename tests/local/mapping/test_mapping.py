@@ -1,4 +1,4 @@
-"""The mapping over a local Kinesis: events, handlers, reshards, drains. Windows are long, so that only drains fly."""
+"""The mapping over a local Kinesis: events, handlers, reshards, drains. Windows are long, so only drains end them."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ def names_in(event):
 
 
 class Recorder:
-    """An async handler that keeps what it got."""
+    """An async handler that keeps the batches."""
 
     def __init__(self):
         self.batches = []
@@ -49,8 +49,8 @@ class Recorder:
         return [name for batch in self.batches for name in batch]
 
 
-async def test_the_event_is_the_services(kinesis):
-    """Every member of it, and its size as the payload bound computes it."""
+async def test_the_event_has_the_form_of_the_service(kinesis):
+    """It has every member, and the size that the payload limit computes."""
     events = []
 
     def handler(event, context):
@@ -103,7 +103,7 @@ async def test_batches_keep_the_order_of_the_shard_and_their_size(kinesis):
     assert (stats.records, stats.invocations, stats.failures, stats.in_flight) == (10, 3, 0, 0)
 
 
-async def test_without_a_drain_the_window_decides(kinesis):
+async def test_without_a_drain_a_batch_waits_for_its_window(kinesis):
     handler = Recorder()
     options = {"maximum_batching_window_in_seconds": 0.05, "poll_interval_in_seconds": 0.01}
     async with EventSourceMapping(kinesis, handler, **options):
@@ -113,7 +113,7 @@ async def test_without_a_drain_the_window_decides(kinesis):
     assert handler.batches == [["a"]]
 
 
-async def test_an_open_shard_is_read_on_after_its_tip_was_reached(kinesis):
+async def test_an_open_shard_is_polled_after_its_tip_was_reached(kinesis):
     handler = Recorder()
     async with EventSourceMapping(kinesis, handler) as mapping:
         for name in "abc":
@@ -133,7 +133,7 @@ async def test_latest_begins_with_the_next_record(kinesis):
     assert handler.names == ["after", "after the split"]
 
 
-async def test_item_failures_bring_the_rest_again_from_the_lowest(kinesis):
+async def test_item_failures_redeliver_the_rest_from_the_lowest(kinesis):
     numbers = await put(kinesis, *"abcdef")
     seen = []
 
@@ -149,7 +149,7 @@ async def test_item_failures_bring_the_rest_again_from_the_lowest(kinesis):
     assert (stats.records, stats.invocations, stats.failures, stats.retries) == (6, 3, 2, 2)
 
 
-async def test_an_exception_brings_the_whole_batch_again(kinesis):
+async def test_an_exception_redelivers_the_whole_batch(kinesis):
     failures = [RuntimeError("no"), SystemExit(1)]
     seen = []
 
@@ -178,7 +178,7 @@ async def test_a_function_that_cancels_itself_has_failed(kinesis):
     assert handler.batches == [["a"], ["a"]]
 
 
-async def test_what_is_given_up_reaches_the_destination_as_the_services_document(kinesis):
+async def test_the_destination_gets_the_services_document_about_a_discarded_batch(kinesis):
     documents = []
 
     async def handler(_event, _context):
@@ -226,7 +226,7 @@ async def test_parents_are_finished_before_their_children_begin(kinesis):
     assert handler.names == ["parent 1", "parent 2", "child 1", "child 2", "grandchild"]
 
 
-async def test_a_shard_made_later_is_found(kinesis):
+async def test_a_shard_created_later_is_found(kinesis):
     handler = Recorder()
     options = {"maximum_batching_window_in_seconds": 0, "poll_interval_in_seconds": 0.01}
     async with EventSourceMapping(kinesis, handler, **options):
@@ -261,7 +261,7 @@ async def test_a_plain_handler_always_runs_in_the_same_thread():
     assert threads != {threading.get_ident()}
 
 
-async def test_an_async_handler_serves_shards_side_by_side():
+async def test_an_async_handler_processes_shards_in_parallel():
     running, most = 0, 0
 
     async def handler(_event, _context):
@@ -280,7 +280,7 @@ async def test_an_async_handler_serves_shards_side_by_side():
 
 
 @pytest.mark.parametrize("kind", ["async", "thread"])
-async def test_a_function_that_runs_out_of_time_has_failed(kinesis, kind):
+async def test_a_function_that_times_out_has_failed(kinesis, kind):
     calls = 0
     release = threading.Event()
 
@@ -305,8 +305,8 @@ async def test_a_function_that_runs_out_of_time_has_failed(kinesis, kind):
         assert (mapping.stats.failures, mapping.stats.invocations, calls) == (1, 2, 2)
 
 
-async def test_leaving_stops_after_the_invocation_under_way(kinesis):
-    """The first batch ends as it should; the second never begins, and stays in the stream."""
+async def test_leaving_stops_after_the_current_invocation(kinesis):
+    """The first batch is completed. The second is never invoked, and stays in the stream."""
     started, done = asyncio.Event(), []
 
     async def handler(event, _context):
@@ -323,7 +323,7 @@ async def test_leaving_stops_after_the_invocation_under_way(kinesis):
         await mapping.drain()
 
 
-async def test_a_drain_that_takes_too_long_says_what_is_left(kinesis):
+async def test_a_drain_that_times_out_shows_the_records_that_are_left(kinesis):
     async def handler(_event, _context):
         raise ValueError("never")
 
@@ -345,8 +345,8 @@ async def test_a_drain_ends_when_the_mapping_is_closed_meanwhile(kinesis):
         await asyncio.wait_for(draining, 5)
 
 
-async def test_a_drain_waits_for_records_that_came_before_it_only(kinesis):
-    """A producer that never stops does not keep it."""
+async def test_a_drain_waits_only_for_records_that_came_before_it(kinesis):
+    """A producer that never stops does not delay it."""
     handler = Recorder()
     await put(kinesis, "a")
     async with EventSourceMapping(kinesis, handler) as mapping:
@@ -362,7 +362,7 @@ async def test_a_drain_waits_for_records_that_came_before_it_only(kinesis):
     assert handler.names[0] == "a"
 
 
-async def test_an_error_of_the_destination_is_raised_where_it_is_seen(kinesis):
+async def test_an_error_of_the_destination_is_raised(kinesis):
     def on_failure(_document):
         raise OSError("no such queue")
 
@@ -375,7 +375,7 @@ async def test_an_error_of_the_destination_is_raised_where_it_is_seen(kinesis):
             await mapping.drain(timeout=5)
 
 
-async def test_a_mapping_whose_stream_is_deleted_says_so(kinesis):
+async def test_a_mapping_whose_stream_is_deleted_raises_the_services_error(kinesis):
     mapping = await EventSourceMapping(kinesis, Recorder(), poll_interval_in_seconds=0.01).__aenter__()
     await kinesis.call("DeleteStream", StreamName=kinesis.stream_name)
     await asyncio.sleep(0.05)
@@ -383,7 +383,7 @@ async def test_a_mapping_whose_stream_is_deleted_says_so(kinesis):
         await mapping.__aexit__(None, None, None)
 
 
-async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
+async def test_a_record_too_large_for_an_event_is_discarded_without_an_invocation():
     handler = Recorder()
     async with LocalKinesis(quotas=False) as kinesis:
         await kinesis.call("CreateStream", StreamName="large", ShardCount=1, MaxRecordSizeInKiB=10_240)
@@ -410,7 +410,7 @@ async def test_a_record_that_no_event_can_hold_never_reaches_the_function():
         {"function_response_types": ["ReportEverything"]},
     ],
 )
-def test_settings_out_of_range_are_refused(settings):
+def test_settings_out_of_range_are_rejected(settings):
     with pytest.raises(InvalidArgumentError):
         EventSourceMapping(LocalKinesis(), Recorder(), **settings)
 
@@ -421,7 +421,7 @@ async def test_a_kinesis_of_another_process_has_no_mapping():
 
 
 async def test_a_shard_is_processed_in_parallel_and_each_key_in_order(kinesis):
-    """As many batches at a time as the factor says; a batch has whole keys."""
+    """The number of batches at a time is the factor, and a key is never in two batches at a time."""
     under_way, most, seen, lanes = 0, 0, {}, {}
 
     async def handler(event, _context):
@@ -447,7 +447,7 @@ async def test_a_shard_is_processed_in_parallel_and_each_key_in_order(kinesis):
     assert len({frozenset(keys) for keys in lanes.values()}) == 4
 
 
-async def test_a_lane_that_fails_does_not_hold_up_the_others(kinesis):
+async def test_a_lane_that_fails_does_not_delay_the_others(kinesis):
     handler = Recorder()
 
     async def failing(event, context):
@@ -476,7 +476,7 @@ async def test_children_wait_for_every_lane_of_their_parent(kinesis):
     assert handler.names == ["parent"] * 10 + ["child"] * 10
 
 
-async def test_at_a_timestamp_it_begins_with_what_came_then_or_later():
+async def test_at_timestamp_begins_with_the_first_record_at_that_time_or_later():
     handler = Recorder()
     clock = VirtualClock(1_795_392_000.0)
     async with LocalKinesis(quotas=False, clock=clock) as kinesis:
@@ -513,8 +513,8 @@ async def test_a_bucket_gets_the_records_of_a_discarded_batch(kinesis):
 
 
 @pytest.mark.parametrize(("position", "expected"), [("TRIM_HORIZON", ["a", "b", "c"]), ("LATEST", ["c"])])
-async def test_a_mapping_made_again_knows_nothing_of_the_one_before(kinesis, position, expected):
-    """Its checkpoints are gone with it: it begins where its own starting position says."""
+async def test_a_new_mapping_has_no_checkpoints_of_an_earlier_one(kinesis, position, expected):
+    """The checkpoints of the first one are gone: the second begins at its own starting position."""
     handler = Recorder()
     await put(kinesis, "a", "b")
     async with EventSourceMapping(kinesis, Recorder()) as mapping:
@@ -525,8 +525,8 @@ async def test_a_mapping_made_again_knows_nothing_of_the_one_before(kinesis, pos
     assert handler.names == expected
 
 
-async def test_a_disabled_mapping_reads_nothing_and_goes_on_from_its_checkpoint(kinesis):
-    """The invocation under way ends; what is read next begins where it ended, and is cut anew."""
+async def test_a_disabled_mapping_does_not_read_and_continues_from_its_checkpoint(kinesis):
+    """The current invocation ends. The next read begins after its records, and batches are cut again."""
     handler, release = Recorder(), asyncio.Event()
 
     async def waiting(event, context):
@@ -554,7 +554,7 @@ async def test_a_disabled_mapping_reads_nothing_and_goes_on_from_its_checkpoint(
 
 
 async def test_a_disabled_mapping_forgets_the_retries_of_a_batch(kinesis):
-    """A batch that waits for its next retry is cut again from the checkpoint, with what came meanwhile."""
+    """A batch that waits for its next retry is cut again from the checkpoint, with the records that came meanwhile."""
     handler = Recorder()
 
     async def failing_at_first(event, context):
@@ -574,7 +574,7 @@ async def test_a_disabled_mapping_forgets_the_retries_of_a_batch(kinesis):
     assert handler.batches == [["a"], ["a", "b"]]
 
 
-async def test_a_lane_that_is_through_with_its_shard_stays_so_when_the_mapping_is_disabled(kinesis):
+async def test_a_finished_lane_stays_finished_when_the_mapping_is_disabled(kinesis):
     """Else its shard would never end, and its children never begin."""
     handler = Recorder()
 

@@ -15,7 +15,7 @@ def test_a_full_batch_is_invoked_at_once():
 
 
 def test_a_batch_that_is_not_full_waits_for_the_end_of_its_window():
-    """The window begins when the first record waits, and new records join it."""
+    """The window begins when the first record starts to wait, and new records are added to the batch."""
     shard = PolledShard(batch_size=10)
     shard.poll(0)
     shard.put(1, "a")
@@ -36,7 +36,7 @@ def test_draining_waits_for_no_poll_and_no_window():
     assert shard.batch(0.1, draining=True) == ["a"]
 
 
-def test_a_shard_is_polled_once_a_second_and_not_beside_a_batch():
+def test_a_shard_is_polled_once_a_second_and_not_during_an_invocation():
     shard = PolledShard(batch_size=2)
     assert shard.poll(0)
     assert not shard.poll(0.9)
@@ -59,7 +59,7 @@ def test_one_batch_is_in_flight_at_a_time():
     assert shard.batch(1) == ["b"]
 
 
-def test_six_megabytes_end_a_batch():
+def test_a_batch_ends_at_six_megabytes():
     """Records of 100 kB make 133 kB of event each: 47 fit into 6 MiB."""
     shard = PolledShard(batch_size=1_000)
     shard.put(0, *map(str, range(60)), size=100_000)
@@ -82,7 +82,7 @@ def test_an_event_is_as_full_as_six_megabytes_allow(size):
     assert full <= PAYLOAD_BYTES < over
 
 
-def test_a_closed_shards_last_records_wait_for_nothing():
+def test_the_last_records_of_a_closed_shard_do_not_wait():
     shard = PolledShard(batch_size=10)
     shard.put(0, "a")
     shard.api(1, "SplitShard", StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
@@ -93,7 +93,7 @@ def test_a_closed_shards_last_records_wait_for_nothing():
     assert shard.poller.is_finished
 
 
-def test_a_failed_batch_comes_again_after_a_pause_that_doubles():
+def test_a_failed_batch_is_retried_after_a_pause_that_doubles():
     shard = PolledShard(batch_size=2)
     shard.put(0, "a", "b")
     shard.poll(0)
@@ -107,7 +107,7 @@ def test_a_failed_batch_comes_again_after_a_pause_that_doubles():
 
 
 def test_the_rest_of_a_batch_is_a_batch_of_its_own():
-    """It is not topped up with newer records, and what came before it is done."""
+    """It is not topped up with newer records, and the records before it are processed."""
     shard = PolledShard(batch_size=3)
     shard.put(0, "a", "b", "c", "d")
     shard.poll(0)
@@ -119,7 +119,7 @@ def test_the_rest_of_a_batch_is_a_batch_of_its_own():
 
 
 def test_the_rest_of_a_batch_may_be_topped_up_with_newer_records():
-    """With those that waited, and with those that came during the pause; never over the batch size."""
+    """With waiting records, and with records that came during the pause, up to the batch size."""
     shard = PolledShard(batch_size=4, tail="topped up")
     shard.put(0, "a", "b", "c", "d", "e")
     shard.poll(0)
@@ -210,7 +210,7 @@ def test_bisection_finds_the_poison_record_without_using_retries():
 
 
 def test_a_split_keeps_the_retries_that_are_left():
-    """Bisection that begins after nothing was used still gives each single record its own retry."""
+    """If no retry was used before the bisection, each single record still has its own retry."""
     shard = PolledShard(batch_size=2, maximum_retry_attempts=1, bisect_batch_on_function_error=True)
     shard.put(0, *"ab")
     shard.poll(0)
@@ -245,8 +245,8 @@ def test_the_iterator_age_is_that_of_the_batchs_last_record_at_its_end():
     assert shard.poller.counts.iterator_age == pytest.approx(7)
 
 
-def test_back_at_its_checkpoint_it_reads_and_cuts_again():
-    """Nothing is left of the batch, its retries and the backlog; what was settled does not come again."""
+def test_after_a_return_to_the_checkpoint_it_reads_and_cuts_again():
+    """The batch, its retries and the backlog are forgotten. Records that were processed do not come again."""
     shard = PolledShard(batch_size=3, maximum_retry_attempts=1)
     shard.put(0, *"abcde")
     shard.poll(0)

@@ -1,11 +1,11 @@
-"""Whatever a function does: each record is settled once, in order, and delivered until it is."""
+"""For all outcomes of a function, each record is settled once, in order, and delivered until then."""
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from tests.local.support import FAILED, SUCCEEDED, PolledShard, progressed
 
-#: What an invocation does: all well, a failure, or a failure from a share of the batch on.
+#: Outcomes of an invocation: success, failure, or a failure from a fraction of the batch on.
 outcomes = st.one_of(st.just("ok"), st.just("fail"), st.floats(0, 1))
 
 
@@ -34,7 +34,7 @@ def test_each_record_is_settled_once_and_in_order(writes, script, batch_size, re
         batch = shard.batch(now)
         if batch is not None:
             assert 1 <= len(batch) <= batch_size
-            # What is in flight begins where everything before it is settled.
+            # A batch begins with the first record that is not settled.
             assert batch == names[len(settled) : len(settled) + len(batch)]
             delivered.update(batch)
             outcome = script.pop(0) if script else "ok"
