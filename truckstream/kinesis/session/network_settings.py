@@ -27,7 +27,7 @@ __all__ = ["NetworkSettings"]
 class NetworkSettings:
     """How the user wants requests to reach the service."""
 
-    #: A file or folder of certificates; True for the usual ones; an empty text or False accepts any certificate.
+    #: A file of trusted certificates; True for the usual ones; an empty text or False accepts any certificate.
     verify: str | bool
     #: Our own certificate: a file, or a file and its key's file.
     client_certificate: str | tuple[str, str] | None
