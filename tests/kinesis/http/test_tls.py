@@ -10,7 +10,7 @@ from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
 #: More than the kernel buffers for a connection that the other side does not read.
-LARGE = [Record(bytes(4 << 20)), Record(bytes(4 << 20))]
+LARGE = [Record(bytes(8 << 20)), Record(bytes(8 << 20))]
 
 pytestmark = [
     pytest.mark.usefixtures("fake_credentials"),
