@@ -42,13 +42,14 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     until: float | None = None
     #: Names of operations. Empty for all that the kind strikes by default.
     operations: tuple[str, ...] = ()
-    #: Shard IDs, for throttle, internal-failure, internal-failure-after, split and merge. Empty for all shards.
+    # The following are only for the kinds that have them among their `options`.
+    #: Shard IDs. Empty for all shards.
     shards: tuple[str, ...] = ()
-    #: For latency, and for skew, where a negative number puts the service's clock behind.
+    #: A delay, or the skew of the service's clock, which is behind if this is negative.
     seconds: float = 0.0
-    #: For latency: up to this many seconds more.
+    #: Up to this many seconds are added to the delay.
     jitter: float = 0.0
-    #: For error-before and error-after: 500, 502, 503 or 504. 0 means 500.
+    #: The HTTP status of an error: 500, 502, 503 or 504. 0 means 500.
     status: int = 0
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from truckstream.local.faults.kinds.kind import RequestKind
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from truckstream.local.faults.kinds.kind import Exchange, FaultOptions
+    from truckstream.local.faults.kinds.kind import ExchangeSteps, FaultOptions
 
 __all__ = ["KINDS"]
 
@@ -23,12 +23,12 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class _ResetBefore(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         return _reset(exchange.request)
 
 
 class _ResetRequest(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.start_body()
         left = (exchange.request.content_length or 0) // 2
         while left > 0 and (piece := await exchange.request.content.read(left)):
@@ -37,26 +37,26 @@ class _ResetRequest(RequestKind, frozen=True):
 
 
 class _Stall(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         await _hang()
 
 
 class _ResetAfter(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         exchange.respond()
         return _reset(exchange.request)
 
 
 class _ResetAnswer(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         return await exchange.send_half(exchange.respond())
 
 
 class _StallAfter(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         exchange.respond()
         await _hang()

@@ -12,7 +12,7 @@ from truckstream.local.service.errors import RefusedError
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from truckstream.local.faults.kinds.kind import Exchange, FaultOptions
+    from truckstream.local.faults.kinds.kind import ExchangeSteps, FaultOptions
     from truckstream.local.protocol.protocol import Call
     from truckstream.local.service.state.account import KinesisAccount
 
@@ -31,7 +31,7 @@ class _RejectedRequest(RequestKind, frozen=True, kw_only=True):
     code: str
     message: str
 
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         return await exchange.send(exchange.respond(self._response))
 
@@ -48,7 +48,7 @@ class _ThrottledControlPlane(_RejectedRequest, frozen=True):
 
 
 class _ErrorBefore(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         return await exchange.send(exchange.respond(partial(self._response, options.status)))
 
@@ -58,7 +58,7 @@ class _ErrorBefore(RequestKind, frozen=True):
 
 
 class _ErrorAfter(RequestKind, frozen=True):
-    async def serve(self, exchange: Exchange, options: FaultOptions) -> web.StreamResponse:
+    async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
         await exchange.receive()
         exchange.respond()
         return await exchange.send(_server_error(options.status, exchange.request.content_type))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
-__all__ = ["Exchange", "FaultOptions", "Kind", "RecordKind", "RequestKind", "StreamKind", "TimingKind"]
+__all__ = ["ExchangeSteps", "FaultOptions", "Kind", "RecordKind", "RequestKind", "StreamKind", "TimingKind"]
 
 
 class FaultOptions(Protocol):
@@ -73,7 +73,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 class RecordKind(Kind, frozen=True):
-    """Makes one record fail, whatever happens to the other records of the request."""
+    """Makes one record fail. The other records of the request are not affected."""
 
     def error(self, stream: Stream, shard: LocalShard, account_id: str) -> RecordRefusal:
         """Return the error of a record of this shard."""
@@ -83,7 +83,7 @@ class RecordKind(Kind, frozen=True):
 class RequestKind(Kind, frozen=True):
     """Replaces the normal course of a request. If several faults of such kinds strike a request, the first one acts."""
 
-    def serve(self, exchange: Exchange, options: FaultOptions) -> Awaitable[web.StreamResponse]:
+    def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> Awaitable[web.StreamResponse]:
         """Serve the request in the way of this kind."""
         raise NotImplementedError
 
@@ -112,7 +112,7 @@ class StreamKind(Kind, frozen=True):
         raise NotImplementedError
 
 
-class Exchange(Protocol):
+class ExchangeSteps(Protocol):
     """A request and its response, as a `RequestKind` sees them. The normal course is `receive`, `respond`, `send`."""
 
     @property

@@ -1,4 +1,4 @@
-"""Faults of one record, whatever happens to the other records of its request."""
+"""Faults of one record. The other records of its request are not affected."""
 
 from __future__ import annotations
 

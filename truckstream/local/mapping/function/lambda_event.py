@@ -1,8 +1,8 @@
 """The event for the function, and the size of its JSON.
 
 The shape follows https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html (read 2026-11-23). A record of 498
-bytes takes 1,207 bytes of the event, so that 6 MB hold about 5,000 of them, whatever the batch size: the limit applies
-to the event and not to the data. The size is computed without encoding the event: the variable parts of a record have
+bytes takes 1,207 bytes of the event, so that 6 MB hold about 5,000 of them at any batch size: the limit applies to the
+event and not to the data. The size is computed without encoding the event: the variable parts of a record have
 known lengths, and the rest is measured once per shard.
 """
 
