@@ -24,7 +24,7 @@ def test_a_whole_number_is_a_number():
 
 
 @pytest.mark.parametrize(
-    ("name", "allowed", "refused", "rule"),
+    ("name", "allowed", "rejected", "rule"),
     [
         *(
             (f"tire_pressure_{wheel}", (28.0, 35.0), (27.9, 35.1), ("28.0", "35.0"))
@@ -34,10 +34,10 @@ def test_a_whole_number_is_a_number():
         ("speed", (0.0, 120.0), (-0.1, 120.1), ("0.0", "120.0")),
     ],
 )
-def test_limits_are_inclusive_and_named(name, allowed, refused, rule):
+def test_limits_are_inclusive_and_named(name, allowed, rejected, rule):
     for value in allowed:
         assert getattr(TruckRecord.checked(**SAMPLE | {name: value}), name) == value
-    for value, limit in zip(refused, rule, strict=True):
+    for value, limit in zip(rejected, rule, strict=True):
         with pytest.raises(InvalidRecordError) as caught:
             TruckRecord.from_json(msgspec.json.encode(SAMPLE | {name: value}))
         assert (caught.value.code, caught.value.field, caught.value.value) == ("out_of_range", name, value)

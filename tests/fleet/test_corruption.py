@@ -1,4 +1,4 @@
-"""Broken records: every corruption, refused with the reason that was announced."""
+"""Broken records: every corruption, rejected with the reason that it announces."""
 
 from collections import Counter
 from datetime import UTC, datetime

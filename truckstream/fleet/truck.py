@@ -53,8 +53,8 @@ STRANDED: Final = 3.0
 FULL: Final = 97.0
 FORGETFULNESS: Final = 0.1
 #: PSI at 20 degrees. At a stop a tyre below the first is inflated to somewhere in the second.
-LOWEST_COLD: Final = 30.0
-COLD: Final = (30.3, 31.0)
+LOWEST_COLD_PRESSURE: Final = 30.0
+COLD_PRESSURES: Final = (30.3, 31.0)
 #: Seconds of a stop for loading, and the share of the trucks that stand when a fleet begins.
 SHORTEST_STOP: Final = 240.0
 LONGEST_STOP: Final = 1500.0
@@ -109,14 +109,14 @@ class Truck:
     __slots__ = (
         "_age",
         "_braking",
-        "_cold",
+        "_cold_pressures",
         "_driver",
         "_factors",
         "_hills",
         "_parked",
         "_pause",
         "_refuel",
-        "_service",
+        "_service_due",
         "_wear",
         "acceleration",
         "ambient",
@@ -152,9 +152,9 @@ class Truck:
         self._factors = factors
         self._driver = random.uniform(0.94, 1.05)
         self._hills = random.uniform(0.0, 2.0 * pi)
-        self._cold = [random.uniform(*COLD) for _ in range(4)]
-        self._service = random.uniform(*SERVICE_MILES)
-        self.miles = random.uniform(0.0, self._service)
+        self._cold_pressures = [random.uniform(*COLD_PRESSURES) for _ in range(4)]
+        self._service_due = random.uniform(*SERVICE_MILES)
+        self.miles = random.uniform(0.0, self._service_due)
         self._wear = random.uniform(0.3, 1.0) / SERVICE_MILES[1]
         self.fuel = random.uniform(45.0, FULL)
         self._refuel = 0.0
@@ -166,7 +166,7 @@ class Truck:
         self._pause = self.random.uniform(0.0, LONGEST_STOP) if resting else 0.0
         self.speed = 0.0 if resting else self.route.limit * self._driver
         self.ratio = GEARS[-1][1]
-        #: From 0 after maintenance to 1 for the hardest used truck before the next: battery and bearings.
+        #: Wear of battery and bearings: 0 after maintenance, 1 for the hardest used truck just before the next.
         self._age = self.miles * self._wear
         self.load = self.acceleration = self._braking = 0.0
         self.engine = self.coolant = self.transmission = self.brakes = self.tyres = 0.0
@@ -249,7 +249,7 @@ class Truck:
         speed, defect = self.speed, self.defect
         kind, severity = defect.kind, defect.severity
         warmth = 1.0 + 0.0022 * (self.tyres - 20.0)
-        self.pressures = [psi * warmth for psi in self._cold]
+        self.pressures = [psi * warmth for psi in self._cold_pressures]
         if kind == "leaking tyre":
             # A leak ends at the lower end of the sensor's range, at 28.05 and never below.
             self.pressures[defect.wheel] -= severity * (self.pressures[defect.wheel] - 28.05)
@@ -278,13 +278,16 @@ class Truck:
         self._pause = random.uniform(SHORTEST_STOP, LONGEST_STOP)
         if self.fuel < MUST_FILL_UP or (self.fuel < FILL_UP and random.random() > FORGETFULNESS):
             self._refuel = 0.4
-        self._cold = [psi - 0.02 if psi > LOWEST_COLD else random.uniform(*COLD) for psi in self._cold]
-        if self.miles > self._service:
+        self._cold_pressures = [
+            psi - 0.02 if psi > LOWEST_COLD_PRESSURE else random.uniform(*COLD_PRESSURES)
+            for psi in self._cold_pressures
+        ]
+        if self.miles > self._service_due:
             self._maintain()
 
     def _maintain(self) -> None:
         self.miles = 0.0
-        self._service = self.random.uniform(*SERVICE_MILES)
+        self._service_due = self.random.uniform(*SERVICE_MILES)
         self._pause = 2700.0
         self.defect.repair()
 
