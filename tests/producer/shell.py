@@ -21,7 +21,7 @@ KEY = "TRUCK_001"
 
 
 class Client:
-    """A stream's client that stores in memory; `script` replaces the answers of the next requests."""
+    """A stream's client that stores in memory; `script` replaces the responses to the next requests."""
 
     def __init__(self, shards: int = 1) -> None:
         self.service = Service(even_shards(shards))
@@ -43,8 +43,8 @@ class Client:
         if isinstance(step, Exception):
             raise step
         if step is not None:
-            answers = step(records)
-            return await answers if asyncio.iscoroutine(answers) else answers
+            responses = step(records)
+            return await responses if asyncio.iscoroutine(responses) else responses
         return [self.service.store(record) for record in records]
 
     async def list_shards(self) -> list[Shard]:
@@ -71,5 +71,5 @@ def on_virtual_time(test: Callable[..., Any]) -> Callable[..., None]:
     return run
 
 
-def refused(code: str, kind: FailureKind = FailureKind.PERMANENT) -> RequestFailedError:
-    return RequestFailedError(kind, code, "the service's words")
+def request_error(code: str, kind: FailureKind = FailureKind.PERMANENT) -> RequestFailedError:
+    return RequestFailedError(kind, code, "the service's message")

@@ -1,4 +1,4 @@
-"""A core with literal times, and a service of plain Python that stores what it is given."""
+"""A service of plain Python that stores records in memory, and helpers for a core with literal times."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def as_sent(parcel: Any) -> dict[str, Any]:
 
 
 def user_records(parcel: Any) -> list[tuple[str, str | None, bytes]]:
-    """The records that a reader gets of a parcel: (partition key, explicit hash key, data) each."""
+    """The records that a reader finds in a parcel, each as (partition key, explicit hash key, data)."""
     document = as_sent(parcel)
     data = base64.b64decode(document["Data"])
     if kpl.is_aggregate(data):
@@ -52,7 +52,7 @@ def hash_of(partition_key: str, explicit_hash_key: str | None = None) -> int:
 
 
 class Service:
-    """Answers requests of a core, and remembers what it stored."""
+    """Responds to the requests of a core, and keeps the records that it stored."""
 
     def __init__(self, shards: Sequence[Shard]) -> None:
         self.shards = ShardMap(shards)
@@ -71,7 +71,7 @@ class Service:
         self.log.append((shard, hash_key, records))
         return RecordResponse(shard_id=shard.shard_id, sequence_number=str(self._sequence))
 
-    def answer(self, request: Any) -> list[RecordResponse]:
+    def respond(self, request: Any) -> list[RecordResponse]:
         return [self.store(parcel) for parcel in request.parcels]
 
 

@@ -1,4 +1,4 @@
-"""The buffer's room under any mix of puts, cancellations, answers and ends: never exceeded, never lost, in order."""
+"""Room in the buffer under random puts, cancellations and responses: never exceeded or lost, granted in order."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import virtual_time
-from tests.producer.shell import Client, refused
+from tests.producer.shell import Client, request_error
 from tests.producer.support import failed_inside, throttled
 from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
 from truckstream.kinesis.failures import FailureKind
@@ -27,12 +27,12 @@ STEPS = st.one_of(
     st.tuples(st.just("cancel_all")),
     st.tuples(st.just("sleep"), st.sampled_from([0.0, 0.001, 0.05, 0.3, 3.0])),
     st.tuples(st.just("flush")),
-    st.tuples(st.just("answer"), st.sampled_from(["throttle", "fail", "ambiguous", "slow", "permanent", "poison"])),
+    st.tuples(st.just("respond"), st.sampled_from(["throttle", "fail", "ambiguous", "slow", "permanent", "poison"])),
 )
 
 
-def answers_of(client):
-    """What a step of the name makes of the client's next request."""
+def responses_of(client):
+    """Return the effect of each "respond" step on the client's next request."""
 
     async def slow(records):
         await asyncio.sleep(8.0)
@@ -41,22 +41,22 @@ def answers_of(client):
     return {
         "throttle": lambda records: [throttled() for _ in records],
         "fail": lambda records: [failed_inside(), *map(client.service.store, records[1:])],
-        "ambiguous": refused("ReadTimeout", FailureKind.AMBIGUOUS),
-        "permanent": refused("AccessDeniedException"),
-        "poison": refused("ValidationException", FailureKind.POISONED),
+        "ambiguous": request_error("ReadTimeout", FailureKind.AMBIGUOUS),
+        "permanent": request_error("AccessDeniedException"),
+        "poison": request_error("ValidationException", FailureKind.POISONED),
         "slow": slow,
     }
 
 
-class Room:
-    """One producer, those who wait for its room, and what they got."""
+class Callers:
+    """One producer, the callers that wait for room, and their deliveries."""
 
     def __init__(self, producer, client):
         self.producer = producer
         self.client = client
-        self.answers = answers_of(client)
+        self.responses = responses_of(client)
         self.deliveries = []
-        #: In the order in which they came, and in which they got room.
+        #: The callers in the order in which they came, and in which they got room.
         self.waiting = []
         self.came = []
         self.served = []
@@ -74,14 +74,14 @@ class Room:
         await asyncio.sleep(0)
 
     async def try_put(self, size, key):
-        somebody_waits = bool(self.producer._buffer_waiters.line)
+        anybody_waits = bool(self.producer._buffer_waiters.line)
         free = self.producer._budget.free_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))
         except BufferFullError:
-            assert somebody_waits or free < cost_of(size + 1)
+            assert anybody_waits or free < cost_of(size + 1)
         else:
-            assert not somebody_waits
+            assert not anybody_waits
 
     async def cancel(self, number):
         unfinished = [task for task in self.waiting if not task.done()]
@@ -102,8 +102,8 @@ class Room:
         with contextlib.suppress(DeliveryErrorGroup):
             await self.producer.flush()
 
-    async def answer(self, name):
-        self.client.script.append(self.answers[name])
+    async def respond(self, name):
+        self.client.script.append(self.responses[name])
 
     def check(self):
         stats = self.producer.stats
@@ -119,30 +119,30 @@ class Room:
     ending=st.sampled_from([None, 0.0, 2.0]),
     options=st.fixed_dictionaries({"ordered": st.booleans(), "aggregate": st.booleans(), "pacing": st.booleans()}),
 )
-def test_room_is_never_exceeded_never_lost_and_given_in_order(steps, ending, options):
+def test_room_is_never_exceeded_never_lost_and_granted_in_order(steps, ending, options):
     async def main():
         client = Client()
         producer = Producer(client, buffer_bytes=BUFFER_BYTES, delivery_timeout=20.0, max_in_flight=3, **options)
         await producer.open()
-        room = Room(producer, client)
+        callers = Callers(producer, client)
         for name, *arguments in steps:
-            await getattr(room, name)(*arguments)
-            room.check()
+            await getattr(callers, name)(*arguments)
+            callers.check()
         await producer.close(ending)
-        results = await asyncio.gather(*room.waiting, return_exceptions=True)
+        results = await asyncio.gather(*callers.waiting, return_exceptions=True)
         for result in results:
             assert result is None or isinstance(result, (asyncio.CancelledError, ProducerClosedError)), result
-        room.check()
+        callers.check()
         stats = producer.stats
         assert (stats.buffered_bytes, stats.buffered, stats.in_flight, stats.requests_in_flight) == (0, 0, 0, 0)
-        assert all(delivery.done() for delivery in room.deliveries)
-        assert stats.acked == sum(delivery.error is None for delivery in room.deliveries)
-        assert room.served == sorted(room.served)
+        assert all(delivery.done() for delivery in callers.deliveries)
+        assert stats.acked == sum(delivery.error is None for delivery in callers.deliveries)
+        assert callers.served == sorted(callers.served)
 
     virtual_time.run(main())
 
 
-def test_one_who_stops_waiting_lets_the_next_in_at_once():
+def test_a_caller_that_stops_waiting_lets_the_next_one_in_at_once():
     async def main():
         client = Client()
         client.latency = 5.0
@@ -157,7 +157,7 @@ def test_one_who_stops_waiting_lets_the_next_in_at_once():
     virtual_time.run(main())
 
 
-def test_all_who_wait_may_stop_in_the_same_turn():
+def test_all_waiting_callers_may_stop_in_the_same_turn():
     async def main():
         async with Producer(Client(), buffer_bytes=BUFFER_BYTES, linger=50.0) as producer:
             await producer.put(bytes(3_000), "key")
@@ -201,8 +201,8 @@ def test_room_is_held_from_put_to_the_outcome_through_every_retry():
         client = Client()
         client.script = [
             lambda records: [throttled() for _ in records],
-            refused("ReadTimeout", FailureKind.AMBIGUOUS),
-            refused("ConnectError", FailureKind.NOT_SENT),
+            request_error("ReadTimeout", FailureKind.AMBIGUOUS),
+            request_error("ConnectError", FailureKind.NOT_SENT),
             lambda records: [failed_inside() for _ in records],
         ]
         async with Producer(client) as producer:
@@ -217,7 +217,7 @@ def test_room_is_held_from_put_to_the_outcome_through_every_retry():
 
 
 @pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}])
-def test_what_records_cost_covers_what_they_take(options):
+def test_the_cost_of_records_covers_their_memory(options):
     async def main():
         async with Producer(Client(), linger=50.0, **options) as producer:
             await producer.put(b"", "key")

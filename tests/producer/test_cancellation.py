@@ -1,4 +1,4 @@
-"""Tasks that put, flush and await are cancelled wherever they stand: nothing leaks, and every count adds up."""
+"""Tasks that put, flush and await are cancelled at random: nothing leaks, and every count adds up."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import virtual_time
-from tests.producer.shell import Client, refused
+from tests.producer.shell import Client, request_error
 from tests.producer.support import even_shards, throttled
 from tests.producer.watching.test_observer import Recorder
 from truckstream.errors import BufferFullError, DeliveryErrorGroup, ProducerClosedError
@@ -18,7 +18,7 @@ from truckstream.producer import Producer
 
 
 class Crowd:
-    """Tasks that use one producer, while its service falters and somebody cancels them."""
+    """Tasks that use one producer, while its service fails at random and the tasks are cancelled."""
 
     def __init__(self, seed, options):
         self.dice = Random(seed)
@@ -32,11 +32,11 @@ class Crowd:
 
     async def put_records(self, records):
         self.client.latency = self.dice.choice([None, 0.01, 1.0])
-        fate = self.dice.random()
-        if fate < 0.2:
+        chance = self.dice.random()
+        if chance < 0.2:
             await asyncio.sleep(0.01)
-            raise refused("Any", self.dice.choice(list(FailureKind)))
-        if fate < 0.4:
+            raise request_error("Any", self.dice.choice(list(FailureKind)))
+        if chance < 0.4:
             return [throttled() if self.dice.random() < 0.5 else self.client.service.store(each) for each in records]
         return await self.store(records)
 
@@ -99,7 +99,7 @@ KINDS = ("RecordsAcknowledged", "RecordsFailed", "RecordsThrottled")
 
 @pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}, {"ordered": True, "aggregate": True}])
 @given(seed=st.integers(0, 2**32))
-def test_whoever_is_cancelled_nothing_leaks_and_all_adds_up(options, seed):
+def test_cancelled_tasks_leak_nothing_and_every_count_adds_up(options, seed):
     crowd = Crowd(seed, options)
 
     async def main():

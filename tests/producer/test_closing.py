@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import virtual_time
-from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from tests.producer.support import even_shards, throttled
 from truckstream.errors import (
     DeliveryError,
@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @on_virtual_time
-async def test_records_survive_somebody_who_cancels_every_task():
-    """A common way to stop a program. What a cancelled request carried is in doubt, and goes again."""
+async def test_records_survive_a_program_that_cancels_every_task():
+    """A common way to stop a program. The records of a cancelled request may be stored, and are sent again."""
     client = Client()
     client.latency = 1.0
     async with Producer(client, linger=0.0) as producer:
@@ -59,7 +59,7 @@ async def test_a_request_that_is_cancelled_before_its_task_began_is_sent_again()
 
 
 @on_virtual_time
-async def test_a_listing_that_is_cancelled_or_broken_is_made_again():
+async def test_a_listing_that_is_cancelled_or_broken_is_repeated():
     client = Client()
     async with Producer(client, linger=0.0) as producer:
         client.service.shards.__init__(even_shards(2, first=1))
@@ -159,7 +159,7 @@ async def test_put_many_that_is_cancelled_has_put_a_prefix():
 
 
 async def _unreachable(_records):
-    raise refused("ConnectError", FailureKind.NOT_SENT)
+    raise request_error("ConnectError", FailureKind.NOT_SENT)
 
 
 @on_virtual_time
@@ -202,7 +202,7 @@ async def test_closing_while_it_opens_ends_the_opening():
 @pytest.mark.parametrize("turns", range(6))
 @on_virtual_time
 async def test_a_close_at_any_turn_of_an_opening_ends_all_of_it(turns):
-    """Also in the turn between the last answer and the end of `open`."""
+    """Also in the turn between the last response and the end of `open`."""
     listing, samples = asyncio.Event(), []
     client = Client()
 
@@ -254,7 +254,7 @@ async def test_a_producer_that_is_still_opening_takes_no_records():
 
 
 @on_virtual_time
-async def test_a_second_close_with_a_timeout_gives_up_what_the_first_waits_for():
+async def test_a_second_close_with_a_timeout_gives_up_the_records_that_the_first_waits_for():
     client = Client()
     client.put_records = _unreachable
     producer = Producer(client)
@@ -271,7 +271,7 @@ async def test_a_second_close_with_a_timeout_gives_up_what_the_first_waits_for()
 
 
 @on_virtual_time
-async def test_leaving_by_an_error_delivers_what_was_put_and_keeps_the_error():
+async def test_leaving_by_an_error_delivers_the_records_and_keeps_the_error():
     client = Client()
 
     async def body():
@@ -299,11 +299,11 @@ async def test_leaving_by_a_timeout_during_an_outage_ends_when_the_records_do():
     assert asyncio.get_running_loop().time() == pytest.approx(20.0, abs=1.0)
 
 
-# --- Before, after, and nonsense ----------------------------------------------------------------------
+# --- Before opening and after closing -----------------------------------------------------------
 
 
 @on_virtual_time
-async def test_a_producer_that_was_never_opened_says_so_and_can_be_closed():
+async def test_a_producer_that_was_never_opened_raises_and_can_be_closed():
     client = Client()
     producer = Producer(client)
     assert repr(producer).startswith("<Producer not open: 0 shards, 0 buffered")
@@ -319,7 +319,7 @@ async def test_a_producer_that_was_never_opened_says_so_and_can_be_closed():
 
 
 @on_virtual_time
-async def test_a_closed_producer_says_so_and_its_deliveries_keep_their_outcome():
+async def test_a_closed_producer_raises_and_its_deliveries_keep_their_outcome():
     producer = Producer(Client())
     async with producer:
         delivery = await producer.put(b"a", KEY)
@@ -335,7 +335,7 @@ async def test_a_closed_producer_says_so_and_its_deliveries_keep_their_outcome()
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), "10", True])
 @on_virtual_time
-async def test_a_timeout_that_is_none_is_refused_and_closes_nothing(seconds):
+async def test_an_invalid_timeout_is_rejected_and_closes_nothing(seconds):
     async with Producer(Client()) as producer:
         with pytest.raises(InvalidArgumentError, match="timeout is"):
             await producer.close(seconds)
@@ -377,7 +377,7 @@ def uses(producer, delivery):
 
 
 @pytest.mark.parametrize("use", ["put", "put_many", "try_put", "flush", "close", "delivery"])
-def test_after_its_loop_has_ended_every_use_says_so(use):
+def test_every_use_raises_after_the_loop_has_ended(use):
     made = {}
 
     async def open_and_forget():
@@ -404,7 +404,7 @@ def test_after_its_loop_has_ended_every_use_says_so(use):
 
 
 @pytest.mark.parametrize("use", ["put", "put_many", "try_put", "flush", "close", "delivery"])
-def test_on_a_loop_in_another_thread_every_use_says_so_and_does_no_harm(use):
+def test_every_use_on_a_loop_of_another_thread_raises_and_does_no_harm(use):
     async def main():
         client = Client()
         async with Producer(client, linger=50.0) as producer:
@@ -423,7 +423,7 @@ def test_on_a_loop_in_another_thread_every_use_says_so_and_does_no_harm(use):
     asyncio.run(main())
 
 
-def test_waiting_for_room_on_another_loop_says_so():
+def test_waiting_for_room_on_another_loop_raises():
     async def main():
         async with Producer(Client(), linger=50.0, buffer_bytes=cost_of(1 + len(KEY))) as producer:
             await producer.put(b"a", KEY)
@@ -472,11 +472,14 @@ def test_each_loop_may_have_a_producer_of_its_own():
 @pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="tasks cannot be eager before Python 3.12")
 @pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}])
 @on_virtual_time
-async def test_tasks_may_be_eager_and_a_client_may_answer_without_waiting(options):
+async def test_tasks_may_be_eager_and_a_client_may_respond_without_waiting(options):
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     client = Client()
     client.latency = None
-    client.script = [lambda records: [throttled() for _ in records], refused("ReadTimeout", FailureKind.AMBIGUOUS)] * 3
+    client.script = [
+        lambda records: [throttled() for _ in records],
+        request_error("ReadTimeout", FailureKind.AMBIGUOUS),
+    ] * 3
     async with Producer(client, pacing=False, max_batch_records=10, **options) as producer:
         await producer.put_many((b"%d" % index, f"TRUCK_{index % 20}") for index in range(10_000))
     assert len({*client.service.stored}) == producer.stats.acked == 10_000
@@ -490,11 +493,11 @@ from tests.producer.shell import KEY, Client
 from truckstream.errors import DeliveryUnknownError, ProducerClosedError
 from truckstream.producer import Producer
 
-def expect(error, use, words):
+def expect(error, use, message):
     try:
         asyncio.run(asyncio.wait_for(use(), 10))
     except error as raised:
-        assert words in str(raised), raised
+        assert message in str(raised), raised
     else:
         raise AssertionError("no error")
 
@@ -510,10 +513,10 @@ async def anew():
         await producer.put(b"c", KEY)
     assert client.service.stored == [b"c"]
 
-def in_child(producer, under_way, waiting):
+def in_child(producer, in_flight, waiting):
     for use in (lambda: producer.put(b"b", KEY), lambda: try_put(producer), producer.flush):
         expect(ProducerClosedError, use, "this process was forked")
-    for delivery in (under_way, waiting):
+    for delivery in (in_flight, waiting):
         assert delivery.done()
         expect(DeliveryUnknownError, lambda: wait(delivery), "its producer is in the parent")
     assert asyncio.run(producer.close()).buffered == 0
@@ -523,19 +526,19 @@ async def main():
     client = Client()
     client.latency = 0.5
     async with Producer(client, linger=0.0, max_in_flight=1) as producer:
-        under_way = await producer.put(b"a", KEY)
+        in_flight = await producer.put(b"a", KEY)
         await asyncio.sleep(0.1)
         waiting = await producer.put(b"b", KEY)
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                in_child(producer, under_way, waiting)
+                in_child(producer, in_flight, waiting)
                 status = 0
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
-        assert (await under_way).attempts == (await waiting).attempts == 1
+        assert (await in_flight).attempts == (await waiting).attempts == 1
     assert client.service.stored == [b"a", b"b"]
     print("both are well")
 
@@ -591,7 +594,7 @@ asyncio.run(main())
 @pytest.mark.timeout(150)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("script", [IN_MEMORY, ON_UVLOOP, OVER_HTTP], ids=["in memory", "uvloop", "over HTTP"])
-def test_a_forked_process_is_told_and_does_the_parent_no_harm(script, fake_credentials):
+def test_a_forked_process_raises_and_does_the_parent_no_harm(script, fake_credentials):
     del fake_credentials
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
@@ -616,7 +619,7 @@ def test_a_producer_can_be_made_before_a_fork_and_opened_after_it():
 @on_virtual_time
 async def test_failures_of_a_closed_producer_are_raised_once():
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     producer = Producer(client)
     with pytest.raises(DeliveryErrorGroup):
         async with producer:

@@ -1,4 +1,4 @@
-"""The producer's core: requests by count, bytes and linger, and what becomes of each record. No event loop."""
+"""The producer's core: requests by count, bytes and linger, and the outcome of each record. No event loop."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ from truckstream.producer.queueing.buffer_budget import largest_size
 from truckstream.producer.queueing.outbox import QueuedRecord
 
 
-def failure(kind, code="SomeException", message="the service's words"):
+def failure(kind, code="SomeException", message="the service's message"):
     return RequestFailedError(kind, code, message)
 
 
@@ -68,14 +68,14 @@ def test_a_request_never_carries_more_than_500_records_or_10_mib(make_core):
     assert [size // 1_000_000 for size in sizes] == [10, 10, 5]
 
 
-def test_bodies_under_way_take_a_small_part_of_the_buffers_size(make_core):
+def test_bodies_in_flight_take_a_small_share_of_the_buffers_size(make_core):
     core = make_core(pacing=False, buffer_bytes=64 << 20, max_batch_bytes=2_000_000)
     for _ in range(25):
         put(core, bytes(1_000_000), now=0.0)
     first, *others = core.requests_due(0.1)
     assert [len(request.parcels) for request in (first, *others)] == [1] * 7  # 7 MB are over a tenth of 64 MiB
     assert core.next_wakeup(0.1) is None or core.next_wakeup(0.1) > 1.0
-    core.on_responses(first, Service(even_shards(1)).answer(first), 0.2)
+    core.on_responses(first, Service(even_shards(1)).respond(first), 0.2)
     assert len(core.requests_due(0.2)) == 1
 
 
@@ -87,7 +87,7 @@ def test_bytes_that_fill_a_request_do_not_linger(make_core):
     assert [len(request.parcels) for request in core.requests_due(0.0)] == [1]
 
 
-def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
+def test_flush_ends_the_linger_of_the_records_put_so_far(make_core):
     core = make_core()
     put(core, b"a", now=0.0)
     epoch = core.flush()
@@ -95,11 +95,11 @@ def test_flush_ends_the_linger_of_what_was_put_so_far(make_core):
     assert not core.is_flushed(epoch)
     put(core, b"b", now=0.0)
     assert core.requests_due(0.0) == []
-    core.on_responses(request, Service(even_shards(1)).answer(request), 0.01)
+    core.on_responses(request, Service(even_shards(1)).respond(request), 0.01)
     assert core.is_flushed(epoch)
 
 
-def test_a_flush_waits_for_all_that_was_put_before_it_and_for_nothing_else(make_core):
+def test_a_flush_waits_for_the_records_put_before_it_and_for_no_others(make_core):
     core = make_core()
     requests, epochs = [], []
     for now in range(3):
@@ -107,19 +107,19 @@ def test_a_flush_waits_for_all_that_was_put_before_it_and_for_nothing_else(make_
         epochs.append(core.flush())
         requests += core.requests_due(now)
     for request, flushed in zip(reversed(requests), ([], [], [0, 1, 2]), strict=True):
-        core.on_responses(request, Service(even_shards(1)).answer(request), 3.0)
+        core.on_responses(request, Service(even_shards(1)).respond(request), 3.0)
         assert [index for index, epoch in enumerate(epochs) if core.is_flushed(epoch)] == flushed
     assert core.is_flushed(core.flush())
 
 
-def test_no_more_requests_are_under_way_than_allowed(make_core):
+def test_no_more_requests_are_in_flight_than_allowed(make_core):
     core = make_core(pacing=False, max_in_flight=2)
     for _ in range(1_500):
         put(core, b"x", now=0.0)
     first, second = core.requests_due(0.0)
     assert core.requests_due(0.0) == []
-    assert core.next_wakeup(0.0) == pytest.approx(120.0)  # only the deadline: an answer must come first
-    core.on_responses(first, Service(even_shards(1)).answer(first), 0.5)
+    assert core.next_wakeup(0.0) == pytest.approx(120.0)  # only the deadline: a response must come first
+    core.on_responses(first, Service(even_shards(1)).respond(first), 0.5)
     assert [len(request.parcels) for request in core.requests_due(0.5)] == [500]
     assert "500 records" in repr(second)
 
@@ -136,7 +136,7 @@ def test_a_backlog_goes_in_steps_at_the_shards_rate(make_core):
     while now <= 1.0:
         for request in core.requests_due(now):
             sent.append((round(now, 3), len(request.parcels)))
-            core.on_responses(request, service.answer(request), now)
+            core.on_responses(request, service.respond(request), now)
         now = core.next_wakeup(now)
     assert sent[0] == (0.0, 500)
     assert sent[1:11] == [(round(0.1 * step, 3), 100) for step in range(1, 11)]
@@ -147,7 +147,7 @@ def test_a_slow_shard_does_not_hold_up_the_others(make_core):
     for _ in range(3_000):
         put(core, b"slow", now=0.0, explicit_hash_key="0")
     for request in core.requests_due(0.0):
-        core.on_responses(request, service.answer(request), 0.0)
+        core.on_responses(request, service.respond(request), 0.0)
     put(core, b"other", now=0.0, explicit_hash_key=str(2**128 - 1))
     sent = [record.data for request in core.requests_due(0.1) for record in request.parcels]
     assert b"other" in sent
@@ -173,7 +173,7 @@ def test_without_pacing_a_backlog_goes_at_once(make_core):
 # --- Outcomes -------------------------------------------------------------------------------------
 
 
-def test_only_what_failed_is_sent_again(make_core):
+def test_only_the_records_that_failed_are_sent_again(make_core):
     core, service = make_core(), Service(even_shards(1))
     records = [put(core, b"%d" % index, now=0.0) for index in range(3)]
     [request] = core.requests_due(0.1)
@@ -182,21 +182,21 @@ def test_only_what_failed_is_sent_again(make_core):
     wakeup, again = next_request(core, 0.11)
     assert 0.11 <= wakeup <= 0.21
     assert again.parcels == [records[1]]
-    core.on_responses(again, service.answer(again), wakeup)
+    core.on_responses(again, service.respond(again), wakeup)
     assert (records[1].attempts, records[1].maybe_duplicate) == (2, False)
     assert service.stored == [b"0", b"2", b"1"]
     assert core.stats(wakeup).throttled == 1
     assert core.budget.used_bytes == 0
 
 
-def test_an_empty_error_code_is_none(make_core):
-    """Servers that are not Kinesis write one, also beside records that they refuse."""
+def test_an_empty_error_code_means_success(make_core):
+    """Servers that are not Kinesis write one, also beside records that they reject."""
     core = make_core()
-    stored, refused = put(core, b"a", 0.0), put(core, b"b", 0.0)
+    stored, rejected = put(core, b"a", 0.0), put(core, b"b", 0.0)
     _, request = next_request(core, 0.1)
-    answer = RecordResponse(shard_id="shardId-000000000000", sequence_number="1", error_code="")
-    core.on_responses(request, [answer, throttled()], 0.1)
-    assert (stored.response, refused.response) == (answer, None)
+    response = RecordResponse(shard_id="shardId-000000000000", sequence_number="1", error_code="")
+    core.on_responses(request, [response, throttled()], 0.1)
+    assert (stored.response, rejected.response) == (response, None)
 
 
 def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
@@ -208,17 +208,17 @@ def test_a_record_that_failed_inside_the_service_may_be_stored(make_core):
         request, [RecordResponse(error_code="InternalFailure", error_message="Internal"), throttled()], 0.2
     )
     _, again = next_request(core, 0.2)
-    core.on_responses(again, service.answer(again), 0.5)
+    core.on_responses(again, service.respond(again), 0.5)
     assert [record.maybe_duplicate for record in records] == [True, False]
 
 
-def test_a_request_without_an_answer_makes_its_records_maybe_duplicates(make_core):
+def test_a_request_without_a_response_makes_its_records_maybe_duplicates(make_core):
     core, service = make_core(), Service(even_shards(1))
     record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.2)
     _, again = next_request(core, 0.2)
-    core.on_responses(again, service.answer(again), 0.5)
+    core.on_responses(again, service.respond(again), 0.5)
     assert record.maybe_duplicate
     assert core.stats(0.5).maybe_duplicates == 1
 
@@ -232,11 +232,11 @@ def test_a_clean_failure_is_retried_and_leaves_no_doubt(make_core, kind):
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(kind), 0.2)
     _, again = next_request(core, 0.2)
-    core.on_responses(again, service.answer(again), 0.5)
+    core.on_responses(again, service.respond(again), 0.5)
     assert (record.settled, record.maybe_duplicate, record.attempts) == (True, False, 2)
 
 
-def test_a_permanent_failure_ends_its_records_with_the_services_words(make_core):
+def test_a_permanent_failure_fails_its_records_with_the_services_message(make_core):
     core = make_core()
     record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
@@ -247,7 +247,7 @@ def test_a_permanent_failure_ends_its_records_with_the_services_words(make_core)
     assert core.budget.used_bytes == 0
 
 
-def test_a_permanent_failure_after_an_ambiguous_one_says_that_it_may_be_stored(make_core):
+def test_a_permanent_failure_after_an_ambiguous_one_may_be_stored(make_core):
     core = make_core()
     record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
@@ -259,7 +259,7 @@ def test_a_permanent_failure_after_an_ambiguous_one_says_that_it_may_be_stored(m
     assert isinstance(record.error.__cause__, ServiceError)
 
 
-def test_a_refused_request_is_halved_until_only_the_poison_record_fails(make_core):
+def test_a_rejected_request_is_halved_until_only_the_poison_record_fails(make_core):
     core, service = make_core(), Service(even_shards(1))
     records = [put(core, b"poison" if index == 3 else b"good", now=0.0) for index in range(7)]
     due, requests = core.requests_due(0.1), 0
@@ -269,14 +269,14 @@ def test_a_refused_request_is_halved_until_only_the_poison_record_fails(make_cor
         if any(record.data == b"poison" for record in request.parcels):
             core.on_failure(request, failure(FailureKind.POISONED, "ValidationException", "1 error detected"), 0.2)
         else:
-            core.on_responses(request, service.answer(request), 0.2)
+            core.on_responses(request, service.respond(request), 0.2)
         due += core.requests_due(0.2)
     assert [record.error is not None for record in records] == [index == 3 for index in range(7)]
     assert service.stored == [b"good"] * 6
     assert requests == 7  # 7, then 3 and 4, 1 and 2 … : twice the halvings, not one request a record
 
 
-def test_an_answer_of_the_wrong_length_is_ambiguous(make_core):
+def test_a_response_of_the_wrong_length_is_ambiguous(make_core):
     core = make_core()
     record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
@@ -300,27 +300,27 @@ def test_a_record_is_given_up_at_its_deadline(make_core):
     assert core.budget.used_bytes == 0
 
 
-def test_an_answer_after_abort_changes_nothing(make_core):
+def test_a_response_after_abort_changes_nothing(make_core):
     core = make_core()
     record = put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
     core.abort()
     assert isinstance(record.error, DeliveryUnknownError)
-    core.on_responses(request, Service(even_shards(1)).answer(request), 0.2)
+    core.on_responses(request, Service(even_shards(1)).respond(request), 0.2)
     assert record.response is None
 
 
-def test_abort_resolves_every_record_and_says_which_may_be_stored(make_core):
+def test_abort_settles_every_record_and_marks_those_that_may_be_stored(make_core):
     core = make_core(max_in_flight=1, pacing=False)
     retrying = put(core, b"retrying", now=0.0)
     [request] = core.requests_due(0.1)
     core.on_failure(request, failure(FailureKind.AMBIGUOUS), 0.1)
-    under_way = put(core, b"under way", now=0.1)
+    in_flight = put(core, b"in flight", now=0.1)
     core.flush()
     core.requests_due(0.1)
     queued = put(core, b"queued", now=0.1)
     core.abort()
-    assert [record.error.may_be_stored for record in (retrying, under_way, queued)] == [True, True, False]
+    assert [record.error.may_be_stored for record in (retrying, in_flight, queued)] == [True, True, False]
     assert isinstance(queued.error, ProducerClosedError)
     assert core.budget.used_bytes == 0
     assert core.stats(0.2).buffered == core.stats(0.2).in_flight == 0
@@ -329,11 +329,11 @@ def test_abort_resolves_every_record_and_says_which_may_be_stored(make_core):
 # --- Shards ---------------------------------------------------------------------------------------
 
 
-def test_an_answer_from_an_unknown_shard_asks_for_the_map_once(make_core):
+def test_a_response_from_an_unknown_shard_causes_one_listing(make_core):
     core, service = make_core(), Service(even_shards(2, first=1))
     put(core, b"a", now=0.0)
     [request] = core.requests_due(0.1)
-    core.on_responses(request, service.answer(request), 5.0)
+    core.on_responses(request, service.respond(request), 5.0)
     assert core.next_wakeup(5.0) == 5.0
     assert core.start_listing(5.0)
     assert not core.start_listing(5.0)
@@ -343,14 +343,14 @@ def test_an_answer_from_an_unknown_shard_asks_for_the_map_once(make_core):
     assert core.next_wakeup(5.1) is None
 
 
-def test_the_map_is_asked_for_again_with_growing_pauses_while_it_does_not_help(make_core):
+def test_the_shards_are_listed_with_growing_pauses_while_that_changes_nothing(make_core):
     core, service = make_core(), Service(even_shards(1, first=9))
     asked, now = [], 0.0
     while now < 100.0:
         put(core, b"a", now)
         now += 0.2
         for request in core.requests_due(now):
-            core.on_responses(request, service.answer(request), now)
+            core.on_responses(request, service.respond(request), now)
         if core.start_listing(now):
             asked.append(now)
             core.on_shards(even_shards(1), now)
@@ -358,7 +358,7 @@ def test_the_map_is_asked_for_again_with_growing_pauses_while_it_does_not_help(m
     assert max(later - earlier for earlier, later in pairwise(asked)) > 25
 
 
-def test_what_waits_for_a_split_shard_goes_to_its_children(make_core):
+def test_records_that_wait_for_a_split_shard_go_to_its_children(make_core):
     core = make_core()
     keys = [f"TRUCK_{index:03}" for index in range(40)]
     for key in keys:
@@ -374,12 +374,12 @@ def test_what_waits_for_a_split_shard_goes_to_its_children(make_core):
     while core.budget.used_bytes:
         now = core.next_wakeup(now)
         for due in core.requests_due(now):
-            core.on_responses(due, service.answer(due), now)
+            core.on_responses(due, service.respond(due), now)
     assert sorted(service.stored) == sorted([key.encode() for key in keys] * 2)
     assert not core.start_listing(now)
 
 
-def test_a_half_of_a_refused_request_is_taken_apart_when_its_shards_are_gone(make_core):
+def test_a_half_of_a_rejected_request_is_taken_apart_when_its_shards_are_gone(make_core):
     core = make_core(aggregate=True, aggregate_bytes=400)
     for index in range(40):
         put(core, bytes(50), 0.0, f"TRUCK_{index}")
@@ -392,7 +392,7 @@ def test_a_half_of_a_refused_request_is_taken_apart_when_its_shards_are_gone(mak
         assert {core.route(record.partition_key, None).outbox for record in parcel.members} == {parcel.outbox}
 
 
-def test_a_half_of_a_refused_request_is_given_up_at_its_deadline(make_core):
+def test_a_half_of_a_rejected_request_is_given_up_at_its_deadline(make_core):
     core = make_core(delivery_timeout=10.0, max_in_flight=1)
     records = [put(core, b"x", 0.0) for _ in range(4)]
     _, request = next_request(core, 0.1)
@@ -412,7 +412,7 @@ def test_without_a_map_records_go_unpaced(make_core):
 
 
 def test_without_a_map_an_aggregate_is_of_one_key(make_core):
-    """Of two keys nothing says that they belong to one shard, and the KCL drops what does not belong to it."""
+    """Two keys may belong to different shards, and the KCL drops records of an aggregate that belong to another one."""
     core = make_core(aggregate=True)
     core.on_shards([], 0.0)
     for index in range(12):
@@ -437,7 +437,7 @@ def test_a_record_that_waited_for_room_while_the_first_map_came_goes_by_the_map(
 # --- Bundles that come back -----------------------------------------------------------------------
 
 
-def test_what_comes_back_of_bundles_is_given_up_in_time_whatever_came_back_before(make_core):
+def test_records_of_bundles_that_come_back_are_sorted_by_age(make_core):
     core = make_core(aggregate=True)
     queue = core.route("TRUCK_001", None).outbox.queue
     older, younger = put(core, b"older", 0.0), put(core, b"younger", 5.0)
@@ -454,16 +454,16 @@ def test_a_key_with_a_constant_backlog_takes_no_more_memory(make_core):
         put(core, b"x", 0.0)
     while requests := core.requests_due(1.0):
         for request in requests:
-            core.on_responses(request, service.answer(request), 1.0)
+            core.on_responses(request, service.respond(request), 1.0)
         assert len(outbox.queue._open) <= 2
     assert len(service.stored) == 1_000
 
 
-# --- Refusals -------------------------------------------------------------------------------------
+# --- Invalid records ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ["", "k" * 257, None, b"bytes", "\ud800"])
-def test_a_bad_partition_key_is_refused(make_core, key):
+def test_a_bad_partition_key_is_rejected(make_core, key):
     with pytest.raises(InvalidArgumentError, match="partition_key is"):
         put(make_core(), b"a", 0.0, key)
 
@@ -473,7 +473,7 @@ def test_a_key_is_counted_in_characters_and_weighs_its_bytes(make_core):
 
 
 @pytest.mark.parametrize("hash_key", ["-1", "01", "", "1.0", str(2**128), "\u0661", 5])
-def test_a_bad_explicit_hash_key_is_refused(make_core, hash_key):
+def test_a_bad_explicit_hash_key_is_rejected(make_core, hash_key):
     with pytest.raises(InvalidArgumentError, match="explicit_hash_key is"):
         put(make_core(), b"a", 0.0, explicit_hash_key=hash_key)
 
@@ -486,7 +486,7 @@ def test_a_record_over_the_streams_limit_names_both_numbers(make_core):
     assert (caught.value.size, caught.value.limit) == (2**20 + 1, 2**20)
 
 
-def test_a_record_that_can_never_fit_the_buffer_is_refused_at_once(make_core):
+def test_a_record_that_can_never_fit_the_buffer_is_rejected_at_once(make_core):
     core = make_core(buffer_bytes=1_000)
     with pytest.raises(RecordTooLargeError, match="the buffer's room is 500 bytes"):
         put(core, bytes(largest_size(1_000) - 8), 0.0)
@@ -501,7 +501,7 @@ def make_record(core, size, key="TRUCK_001"):
 
 
 def test_reserved_room_is_enough_whatever_keys_came_since(make_core):
-    """Their order takes room, too, which may leave less than none."""
+    """Keeping their order takes room, too, so the free room may become negative."""
     core = make_core(ordered=True, buffer_bytes=3_000)
     first = make_record(core, 1_500, key="first")
     assert core.budget.reserve(first.size)

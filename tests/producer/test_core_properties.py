@@ -1,7 +1,7 @@
-"""Whatever the service answers and whenever: no record is lost, doubled without saying so, or left without outcome.
+"""Random histories: no record is lost, stored twice without `maybe_duplicate`, or left without an outcome.
 
-The service of these tests stores, throttles, fails, forgets to answer, refuses what it finds malformed and reshards,
-as its dice fall. The oracles are read off what it stored.
+The service of these tests stores, throttles, fails, never responds, rejects malformed records and reshards at random.
+The records that it stored decide what is right.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ POISON = b"poison"
 
 
 class UnreliableService(Service):
-    """Stores, throttles, fails and forgets to answer, as its dice fall."""
+    """Stores, throttles, fails and does not respond, at random."""
 
     def __init__(self, shards, dice, reliability):
         super().__init__(shards)
@@ -34,26 +34,26 @@ class UnreliableService(Service):
 
     def reply(self, core, request, now):
         assert 1 <= len(request.parcels) <= 500
-        fate = self._dice.random()
+        chance = self._dice.random()
         if any(data.startswith(POISON) for parcel in request.parcels for _, _, data in user_records(parcel)):
             core.on_failure(request, RequestFailedError(FailureKind.POISONED, "ValidationException", ""), now)
-        elif fate < self._reliability:
-            core.on_responses(request, self.answer(request), now)
-        elif fate < self._reliability + 0.2:
+        elif chance < self._reliability:
+            core.on_responses(request, self.respond(request), now)
+        elif chance < self._reliability + 0.2:
             core.on_responses(request, [self._one(parcel) for parcel in request.parcels], now)
         elif self._dice.random() < 0.5:
             core.on_failure(request, RequestFailedError(self._dice.choice(CLEAN), "Clean", ""), now)
         else:
             if self._dice.random() < 0.5:
-                self.answer(request)
+                self.respond(request)
             self.doubted |= {id(record) for parcel in request.parcels for record in records_of(parcel)}
             core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "Reset", ""), now)
 
     def _one(self, parcel):
-        fate = self._dice.random()
-        if fate < 0.5:
+        chance = self._dice.random()
+        if chance < 0.5:
             return self.store(parcel)
-        if fate < 0.75:
+        if chance < 0.75:
             return throttled()
         if self._dice.random() < 0.5:
             self.store(parcel)
@@ -62,15 +62,15 @@ class UnreliableService(Service):
 
 
 class Run:
-    """One history: records are put, sent, answered; shards come and go; until everything has an outcome."""
+    """One history: records are put, sent and settled, and shards come and go, until every record has its outcome."""
 
     def __init__(self, dice, options, *, reliability, shards):
         self.dice = dice
         self.core = ProducerCore(options, Random(dice.random()))
         self.core.on_shards(even_shards(shards), 0.0)
         self.service = UnreliableService(even_shards(shards), dice, reliability)
-        self.records, self.keys, self.settled, self.under_way = [], [], [], []
-        self.reserved = []  # waits to be put, as one does that was given room
+        self.records, self.keys, self.settled, self.in_flight = [], [], [], []
+        self.reserved = []  # not put yet, like a record whose put was just granted room
 
     def make(self, *, keys, poison):
         key = f"TRUCK_{self.dice.randrange(keys):03}"
@@ -89,7 +89,7 @@ class Run:
         self.reserved.clear()
 
     def look_at_the_map(self, now):
-        """Now and then it is not the whole truth: none, or with a gap."""
+        """Now and then the listing is incomplete: empty, or with a gap."""
         shards = self.service.shards.shards
         if self.dice.random() < 0.3:
             shards = [shard for shard in shards if self.dice.random() < 0.5]
@@ -110,26 +110,26 @@ class Run:
             if len(self.records) == records or self.dice.random() < 0.8:
                 self.put_reserved(now)
             requests = self.core.requests_due(now)
-            self.under_way += requests
+            self.in_flight += requests
             self.assert_unmixed_now(requests)
             if steps % 16 == 0:
                 self.assert_in_time(now)
-            assert len(self.under_way) <= self.core.options.max_in_flight
+            assert len(self.in_flight) <= self.core.options.max_in_flight
             if self.core.options.ordered:
                 self.assert_no_key_twice()
             if self.core.start_listing(now):
                 self.look_at_the_map(now)
-            if self.under_way and self.dice.random() < 0.7:
-                self.service.reply(self.core, self.under_way.pop(self.dice.randrange(len(self.under_way))), now)
+            if self.in_flight and self.dice.random() < 0.7:
+                self.service.reply(self.core, self.in_flight.pop(self.dice.randrange(len(self.in_flight))), now)
             self.settled += self.core.take_settled()
             wakeup = self.core.next_wakeup(now)
             idle = now + self.dice.random() * 0.05
-            waits = len(self.records) < records or self.under_way or wakeup is None
+            waits = len(self.records) < records or self.in_flight or wakeup is None
             now = idle if waits else max(wakeup, now)
         return now
 
     def assert_unmixed_now(self, requests):
-        """As far as the core knows the shards, an aggregate is of one; else it is of one key."""
+        """An aggregate is for one shard if the core knows the shards, and of one key if it does not."""
         for request in requests:
             for parcel in request.parcels:
                 keys = {(record.partition_key, record.explicit_hash_key) for record in records_of(parcel)}
@@ -138,8 +138,8 @@ class Run:
                     assert parcel.outbox.shard_id is not None
 
     def assert_in_time(self, now):
-        """Whatever waits has its time left, or waits for an answer: its own, or that of its key's or its request's."""
-        sent = [*(request.parcels for request in self.under_way), *self.core._halves]
+        """A record past its deadline waits for the response to its own request, or to one with its key."""
+        sent = [*(request.parcels for request in self.in_flight), *self.core._halves]
         carried = {record for parcels in sent for parcel in parcels for record in records_of(parcel)}
         keys = {lane_key(record) for record in carried} if self.core.options.ordered else set()
         for record in {*self.records} - {*self.reserved} - carried:
@@ -147,16 +147,16 @@ class Run:
                 assert record.put_at + self.core.options.delivery_timeout > now
 
     def assert_no_key_twice(self):
-        """Of one key at most one Kinesis record is under way."""
+        """Of one key at most one Kinesis record is in flight."""
         seen = set()
-        for request in self.under_way:
+        for request in self.in_flight:
             for parcel in request.parcels:
                 keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel)}
                 assert not keys & seen
                 seen |= keys
 
     def assert_true(self, now):
-        """Each record has one outcome, and it is what the stream says."""
+        """Each record has one outcome, and it agrees with the stream."""
         assert sorted(map(id, self.settled)) == sorted(map(id, self.records))
         copies = defaultdict(int)
         for _, _, records in self.service.log:
@@ -166,7 +166,7 @@ class Run:
         for record, keys in zip(self.records, self.keys, strict=True):
             stored = copies[keys]
             assert record.response is None or stored >= 1, "acknowledged but not stored"
-            assert stored <= 1 or record.maybe_duplicate, "stored twice and nobody said so"
+            assert stored <= 1 or record.maybe_duplicate, "stored twice without maybe_duplicate"
             assert record.response is not None or stored == 0 or record.error.may_be_stored
             assert record.maybe_duplicate == (id(record) in self.service.doubted)
             assert keys[2].startswith(POISON) <= (record.error is not None)

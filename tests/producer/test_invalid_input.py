@@ -1,4 +1,4 @@
-"""Bad input is refused at once, by field, value and rule, and leaves no trace in the producer."""
+"""Invalid input raises at once, names field, value and rule, and leaves the producer unchanged."""
 
 import asyncio
 import string
@@ -44,7 +44,7 @@ class Fixture:
         self.client = Client()
         self.options = options
 
-    def refuses(self, error, match, data=b"x", key=KEY, hash_key=None):
+    def rejects(self, error, match, data=b"x", key=KEY, hash_key=None):
         async def main():
             async with Producer(self.client, **self.options) as producer:
                 for use in (producer.put, producer.try_put):
@@ -62,32 +62,32 @@ class Fixture:
 
 
 @given(NO_BYTES)
-def test_data_that_is_no_bytes_is_refused(data):
-    raised = Fixture().refuses(InvalidArgumentError, "data is .*must be bytes", data=data)
+def test_data_that_is_not_bytes_is_rejected(data):
+    raised = Fixture().rejects(InvalidArgumentError, "data is .*must be bytes", data=data)
     assert raised.argument == "data"
     assert raised.value is data
 
 
 @given(NO_TEXT)
-def test_a_partition_key_that_is_no_text_is_refused(key):
-    raised = Fixture().refuses(InvalidArgumentError, "partition_key is .*must be a str", key=key)
+def test_a_partition_key_that_is_not_text_is_rejected(key):
+    raised = Fixture().rejects(InvalidArgumentError, "partition_key is .*must be a str", key=key)
     assert raised.argument == "partition_key"
 
 
 @given(st.one_of(st.just(""), LONG))
-def test_a_partition_key_without_or_with_too_many_characters_is_refused(key):
-    raised = Fixture().refuses(InvalidArgumentError, f"1 to 256 characters, and has {len(key)}", key=key)
+def test_a_partition_key_without_or_with_too_many_characters_is_rejected(key):
+    raised = Fixture().rejects(InvalidArgumentError, f"1 to 256 characters, and has {len(key)}", key=key)
     assert (raised.argument, raised.value) == ("partition_key", key)
 
 
 @given(SURROGATES)
-def test_a_partition_key_that_utf8_cannot_hold_is_refused(key):
-    Fixture().refuses(InvalidArgumentError, "must be text that UTF-8 can encode", key=key)
+def test_a_partition_key_that_utf8_cannot_hold_is_rejected(key):
+    Fixture().rejects(InvalidArgumentError, "must be text that UTF-8 can encode", key=key)
 
 
 @given(NO_HASH_KEY)
-def test_an_explicit_hash_key_that_is_no_number_of_128_bits_is_refused(hash_key):
-    raised = Fixture().refuses(InvalidArgumentError, "explicit_hash_key is .*must be the decimal", hash_key=hash_key)
+def test_an_explicit_hash_key_that_is_not_a_number_of_128_bits_is_rejected(hash_key):
+    raised = Fixture().rejects(InvalidArgumentError, "explicit_hash_key is .*must be the decimal", hash_key=hash_key)
     assert raised.argument == "explicit_hash_key"
 
 
@@ -100,9 +100,9 @@ def test_an_explicit_hash_key_that_is_no_number_of_128_bits_is_refused(hash_key)
         ({"buffer_bytes": 10_000}, largest_size(10_000), "the buffer's room"),
     ],
 )
-def test_a_record_that_can_never_be_sent_is_refused_with_its_size_and_the_limit(aggregate, options, limit, whose):
+def test_a_record_that_can_never_be_sent_is_rejected_with_its_size_and_the_limit(aggregate, options, limit, whose):
     fixture = Fixture(aggregate=aggregate, **options)
-    raised = fixture.refuses(RecordTooLargeError, whose, data=bytes(limit - len(KEY) + 1))
+    raised = fixture.rejects(RecordTooLargeError, whose, data=bytes(limit - len(KEY) + 1))
     assert (raised.size, raised.limit) == (limit + 1, limit)
 
 
@@ -148,7 +148,7 @@ def test_whatever_keeps_the_rules_arrives_as_it_was(data, key, hash_key, aggrega
 
 
 @pytest.mark.parametrize(
-    ("records", "words"),
+    ("records", "message"),
     [
         (None, "records is None: must be an iterable of"),
         (5, "records is 5: must be an iterable of"),
@@ -161,18 +161,18 @@ def test_whatever_keeps_the_rules_arrives_as_it_was(data, key, hash_key, aggrega
     ],
 )
 @on_virtual_time
-async def test_put_many_names_the_record_that_is_refused_and_keeps_those_before_it(records, words):
+async def test_put_many_names_the_record_that_is_rejected_and_keeps_those_before_it(records, message):
     client = Client()
     async with Producer(client) as producer:
         with pytest.raises(InvalidArgumentError) as caught:
             await producer.put_many(records)
-        assert words in str(caught.value)
+        assert message in str(caught.value)
     has_good_one = isinstance(records, list) and records[0] == (b"a", KEY)
     assert client.service.stored == [b"a"] * has_good_one
 
 
 @on_virtual_time
-async def test_what_the_iterable_of_put_many_raises_comes_through():
+async def test_an_exception_from_the_iterable_of_put_many_is_raised():
     def records():
         yield b"a", KEY
         raise LookupError("the caller's own")
@@ -190,7 +190,7 @@ FLAGS = ("pacing", "ordered", "aggregate")
 
 
 @given(option=st.sampled_from(NUMBERS), value=st.sampled_from([-1, -0.1, float("nan"), "1", None, True, [1], 1j]))
-def test_a_time_that_is_none_is_refused(option, value):
+def test_a_time_of_another_type_or_range_is_rejected(option, value):
     with pytest.raises(InvalidArgumentError, match=rf"^{option} is .*must be a number, at least") as caught:
         Producer(Client(), **{option: value})
     assert caught.value.argument == option
@@ -200,73 +200,73 @@ def test_a_time_that_is_none_is_refused(option, value):
     option=st.sampled_from(WHOLE),
     value=st.sampled_from([0, -1, 1.5, 100.0, float("inf"), float("nan"), "1", None, True, b"1"]),
 )
-def test_a_size_that_is_none_is_refused(option, value):
+def test_a_size_of_another_type_or_range_is_rejected(option, value):
     with pytest.raises(InvalidArgumentError, match=rf"^{option} is .*must be a whole number"):
         Producer(Client(), **{option: value})
 
 
 @pytest.mark.parametrize(("option", "limit"), [("max_batch_records", 500), ("max_batch_bytes", MAX_BYTES_PER_REQUEST)])
-def test_a_request_over_the_services_limit_is_refused(option, limit):
+def test_a_request_over_the_services_limit_is_rejected(option, limit):
     Producer(Client(), **{option: limit})
     with pytest.raises(InvalidArgumentError, match=f"from 1 to {limit}"):
         Producer(Client(), **{option: limit + 1})
 
 
 @pytest.mark.parametrize("linger", [10.0, 11, float("inf")])
-def test_a_linger_that_no_record_survives_is_refused(linger):
+def test_a_linger_that_no_record_survives_is_rejected(linger):
     Producer(Client(), linger=9.9, delivery_timeout=10.0)
     with pytest.raises(InvalidArgumentError, match=r"^linger is .*must be less than delivery_timeout \(10\)"):
         Producer(Client(), linger=linger, delivery_timeout=10.0)
 
 
 @given(option=st.sampled_from(FLAGS), value=st.sampled_from([0, 1, "no", None, []]))
-def test_a_flag_that_is_none_is_refused(option, value):
+def test_a_flag_of_another_type_or_range_is_rejected(option, value):
     with pytest.raises(InvalidArgumentError, match=rf"^{option} is .*must be True or False"):
         Producer(Client(), **{option: value})
 
 
 @given(st.one_of(st.none(), st.integers(), st.binary(), st.lists(st.text())))
-def test_a_stream_that_is_none_is_refused(stream):
+def test_a_stream_of_another_type_or_range_is_rejected(stream):
     with pytest.raises(InvalidArgumentError, match=r"stream is .*must be a stream's name or ARN"):
         Producer(stream)
 
 
 @given(st.text(max_size=200).filter(lambda name: not set(name) <= set(string.ascii_letters + string.digits + "_.-")))
-def test_a_malformed_name_is_refused(stream):
+def test_a_malformed_name_is_rejected(stream):
     with pytest.raises(ConfigurationError, match="which is not a stream's name"):
         Producer(stream)
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"region_name": 5}, "region_name is 5: must be a str"),
         ({"endpoint_url": b"http://x"}, "endpoint_url is b'http://x': must be a str"),
         ({"session": "default"}, "session is 'default': must be an aiobotocore session"),
     ],
 )
-def test_a_part_of_the_address_of_another_type_is_refused(options, words):
+def test_a_part_of_the_address_of_another_type_is_rejected(options, message):
     with pytest.raises(InvalidArgumentError) as caught:
         KinesisClient("trucks", **options)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"endpoint_url": "localhost:4567"}, "Invalid endpoint: localhost:4567. Check"),
         ({"region_name": "no region!"}, "'no region!' doesn't match a supported format. Check"),
     ],
 )
-async def test_an_address_that_aiobotocore_refuses_is_told_on_opening(fake_credentials, options, words):
+async def test_an_address_that_aiobotocore_rejects_raises_on_opening(fake_credentials, options, message):
     del fake_credentials
     producer = Producer("trucks", **{"region_name": "us-east-1"} | options)
     with pytest.raises(ConfigurationError) as caught:
         await producer.open()
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
-async def test_a_profile_that_is_not_there_is_told_on_opening(fake_credentials, monkeypatch):
+async def test_a_missing_profile_raises_on_opening(fake_credentials, monkeypatch):
     del fake_credentials
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(ConfigurationError, match=r"profile \(nobody\) could not be found"):
@@ -274,7 +274,7 @@ async def test_a_profile_that_is_not_there_is_told_on_opening(fake_credentials, 
 
 
 @on_virtual_time
-async def test_a_put_that_yields_to_a_close_is_refused():
+async def test_a_put_that_yields_to_a_close_is_rejected():
     """A loop of puts lets the event loop run now and then; the producer may be closed in that turn."""
     producer = Producer(Client())
     await producer.open()
@@ -293,7 +293,7 @@ async def test_a_put_that_yields_to_a_close_is_refused():
 
 
 @on_virtual_time
-async def test_keys_of_all_kinds_go_to_the_shard_that_the_map_says():
+async def test_keys_of_all_kinds_go_to_the_shard_of_the_map():
     client = Client(shards=8)
     async with Producer(client) as producer:
         for index in range(200):

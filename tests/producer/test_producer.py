@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from tests import virtual_time
-from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from tests.producer.support import even_shards, throttled
 from truckstream.errors import (
     BufferFullError,
@@ -26,7 +26,7 @@ from truckstream.producer.queueing.buffer_budget import cost_of
 
 
 @on_virtual_time
-async def test_a_delivery_gives_shard_sequence_number_and_attempts():
+async def test_a_delivery_returns_shard_sequence_number_and_attempts():
     async with Producer(Client()) as producer:
         delivery = await producer.put(b"data", KEY)
         assert not delivery.done()
@@ -110,7 +110,7 @@ async def test_a_put_cancelled_in_the_turn_that_grants_it_room_gives_the_room_ba
 
 
 @on_virtual_time
-async def test_try_put_refuses_when_full_and_does_not_overtake():
+async def test_try_put_raises_when_full_and_does_not_overtake():
     cost = cost_of(1 + len(KEY))
     async with Producer(Client(), buffer_bytes=2 * cost) as producer:
         producer.try_put(b"a", KEY)
@@ -123,7 +123,7 @@ async def test_try_put_refuses_when_full_and_does_not_overtake():
 
 
 @on_virtual_time
-async def test_try_put_never_says_that_less_than_nothing_is_free():
+async def test_try_put_never_reports_negative_room():
     """With an order to keep, two keys may take more than was left for the second one's record."""
     async with Producer(Client(), ordered=True, buffer_bytes=2_100) as producer:
         producer.try_put(b"", "a")
@@ -145,11 +145,11 @@ async def test_put_lets_the_loop_run_now_and_then():
 @on_virtual_time
 async def test_failures_that_nobody_awaited_are_raised_by_flush():
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     async with Producer(client) as producer:
         awaited = await producer.put(b"a", KEY)
         ignored = await producer.put(b"b", KEY)
-        with pytest.raises(ServiceError, match="AccessDeniedException: the service's words"):
+        with pytest.raises(ServiceError, match="AccessDeniedException: the service's message"):
             await awaited
         with pytest.raises(DeliveryErrorGroup) as caught:
             await producer.flush()
@@ -160,7 +160,7 @@ async def test_failures_that_nobody_awaited_are_raised_by_flush():
 @on_virtual_time
 async def test_failures_that_nobody_awaited_are_raised_on_leaving_and_counted():
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     with pytest.raises(DeliveryErrorGroup, match="250 records were not delivered") as caught:
         async with Producer(client) as producer:
             await producer.put_many([(b"x", KEY)] * 250)
@@ -169,9 +169,9 @@ async def test_failures_that_nobody_awaited_are_raised_on_leaving_and_counted():
 
 @on_virtual_time
 async def test_failures_that_were_awaited_make_room_for_others():
-    """Whoever awaits each record is told nothing at the end, however many failed."""
+    """A program that awaits each record gets no error at the end, however many failed."""
     client = Client()
-    client.script = [refused("AccessDeniedException")] * 300
+    client.script = [request_error("AccessDeniedException")] * 300
     async with Producer(client, linger=0.0) as producer:
         for _ in range(299):
             delivery = await producer.put(b"x", KEY)
@@ -186,9 +186,9 @@ async def test_failures_that_were_awaited_make_room_for_others():
 @on_virtual_time
 @pytest.mark.parametrize("awaited", [slice(0, 100), slice(100, 250), slice(0, 249), slice(0, 250)])
 async def test_failures_that_are_awaited_after_all_are_not_raised_again(awaited):
-    """Of those that are kept as of those that are only counted."""
+    """Whether their deliveries are kept or only counted."""
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     async with Producer(client, linger=0.0) as producer:
         deliveries = await producer.put_many([(b"x", KEY)] * 250)
         await asyncio.sleep(1.0)
@@ -204,7 +204,7 @@ async def test_failures_that_are_awaited_after_all_are_not_raised_again(awaited)
 @on_virtual_time
 async def test_an_error_in_the_body_is_not_hidden_by_failed_records():
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
 
     async def body():
         async with Producer(client) as producer:
@@ -222,12 +222,12 @@ async def test_close_with_a_timeout_resolves_every_delivery():
     client.latency = 1_000.0
     producer = Producer(client, max_in_flight=1)
     await producer.open()
-    under_way = await producer.put(b"a", KEY)
+    in_flight = await producer.put(b"a", KEY)
     await asyncio.sleep(0.2)
     queued = await producer.put(b"b", KEY)
     stats = await producer.close(timeout=1.0)
     with pytest.raises(DeliveryUnknownError) as caught:
-        await under_way
+        await in_flight
     assert caught.value.may_be_stored
     with pytest.raises(ProducerClosedError):
         await queued
@@ -285,7 +285,7 @@ async def test_cancelling_the_body_drains_before_it_leaves():
 
 
 @on_virtual_time
-async def test_put_waiting_for_room_is_told_when_the_producer_closes():
+async def test_a_put_that_waits_for_room_raises_when_the_producer_closes():
     cost = cost_of(1 + len(KEY))
     producer = Producer(Client(), buffer_bytes=cost)
     await producer.open()
@@ -309,10 +309,10 @@ async def test_cancelling_the_wait_for_a_delivery_leaves_the_record_alone():
 
 
 @on_virtual_time
-async def test_a_failure_is_raised_by_flush_if_those_who_awaited_it_have_given_up():
+async def test_a_failure_is_raised_by_flush_if_its_callers_stopped_waiting():
     client = Client()
     client.latency = 5.0
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     async with Producer(client, linger=0.0) as producer:
         given_up, awaited = await producer.put_many([(b"a", KEY), (b"b", KEY)])
         waiting = asyncio.gather(awaited, return_exceptions=True)
@@ -350,7 +350,7 @@ async def test_an_outage_of_a_minute_loses_nothing_within_the_budget():
 
 async def _unreachable(_records):
     await asyncio.sleep(0.01)
-    raise refused("EndpointConnectionError", FailureKind.NOT_SENT)
+    raise request_error("EndpointConnectionError", FailureKind.NOT_SENT)
 
 
 @on_virtual_time
@@ -365,7 +365,7 @@ async def test_an_outage_longer_than_the_delivery_timeout_fails_the_records():
 
 
 @on_virtual_time
-async def test_a_defect_in_the_client_is_logged_and_the_records_go_again():
+async def test_a_defect_in_the_client_is_logged_and_its_records_are_sent_again():
     client = Client()
     client.script = [TypeError("a defect")]
     logging.disable(logging.CRITICAL)
@@ -377,15 +377,15 @@ async def test_a_defect_in_the_client_is_logged_and_the_records_go_again():
         logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("answer", [None, 5, [None], ["stored"], [{}]])
+@pytest.mark.parametrize("result", [None, 5, [None], ["stored"], [{}]])
 @on_virtual_time
-async def test_a_client_that_answers_nonsense_is_logged_and_the_records_go_again(answer, caplog):
+async def test_a_client_that_returns_nonsense_is_logged_and_the_records_go_again(result, caplog):
     client = Client()
     working = client.put_records
 
     async def put_records(_records):
         client.put_records = working
-        return answer
+        return result
 
     client.put_records = put_records
     async with Producer(client, linger=0.0) as producer:
@@ -407,9 +407,9 @@ async def test_a_reshard_is_noticed_and_its_shards_are_used():
 
 
 @on_virtual_time
-async def test_a_stream_that_does_not_exist_is_told_at_once():
+async def test_a_stream_that_does_not_exist_raises_at_once():
     client = Client()
-    client.listed = client.limit = refused("ResourceNotFoundException")
+    client.listed = client.limit = request_error("ResourceNotFoundException")
     with pytest.raises(StreamNotFoundError):
         await Producer(client).open()
     assert client.closed
@@ -418,7 +418,7 @@ async def test_a_stream_that_does_not_exist_is_told_at_once():
 @on_virtual_time
 async def test_without_permission_to_list_shards_records_go_unpaced():
     client = Client()
-    client.listed = client.limit = refused("AccessDeniedException")
+    client.listed = client.limit = request_error("AccessDeniedException")
     logging.disable(logging.WARNING)
     try:
         async with Producer(client) as producer:
@@ -486,13 +486,13 @@ def test_an_unclosed_producer_warns():
         ("max_batch_bytes", 11 << 20),
     ],
 )
-def test_options_out_of_range_are_refused(option, value):
+def test_options_out_of_range_are_rejected(option, value):
     with pytest.raises(InvalidArgumentError, match=f"{option} is {value}"):
         Producer(Client(), **{option: value})
 
 
 @on_virtual_time
-async def test_repr_answers_the_question_of_the_one_on_call():
+async def test_repr_has_state_and_counts():
     async with Producer(Client()) as producer:
         await producer.put(b"a", KEY)
         assert repr(producer) == "<Producer open: 1 shards, 1 buffered, 0 in flight, 0 acked, 0 throttled, 0 failed>"

@@ -1,4 +1,4 @@
-"""What the producer's page says is run, and its tables are the code's."""
+"""The programs of the producer's page run, and its tables agree with the code."""
 
 import asyncio
 import inspect
@@ -18,7 +18,7 @@ from truckstream.producer import Producer, ProducerObserver
 PAGE = Path(__file__).parents[2] / "truckstream" / "producer" / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-SAID = {"plain": "shardId-", "observer": "after 0.", "otel": "truckstream.producer.records.acknowledged"}
+OUTPUTS = {"plain": "shardId-", "observer": "after 0.", "otel": "truckstream.producer.records.acknowledged"}
 
 
 def section(title):
@@ -32,8 +32,8 @@ def rows(text):
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(("program", "said"), list(zip(PROGRAMS, SAID.values(), strict=True)), ids=SAID)
-async def test_a_program_runs(program, said, tmp_path):
+@pytest.mark.parametrize(("program", "output"), list(zip(PROGRAMS, OUTPUTS.values(), strict=True)), ids=OUTPUTS)
+async def test_a_program_runs(program, output, tmp_path):
     async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         process = await asyncio.create_subprocess_exec(
@@ -45,40 +45,40 @@ async def test_a_program_runs(program, said, tmp_path):
         )
         out, err = await asyncio.wait_for(process.communicate(), 120)
     assert (process.returncode, err.decode()) == (0, "")
-    assert said in out.decode()
+    assert output in out.decode()
 
 
-def test_the_options_and_their_defaults_are_the_codes():
+def test_the_options_and_their_defaults_agree_with_the_code():
     parameters = inspect.signature(Producer).parameters.values()
     expected = [(f"`{p.name}`", "" if p.default is p.empty else f"`{p.default}`") for p in parameters]
     assert [(option, default) for option, default, _ in rows(section("Options"))[1:]] == expected
 
 
-def test_every_kind_of_failure_is_told():
+def test_every_kind_of_failure_is_documented():
     assert {row[0] for row in rows(section("Errors and retries"))} >= {kind.value for kind in FailureKind}
 
 
-def test_every_error_that_is_named_is_there():
+def test_every_error_on_the_page_exists():
     for name in re.findall(r"`(\w+(?:Error|Group))`", TEXT):
         assert hasattr(errors, name), name
 
 
-def test_the_hooks_are_the_codes():
+def test_the_hooks_agree_with_the_code():
     hooks = {name for name in vars(ProducerObserver) if not name.startswith("_")}
     assert {row[0].strip("`") for row in rows(section("Observing")) if row[0].strip("`") in hooks} == hooks
 
 
-def test_the_table_of_metrics_is_the_codes():
+def test_the_table_of_metrics_agrees_with_the_code():
     lines = ["| metric | kind | unit | attributes | what it counts |", "|---|---|---|---|---|"]
     for row in PRODUCER_METRICS:
         attributes = ", ".join(f"`{attribute}`" for attribute in row.attributes)
         lines.append(f"| `{row.name}` | {row.kind} | `{row.unit}` | {attributes} | {row.meaning} |")
-    told = re.search(r"<!-- metrics:.*?-->\n(.*?)<!-- /metrics -->", TEXT, re.DOTALL)[1]
-    assert told.strip() == "\n".join(lines)
+    documented = re.search(r"<!-- metrics:.*?-->\n(.*?)<!-- /metrics -->", TEXT, re.DOTALL)[1]
+    assert documented.strip() == "\n".join(lines)
 
 
-def test_the_public_calls_are_told():
-    told = section("Putting records") + section("Closing") + section("Observing")
+def test_the_public_calls_are_documented():
+    documented = section("Putting records") + section("Closing") + section("Observing")
     for name in vars(Producer):
         if not name.startswith("_") and name != "open":
-            assert f"{name}" in told, name
+            assert f"{name}" in documented, name

@@ -401,7 +401,7 @@ class Producer:
     def _offer(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
         """Make a delivery, and accept it if there is room.
 
-        One long function, because a call takes 3 % of a whole put (Python 3.11).
+        One function, because a second call would take 1.5 % more instructions for a record (Python 3.11).
         """
         if self._lifecycle.state is not _OPEN:
             self._lifecycle.require_open()

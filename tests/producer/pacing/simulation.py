@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from truckstream.producer.queueing.request import Request
 
 RECORD = bytes(498)
-REFUSED = RecordResponse(error_code="ProvisionedThroughputExceededException", error_message="Rate exceeded for shard …")
+THROTTLED = RecordResponse(
+    error_code="ProvisionedThroughputExceededException", error_message="Rate exceeded for shard …"
+)
 
 
 class QuotaService:
-    """Shards that refuse what exceeds their quotas; `scale` multiplies those."""
+    """Shards that throttle records over their quotas; `scale` multiplies the quotas."""
 
     def __init__(self, shards: Sequence[Shard], *, scale: float = 1.0) -> None:
         self.shards = ShardMap(shards)
@@ -35,15 +37,15 @@ class QuotaService:
         self.scale = scale
         self._numbers = itertools.count(1)
 
-    def answer(self, request: Request, now: float) -> list[RecordResponse]:
+    def respond(self, request: Request, now: float) -> list[RecordResponse]:
         for quota in self.quotas.values():
             quota.refill(now * self.scale)
-        return [self._answer(parcel) for parcel in request.parcels]
+        return [self._respond(parcel) for parcel in request.parcels]
 
-    def _answer(self, parcel: Any) -> RecordResponse:
+    def _respond(self, parcel: Any) -> RecordResponse:
         shard_id = parcel.outbox.shard_id
         if not self.quotas[shard_id].take(parcel.size):
-            return REFUSED
+            return THROTTLED
         return RecordResponse(shard_id=shard_id, sequence_number=str(next(self._numbers)))
 
 
@@ -77,7 +79,7 @@ class Feeder:
 
 
 class Sample:
-    """What the producers did between two times."""
+    """The producers' counters at one time."""
 
     def __init__(self, feeders: Sequence[Feeder], now: float) -> None:
         stats = [feeder.core.stats(now) for feeder in feeders]
@@ -116,13 +118,13 @@ def simulate(
             samples.append(Sample(feeders, now))
             continue
         if what == "arrive":
-            request = (request, service.answer(request, now))
-            push(now + delay / 2 * dice.uniform(0.5, 2), "answer", feeder, request)
+            request = (request, service.respond(request, now))
+            push(now + delay / 2 * dice.uniform(0.5, 2), "respond", feeder, request)
             continue
         if what == "feed":
             feeder.feed(now)
             push(now + 0.05, "feed", feeder)
-        if what == "answer":
+        if what == "respond":
             feeder.core.on_responses(*request, now)
             feeder.core.take_settled()
         for due in feeder.core.requests_due(now):

@@ -1,4 +1,4 @@
-"""How many requests may be under way."""
+"""The limit on requests in flight: how trouble lowers it, and how it recovers."""
 
 import functools
 import math
@@ -27,13 +27,13 @@ def responses(concurrency, count, *, now=0.0, seconds=0.02, fills_limit=True):
         concurrency.on_response(now - seconds, now, fills_limit=fills_limit)
 
 
-def test_it_grows_by_one_an_answer_until_the_first_trouble(concurrency):
+def test_it_grows_by_one_for_each_response_until_the_first_trouble(concurrency):
     assert concurrency.limit == 10
     responses(concurrency, 30)
     assert concurrency.limit == 40
 
 
-def test_it_does_not_grow_while_requests_are_not_what_holds_back(concurrency):
+def test_it_does_not_grow_while_it_is_not_reached(concurrency):
     responses(concurrency, 30, fills_limit=False)
     assert concurrency.limit == 10
 
@@ -43,7 +43,7 @@ def test_it_never_passes_its_cap(concurrency):
     assert concurrency.limit == 100
 
 
-def test_a_failure_halves_it_once_for_all_that_were_under_way(concurrency):
+def test_a_failure_halves_it_once_for_all_requests_that_were_in_flight(concurrency):
     for sent_at in (0.0, 0.5, 0.9):
         concurrency.on_failure(sent_at, 1.0)
     assert concurrency.limit == 5
@@ -59,7 +59,7 @@ def test_after_trouble_it_grows_by_one_a_round(concurrency):
     assert concurrency.limit == 6
 
 
-def test_an_answer_that_takes_much_longer_than_usual_lowers_it(concurrency):
+def test_a_response_that_takes_much_longer_than_usual_lowers_it(concurrency):
     responses(concurrency, 20, fills_limit=False)
     responses(concurrency, 1, now=1.0, seconds=0.5)
     assert concurrency.limit == 8
@@ -91,7 +91,7 @@ def test_one_stalled_request_leaves_room_for_another(concurrency):
     assert concurrency.opens_at(2, 30.0) == math.inf
 
 
-def test_nothing_but_failures_pauses_requests_and_an_answer_ends_the_pause(concurrency):
+def test_failures_in_a_row_pause_requests_and_a_response_ends_the_pause(concurrency):
     pauses, now = [], 0.0
     for _ in range(12):
         concurrency.on_failure(now, now)
@@ -109,29 +109,29 @@ def test_nothing_but_failures_pauses_requests_and_an_answer_ends_the_pause(concu
 
 
 def run(core, *, seconds, delay, timeout, feed):
-    """Answer each request after `delay(number)` seconds, or time it out; what was under way at a time at most."""
-    service, under_way, now, most, sent = Service(even_shards(1)), [], 0.0, 0, 0
+    """Respond to each request after `delay(number)` seconds, or time it out. Return the most that were in flight."""
+    service, in_flight, now, most, sent = Service(even_shards(1)), [], 0.0, 0, 0
     while now < seconds or core.budget.used_bytes:
         if now < seconds:
             feed(now)
         for request in core.requests_due(now):
             takes = delay(sent)
             sent += 1
-            action = functools.partial(core.on_responses, request, service.answer(request))
+            action = functools.partial(core.on_responses, request, service.respond(request))
             if takes > timeout:
                 failure = RequestFailedError(FailureKind.AMBIGUOUS, "ReadTimeout", "")
                 action = functools.partial(core.on_failure, request, failure)
-            under_way.append((now + min(takes, timeout), action))
-        most = max(most, len(under_way))
+            in_flight.append((now + min(takes, timeout), action))
+        most = max(most, len(in_flight))
         now += 0.05
-        for at, action in [item for item in under_way if item[0] <= now]:
+        for at, action in [item for item in in_flight if item[0] <= now]:
             action(at)
-        under_way = [item for item in under_way if item[0] > now]
+        in_flight = [item for item in in_flight if item[0] > now]
     return most, sent, service
 
 
 def test_timeouts_of_a_slow_server_do_not_become_a_storm_of_retries(make_core):
-    """It answers after 12 s for a minute, and requests time out after 10; the rate is 1,000 records a second."""
+    """For a minute it responds after 12 s, and requests time out after 10, at 1,000 records a second."""
     core = make_core(max_in_flight=50, delivery_timeout=300.0)
     clock = [0.0]
 
@@ -148,7 +148,7 @@ def test_timeouts_of_a_slow_server_do_not_become_a_storm_of_retries(make_core):
 
 
 def test_a_stalled_connection_does_not_stall_the_others(make_core):
-    """One request of the first ten never gets an answer."""
+    """One request of the first ten never gets a response."""
     core, feeding = make_core(), Random(1)
 
     def feed(now):

@@ -1,4 +1,4 @@
-"""How full producers keep a shard between them, and how much of what they send is refused: on simulated time."""
+"""Producers that share shards, on simulated time: how full they keep them, and how many sends are throttled."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from tests.producer.support import even_shards
 
 
 def share(feeders, *, shards=1, scale=1.0, warm_up=3.0, seconds=30.0, seed=1):
-    """Records a second of each producer after the warm-up, and the part of all sends that was refused."""
+    """Records a second of each producer after the warm-up, and the share of all sends that was throttled."""
     service = QuotaService(even_shards(shards), scale=scale)
     samples = simulate(service, feeders, until=warm_up + seconds, sample_at=[warm_up], seed=seed)
     return samples[1].since(samples[0])
 
 
 @pytest.mark.parametrize("shards", [1, 4])
-def test_one_producer_fills_its_shards_and_nothing_is_refused(shards):
+def test_one_producer_fills_its_shards_and_nothing_is_throttled(shards):
     [rate], wasted = share([Feeder(1, even_shards(shards))], shards=shards)
     assert rate >= 999 * shards
     assert wasted == 0
@@ -69,7 +69,7 @@ def test_an_on_demand_producer_below_the_quota_does_not_raise_its_rate():
 
 
 def test_aggregates_are_paced_by_their_own_number_and_bytes():
-    """A shard of 1 MiB/s takes more than 1,000 user records a second, and none of them is refused."""
+    """A shard of 1 MiB/s takes more than 1,000 user records a second, and none of them is throttled."""
     [rate], wasted = share([Feeder(1, even_shards(1), aggregate=True, backlog=5_000)], seconds=10.0)
     assert 1_950 <= rate <= 1 << 20
     assert wasted == 0

@@ -37,7 +37,7 @@ def test_no_window_of_time_lets_more_through_than_rate_and_burst(steps):
             assert window <= 500 + 1_000 * (closed - opened) + 1
 
 
-def test_a_throttle_takes_the_refused_part_off_the_rate_and_it_comes_back_steadily():
+def test_a_throttle_lowers_the_rate_by_the_rejected_share_and_it_recovers_steadily():
     pace = ShardPacer(0.0)
     pace.on_throttled(0.25, sent_at=0.9, now=1.0)
     assert pace.rate_at(1.0) == pytest.approx(750)
@@ -53,7 +53,7 @@ def test_a_cut_is_at_least_a_tenth_and_at_most_half():
     assert pace.rate_at(0.0) == pytest.approx(450)
 
 
-def test_requests_that_were_under_way_when_the_rate_fell_do_not_cut_it_again():
+def test_requests_that_were_in_flight_when_the_rate_fell_do_not_cut_it_again():
     pace = ShardPacer(0.0)
     pace.on_throttled(0.5, sent_at=1.0, now=1.1)
     pace.on_throttled(0.5, sent_at=1.05, now=1.15)

@@ -1,4 +1,4 @@
-"""What is logged, under which name and level; and that no log, of anybody's, tells a secret or a record."""
+"""The log messages, their logger and level; and that no library's log has a secret or a record."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from truckstream.errors import DeliveryErrorGroup, TruckstreamError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.local import Fault, LocalKinesis
@@ -40,7 +40,7 @@ def leaks(caplog):
     return [secret for secret in SECRETS if secret in text]
 
 
-def told(caplog, name="truckstream.producer"):
+def messages(caplog, name="truckstream.producer"):
     return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == name]
 
 
@@ -76,17 +76,17 @@ async def test_a_faulty_run_logs_no_record_and_no_secret(everything, monkeypatch
                             await delivery
         assert len((await kinesis.stats()).faults) > 5
     assert leaks(everything) == []
-    assert [message for level, message in told(everything) if level == "INFO"]
+    assert [message for level, message in messages(everything) if level == "INFO"]
     assert {record.name for record in everything.records} >= {"truckstream.producer", "botocore.auth"}
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))
 @on_virtual_time
-async def test_the_words_of_the_service_are_raised_and_not_logged(everything, kind):
+async def test_the_services_message_is_raised_and_not_logged(everything, kind):
     """They can quote a key, a header or a record, as ValidationException and IncompleteSignature do."""
-    words = f"Value '{PARTITION_KEY}' of {DATA!r}: Authorization=AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{TOKEN}"
+    text = f"Value '{PARTITION_KEY}' of {DATA!r}: Authorization=AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{TOKEN}"
     client = Client()
-    client.script = [RequestFailed(kind, words)] * 20
+    client.script = [RequestFailed(kind, text)] * 20
     producer = Producer(client, delivery_timeout=5.0)
     await producer.open()
     delivery = await producer.put(DATA, PARTITION_KEY)
@@ -94,25 +94,25 @@ async def test_the_words_of_the_service_are_raised_and_not_logged(everything, ki
         await delivery
     await producer.close()
     assert leaks(everything) == []
-    assert ("INFO", f"a request of 1 records failed: SomeException ({kind.value})") in told(everything)
+    assert ("INFO", f"a request of 1 records failed: SomeException ({kind.value})") in messages(everything)
     if kind is FailureKind.PERMANENT:
-        assert words in str(delivery.error)
+        assert text in str(delivery.error)
 
 
-def RequestFailed(kind, words):  # noqa: N802 - stands for the class
-    failure = refused("SomeException", kind)
-    failure.message, failure.args = words, (f"SomeException: {words}",)
+def RequestFailed(kind, text):  # noqa: N802 - stands for the class
+    failure = request_error("SomeException", kind)
+    failure.message, failure.args = text, (f"SomeException: {text}",)
     return failure
 
 
 @on_virtual_time
-async def test_what_each_level_is_for(everything):
+async def test_the_level_of_each_message(everything):
     client = Client()
-    client.listed = refused("AccessDeniedException")
-    client.script = [refused("ReadTimeout", FailureKind.AMBIGUOUS), TypeError("a defect"), None]
+    client.listed = request_error("AccessDeniedException")
+    client.script = [request_error("ReadTimeout", FailureKind.AMBIGUOUS), TypeError("a defect"), None]
     async with Producer(client) as producer:
         await producer.put(b"x", KEY)
-    assert [(level, message.split(":")[0]) for level, message in told(everything)] == [
+    assert [(level, message.split(":")[0]) for level, message in messages(everything)] == [
         ("WARNING", "AccessDeniedException"),
         ("DEBUG", "opened"),
         ("INFO", "a request of 1 records failed"),
@@ -123,21 +123,21 @@ async def test_what_each_level_is_for(everything):
 
 
 @on_virtual_time
-async def test_records_that_fail_unnoticed_are_warned_of_once_they_are_too_many_to_keep(everything):
+async def test_a_warning_when_too_many_unawaited_failures_are_kept(everything):
     client = Client()
-    client.script = [refused("AccessDeniedException")] * 2
+    client.script = [request_error("AccessDeniedException")] * 2
     producer = Producer(client)
     await producer.open()
     for _ in range(2):
         await producer.put_many([(b"x", KEY)] * 300)
         await asyncio.sleep(5.0)
     await producer.close()
-    warnings = [message for level, message in told(everything) if level == "WARNING"]
+    warnings = [message for level, message in messages(everything) if level == "WARNING"]
     assert warnings == ["over 100 records failed and were not awaited so far: await them, or flush"]
 
 
 @on_virtual_time
-async def test_a_healthy_run_says_nothing_above_debug(everything):
+async def test_a_healthy_run_logs_nothing_above_debug(everything):
     async with Producer(Client()) as producer:
         await producer.put_many([(b"x", KEY)] * 1_000)
-    assert {level for level, _ in told(everything)} == {"DEBUG"}
+    assert {level for level, _ in messages(everything)} == {"DEBUG"}

@@ -1,4 +1,4 @@
-"""What an observer is told, on virtual time: whole requests, in order, and never at the producer's expense."""
+"""The events of an observer, on virtual time: whole requests, in order. No observer can harm the producer."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from tests.producer.support import even_shards, failed_inside, throttled
 from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, InvalidArgumentError, ServiceError
 from truckstream.kinesis.failures import FailureKind
@@ -40,7 +40,7 @@ for _hook in set(HOOKS.values()) - {"stats_sampled"}:
 
 
 @on_virtual_time
-async def test_a_request_is_told_as_it_goes_and_as_it_is_answered():
+async def test_a_request_is_reported_when_it_is_sent_and_acknowledged():
     watcher = Recorder()
     client = Client(shards=2)
     client.stream_name = "trucks"
@@ -72,7 +72,7 @@ async def test_a_hook_is_called_for_a_request_and_not_for_a_record():
 
 
 @on_virtual_time
-async def test_what_is_awaited_was_told_before():
+async def test_a_record_is_reported_before_its_callers_wake():
     watcher = Recorder()
     async with Producer(Client(), observer=watcher) as producer:
         await (await producer.put(b"a", KEY))
@@ -80,7 +80,7 @@ async def test_what_is_awaited_was_told_before():
 
 
 @on_virtual_time
-async def test_throttles_and_their_retries_are_told_by_shard_and_code():
+async def test_throttles_and_their_retries_are_reported_by_shard_and_code():
     watcher = Recorder()
     client = Client()
     client.script = [lambda records: [throttled(), failed_inside(), *map(client.service.store, records[2:])]]
@@ -96,15 +96,15 @@ async def test_throttles_and_their_retries_are_told_by_shard_and_code():
 
 
 @on_virtual_time
-async def test_a_request_without_an_answer_is_told_and_its_records_are_retried():
+async def test_a_request_without_a_response_is_reported_and_its_records_are_retried():
     watcher = Recorder()
     client = Client()
-    client.script = [refused("ReadTimeout", FailureKind.AMBIGUOUS)]
+    client.script = [request_error("ReadTimeout", FailureKind.AMBIGUOUS)]
     async with Producer(client, observer=watcher) as producer:
         await producer.put_many([(b"x", KEY)] * 3)
     assert watcher.kinds[1:4] == ["BatchSent", "BatchFailed", "RecordsRetried"]
     [failure] = watcher.of("BatchFailed")
-    assert (failure.kind, failure.code, failure.message) == ("ambiguous", "ReadTimeout", "the service's words")
+    assert (failure.kind, failure.code, failure.message) == ("ambiguous", "ReadTimeout", "the service's message")
     assert (failure.records, failure.shards, failure.seconds) == (3, {SHARD: 3}, pytest.approx(client.latency))
     assert watcher.of("RecordsRetried")[0].codes == {"ReadTimeout": 3}
     assert watcher.of("RecordsAcknowledged")[0].maybe_duplicates == 3
@@ -112,10 +112,10 @@ async def test_a_request_without_an_answer_is_told_and_its_records_are_retried()
 
 @pytest.mark.parametrize("options", [{}, {"aggregate": True}])
 @on_virtual_time
-async def test_what_goes_again_in_parts_is_told_as_retried(options):
+async def test_records_sent_again_in_halves_are_reported_as_retried(options):
     watcher = Recorder()
     client = Client()
-    client.script = [refused("ValidationException", FailureKind.POISONED)]
+    client.script = [request_error("ValidationException", FailureKind.POISONED)]
     async with Producer(client, observer=watcher, **options) as producer:
         await producer.put_many([(b"x", KEY)] * 3)
     assert watcher.kinds[1:4] == ["BatchSent", "BatchFailed", "RecordsRetried"]
@@ -124,10 +124,10 @@ async def test_what_goes_again_in_parts_is_told_as_retried(options):
 
 
 @on_virtual_time
-async def test_records_that_are_given_up_are_told_together_with_the_reason():
+async def test_records_that_are_given_up_are_reported_together_with_the_reason():
     watcher = Recorder()
     client = Client()
-    client.script = [refused("AccessDeniedException")]
+    client.script = [request_error("AccessDeniedException")]
     async with Producer(client, observer=watcher) as producer:
         deliveries = await producer.put_many([(b"x", KEY)] * 300)
         with pytest.raises(ServiceError):
@@ -142,10 +142,10 @@ async def test_records_that_are_given_up_are_told_together_with_the_reason():
 
 
 @on_virtual_time
-async def test_records_that_ran_out_of_time_are_told_as_such():
+async def test_records_past_their_deadline_are_reported_as_timed_out():
     watcher = Recorder()
     client = Client()
-    client.script = [refused("ConnectError", FailureKind.NOT_SENT)] * 100
+    client.script = [request_error("ConnectError", FailureKind.NOT_SENT)] * 100
     async with Producer(client, observer=watcher, delivery_timeout=3.0) as producer:
         delivery = await producer.put(b"x", KEY)
         with pytest.raises(DeliveryTimeoutError):
@@ -154,7 +154,7 @@ async def test_records_that_ran_out_of_time_are_told_as_such():
 
 
 @on_virtual_time
-async def test_records_that_a_close_gives_up_are_told():
+async def test_records_that_a_close_gives_up_are_reported():
     watcher = Recorder()
     client = Client()
     client.latency = 1_000.0
@@ -171,7 +171,7 @@ async def test_records_that_a_close_gives_up_are_told():
 
 
 @on_virtual_time
-async def test_a_reshard_is_told_with_what_opened_and_closed():
+async def test_a_reshard_is_reported_with_the_shards_that_opened_and_closed():
     watcher = Recorder()
     client = Client()
     async with Producer(client, observer=watcher) as producer:
@@ -200,7 +200,7 @@ async def test_with_aggregation_records_are_the_callers_and_kinesis_records_the_
 
 
 @on_virtual_time
-async def test_statistics_are_told_each_second_and_at_the_end():
+async def test_statistics_are_sampled_each_second_and_at_the_end():
     watcher = Recorder()
     client = Client()
     async with Producer(client, observer=watcher, linger=5.0) as first, Producer(Client(), observer=watcher):
@@ -209,23 +209,23 @@ async def test_statistics_are_told_each_second_and_at_the_end():
     by_producer = {event.producer: [] for event in watcher.samples}
     for event in watcher.samples:
         by_producer[event.producer].append((event.stats.buffered, event.is_last))
-    told, _ = by_producer.values()
-    assert told == [(0, False), (1, False), (1, False), (0, True)]
+    samples, _ = by_producer.values()
+    assert samples == [(0, False), (1, False), (1, False), (0, True)]
 
 
 @pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}, {"aggregate": True, "ordered": True}])
 @on_virtual_time
 async def test_the_counts_of_the_events_are_those_of_the_statistics(options):
-    """Whatever happens to records, an observer can add up what `stats` says."""
+    """The sums of an observer's events agree with `stats`, also after throttles, failures and timeouts."""
     watcher = Recorder()
     client = Client(shards=3)
     faults = itertools.cycle(
         [
             None,
             lambda records: [throttled() if index % 3 else client.service.store(r) for index, r in enumerate(records)],
-            refused("ReadTimeout", FailureKind.AMBIGUOUS),
-            refused("Slow down", FailureKind.THROTTLED),
-            refused("AccessDeniedException"),
+            request_error("ReadTimeout", FailureKind.AMBIGUOUS),
+            request_error("Slow down", FailureKind.THROTTLED),
+            request_error("AccessDeniedException"),
         ]
     )
     client.script = [next(faults) for _ in range(40)]
@@ -269,7 +269,10 @@ for _hook in HOOKS.values():
 async def test_an_observer_that_raises_does_no_harm_and_is_logged_once(caplog):
     watcher = Raising()
     client = Client()
-    client.script = [lambda records: [throttled() for _ in records], refused("ReadTimeout", FailureKind.AMBIGUOUS)]
+    client.script = [
+        lambda records: [throttled() for _ in records],
+        request_error("ReadTimeout", FailureKind.AMBIGUOUS),
+    ]
     async with Producer(client, observer=watcher) as producer:
         deliveries = await producer.put_many([(b"x", KEY)] * 10)
     assert all(delivery.result() for delivery in deliveries)

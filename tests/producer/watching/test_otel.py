@@ -1,4 +1,4 @@
-"""What OpenTelemetry gets of a producer, read back through the SDK."""
+"""The producer's metrics, read back through OpenTelemetry's SDK."""
 
 import asyncio
 import builtins
@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from tests.producer.shell import KEY, Client, on_virtual_time, refused
+from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from tests.producer.support import even_shards, throttled
 from truckstream import otel
 from truckstream.kinesis.failures import FailureKind
@@ -21,7 +21,7 @@ SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
 
 class Backend:
-    """A meter provider, and what its reader has."""
+    """A meter provider, and the metrics of its reader."""
 
     def __init__(self):
         self._reader = InMemoryMetricReader()
@@ -63,14 +63,14 @@ def named(client, name="trucks"):
 
 
 @on_virtual_time
-async def test_counters_say_what_the_statistics_say(backend):
+async def test_counters_agree_with_the_statistics(backend):
     client = named(Client(shards=2))
     client.script = [
         lambda records: [throttled(), *map(client.service.store, records[1:])],
         None,
-        refused("ReadTimeout", FailureKind.AMBIGUOUS),
+        request_error("ReadTimeout", FailureKind.AMBIGUOUS),
         *(None, None),  # each shard's records go again by themselves
-        refused("AccessDeniedException"),
+        request_error("AccessDeniedException"),
     ]
     producer = Producer(client, observer=OpenTelemetryObserver(backend.provider))
     await producer.open()
@@ -101,7 +101,7 @@ async def test_counters_say_what_the_statistics_say(backend):
 
 
 @on_virtual_time
-async def test_what_is_under_way_is_shown_and_gone_after_the_end(backend):
+async def test_records_in_flight_are_counted_and_gone_after_the_end(backend):
     client = named(Client())
     client.latency = 2.0
     observer = OpenTelemetryObserver(backend.provider)
@@ -122,9 +122,9 @@ async def test_the_instruments_are_those_of_the_table(backend):
     client = named(Client())
     client.script = [
         lambda records: [throttled() for _ in records],
-        refused("ReadTimeout", FailureKind.AMBIGUOUS),
+        request_error("ReadTimeout", FailureKind.AMBIGUOUS),
         None,
-        refused("AccessDeniedException"),
+        request_error("AccessDeniedException"),
     ]
     producer = Producer(client, observer=OpenTelemetryObserver(backend.provider), linger=1.0)
     await producer.open()
@@ -161,7 +161,7 @@ async def test_without_shards_there_are_as_many_series_as_streams(backend):
 @on_virtual_time
 async def test_a_stream_whose_shards_may_not_be_listed_has_one_that_is_unknown(backend):
     client = named(Client())
-    client.listed = refused("AccessDeniedException")
+    client.listed = request_error("AccessDeniedException")
     async with Producer(client, observer=OpenTelemetryObserver(backend.provider)) as producer:
         await producer.put(b"x", KEY)
     assert backend.points("records.acknowledged") == {("unknown",): 1}
