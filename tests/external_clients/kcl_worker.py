@@ -28,7 +28,7 @@ def java_with_sdk() -> list[str]:
     """Return the command that runs a Java program with the library and the AWS SDK on its class path."""
     tool("javac")  # `java` compiles a source file before it runs it
     (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
-    return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+    return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", f"{jars}/*"]
 
 
 @dataclass(frozen=True, slots=True)
