@@ -462,7 +462,7 @@ class Producer:
         for request in self._core.requests_due(now):
             self._start(self._send(request), partial(self._calls.on_send_cancelled, request))
         if self._core.start_listing(now):
-            self._start(self._list_shards(), self._calls.on_listing_cancelled)
+            self._start(self._list_shards(), self._calls.on_listing_failed)
         self._hand_out()
         self._set_timer(now)
         if self._notifier:

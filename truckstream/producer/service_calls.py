@@ -76,10 +76,10 @@ class ServiceCalls:
             _logger.info("the shards were listed again: %s", self._core.stats(self._loop_binding.time()))
         except RequestFailedError as failure:
             _logger.info("listing the shards failed: %s (%s)", failure.code, failure.kind.value)
-            self.on_listing_cancelled()
+            self.on_listing_failed()
         except Exception:
             _logger.exception("listing the shards failed unexpectedly")
-            self.on_listing_cancelled()
+            self.on_listing_failed()
 
     def on_send_cancelled(self, request: Request) -> None:
         """Report that the task of `send` was cancelled: by closing, or by a program that cancels all its tasks.
@@ -88,8 +88,8 @@ class ServiceCalls:
         """
         self._on_unknown_outcome(request, "Cancelled", "its task was cancelled")
 
-    def on_listing_cancelled(self) -> None:
-        """Report that the task of `list_shards` was cancelled, or the call failed."""
+    def on_listing_failed(self) -> None:
+        """Report that the call of `list_shards` failed, or its task was cancelled."""
         self._core.on_shards_failure(self._loop_binding.time())
 
     def _on_unknown_outcome(self, request: Request, code: str, message: str) -> None:
