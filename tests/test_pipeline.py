@@ -16,7 +16,7 @@ from truckstream.local import EventSourceMapping, LocalKinesis
 pytestmark = pytest.mark.usefixtures("fake_credentials")
 
 
-class Function:
+class BatcherFunction:
     """The handler as an async callable over a store that may fail."""
 
     def __init__(self, store, **options):
@@ -82,7 +82,7 @@ async def test_every_record_is_stored_once_in_objects_of_700():
     store = obstore.store.MemoryStore()
     async with LocalKinesis(shards=1, quotas=False) as kinesis:
         await send(kinesis, reports, pacing=False)
-        async with EventSourceMapping(kinesis, Function(store)) as mapping:
+        async with EventSourceMapping(kinesis, BatcherFunction(store)) as mapping:
             await mapping.drain(timeout=20)
             assert mapping.stats.records == 5_000
     assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in reports)
@@ -94,7 +94,7 @@ async def test_what_breaks_a_rule_is_set_aside_and_nothing_else():
     store = obstore.store.MemoryStore()
     async with LocalKinesis(shards=2, quotas=False) as kinesis:
         await send(kinesis, [(report.data, report.truck_id) for report in reports], pacing=False)
-        async with EventSourceMapping(kinesis, Function(store)) as mapping:
+        async with EventSourceMapping(kinesis, BatcherFunction(store)) as mapping:
             await mapping.drain(timeout=20)
     valid = Counter(report.data for report in reports if report.valid)
     assert Counter(lines_of(store, "sensor_data")) == valid
@@ -106,7 +106,7 @@ async def test_a_store_that_fails_costs_a_redelivery_and_no_record(seed):
     """PUTs fail before and after the object is there; the mapping delivers again from a group's edge."""
     reports = [(report.data, report.truck_id) for report in Fleet(trucks=20, seed=seed).take(3_000)]
     store = FailingStore(before={2 + seed, 5}, after={3, 6 + seed})
-    function = Function(store, batch_size=200)
+    function = BatcherFunction(store, batch_size=200)
     async with LocalKinesis(shards=1, quotas=False) as kinesis:
         await send(kinesis, reports, pacing=False)
         async with EventSourceMapping(kinesis, function, batch_size=1_000) as mapping:
@@ -122,7 +122,7 @@ async def test_the_producer_keeps_within_the_quota_and_loses_nothing_where_it_do
     async with LocalKinesis(shards=1) as kinesis:
         acks = await send(kinesis, reports, pacing=False)
         stats = await kinesis.stats()
-        async with EventSourceMapping(kinesis, Function(store, schema=None)) as mapping:
+        async with EventSourceMapping(kinesis, BatcherFunction(store, schema=None)) as mapping:
             await mapping.drain(timeout=20)
     assert stats.shards["shardId-000000000000"].records_throttled > 0
     assert max(ack.attempts for ack in acks) > 1
@@ -150,7 +150,7 @@ async def test_a_split_in_mid_flight_stores_each_record_once():
             deliveries = await producer.put_many(second)
             await producer.flush()
             assert producer.stats.sent == producer.stats.acked == 1_800
-        async with EventSourceMapping(kinesis, Function(store, schema=None)) as mapping:
+        async with EventSourceMapping(kinesis, BatcherFunction(store, schema=None)) as mapping:
             await mapping.drain(timeout=20)
     assert {delivery.result().shard_id for delivery in deliveries} == {"shardId-000000000001", "shardId-000000000002"}
     assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in first + second)

@@ -34,7 +34,7 @@ class S3Stub:
     def running(self) -> Iterator[str]:
         stub = self
 
-        class Handler(_Handler):
+        class Handler(_S3Handler):
             owner = stub
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -50,7 +50,7 @@ class S3Stub:
             thread.join()
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _S3Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: S3Stub
 

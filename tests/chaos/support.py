@@ -1,17 +1,28 @@
-"""One history: a producer puts numbered records into a local Kinesis that fails by a plan, and is then judged.
+"""One history of a producer: it puts numbered records into a local Kinesis with planned faults, and is then checked.
 
-The judge reads everything that the stream holds, past all faults, and compares it with what the producer said of each
-record.
+The check reads every record in the stream, past all faults, and compares it with the outcome that the producer reported
+for it.
 """
 
+from __future__ import annotations
+
 import random
+from typing import TYPE_CHECKING, Any
 
 from truckstream import kpl
 from truckstream.kinesis.client import KinesisClient
 from truckstream.local import Fault, LocalKinesis
 from truckstream.producer import Producer
 
-#: What each way of sending needs so that a history has hundreds of requests.
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from truckstream.kinesis.encoding import EncodableRecord
+    from truckstream.kinesis.responses import RecordResponse
+    from truckstream.local import StoredRecord
+    from truckstream.producer import Delivery, ProducerStats
+
+#: The producer's options for each way of sending, chosen so that a history has hundreds of requests.
 MODES = {
     "plain": {},
     "ordered": {"ordered": True},
@@ -20,18 +31,18 @@ MODES = {
 }
 
 
-def on_put(kind, **values):
-    """A fault of PutRecords alone."""
+def on_put(kind: str, **values: Any) -> Fault:
+    """Return a fault that affects PutRecords only."""
     return Fault(kind, operations=("PutRecords",), **values)
 
 
 class WatchedClient(KinesisClient):
-    """Looks at every request: at what it carries, and at what the producer holds meanwhile."""
+    """Records the largest request, and the most bytes that the producer buffered during one."""
 
     producer = None
     most_records = most_bytes = most_buffered = requests = 0
 
-    async def put_records(self, records):
+    async def put_records(self, records: Sequence[EncodableRecord]) -> Sequence[RecordResponse]:
         self.requests += 1
         self.most_records = max(self.most_records, len(records))
         self.most_bytes = max(self.most_bytes, sum(len(record.data) for record in records))
@@ -39,17 +50,19 @@ class WatchedClient(KinesisClient):
         return await super().put_records(records)
 
 
-class History:
-    """A run of a producer, and the judgement.
+class ProducerHistory:
+    """One run of a producer, and the check of its outcomes.
 
     Args:
-        kinesis: where the records go.
-        seed: of the keys.
+        kinesis: receives the records.
+        seed: decides the keys.
         mode: a name of `MODES`.
-        options: more of the producer's.
+        options: further options of the producer.
     """
 
-    def __init__(self, kinesis: LocalKinesis, seed, mode="plain", *, keys=2_000, name=0, **options):
+    def __init__(
+        self, kinesis: LocalKinesis, seed: int, mode: str = "plain", *, keys: int = 2_000, name: int = 0, **options: Any
+    ) -> None:
         self.kinesis = kinesis
         self.mode = mode
         self.name = name
@@ -65,11 +78,11 @@ class History:
             connections=self.options.get("max_in_flight", 10),
             request_timeout=self.options.pop("request_timeout"),
         )
-        self.deliveries = []
-        self.stats = None
+        self.deliveries: list[Delivery] = []
+        self.stats: ProducerStats | None = None
 
-    async def run(self, records, *, halfway=None):
-        """Put `records`, and wait for all outcomes; `halfway` is awaited when half of them are put."""
+    async def run(self, records: int, *, halfway: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Put this number of records and wait for all outcomes. `halfway` is called after half of them."""
         producer = self.client.producer = Producer(self.client, **self.options)
         async with producer:
             for number in range(records):
@@ -79,27 +92,31 @@ class History:
                 self.deliveries.append(await producer.put(b"%d/%d" % (self.name, number), key))
             self.stats = await producer.close()
 
-    async def judge(self, *, lost_before=-1):
-        """Hold what the producer said to what the stream holds.
+    async def check(self, *, lost_before: int = -1) -> None:
+        """Compare the outcome of every record with the stream.
 
-        Records up to number `lost_before` may be gone with a stream that was deleted.
+        Records up to number `lost_before` may be missing because their stream was deleted.
         """
         places = await self._read()
         for number, delivery in enumerate(self.deliveries):
             assert delivery.done(), f"record {number} has no outcome"
             copies = places[number]
             if delivery.error is not None:
-                assert delivery.error.may_be_stored or not copies, f"record {number} failed, and is stored"
+                assert delivery.error.may_be_stored or not copies, (
+                    f"record {number} failed as not stored, but is stored"
+                )
                 continue
             ack = delivery.result()
             if number > lost_before:
-                assert copies, f"record {number} is acknowledged, and missing"
-                assert (ack.shard_id, ack.sequence_number) in copies, f"record {number} is not where its Ack says"
-            assert len(copies) <= 1 or ack.maybe_duplicate, f"record {number} is stored {len(copies)} times untold"
+                assert copies, f"record {number} is acknowledged but missing"
+                assert (ack.shard_id, ack.sequence_number) in copies, f"record {number} is not at the place in its Ack"
+            assert len(copies) <= 1 or ack.maybe_duplicate, (
+                f"record {number} is stored {len(copies)} times, which its Ack denies"
+            )
             assert len(copies) <= ack.attempts, f"record {number} is stored more often than it was sent"
-        self._judge_requests()
+        self._check_requests()
 
-    def _judge_requests(self):
+    def _check_requests(self) -> None:
         budget = self.options["buffer_bytes"]
         assert 0 < self.client.most_records <= self.options.get("max_batch_records", 500)
         assert self.client.most_bytes <= 10 << 20
@@ -107,15 +124,15 @@ class History:
         assert (self.stats.buffered, self.stats.in_flight, self.stats.buffered_bytes) == (0, 0, 0)
         assert self.stats.acked + self.stats.failed == len(self.deliveries)
 
-    async def _read(self):
-        """The places of each record's copies; in order, if they must be.
+    async def _read(self) -> list[list[tuple[str, str]]]:
+        """Return the places of each record's copies, and check the order of the records if they are ordered.
 
-        The order is that of a shard and then of its children. Only an aggregate that was under way while its shard
-        was split is stored as a whole by one of them, so with aggregates it is that of arrival, which is told to the
-        millisecond: within one, two shards have no order.
+        The order is that of a shard and then of its children. But an aggregate that was in flight while its shard was
+        split is stored as a whole by one of the children. So with aggregates the order is that of arrival, which has a
+        resolution of one millisecond: within a millisecond, records of two shards have no order.
         """
-        places = [[] for _ in self.deliveries]
-        order = Order()
+        places: list[list[tuple[str, str]]] = [[] for _ in self.deliveries]
+        order = KeyOrder()
         stream = [stored async for stored in self.kinesis.stored()]
         if self.options.get("aggregate"):
             stream.sort(key=lambda stored: stored.arrival)
@@ -131,25 +148,26 @@ class History:
         return places
 
 
-class Order:
-    """Checks that each key's records come in their order."""
+class KeyOrder:
+    """Checks that each key's records are stored in order."""
 
-    def __init__(self):
-        self._keys = {}
-        self._shards = {}
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[float, int, int]] = {}
+        self._shards: dict[tuple[str, str], int] = {}
 
-    def check(self, key, number, stored):
+    def check(self, key: str, number: int, stored: StoredRecord) -> None:
         arrival, latest, before = self._keys.get(key, (0.0, -1, -1))
         if stored.arrival != arrival:
-            before = latest  # all that came in earlier milliseconds, wherever
+            before = latest  # the last record of earlier milliseconds, on any shard
         place = key, stored.shard_id
         behind = max(before, self._shards.get(place, -1))
-        assert number > behind, f"record {number} of {key} stands behind {behind}"
+        assert number > behind, f"record {number} of {key} is stored after record {behind}"
         self._shards[place] = number
         self._keys[key] = (stored.arrival, max(latest, number), before)
 
 
-def user_records(stored):
+def user_records(stored: StoredRecord) -> list[tuple[str, bytes]]:
+    """Return the key and the data of each user record in a stored record."""
     if kpl.is_aggregate(stored.data):
         return [(record.partition_key, record.data) for record in kpl.decode(stored.data)]
     return [(stored.partition_key, stored.data)]

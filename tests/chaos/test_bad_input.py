@@ -1,12 +1,15 @@
-"""Whatever bytes come, in whatever event: nothing raises, nothing is lost. stored + rejected = received, byte for byte.
+"""Invalid records of every kind: none of them raises, and each is stored or rejected with its exact bytes.
 
-`pytest tests/chaos/test_bad_input.py --bad-inputs 100000 --chaos-seeds 7` tries more of them.
+`pytest tests/chaos/test_bad_input.py --bad-inputs 100000 --chaos-seeds 7` tries more records.
 """
+
+from __future__ import annotations
 
 import base64
 import json
 from collections import Counter
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,35 +20,43 @@ from truckstream.fleet.corruption import CORRUPTIONS
 from truckstream.kpl import MAGIC
 from truckstream.record import TruckRecord
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Change = Callable[[bytes, Random], bytes]
+
 pytestmark = pytest.mark.timeout(600)
 
-#: Records of one event.
+#: The number of records in an event.
 EVENT = 500
 
 
-def number_as(literal):
+def number_as(literal: bytes) -> Change:
+    """Return a change that replaces a number by a literal."""
     return lambda data, _: data.replace(b"65.4", literal)
 
 
-def anywhere(change):
-    """A change at some place of the bytes."""
+def anywhere(change: Callable[[bytes, bytes, bytes], bytes]) -> Change:
+    """Return a change at a random place in the bytes. `change` gets the bytes before and after it, and a new byte."""
 
-    def apply(data, random):
+    def apply(data: bytes, random: Random) -> bytes:
         at = random.randrange(len(data) + 1)
         return change(data[:at], data[at:], random.randbytes(1))
 
     return apply
 
 
-def noise(alphabet):
-    def apply(_, random):
+def noise(alphabet: bytes) -> Change:
+    """Return a change that replaces the record by random characters."""
+
+    def apply(_: bytes, random: Random) -> bytes:
         return bytes(random.choice(alphabet) for _ in range(random.randint(0, 60)))
 
     return apply
 
 
-#: Ways of making bytes that a truck would not send; some leave a valid record valid, and that is well.
-CORPUS = [
+#: Changes to records that a truck would not make. Some of them leave a valid record valid, which is allowed.
+CORPUS: list[Change] = [
     *map(number_as, [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-0.0", b"+1", b".5", b"1.", b"0x10", b"1_000"]),
     *map(number_as, [b"9" * 400, b"9" * 5_000, b"1" + b"0" * 400 + b".5", b"1e-999999999", b"1E999999999"]),
     *map(number_as, [b"[" * 600 + b"]" * 600, b"[" * 100_000, b'{"a":' * 5_000, b"{}", b"[]", b'""', b"true"]),
@@ -82,8 +93,8 @@ CORPUS = [
     anywhere(lambda head, tail, _byte: tail + head),
 ]
 
-#: A mebibyte, of which an event has a few.
-LARGE = [
+#: Records of a mebibyte, of which an event has a few.
+LARGE: list[Callable[[Random], bytes]] = [
     lambda random: random.randbytes(1 << 20),
     lambda _: b"[" * (1 << 20),
     lambda _: b'{"a":' * (1 << 17),
@@ -94,12 +105,12 @@ LARGE = [
     lambda _: b"{" + b'"a":1,' * (1 << 17) + b'"a":1}',
 ]
 
-#: What may stand in an event where base64 should.
+#: Values in place of base64 in an event.
 NOT_BASE64 = ["#", "=", "QUJ", "QUI", "Q===", "QUJD\n", " QUJD", "QUJD=", "-_-_", "é", "\ud800", "\x00", 17, None, []]
 
 
-def bad_inputs(random, count):
-    """Records of an event: of a few in a hundred not even the event's part is right, or it is a mebibyte."""
+def bad_inputs(random: Random, count: int) -> Iterator[dict[str, Any]]:
+    """Generate records of an event. A few in a hundred are not base64, or have a mebibyte."""
     for n in range(count):
         if random.random() < 0.03:
             yield record(b"", n, encoded=random.choice(NOT_BASE64))
@@ -114,14 +125,14 @@ def bad_inputs(random, count):
             yield record(data, n)
 
 
-def payload_of(line):
-    """What a line of `rejected/` keeps of the record: its bytes, or what stood in their place."""
+def payload_of(line: dict[str, Any]) -> object:
+    """Return the record's bytes from a line of `rejected/`, or the value that was not base64."""
     if "data" in line:
         return line["data"].encode()
     return base64.b64decode(line["data_base64"]) if "data_base64" in line else line["data_undecoded"]
 
 
-async def test_nothing_raises_and_nothing_is_lost(seed, bad_inputs_wanted):
+async def test_no_invalid_record_raises_or_is_lost(seed, bad_inputs_wanted):
     random = Random(seed)
     codes = Counter()
     for event in range(-(-bad_inputs_wanted // EVENT)):
@@ -136,33 +147,30 @@ async def test_nothing_raises_and_nothing_is_lost(seed, bad_inputs_wanted):
         codes.update(line["reason"] for line in lines)
         for line in lines:
             assert line["rule"], where
-        assert_each_is_there(records, store, lines, where)
+        check_records(records, store, lines, where)
     assert set(codes) == set(REJECTION_REASONS) - {"line_break", "schema"}
 
 
-def assert_each_is_there(records, store, lines, where):
-    """Each record that came alone is in one of the two places with its bytes, in the order of arrival.
-
-    It is judged as it would be by itself.
-    """
+def check_records(records: list[dict[str, Any]], store: ScriptedStore, lines: list[dict[str, Any]], where: str) -> None:
+    """Check that each record outside aggregates is stored or rejected with its bytes, in the order of arrival."""
     stored = iter(store.lines("sensor_data"))
-    refused = {}
+    rejected = {}
     for line in lines:
-        refused.setdefault(line["sequence_number"], []).append(line)
+        rejected.setdefault(line["sequence_number"], []).append(line)
     for each in records:
         envelope = each["kinesis"]
-        found = refused.get(envelope["sequenceNumber"], [])
+        found = rejected.get(envelope["sequenceNumber"], [])
         encoded = envelope["data"]
         if encoded in NOT_BASE64:
             assert [line["reason"] for line in found] == ["not_base64"], where
             continue
         data = base64.b64decode(encoded)
         if data.startswith(MAGIC) and (not found or "subsequence_number" in found[0]):
-            continue  # it was taken apart, and its parts are counted
+            continue  # an aggregate: its user records are counted
         if found:
             assert [payload_of(line) for line in found] == [data], where
         else:
-            assert json.loads(data) in stored, where  # and everything before it, in order
+            assert json.loads(data) in stored, where  # consumes the lines before it, so the order is checked
             TruckRecord.from_json(data)
 
 

@@ -1,18 +1,18 @@
-"""Whatever the service does: nothing acknowledged is missing, order is kept, and no copy goes untold.
+"""The producer against a faulty service: acknowledged records are stored, in order, and every copy is reported.
 
-Each test is one history by its seed: `pytest tests/chaos --chaos-seeds 7 --chaos-records 1000000` runs another, or a
-longer one. The service is in a process of its own.
+Each test runs the history of its seed: `pytest tests/chaos --chaos-seeds 7 --chaos-records 1000000` runs
+another or a longer one. The service runs in its own process.
 """
 
 import pytest
 
-from tests.chaos.support import MODES, History, on_put
+from tests.chaos.support import MODES, ProducerHistory, on_put
 from truckstream.local import Credentials, Fault, FaultPlan, LocalKinesis
 
 pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(600)]
 
 
-#: What goes wrong. Rates are of records for the first two, else of requests.
+#: The faults. A rate is a share of the records for the first two plans, else of the requests.
 PLANS = {
     "throttles": [on_put("throttle", rate=0.3)],
     "internal failures": [on_put("internal-failure", rate=0.15), on_put("internal-failure-after", rate=0.15)],
@@ -55,8 +55,9 @@ PLANS = {
     ],
 }
 
-#: Ways of sending, the plans that each goes through, and how long in parts of --chaos-records: the order is at stake in
-#: all of them, the rest in those that differ. A key in order waits for its retries, so those histories are shorter.
+#: Each history's way of sending, its plan, and its length as a share of --chaos-records. Ordered sending runs with
+#: every plan, the other ways with those that affect them differently. A key in order waits for its retries, so
+#: histories with many retries are shorter.
 HISTORIES = [
     ("ordered", "throttles", 0.4),
     ("ordered", "internal failures", 0.4),
@@ -94,14 +95,14 @@ def test_every_way_of_sending_and_every_plan_is_tried_with_a_million_records(pyt
     ("mode", "plan", "share"),
     [pytest.param(*history, marks=() if history[:2] in QUICK else pytest.mark.slow) for history in HISTORIES],
 )
-async def test_the_truth_is_told(mode, plan, share, seed, records):
+async def test_every_outcome_is_true(mode, plan, share, seed, records):
     faults = FaultPlan(*PLANS[plan], seed=seed)
-    # The service looks at the time only where it looks at signatures.
+    # The service checks the time only if it checks signatures.
     known = [Credentials("testing", "testing")] if plan == "clock and credentials" else []
     async with LocalKinesis(shards=4, quotas=False, faults=faults, own_process=True, credentials=known) as kinesis:
-        history = History(kinesis, seed, mode)
+        history = ProducerHistory(kinesis, seed, mode)
         await history.run(int(records * share))
-        await history.judge()
-        struck = (await kinesis.stats()).faults
+        await history.check()
+        injected = (await kinesis.stats()).faults
     assert history.stats.failed == 0
-    assert set(struck) >= {fault.kind for fault in PLANS[plan]}, "the history is too short for its plan"
+    assert set(injected) >= {fault.kind for fault in PLANS[plan]}, "the history is too short for its plan"

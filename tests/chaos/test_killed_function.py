@@ -1,7 +1,7 @@
-"""The function's process is killed at any moment: when the mapping has caught up, each record is stored once.
+"""The function's process is killed at random moments: when the mapping has caught up, each record is stored once.
 
-The handler is the one that is deployed, the kill a SIGKILL, and the mapping the local one, which repeats what was
-under way, as a whole or topped up.
+The handler is the deployed one and the kill is a SIGKILL. The local event source mapping repeats the batch that was in
+flight, as a whole or with newer records added.
 """
 
 import contextlib
@@ -26,24 +26,24 @@ pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(3
 
 PROGRAM = Path(__file__).parent / "programs" / "function.py"
 
-#: Records of the stream, of a call, and of a group: a call makes 20 PUTs and more.
+#: The number of records in the stream, in a call and in a group: a call makes 20 PUTs or more.
 RECORDS, BATCH, GROUP = 3_000, 100, 5
 
-#: Calls that shall be killed, of 30 that succeed.
+#: The number of calls to kill. 30 calls succeed.
 KILLS = 12
 
 
 class MortalFunction:
-    """Calls the function's process, which it starts when there is none, and kills it in the midst of some calls.
+    """Calls the function's process, starts it if there is none, and kills it during some calls.
 
     Args:
-        environment: the process's.
-        random: when to kill it, and when not.
-        kills: how many calls shall die of it.
-        longest: seconds after the beginning of a call within which it is killed.
+        environment: the environment of the process.
+        random: decides when to kill it.
+        kills: the number of calls to kill.
+        longest: the process is killed within this many seconds after the start of a call.
     """
 
-    def __init__(self, environment, random, kills, longest):
+    def __init__(self, environment: dict[str, str], random: Random, kills: int, longest: float) -> None:
         self._environment = {**os.environ, **environment}
         self._random = random
         self._longest = longest
@@ -62,14 +62,14 @@ class MortalFunction:
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
-            self._ask({"Records": []})  # started, and warm
+            self._ask({"Records": []})  # returns when the process is warm
         with self._killer():
-            answer = self._ask(event)
-        if answer is None:
+            response = self._ask(event)
+        if response is None:
             self.kills_left -= 1
             self.close()
             raise ChildProcessError("the function's process was killed")
-        return answer
+        return response
 
     def close(self):
         process, self._process = self._process, None
@@ -78,7 +78,7 @@ class MortalFunction:
             process.communicate()
 
     def _ask(self, event):
-        """The process's answer; None if it dies before."""
+        """Return the process's response; None if it is killed first."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(event) + "\n")
             self._process.stdin.flush()
@@ -86,7 +86,7 @@ class MortalFunction:
 
     @contextlib.contextmanager
     def _killer(self):
-        """One that strikes too late kills the process that the next call finds."""
+        """Kill the process after a random time. A late kill hits the process that the next call finds."""
         if not self.kills_left:
             yield
             return
@@ -99,7 +99,7 @@ class MortalFunction:
 
 @pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request, tmp_path):
-    """An obstore store, the environment of a function that uses it, and about how many seconds a call takes."""
+    """An obstore store, the environment of a function that uses it, and the usual duration of a call in seconds."""
     if request.param == "directory":
         return obstore.store.LocalStore(tmp_path), {"STORE_URL": tmp_path.as_uri()}, 0.02
     url = request.getfixturevalue("moto_url")
@@ -137,5 +137,5 @@ async def test_each_record_is_stored_once_when_the_mapping_has_caught_up(store, 
     function.close()
     assert function.kills_left < KILLS, f"none of {function.calls} calls was killed"
     assert Counter(lines(store, "sensor_data")) == Counter(data for data in reports if data.startswith(b"{"))
-    refused = Counter(msgspec.json.decode(line)["data"].encode() for line in lines(store, "rejected"))
-    assert refused == Counter(data for data in reports if not data.startswith(b"{"))
+    rejected = Counter(msgspec.json.decode(line)["data"].encode() for line in lines(store, "rejected"))
+    assert rejected == Counter(data for data in reports if not data.startswith(b"{"))

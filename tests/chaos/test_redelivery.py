@@ -1,11 +1,11 @@
-"""Histories of deliveries, failures and crashes, against an oracle over the store: every record once.
+"""Histories of deliveries, failures and crashes: every record is stored once.
 
-The mapping of these tests never delivers less than it did before from the same place: it tops up, as Lambda does, or
-repeats. It may fall back to an older checkpoint, but not on a store without metadata: from content alone nobody can
-tell whether an object covered the refused records after its last line. `test_nothing_is_lost_however_it_is_cut`
-drops both, and says from which record on some may then be stored twice.
+The event source mapping of these tests never delivers fewer records from a place than it did before: it repeats them or
+adds newer ones, as Lambda does. It may fall back to an older checkpoint, but not on a store without metadata, because
+the content cannot show whether an object covered the rejected records after its last line.
+`test_no_mapping_loses_records` drops both restrictions, and checks from which record on duplicates occur.
 
-These shrink to the smallest history that fails; `test_histories` has longer and rougher ones, and more of them.
+Hypothesis shrinks a failure to the smallest history; `test_histories` has more histories, longer and with more faults.
 """
 
 import asyncio
@@ -26,38 +26,40 @@ from truckstream.batcher import Batcher
 
 pytestmark = pytest.mark.timeout(600)
 
-#: What may happen to a delivery at the n-th call that its batcher makes to the store: that one is refused (503), or
-#: done and its answer lost (a reset); it and all later ones are refused; the function is gone, and the PUTs that were
-#: under way did not land, or land during a later delivery; the next PUT meets another for its key (409), or an object
-#: of somebody else's under its key.
+#: The faults of a delivery, at the n-th call that its batcher makes to the store:
+#: - refuse: the call fails (503); lose: it succeeds and its response is lost (a reset); outage: it and all later calls
+#:   fail.
+#: - crash: the function is gone, and its PUTs in flight store nothing; crash and land late: they store their objects
+#:   during a later delivery.
+#: - 409: the next PUT conflicts with another one for its key; collision: it finds a foreign object under its key.
 KINDS = ["refuse", "lose", "outage", "crash", "crash and land late", "409", "collision"]
 faults = st.none() | st.tuples(st.sampled_from(KINDS), st.integers(1, 12))
-#: How many records are delivered, what happens to them, and how many checkpoints the mapping falls back first.
+#: The number of records in a delivery, its fault, and the number of checkpoints that the mapping first falls back.
 deliveries = st.lists(st.tuples(st.integers(1, 25), faults, st.sampled_from([0, 0, 0, 1, 2, 9])), max_size=12)
-#: Which records are valid: of each Kinesis record's user records, so that lists are aggregates.
+#: Whether each Kinesis record is valid; a list for the user records of an aggregate.
 judged = st.booleans() | st.just(True)
 shards = st.lists(judged | st.lists(judged, min_size=1, max_size=9), max_size=60) | st.lists(judged, max_size=60)
 
 
 def data(n, good, subsequence=None):
-    """A user record's: which it is, so that the oracle knows it again."""
+    """Return the data of a user record: its place."""
     place = n if subsequence is None else f"{n}.{subsequence}"
     return b'{"%s":"%s"}' % (b"n" if good else b"m", str(place).encode())
 
 
-class Place(msgspec.Struct, forbid_unknown_fields=True):
+class PlaceRecord(msgspec.Struct, forbid_unknown_fields=True):
     n: str
 
 
 def event(n, valid):
-    """Record n of the shard: an aggregate if `valid` is a list."""
+    """Return record n of the shard: an aggregate if `valid` is a list."""
     if isinstance(valid, bool):
         return record(data(n, valid), n)
     return record(aggregate(*(data(n, good, subsequence) for subsequence, good in enumerate(valid))), n)
 
 
 def places(shard, good):
-    """Where the valid records stand, or the refused ones."""
+    """Return the places of the valid records, or of the rejected ones."""
     return Counter(
         str(n) if subsequence is None else f"{n}.{subsequence}"
         for n, valid in enumerate(shard)
@@ -66,26 +68,26 @@ def places(shard, good):
     )
 
 
-class Shard:
-    """A shard, its mapping's checkpoint, and the batcher that a mapping would call."""
+class SimulatedShard:
+    """A shard, its mapping's checkpoints, and the batcher that the mapping calls."""
 
-    def __init__(self, valid, size, *, metadata, anything=False, **options):
+    def __init__(self, valid, size, *, metadata, any_range=False, **options):
         self.valid = valid
         self.store = ScriptedStore(metadata=metadata)
-        self.batcher = Batcher(self.store, batch_size=size, schema=Place, **options)
-        self.anything = anything
-        self.falls_back = metadata or anything
+        self.batcher = Batcher(self.store, batch_size=size, schema=PlaceRecord, **options)
+        self.any_range = any_range
+        self.falls_back = metadata or any_range
         self.checkpoints = [0]
         self.delivered = 0
-        self.strangers = set()
+        self.foreign = set()
         self.starts = set()
 
     async def deliver(self, count, fault):
-        """One delivery from the checkpoint on, in which `fault` happens."""
+        """Make one delivery from the checkpoint on, with a fault."""
         start = self.checkpoints[-1]
         self.starts.add(start)
         stop = min(start + count, len(self.valid))
-        if not self.anything:
+        if not self.any_range:
             stop = max(stop, self.delivered)
         self.delivered = max(stop, self.delivered)
         records = [event(n, self.valid[n]) for n in range(start, stop)]
@@ -118,15 +120,15 @@ class Shard:
                 if kind == "409":
                     return AlreadyExistsError(path)
                 if path not in self.store.objects:
-                    self.store.objects[path] = (b"somebody else's\n", {})
-                    self.strangers.add(path)
+                    self.store.objects[path] = (b"another batcher's\n", {})
+                    self.foreign.add(path)
             if (kind == "refuse" and countdown == 0) or (kind == "outage" and countdown <= 0):
                 return OSError("503 SlowDown")
             return "lost" if kind == "lose" and countdown == 0 and verb == "put" else None
 
         return act
 
-    async def live(self, history):
+    async def run(self, history):
         for count, fault, fall_back in history:
             if self.falls_back:
                 self.checkpoints = self.checkpoints[: max(1, len(self.checkpoints) - fall_back)]
@@ -139,19 +141,19 @@ class Shard:
         assert self.checkpoints[-1] == len(self.valid)
 
     def lines(self, prefix):
-        """Each object's lines, below a prefix."""
+        """Generate the lines of each object below a prefix."""
         for path, (body, _) in sorted(self.store.objects.items()):
-            if path.startswith(prefix + "/") and path not in self.strangers:
+            if path.startswith(prefix + "/") and path not in self.foreign:
                 text = gzip.decompress(body) if path.endswith(".gz") else body
                 is_array = text.startswith(b"[")
                 yield json.loads(text) if is_array else [json.loads(line) for line in text.splitlines()]
 
     def begun_inside(self):
-        """The first place in the shard where a delivery began inside an object; infinity if none did."""
+        """Return the first record at which a delivery began inside an object; infinity if none did."""
         spans = [
             [int(metadata[f"{end}-sequence-number"]) - FIRST for end in ("first", "last")]
             for path, (_, metadata) in self.store.objects.items()
-            if path not in self.strangers
+            if path not in self.foreign
         ]
         return min((at for at in self.starts for first, last in spans if first < at <= last), default=math.inf)
 
@@ -170,9 +172,9 @@ class Shard:
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @settings(max_examples=150)
 @given(shards, st.integers(1, 7) | st.just("auto"), deliveries)
-def test_every_record_once_whatever_fails(metadata, valid, size, history):
-    shard = Shard(valid, size, metadata=metadata)
-    run(shard.live(history))
+def test_every_record_is_stored_once_whatever_fails(metadata, valid, size, history):
+    shard = SimulatedShard(valid, size, metadata=metadata)
+    run(shard.run(history))
     assert shard.stored() == places(valid, good=True)
     assert shard.rejected() == places(valid, good=False)
 
@@ -180,9 +182,9 @@ def test_every_record_once_whatever_fails(metadata, valid, size, history):
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @settings(max_examples=100)
 @given(shards, st.integers(1, 7), deliveries)
-def test_nothing_is_lost_however_it_is_cut(metadata, valid, size, history):
-    shard = Shard(valid, size, metadata=metadata, anything=True)
-    run(shard.live(history))
+def test_no_mapping_loses_records(metadata, valid, size, history):
+    shard = SimulatedShard(valid, size, metadata=metadata, any_range=True)
+    run(shard.run(history))
     assert set(shard.stored()) == set(places(valid, good=True))
     assert set(shard.rejected()) == set(places(valid, good=False))
     if metadata:

@@ -21,7 +21,7 @@ SETTINGS = [
 ]
 
 
-class Context:
+class InvocationContext:
     """What Lambda hands over with the event."""
 
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -55,7 +55,7 @@ def objects(folder):
 
 
 def call(records, context=None):
-    return handler.lambda_handler({"Records": records}, context or Context())
+    return handler.lambda_handler({"Records": records}, context or InvocationContext())
 
 
 def test_a_delivery_becomes_objects(folder):
@@ -114,14 +114,14 @@ def test_a_setting_put_right_is_read_at_the_next_call(monkeypatch):
 def test_an_event_of_another_source_is_refused(event, monkeypatch):
     monkeypatch.setenv("STORE_URL", "memory:///")
     with pytest.raises(UsageError, match="Kinesis"):
-        handler.lambda_handler(event, Context())
+        handler.lambda_handler(event, InvocationContext())
     assert call(trucks(1)) == {"batchItemFailures": []}
 
 
 def test_a_timeout_that_is_too_near_stores_nothing_and_says_so(folder):
-    assert call(trucks(10), Context(seconds=1.5)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
+    assert call(trucks(10), InvocationContext(seconds=1.5)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
     assert objects(folder) == {}
-    assert call(trucks(10), Context(seconds=300.0)) == {"batchItemFailures": []}
+    assert call(trucks(10), InvocationContext(seconds=300.0)) == {"batchItemFailures": []}
 
 
 def test_without_a_context_there_is_no_deadline(monkeypatch):
@@ -144,7 +144,7 @@ WINDOW = {
 
 def test_a_tumbling_window_gets_its_state_back(folder):
     event = {"Records": trucks(5), "state": {"seen": 7}, "isFinalInvokeForWindow": False, **WINDOW}
-    assert handler.lambda_handler(event, Context()) == {"batchItemFailures": [], "state": {"seen": 7}}
+    assert handler.lambda_handler(event, InvocationContext()) == {"batchItemFailures": [], "state": {"seen": 7}}
     assert len(objects(folder)) == 1
 
 
@@ -152,13 +152,13 @@ def test_a_tumbling_window_gets_its_state_back(folder):
 @pytest.mark.parametrize("state", [{}, None])
 def test_the_last_call_of_a_window_may_bring_no_records(state):
     event = {"state": state, "isFinalInvokeForWindow": True, **WINDOW}
-    assert handler.lambda_handler(event, Context()) == {"batchItemFailures": [], "state": {}}
+    assert handler.lambda_handler(event, InvocationContext()) == {"batchItemFailures": [], "state": {}}
 
 
 def test_a_window_whose_records_are_not_stored_says_so_with_its_state(folder):
     (folder / "sensor_data").write_text("in the way")
     event = {"Records": trucks(5), "state": {"seen": 7}, **WINDOW}
-    assert handler.lambda_handler(event, Context()) == {
+    assert handler.lambda_handler(event, InvocationContext()) == {
         "batchItemFailures": [{"itemIdentifier": number(0)}],
         "state": {"seen": 7},
     }
@@ -168,7 +168,7 @@ def test_a_window_whose_records_are_not_stored_says_so_with_its_state(folder):
 def test_a_window_of_another_source_is_refused():
     event = {"state": {}, **WINDOW, "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"}
     with pytest.raises(UsageError, match="Kinesis"):
-        handler.lambda_handler(event, Context())
+        handler.lambda_handler(event, InvocationContext())
 
 
 def test_in_lambda_each_call_writes_lines_of_json(folder, monkeypatch, capsys):
@@ -178,7 +178,7 @@ def test_in_lambda_each_call_writes_lines_of_json(folder, monkeypatch, capsys):
     output = capsys.readouterr().out
     first, incident, second = map(json.loads, output.splitlines())
     assert (first["FunctionName"], first["RecordsStored"], first["RecordsRejected"]) == ("trucks-to-s3", 9, 1)
-    assert {line["request_id"] for line in (first, incident, second)} == {Context.aws_request_id}
+    assert {line["request_id"] for line in (first, incident, second)} == {InvocationContext.aws_request_id}
     assert "schema incident" in incident["message"]
     assert (second["level"], second["ObjectsCreated"]) == ("INFO", 1)
     assert "555.5" not in output

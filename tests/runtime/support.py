@@ -33,7 +33,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:truckstream"
 
 
 @dataclass(frozen=True)
-class Answer:
+class InvocationOutcome:
     """The runtime's answer to an event: a response, or an error with its type and message."""
 
     response: object = None
@@ -108,11 +108,11 @@ class Runtime:
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
-    async def invoke(self, records: Sequence[Any], *, seconds: float = 300.0) -> Answer:
+    async def invoke(self, records: Sequence[Any], *, seconds: float = 300.0) -> InvocationOutcome:
         """Invoke the function with an event of Kinesis records, and return its answer."""
         return await self.answer(self.submit({"Records": records}, seconds))
 
-    async def answer(self, submitted: asyncio.Future[Answer]) -> Answer:
+    async def answer(self, submitted: asyncio.Future[InvocationOutcome]) -> InvocationOutcome:
         """Wait for the answer to a submitted event; fail the test with the log if the process exits without one."""
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({submitted, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +120,7 @@ class Runtime:
         assert submitted.done(), f"no answer; status {self.process.returncode}, log {self.log}"
         return submitted.result()
 
-    def submit(self, event: Any, seconds: float = 300.0) -> asyncio.Future[Answer]:
+    def submit(self, event: Any, seconds: float = 300.0) -> asyncio.Future[InvocationOutcome]:
         """Queue an event; return the Future of its answer."""
         self._count += 1
         request_id = f"request-{self._count:04}"
@@ -156,14 +156,18 @@ class Runtime:
 
     async def _answered(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
-        answer = Answer(response=body) if request.match_info["kind"] == "response" else Answer(error=body)
+        answer = (
+            InvocationOutcome(response=body)
+            if request.match_info["kind"] == "response"
+            else InvocationOutcome(error=body)
+        )
         self._answers.pop(request.match_info["id"]).set_result(answer)
         return web.Response(status=202)
 
     async def _failed_to_start(self, request: web.Request) -> web.Response:
         self.init_error = json.loads(await request.read())
         for future in self._answers.values():
-            future.set_result(Answer(error=self.init_error))
+            future.set_result(InvocationOutcome(error=self.init_error))
         self._answers.clear()
         return web.Response(status=202)
 

@@ -1,4 +1,4 @@
-"""The function in a process of its own: an event of JSON a line in, its answer out, until the input ends."""
+"""Run the function in its own process: read an event a line as JSON, print the response, until the input ends."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 from lambda_entry.handler import lambda_handler
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # what the handler logs is no answer
+responses = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # so that log lines do not mix with responses
 for line in sys.stdin:
     context = SimpleNamespace(aws_request_id="request", get_remaining_time_in_millis=lambda: 60_000)
-    print(json.dumps(lambda_handler(json.loads(line), context)), file=answers, flush=True)
+    print(json.dumps(lambda_handler(json.loads(line), context)), file=responses, flush=True)

@@ -15,10 +15,10 @@ from truckstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Codec", "codec_for"]
+__all__ = ["CompressionCodec", "codec_for"]
 
 
-class Codec(NamedTuple):
+class CompressionCodec(NamedTuple):
     """A compression: its Content-Encoding, the end of its keys, and its two functions."""
 
     name: str
@@ -36,13 +36,13 @@ _ZSTD_LEVEL: Final = 3
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
-def codec_for(compression: str) -> Codec:
+def codec_for(compression: str) -> CompressionCodec:
     """Return the codec named "gzip" or "zstd".
 
     Raises:
         ConfigurationError: the package for zstd is not installed.
     """
-    return _zstd_codec() if compression == "zstd" else Codec("gzip", ".gz", _gzip, _gunzip)
+    return _zstd_codec() if compression == "zstd" else CompressionCodec("gzip", ".gz", _gzip, _gunzip)
 
 
 def _gzip(body: bytes) -> bytes:
@@ -60,7 +60,7 @@ def _gunzip(content: bytes) -> bytes | None:
     return body if inflate.eof and not inflate.unused_data else None
 
 
-def _zstd_codec() -> Codec:
+def _zstd_codec() -> CompressionCodec:
     zstd = _import_zstd()
 
     def decompress(content: bytes) -> bytes | None:
@@ -69,7 +69,7 @@ def _zstd_codec() -> Codec:
         except zstd.ZstdError:
             return None
 
-    return Codec("zstd", ".zst", lambda body: bytes(zstd.compress(body, _ZSTD_LEVEL)), decompress)
+    return CompressionCodec("zstd", ".zst", lambda body: bytes(zstd.compress(body, _ZSTD_LEVEL)), decompress)
 
 
 def _import_zstd() -> Any:

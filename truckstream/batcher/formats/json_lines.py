@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.batcher.formats.compression import Codec
+    from truckstream.batcher.formats.compression import CompressionCodec
 
 __all__ = ["NDJSON", "JsonFormat"]
 
@@ -16,7 +16,7 @@ class JsonFormat(NamedTuple):
     """Writes the lines one after the other, or as the elements of an array."""
 
     array: bool = False
-    codec: Codec | None = None
+    codec: CompressionCodec | None = None
 
     @property
     def check(self) -> None:

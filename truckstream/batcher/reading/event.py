@@ -48,7 +48,7 @@ class _Kinesis(msgspec.Struct):
     partition_key: str = msgspec.field(name="partitionKey", default="")
 
 
-class _Record(msgspec.Struct):
+class _EventRecord(msgspec.Struct):
     """One record of the event, without its data."""
 
     kinesis: _Kinesis
@@ -132,7 +132,7 @@ def _read_columns(records: Sequence[Mapping[str, Any]]) -> _Columns:
 
 def _read_each(records: Sequence[Any]) -> _Columns:
     try:
-        read = msgspec.convert(records, list[_Record])
+        read = msgspec.convert(records, list[_EventRecord])
     except (msgspec.ValidationError, UnicodeError) as error:
         first = records[0]
         source = first.get("eventSource") if isinstance(first, dict) else type(first).__name__
