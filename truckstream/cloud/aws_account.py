@@ -1,6 +1,6 @@
-"""The one door to AWS: every call of these commands goes through `Account.call`, which translates what goes wrong.
+"""The single point of contact with AWS: every call goes through `Account.call`, which translates errors.
 
-Clients are aiobotocore's, made when first used and kept until the end: one a service.
+It uses aiobotocore clients, one per service, which are created on first use and kept until the account is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOG_IN: Final = "Log in (aws configure, aws sso login), or set AWS_PROFILE or A
 
 
 class Aws(Protocol):
-    """What the commands need of an account."""
+    """The interface of an account that the commands use; tests implement it with scripted responses."""
 
     @property
     def region(self) -> str: ...
@@ -31,22 +31,22 @@ class Aws(Protocol):
     def endpoint_url(self) -> str | None: ...
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Make one call; `AwsError` if AWS refuses."""
+        """Make one call, and raise `AwsError` if AWS returns an error."""
 
-    async def ask(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """Make one call; None if what it asks for is not there."""
+    async def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
+        """Make one call, and return None if the resource does not exist."""
 
 
 class Account:
     """An account and region of AWS, with the user's own credentials.
 
     Args:
-        region_name: as in aiobotocore; by default the session's own.
-        endpoint_url: another endpoint for all services, such as a local stand-in's.
-        session: an aiobotocore session (or aioboto3's `_session`); a new one by default.
+        region_name: as in aiobotocore; the default is the region of the session.
+        endpoint_url: an endpoint for all services in place of AWS, such as that of a local stand-in.
+        session: an aiobotocore session; the default is a new one.
 
     Raises:
-        ConfigurationError: on entering, there is no region or no such profile.
+        ConfigurationError: on entering the context, if the region is not set or the profile does not exist.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class Account:
 
     @property
     def region(self) -> str:
-        """The region that all calls go to."""
+        """The region of all calls."""
         assert self._region_name is not None, "the account is not open"  # noqa: S101 - a bug of ours
         return self._region_name
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.session import get_session  # noqa: PLC0415 - half a second of CPU, for those who need it
+        from aiobotocore.session import get_session  # noqa: PLC0415 - takes half a second of CPU, which only these commands need
         from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
         self._session = self._session or get_session()
         try:
-            self._session.get_scoped_config()  # looks for the profile even where nothing else needs it
+            self._session.get_scoped_config()  # raises for a profile that does not exist, even if nothing else needs it
             self._region_name = self._region_name or self._session.get_config_variable("region")
         except ProfileNotFound as error:
             raise ConfigurationError("AWS_PROFILE", f"is unknown ({error})", "Check the name.") from error
@@ -87,8 +87,8 @@ class Account:
         """Make one call, such as `call("kinesis", "list_shards", StreamName="trucks")`.
 
         Raises:
-            AwsError: AWS refused, or did not answer; with what helps.
-            ConfigurationError: there are no credentials, or only half of them; or the endpoint is no URL.
+            AwsError: AWS returned an error or no response; its hint says what to do.
+            ConfigurationError: credentials are missing or incomplete, or the endpoint is no URL.
         """
         from botocore.exceptions import (  # noqa: PLC0415
             BotoCoreError,
@@ -96,28 +96,28 @@ class Account:
             NoCredentialsError,
             PartialCredentialsError,
         )
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - of another family
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - no subclass of BotoCoreError
 
         try:
             client = await self._client(service)
-            answer: dict[str, Any] = await getattr(client, operation)(**parameters)
+            response: dict[str, Any] = await getattr(client, operation)(**parameters)
         except NoCredentialsError as error:
             raise ConfigurationError("credentials", "were not found", _LOG_IN) from error
         except PartialCredentialsError as error:
             raise ConfigurationError("credentials", f"are incomplete ({error})", _LOG_IN) from error
         except ClientError as error:
-            told = error.response.get("Error", {})
-            code, message = str(told.get("Code", "Unknown")), str(told.get("Message", ""))
+            details = error.response.get("Error", {})
+            code, message = str(details.get("Code", "Unknown")), str(details.get("Message", ""))
             name = f"{service}:{error.operation_name}"
             raise AwsError(code, message, operation=name, hint=hint_for(code, message)) from error
         except (BotoCoreError, ResponseParserError) as error:
             kind = type(error).__name__
             hint = hint_for_failure(kind, self.region)
             raise AwsError(kind, str(error), operation=f"{service}:{operation}", hint=hint) from error
-        return answer
+        return response
 
-    async def ask(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """Make one call; None if what it asks for is not there."""
+    async def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
+        """Make one call, and return None if the resource does not exist."""
         try:
             return await self.call(service, operation, **parameters)
         except AwsError as error:
@@ -142,6 +142,6 @@ class Account:
             except ValueError as error:
                 if isinstance(error, BotoCoreError):
                     raise
-                hint = "Look at --endpoint-url and AWS_ENDPOINT_URL: http://127.0.0.1:4566, or none for AWS."
-                raise ConfigurationError("endpoint_url", f"is refused ({error})", hint) from error
+                hint = "Set --endpoint-url or AWS_ENDPOINT_URL to a URL such as http://127.0.0.1:4566, or unset both."
+                raise ConfigurationError("endpoint_url", f"is invalid ({error})", hint) from error
         return self._clients[service]

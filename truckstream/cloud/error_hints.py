@@ -1,6 +1,6 @@
-"""What AWS's refusals mean for whoever deploys, and what helps: one table.
+"""What to do about errors of AWS: one table from error codes to hints for the user.
 
-The words on the left are the services' own error codes. A code that is not here is passed on as it is.
+The keys are the services' own error codes. An error whose code is not in the table has no hint.
 """
 
 from __future__ import annotations
@@ -9,23 +9,29 @@ from typing import Final
 
 __all__ = ["ABSENT", "HINTS", "hint_for", "hint_for_failure", "hint_for_reasons", "is_absent"]
 
-_DENIED: Final = "These credentials may not do that: truckstream policies prints what the commands need."
+_DENIED: Final = (
+    "These credentials lack the permission: truckstream policies prints the policies that the commands need."
+)
 _EXPIRED: Final = "The credentials have expired: log in again (such as aws sso login)."
-_UNKNOWN: Final = "AWS does not know these credentials: check AWS_PROFILE, and that the region's partition is theirs."
-_REGION: Final = "That lies in another region: pass --region, or set AWS_REGION."
-_ABSENT: Final = "Is that the right name, account and region? truckstream status says what is deployed."
-_LIMIT: Final = "A limit of this account and region is reached: free something, or ask for more in Service Quotas."
+_UNKNOWN: Final = (
+    "AWS does not know these credentials: check AWS_PROFILE, and that they belong to the partition of the region."
+)
+_REGION: Final = "The resource is in another region: pass --region, or set AWS_REGION."
+_ABSENT: Final = "Check the name, the account and the region. truckstream status shows the deployed parts."
+_LIMIT: Final = (
+    "A limit of this account and region is reached: delete resources, or request an increase in Service Quotas."
+)
 _TAKEN: Final = (
-    "The name is taken: choose another with --stream, --bucket or --stack, or deploy onto what is there with "
+    "The name is taken: choose another with --stream, --bucket or --stack, or use the existing resource with "
     "--parameter CreateStream=false or ExistingBucketName=NAME."
 )
 _NO_CONCURRENCY: Final = (
     "The account has too little concurrency to reserve any: deploy with --parameter ReservedConcurrency=-1."
 )
-_NETWORK: Final = "Is there a network, and is {region} the right region?"
-_LATER: Final = "AWS is busy with it or asks to go slower: try again in a minute."
+_NETWORK: Final = "Check the network connection, and whether {region} is the right region."
+_LATER: Final = "AWS is busy with the resource or limits the rate of calls: try again in a minute."
 
-#: Codes that say that something is not there.
+#: Codes of errors for resources that do not exist.
 ABSENT: Final = frozenset(
     {
         *(
@@ -83,7 +89,7 @@ HINTS: Final = {
 } | dict.fromkeys(ABSENT, _ABSENT)
 
 
-#: What did not even become a call, by botocore's own class of error; see `hint_for_failure` for the others.
+#: Hints for calls without a response, by the class of botocore's exception.
 FAILURES: Final = {
     "ConnectTimeoutError": _NETWORK,
     "ConnectionClosedError": _NETWORK,
@@ -91,7 +97,7 @@ FAILURES: Final = {
     "HTTPClientError": _NETWORK,
     "ProxyConnectionError": _NETWORK,
     "ReadTimeoutError": _NETWORK,
-    "ResponseParserError": "That was no answer of AWS: is a proxy or another endpoint in between?",
+    "ResponseParserError": "The response is not from AWS: is a proxy or another endpoint in between?",
     "SSLError": "TLS failed: behind a proxy that opens it, set AWS_CA_BUNDLE to its certificate.",
     "CredentialRetrievalError": _EXPIRED,
     "LoginRefreshTokenExpired": _EXPIRED,
@@ -103,7 +109,7 @@ FAILURES: Final = {
     "PendingAuthorizationExpiredError": _EXPIRED,
 }
 
-#: Words in CloudFormation's reasons, which tell of a refusal without its code.
+#: Phrases in CloudFormation's reasons, which contain no error code, and their hints.
 REASONS: Final = (
     ("UnreservedConcurrentExecution", _NO_CONCURRENCY),
     ("not authorized to perform", _DENIED),
@@ -118,7 +124,7 @@ REASONS: Final = (
 
 
 def hint_for(code: str, message: str = "") -> str:
-    """What helps against this refusal; empty if nothing is known."""
+    """Return the hint for an error; empty if there is none."""
     if "UnreservedConcurrentExecution" in message:
         return _NO_CONCURRENCY
     if code == "ResourceInUseException" and "already exists" in message:
@@ -129,16 +135,16 @@ def hint_for(code: str, message: str = "") -> str:
 
 
 def hint_for_failure(kind: str, region: str) -> str:
-    """What helps where no answer came, by the class of botocore's error; empty if nothing is known."""
+    """Return the hint for a call without a response, by the class of botocore's exception; empty if there is none."""
     return FAILURES.get(kind, "").format(region=region)
 
 
 def hint_for_reasons(reasons: str) -> str:
-    """What helps against the first thing that CloudFormation's reasons tell of; empty if nothing is known."""
+    """Return the hint for the first known phrase in CloudFormation's reasons; empty if there is none."""
     found = [(reasons.index(word), hint) for word, hint in REASONS if word in reasons]
     return min(found)[1] if found else ""
 
 
 def is_absent(code: str, message: str) -> bool:
-    """True if this refusal says that something is not there."""
+    """Return whether the error is about a resource that does not exist."""
     return code in ABSENT or (code == "ValidationError" and "does not exist" in message)

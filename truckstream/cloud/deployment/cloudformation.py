@@ -1,4 +1,4 @@
-"""Calls to CloudFormation: read a stack, wait for it, follow what happens to it."""
+"""Calls to CloudFormation: find a stack, delete it, and follow its events until it is at rest."""
 
 from __future__ import annotations
 
@@ -14,71 +14,76 @@ if TYPE_CHECKING:
 
     from truckstream.cloud.aws_account import Aws
 
-__all__ = ["POLL_SECONDS", "Follower", "delete_stack", "find_stack"]
+__all__ = ["POLL_SECONDS", "StackFollower", "confirm_always", "delete_stack", "find_stack"]
 
-#: CloudFormation's own console asks as often.
+#: Seconds between two calls for the state of a stack, as in CloudFormation's own console.
 POLL_SECONDS: Final = 2.0
 
 
+async def confirm_always(_: object) -> bool:
+    """Agree to every plan: the default of `confirm` in the functions that change a stack."""
+    return True
+
+
 async def find_stack(aws: Aws, name: str) -> Stack | None:
-    """The stack of this name; None if there is none."""
-    answer = await aws.ask("cloudformation", "describe_stacks", StackName=name)
-    return read_stack(answer) if answer and answer["Stacks"] else None
+    """Return the stack of this name, or None if it does not exist."""
+    response = await aws.find("cloudformation", "describe_stacks", StackName=name)
+    return read_stack(response) if response and response["Stacks"] else None
 
 
-class Follower:
-    """Tells what happens to a stack, from when it is made until the stack is at rest."""
+class StackFollower:
+    """Reports the events of a stack from now on, until the stack is at rest."""
 
     def __init__(self, aws: Aws, stack: Stack, on_event: Callable[[StackEvent], None], poll: float) -> None:
         self._aws = aws
         self._stack = stack
         self._on_event = on_event
         self._poll = poll
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._events: list[StackEvent] = []
 
     async def begin(self) -> None:
-        """Forget what happened before."""
-        self._told = {event.event_id for event in await self._read()}
+        """Skip the events up to now."""
+        self._reported = {event.event_id for event in await self._read()}
 
     async def follow(self, *wanted: str) -> None:
-        """Until the stack is at rest.
+        """Report events until the stack is at rest.
 
         Raises:
-            DeploymentError: it came to rest in another state than `wanted`; with CloudFormation's reasons.
+            DeploymentError: its final state is not in `wanted`; the message has CloudFormation's reasons.
         """
         while True:
-            # The state first: events that come between the two calls are then told, and none after the end is missed.
-            answer = await self._aws.call("cloudformation", "describe_stacks", StackName=self._stack.stack_id)
-            status = read_stack(answer).status
-            await self._tell()
+            # The state is read first, so that every event before the final state is reported.
+            response = await self._aws.call("cloudformation", "describe_stacks", StackName=self._stack.stack_id)
+            status = read_stack(response).status
+            await self._report()
             if not is_busy(status):
                 break
             await asyncio.sleep(self._poll)
         if status not in wanted:
             reasons = why_it_failed(self._events)
-            told = f"stack {self._stack.name}: {reasons}"
-            raise DeploymentError(status, f"{told}. {hint}" if (hint := hint_for_reasons(reasons)) else told)
+            text = f"stack {self._stack.name}: {reasons}"
+            raise DeploymentError(status, f"{text}. {hint}" if (hint := hint_for_reasons(reasons)) else text)
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         for event in await self._read():
-            if event.event_id not in self._told:
-                self._told.add(event.event_id)
+            if event.event_id not in self._reported:
+                self._reported.add(event.event_id)
                 self._events.append(event)
                 self._on_event(event)
 
     async def _read(self) -> list[StackEvent]:
-        """All events there are, the oldest first."""
+        """Return all events, the oldest first."""
         rows: list[StackEvent] = []
         more: dict[str, Any] = {}
         while True:
-            answer = await self._aws.ask(
+            response = await self._aws.find(
                 "cloudformation", "describe_stack_events", StackName=self._stack.stack_id, **more
             )
-            if answer is None:
+            if response is None:
                 break
-            rows += [read_event(row) for row in answer["StackEvents"]]
-            if not (token := answer.get("NextToken")):
+            rows += [read_event(row) for row in response["StackEvents"]]
+            if not (token := response.get("NextToken")):
                 break
             more = {"NextToken": token}
         return rows[::-1]
@@ -88,9 +93,9 @@ async def delete_stack(aws: Aws, stack: Stack, on_event: Callable[[StackEvent], 
     """Delete a stack and wait until it is gone.
 
     Raises:
-        DeploymentError: something could not be deleted.
+        DeploymentError: a resource could not be deleted.
     """
-    follower = Follower(aws, stack, on_event, poll)
+    follower = StackFollower(aws, stack, on_event, poll)
     await follower.begin()
     await aws.call("cloudformation", "delete_stack", StackName=stack.stack_id)
     await follower.follow("DELETE_COMPLETE")

@@ -1,7 +1,7 @@
-"""Provision and deploy: a change set, shown, agreed to, executed and followed.
+"""Provision and deploy: create a change set, show it, execute it after confirmation, and follow it to the end.
 
-Both are the one template: provisioning is stream and bucket (Scope=STORAGE), and deploying adds the rest, onto the
-same stack. What a stack has been told before holds until it is told otherwise.
+Both use the same template: provisioning creates the stream and the bucket (Scope=STORAGE), and deploying adds the rest
+to the same stack. Parameters keep their previous values unless new ones are given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, Follower, delete_stack, find_stack
+from truckstream.cloud.deployment.cloudformation import (
+    POLL_SECONDS,
+    StackFollower,
+    confirm_always,
+    delete_stack,
+    find_stack,
+)
 from truckstream.cloud.deployment.stack import (
     Plan,
     Stack,
@@ -21,7 +27,7 @@ from truckstream.cloud.deployment.stack import (
     is_empty,
     read_changes,
 )
-from truckstream.cloud.deployment.template import LOCALLY_LEFT_OUT, compact, parameters_of, read_template, without
+from truckstream.cloud.deployment.template import compact, parameters_of, read_template, without
 from truckstream.cloud.error_hints import hint_for_reasons
 from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload
 from truckstream.cloud.package.build import PackageOptions, build_package
@@ -35,31 +41,32 @@ if TYPE_CHECKING:
 
 __all__ = ["DeployOptions", "Deployment", "deploy", "update_parameters"]
 
-#: What a stack of ours may be in, to be changed.
+#: States of a stack in which it can be changed.
 _CHANGEABLE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
-#: What helps in the other states of rest.
-_WAYS_OUT: Final = {
-    "ROLLBACK_COMPLETE": "Its creation failed and left it empty: truckstream deploy deletes it and begins anew.",
-    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {stack} takes the change back.",
+#: What to do in other states of rest.
+_REMEDIES: Final = {
+    "ROLLBACK_COMPLETE": "Its creation failed and left it empty: truckstream deploy deletes it and starts again.",
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {stack} ends the rollback.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """What to deploy.
+    """Options of a deployment.
 
     Args:
-        stack: the stack's name, which is also the function's.
-        scope: "STORAGE" for stream and bucket, "PIPELINE" for all.
-        parameters: values by the template's parameters; the others keep what they have, or their default.
-        package: the function's machine.
-        artifact_bucket: where the zip goes; by default truckstream-artifacts-{account}-{region}, made when needed.
-        leave_out: resources that are not wanted.
-        dry_run: show what would change, and change nothing.
+        stack: name of the stack, and of the function.
+        scope: "STORAGE" for stream and bucket, "PIPELINE" for everything.
+        parameters: values by the name of the template's parameters; others keep their value or their default.
+        package: processor and Python version of the function.
+        artifact_bucket: bucket for the zip; the default is truckstream-artifacts-{account}-{region}, which is created
+            when needed.
+        leave_out: names of resources to leave out of the template.
+        dry_run: create and show the plan, and change nothing.
 
     Raises:
-        InvalidArgumentError: there is no such parameter.
+        InvalidArgumentError: the template has no such parameter.
     """
 
     stack: str = "truckstream"
@@ -79,58 +86,53 @@ class DeployOptions:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was done."""
+    """The result of a deployment."""
 
     plan: Plan
-    #: False for a dry run, for a plan that was not agreed to, and where there was nothing to do.
+    #: False for a dry run, a plan that was not confirmed, and an empty plan.
     done: bool
-    #: The stack's outputs by name: StreamName, BucketName, FunctionName and others.
+    #: Outputs of the stack by name: StreamName, BucketName, FunctionName and others.
     outputs: Mapping[str, str] = field(default_factory=dict)
-
-
-async def _agree(_: object) -> bool:
-    return True
 
 
 async def deploy(
     aws: Aws,
     options: DeployOptions,
     *,
-    confirm: Callable[[Plan], Awaitable[bool]] = _agree,
+    confirm: Callable[[Plan], Awaitable[bool]] = confirm_always,
     on_event: Callable[[StackEvent], None] = lambda _: None,
     poll: float = POLL_SECONDS,
 ) -> Deployment:
-    """Bring the stack to what the options say.
+    """Create or update the stack according to the options.
 
     Args:
         aws: the account and region.
-        options: what to deploy.
-        confirm: is shown the plan, and its answer decides; by default it is carried out.
-        on_event: is told each step.
-        poll: seconds between two looks at the stack.
+        options: options of the deployment.
+        confirm: called with the plan; the plan is executed if it returns True, which is the default.
+        on_event: called with each event of the stack.
+        poll: seconds between two calls for the state of the stack.
 
     Raises:
-        AwsError: AWS refused a call.
+        AwsError: AWS returned an error.
         DeploymentError: the stack is busy or broken, a name is taken, or CloudFormation failed and rolled back.
-        PackageError, ConfigurationError: the function's zip cannot be built.
+        PackageError, ConfigurationError: the zip of the function cannot be built.
     """
     stack = await _ready_stack(aws, options, on_event, poll)
     await _refuse_taken_stream(aws, stack, options)
     archive = await build_package(options.package) if options.scope == "PIPELINE" else None
     bucket = options.artifact_bucket or await artifact_bucket(aws)
     parameters = _parameters(options, archive, bucket)
-    left_out = (*options.leave_out, *(LOCALLY_LEFT_OUT if aws.endpoint_url else ()))
-    template = without(compact(read_template()), left_out)
-    proposal = _Proposal(aws, options.stack, stack, parameters, template, left_out, poll)
+    template = without(compact(read_template()), options.leave_out)
+    proposal = _Proposal(aws, options.stack, stack, parameters, template, options.leave_out, poll)
 
-    async def agreed(plan: Plan) -> bool:
+    async def confirm_and_upload(plan: Plan) -> bool:
         if options.dry_run or not await confirm(plan):
             return False
-        if archive:  # only now, so that a plan that is not carried out leaves nothing behind
+        if archive:  # only now, so that a plan that is not confirmed leaves nothing behind
             await upload(aws, bucket, parameters["CodeKey"], archive.content)
         return True
 
-    return await proposal.carry_out(agreed, on_event)
+    return await proposal.carry_out(confirm_and_upload, on_event)
 
 
 async def update_parameters(
@@ -142,10 +144,10 @@ async def update_parameters(
     on_event: Callable[[StackEvent], None] = lambda _: None,
     poll: float = POLL_SECONDS,
 ) -> Deployment:
-    """Change a stack's parameters and nothing else: its template and its code stay.
+    """Change parameters of a stack, and keep its template and its code.
 
     Raises:
-        AwsError: AWS refused a call.
+        AwsError: AWS returned an error.
         DeploymentError: the stack is busy, or CloudFormation failed and rolled back.
     """
     _refuse_unchangeable(stack)
@@ -154,14 +156,14 @@ async def update_parameters(
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """A change set on its way: made, shown, and executed or discarded."""
+    """A change set that is created, shown, and executed or discarded."""
 
     aws: Aws
     name: str
-    #: None to create it.
+    #: None for a stack that is to be created.
     stack: Stack | None
     parameters: Mapping[str, str]
-    #: None for the one that the stack has.
+    #: None for the template that the stack has.
     template: str | None
     left_out: tuple[str, ...]
     poll: float
@@ -172,11 +174,11 @@ class _Proposal:
         change_set = await _create_change_set(self.aws, self.stack, self.name, self.template, self.parameters)
         agreed = False
         try:
-            answer = await _settled(self.aws, change_set, self.poll)
+            response = await _settled(self.aws, change_set, self.poll)
             plan = Plan(
                 stack=self.name,
                 kind="update" if self.stack else "create",
-                changes=() if is_empty(answer) else read_changes(answer),
+                changes=() if is_empty(response) else read_changes(response),
                 parameters=changed_parameters(self.stack, self.parameters),
                 left_out=self.left_out,
             )
@@ -193,39 +195,41 @@ class _Proposal:
 async def _ready_stack(
     aws: Aws, options: DeployOptions, on_event: Callable[[StackEvent], None], poll: float
 ) -> Stack | None:
-    """The stack that will be changed; None if one is to be created."""
+    """Return the stack to change, or None if it is to be created."""
     stack = await find_stack(aws, options.stack)
     if stack is None or not stack.exists:
         return None
     if stack.status == "ROLLBACK_COMPLETE" and not options.dry_run:
-        # What a failed creation leaves behind is empty, and CloudFormation takes it for nothing but deletion.
+        # A failed creation leaves an empty stack, which can only be deleted.
         await delete_stack(aws, stack, on_event, poll)
         return None
     _refuse_unchangeable(stack)
     if options.scope == "STORAGE" and stack.parameters.get("Scope") == "PIPELINE":
-        raise DeploymentError("AlreadyDeployed", f"the stack {stack.name} has a function already: truckstream deploy")
+        raise DeploymentError(
+            "AlreadyDeployed", f"the stack {stack.name} already has a function. Use truckstream deploy."
+        )
     return stack
 
 
 def _refuse_unchangeable(stack: Stack) -> None:
     if stack.status not in _CHANGEABLE:
-        removal = f"truckstream destroy --stack {stack.name} removes what is left of it."
-        way_out = _WAYS_OUT.get(stack.status, removal).format(stack=stack.name)
-        help_ = "Wait until it is done: truckstream status." if is_busy(stack.status) else way_out
-        raise DeploymentError(stack.status, f"the stack {stack.name} cannot be changed now. {help_}")
+        removal = f"truckstream destroy --stack {stack.name} removes the rest of it."
+        remedy = _REMEDIES.get(stack.status, removal).format(stack=stack.name)
+        hint = "Wait until it is done: truckstream status." if is_busy(stack.status) else remedy
+        raise DeploymentError(stack.status, f"the stack {stack.name} cannot be changed now. {hint}")
 
 
 async def _refuse_taken_stream(aws: Aws, stack: Stack | None, options: DeployOptions) -> None:
-    """A stream that is not the stack's own would make CloudFormation fail after minutes: say so at once."""
+    """Raise at once if the stream exists but is not the stack's: CloudFormation would fail only after minutes."""
     name = options.parameters.get("StreamName", "truck-sensor-stream")
     ours = stack is not None and stack.outputs.get("StreamName") == name
     if ours or options.parameters.get("CreateStream") == "false":
         return
     if stack and "StreamName" not in options.parameters:
         return
-    if await aws.ask("kinesis", "describe_stream_summary", StreamName=name):
-        help_ = "Deploy onto it with --parameter CreateStream=false, or choose another name with --stream."
-        raise DeploymentError("NameTaken", f"there is a stream {name} already that is not this stack's. {help_}")
+    if await aws.find("kinesis", "describe_stream_summary", StreamName=name):
+        hint = "Deploy onto it with --parameter CreateStream=false, or choose another name with --stream."
+        raise DeploymentError("NameTaken", f"a stream {name} exists already that is not part of this stack. {hint}")
 
 
 def _parameters(options: DeployOptions, archive: Archive | None, bucket: str) -> dict[str, str]:
@@ -244,7 +248,7 @@ def _parameters(options: DeployOptions, archive: Archive | None, bucket: str) ->
 async def _create_change_set(
     aws: Aws, stack: Stack | None, name: str, template: str | None, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Its ids, as the other calls take them."""
+    """Create a change set, and return its IDs as parameters of the other calls."""
     known = stack.parameters if stack else {}
     names = tuple(known) if template is None else parameters_of(template)
     rows: list[dict[str, Any]] = [
@@ -254,7 +258,7 @@ async def _create_change_set(
         for each in names
         if each in parameters or each in known
     ]
-    answer = await aws.call(
+    response = await aws.call(
         "cloudformation",
         "create_change_set",
         StackName=stack.stack_id if stack else name,
@@ -264,47 +268,47 @@ async def _create_change_set(
         Capabilities=["CAPABILITY_IAM"],
         **({"UsePreviousTemplate": True} if template is None else {"TemplateBody": template}),
     )
-    return {"ChangeSetName": answer["Id"], "StackName": answer["StackId"]}
+    return {"ChangeSetName": response["Id"], "StackName": response["StackId"]}
 
 
 async def _settled(aws: Aws, change_set: Mapping[str, Any], poll: float) -> dict[str, Any]:
-    """The change set's description once CloudFormation has worked it out, with all its pages."""
+    """Wait until CloudFormation has computed the change set, and return its description with all pages."""
     while True:
-        answer = await aws.call("cloudformation", "describe_change_set", **change_set)
-        if not is_busy(answer["Status"]):
+        response = await aws.call("cloudformation", "describe_change_set", **change_set)
+        if not is_busy(response["Status"]):
             break
         await asyncio.sleep(poll)
-    if answer["Status"] == "FAILED" and not is_empty(answer):
-        reason = answer.get("StatusReason") or "CloudFormation gives no reason"
+    if response["Status"] == "FAILED" and not is_empty(response):
+        reason = response.get("StatusReason") or "CloudFormation gives no reason"
         hint = hint_for_reasons(reason)
         raise DeploymentError("ChangeSetFailed", f"{reason.rstrip('.')}. {hint}" if hint else reason)
-    changes, token = list(answer.get("Changes", ())), answer.get("NextToken")
+    changes, token = list(response.get("Changes", ())), response.get("NextToken")
     while token:
         page = await aws.call("cloudformation", "describe_change_set", **change_set, NextToken=token)
         changes += page.get("Changes", ())
         token = page.get("NextToken")
-    return {**answer, "Changes": changes}
+    return {**response, "Changes": changes}
 
 
 async def _discard(aws: Aws, change_set: Mapping[str, Any], *, created: bool) -> None:
-    """Leave nothing behind of a plan that is not carried out."""
-    await aws.ask("cloudformation", "delete_change_set", **change_set)
-    if created:  # a change set for a new stack makes an empty one
+    """Delete a change set that is not executed, and the empty stack that it created."""
+    await aws.find("cloudformation", "delete_change_set", **change_set)
+    if created:  # a change set for a new stack creates an empty stack
         await aws.call("cloudformation", "delete_stack", StackName=change_set["StackName"])
 
 
 async def _follower(
     aws: Aws, change_set: Mapping[str, Any], on_event: Callable[[StackEvent], None], poll: float
-) -> Follower:
+) -> StackFollower:
     stack = await find_stack(aws, change_set["StackName"])
-    assert stack is not None  # noqa: S101 - its change set was just described
-    follower = Follower(aws, stack, on_event, poll)
+    assert stack is not None  # noqa: S101 - its change set has just been described
+    follower = StackFollower(aws, stack, on_event, poll)
     await follower.begin()
     return follower
 
 
-async def _execute(aws: Aws, change_set: Mapping[str, Any], follower: Follower) -> Mapping[str, str]:
-    """Its outputs. Who breaks off from here on stops watching; CloudFormation goes on."""
+async def _execute(aws: Aws, change_set: Mapping[str, Any], follower: StackFollower) -> Mapping[str, str]:
+    """Execute the change set and return the outputs of the stack. A cancelled call does not stop CloudFormation."""
     await aws.call("cloudformation", "execute_change_set", **change_set)
     await follower.follow("CREATE_COMPLETE", "UPDATE_COMPLETE")
     done = await find_stack(aws, change_set["StackName"])

@@ -1,11 +1,11 @@
-"""Destroy: delete the stack, and the data only when told to; say what stays."""
+"""Destroy: delete the stack, keep its data unless told otherwise, and list the resources that remain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, delete_stack, find_stack
+from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
 from truckstream.cloud.deployment.stack import PRECIOUS, is_busy
 from truckstream.cloud.package.artifact_bucket import artifact_bucket
 from truckstream.errors import DeploymentError
@@ -21,7 +21,7 @@ __all__ = ["Destruction", "Resource", "destroy"]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the stack: its name in the template, its type, and its name in AWS."""
+    """A resource of the stack: its name in the template, its type, and its physical ID in AWS."""
 
     name: str
     kind: str
@@ -29,13 +29,13 @@ class Resource:
 
     @property
     def kept(self) -> bool:
-        """True for what holds data, and for what protects it."""
+        """Whether the resource holds or protects data."""
         return self.kind in PRECIOUS or self.kind == "AWS::S3::BucketPolicy"
 
 
 @dataclass(frozen=True, slots=True)
 class Destruction:
-    """What goes, or went, and what stays."""
+    """The resources that are deleted and those that remain."""
 
     stack: str
     goes: tuple[Resource, ...] = ()
@@ -43,42 +43,38 @@ class Destruction:
     done: bool = False
 
 
-async def _agree(_: object) -> bool:
-    return True
-
-
 async def destroy(
     aws: Aws,
     stack_name: str,
     *,
-    confirm: Callable[[Destruction], Awaitable[bool]] = _agree,
+    confirm: Callable[[Destruction], Awaitable[bool]] = confirm_always,
     delete_data: bool = False,
     dry_run: bool = False,
     on_event: Callable[[StackEvent], None] = lambda _: None,
     poll: float = POLL_SECONDS,
 ) -> Destruction:
-    """Delete what was deployed.
+    """Delete a deployed stack.
 
     Args:
         aws: the account and region.
-        stack_name: the stack.
-        confirm: is shown what goes and what stays, and its answer decides; by default it is carried out.
-        delete_data: delete the stream with its records, the bucket with its objects, and the key 30 days later.
-        dry_run: say what would go, and delete nothing.
-        on_event: is told each step.
-        poll: seconds between two looks at the stack.
+        stack_name: name of the stack.
+        confirm: called with the resources to delete and to keep; they are deleted if it returns True, the default.
+        delete_data: also delete the stream with its records, the bucket with its objects, and the key after 30 days.
+        dry_run: return the resources that would be deleted, and delete nothing.
+        on_event: called with each event of the stack.
+        poll: seconds between two calls for the state of the stack.
 
     Raises:
-        AwsError: AWS refused a call.
-        DeploymentError: the stack is being changed, or something could not be deleted.
+        AwsError: AWS returned an error.
+        DeploymentError: the stack is being changed, or a resource could not be deleted.
     """
     stack = await find_stack(aws, stack_name)
     if stack is None:
-        raise DeploymentError("NotDeployed", f"there is no stack {stack_name} in {aws.region}")
+        raise DeploymentError("NotDeployed", f"the stack {stack_name} does not exist in {aws.region}")
     if is_busy(stack.status):
         raise DeploymentError(stack.status, f"the stack {stack_name} is being changed. Wait until it is done.")
-    answer = await aws.call("cloudformation", "describe_stack_resources", StackName=stack.stack_id)
-    found = tuple(_resource(row) for row in answer["StackResources"])
+    response = await aws.call("cloudformation", "describe_stack_resources", StackName=stack.stack_id)
+    found = tuple(_resource(row) for row in response["StackResources"])
     stays = () if delete_data else tuple(each for each in found if each.kept)
     plan = Destruction(stack_name, tuple(each for each in found if each not in stays), stays)
     if dry_run or not await confirm(plan):
@@ -96,23 +92,23 @@ def _resource(row: dict[str, Any]) -> Resource:
 
 
 async def _delete_data(aws: Aws, resource: Resource) -> None:
-    """What the stack leaves behind."""
+    """Delete a resource with data, which the stack keeps when it is deleted."""
     if resource.kind == "AWS::S3::Bucket":
         await _empty(aws, resource.physical_id)
-        await aws.ask("s3", "delete_bucket", Bucket=resource.physical_id)
+        await aws.find("s3", "delete_bucket", Bucket=resource.physical_id)
     elif resource.kind == "AWS::Kinesis::Stream":
         name = resource.physical_id.rpartition("/")[2]
-        await aws.ask("kinesis", "delete_stream", StreamName=name, EnforceConsumerDeletion=True)
+        await aws.find("kinesis", "delete_stream", StreamName=name, EnforceConsumerDeletion=True)
     elif resource.kind == "AWS::KMS::Key":
-        # The longest time to change one's mind: what it has encrypted elsewhere, such as logs, needs it.
-        await aws.ask("kms", "schedule_key_deletion", KeyId=resource.physical_id, PendingWindowInDays=30)
+        # The longest possible delay, because data encrypted with it elsewhere, such as logs, need the key.
+        await aws.find("kms", "schedule_key_deletion", KeyId=resource.physical_id, PendingWindowInDays=30)
 
 
 async def _empty(aws: Aws, bucket: str, prefix: str = "") -> None:
     """Delete all objects and all their versions, 1,000 at a time."""
     while True:
-        answer = await aws.ask("s3", "list_object_versions", Bucket=bucket, Prefix=prefix)
-        rows = [*(answer or {}).get("Versions", ()), *(answer or {}).get("DeleteMarkers", ())]
+        response = await aws.find("s3", "list_object_versions", Bucket=bucket, Prefix=prefix)
+        rows = [*(response or {}).get("Versions", ()), *(response or {}).get("DeleteMarkers", ())]
         if not rows:
             return
         objects = [{"Key": row["Key"], "VersionId": row["VersionId"]} for row in rows]
@@ -126,5 +122,5 @@ async def _empty(aws: Aws, bucket: str, prefix: str = "") -> None:
 
 async def _delete_zips(aws: Aws, stack_name: str) -> None:
     bucket = await artifact_bucket(aws)
-    if await aws.ask("s3", "head_bucket", Bucket=bucket) is not None:
+    if await aws.find("s3", "head_bucket", Bucket=bucket) is not None:
         await _empty(aws, bucket, f"{stack_name}/")

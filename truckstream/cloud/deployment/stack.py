@@ -1,7 +1,4 @@
-"""CloudFormation's answers as values: a stack, what a change set would do, and what happened.
-
-Nothing here calls; `deployment.py` and `destruction.py` do.
-"""
+"""CloudFormation's responses as values: stacks, plans and events. Nothing in here calls AWS."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ Action = Literal["add", "modify", "replace", "remove"]
 
 _ACTIONS: Final[Mapping[str, Action]] = {"Add": "add", "Import": "add", "Modify": "modify", "Remove": "remove"}
 
-#: What is lost when one of these goes.
+#: Types of resources that hold data, and what is lost when one of them is removed.
 PRECIOUS: Final = {
     "AWS::Kinesis::Stream": "its records are not carried over",
     "AWS::S3::Bucket": "its objects are not carried over",
@@ -41,7 +38,7 @@ PRECIOUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack that exists."""
+    """A stack as DescribeStacks returns it."""
 
     name: str
     stack_id: str
@@ -52,13 +49,13 @@ class Stack:
 
     @property
     def exists(self) -> bool:
-        """False for one that a change set has announced and nobody has created."""
+        """False while only a change set for its creation exists."""
         return self.status != "REVIEW_IN_PROGRESS"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would become of one resource."""
+    """The change of one resource in a plan."""
 
     action: Action
     name: str
@@ -68,13 +65,13 @@ class Change:
 
     @property
     def warning(self) -> str:
-        """What is lost by it; empty if nothing is."""
+        """The loss of data that the change causes; empty for none."""
         return PRECIOUS.get(self.kind, "") if self.action in {"replace", "remove"} else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterChange:
-    """A parameter's value before (None: it had none) and after."""
+    """The value of a parameter before (None for a new one) and after."""
 
     name: str
     before: str | None
@@ -83,13 +80,13 @@ class ParameterChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deployment would do."""
+    """The changes that a deployment would make."""
 
     stack: str
     kind: Literal["create", "update"]
     changes: tuple[Change, ...] = ()
     parameters: tuple[ParameterChange, ...] = ()
-    #: Resources that are not asked for, because the user or the endpoint leaves them out.
+    #: Resources of the template that the user left out.
     left_out: tuple[str, ...] = field(default=())
 
     @property
@@ -99,7 +96,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
-    """One step of a deployment."""
+    """One event of a stack."""
 
     event_id: str
     time: datetime
@@ -113,9 +110,9 @@ class StackEvent:
         return self.status.endswith("_FAILED")
 
 
-def read_stack(answer: Mapping[str, Any]) -> Stack:
-    """DescribeStacks' answer for one stack."""
-    [stack] = answer["Stacks"]
+def read_stack(response: Mapping[str, Any]) -> Stack:
+    """Return the stack in a response of DescribeStacks for one stack."""
+    [stack] = response["Stacks"]
     return Stack(
         name=stack["StackName"],
         stack_id=stack["StackId"],
@@ -126,9 +123,9 @@ def read_stack(answer: Mapping[str, Any]) -> Stack:
     )
 
 
-def read_changes(answer: Mapping[str, Any]) -> tuple[Change, ...]:
-    """DescribeChangeSet's answer: additions first, what is lost last."""
-    changes = [_change(row["ResourceChange"]) for row in answer.get("Changes", ()) if "ResourceChange" in row]
+def read_changes(response: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the changes in a response of DescribeChangeSet: additions first, removals last."""
+    changes = [_change(row["ResourceChange"]) for row in response.get("Changes", ()) if "ResourceChange" in row]
     order = ("add", "modify", "replace", "remove")
     return tuple(sorted(changes, key=lambda change: (order.index(change.action), change.name)))
 
@@ -143,25 +140,25 @@ def _change(row: Mapping[str, Any]) -> Change:
 
 
 def changed_parameters(stack: Stack | None, given: Mapping[str, str]) -> tuple[ParameterChange, ...]:
-    """The parameters that a deployment sets to something else than they have."""
+    """Return the parameters whose values a deployment changes."""
     before = stack.parameters if stack and stack.exists else {}
     pairs = ((name, before.get(name), value) for name, value in sorted(given.items()))
     return tuple(ParameterChange(name, old, new) for name, old, new in pairs if old != new)
 
 
-def is_empty(answer: Mapping[str, Any]) -> bool:
-    """True for a change set that failed because there is nothing to change."""
-    reason = answer.get("StatusReason") or ""
-    return answer["Status"] == "FAILED" and ("didn't contain changes" in reason or "No updates" in reason)
+def is_empty(response: Mapping[str, Any]) -> bool:
+    """Return whether a change set failed because it contains no changes."""
+    reason = response.get("StatusReason") or ""
+    return response["Status"] == "FAILED" and ("didn't contain changes" in reason or "No updates" in reason)
 
 
 def is_busy(status: str) -> bool:
-    """True while CloudFormation works on a stack or a change set. What awaits review waits for us."""
+    """Return whether CloudFormation is working on a stack or a change set. One in review waits for us."""
     return status.endswith(("_IN_PROGRESS", "_PENDING")) and status != "REVIEW_IN_PROGRESS"
 
 
 def read_event(row: Mapping[str, Any]) -> StackEvent:
-    """One row of DescribeStackEvents."""
+    """Return the event in one row of DescribeStackEvents."""
     return StackEvent(
         event_id=row["EventId"],
         time=row["Timestamp"],
@@ -173,9 +170,9 @@ def read_event(row: Mapping[str, Any]) -> StackEvent:
 
 
 def why_it_failed(events: Iterable[StackEvent]) -> str:
-    """The first causes of a failed deployment, without those that failed only because another did."""
+    """Return the causes of a failed deployment, without resources that failed only because another one did."""
     failed = [event for event in events if event.failed and "cancelled" not in event.reason.lower()]
     causes = [event for event in failed if event.kind != "AWS::CloudFormation::Stack"]
-    if not causes:  # what CloudFormation checks before it begins with the first resource, it tells of the stack
+    if not causes:  # checks before the first resource are reported for the stack itself
         return "; ".join(event.reason for event in failed if event.reason) or "CloudFormation gives no reason"
     return "; ".join(f"{event.name} ({event.kind}): {event.reason or event.status}" for event in causes)

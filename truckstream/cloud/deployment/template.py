@@ -1,7 +1,8 @@
-"""The deployed template as text: read, made small enough to be sent, and parts left out.
+"""The CloudFormation template as text: read, reduced to the size that a call accepts, and without unwanted resources.
 
-CloudFormation takes 51,200 bytes of template with a call. Comments are for readers of the file, so they stay behind,
-and then no bucket is needed to show what a deployment would change.
+CloudFormation accepts 51,200 bytes of template in a call; a larger one must be uploaded to a bucket first. Without its
+comments our template is small enough, so that a plan can be shown without creating a bucket. The functions below rely
+on the layout of our own template: top-level sections, and names indented by two spaces.
 """
 
 from __future__ import annotations
@@ -16,22 +17,16 @@ from truckstream.errors import DeploymentError, InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["LOCALLY_LEFT_OUT", "MAX_TEMPLATE_BYTES", "compact", "parameters_of", "read_template", "without"]
+__all__ = ["MAX_TEMPLATE_BYTES", "compact", "parameters_of", "read_template", "without"]
 
 MAX_TEMPLATE_BYTES: Final = 51_200
 
-#: What local stand-ins of AWS (ministack 1.5) cannot create: alarms on expressions, named queries, network ACLs.
-LOCALLY_LEFT_OUT: Final = (
-    *("ErrorRateAlarm", "StreamLoadAlarm"),
-    *("LatestQuery", "HealthQuery", "RejectedQuery", "TwiceQuery"),
-    *("NetworkAcl", "AclA", "AclB", "AclTlsOut", "AclTlsIn", "AclAnswersIn", "AclAnswersOut"),
-)
-
-_BLOCK: Final = re.compile(r"^(?=  [A-Za-z0-9]+:)", re.MULTILINE)
+#: Splits a section into its entries, which begin with a name indented by two spaces.
+_ENTRY: Final = re.compile(r"^(?=  [A-Za-z0-9]+:)", re.MULTILINE)
 
 
 def read_template() -> str:
-    """lambda_entry/template.yaml, as it stands."""
+    """Return the text of lambda_entry/template.yaml."""
     spec = find_spec("lambda_entry")
     if spec is None or spec.origin is None:
         raise DeploymentError("NoTemplate", "the package lambda_entry is not installed here")
@@ -39,42 +34,41 @@ def read_template() -> str:
 
 
 def compact(template: str) -> str:
-    """The same template without comments and empty lines.
+    """Return the template without comments and empty lines.
 
     Raises:
-        DeploymentError: it is too large all the same.
+        DeploymentError: it is still too large for a call.
     """
     lines = (line.rstrip() for line in template.splitlines())
     small = "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
     if (size := len(small.encode())) > MAX_TEMPLATE_BYTES:
         raise DeploymentError(
-            "TooLarge", f"the template has {size:,} bytes; CloudFormation takes {MAX_TEMPLATE_BYTES:,}"
+            "TooLarge", f"the template has {size:,} bytes; CloudFormation accepts {MAX_TEMPLATE_BYTES:,}"
         )
     return small
 
 
 def parameters_of(template: str) -> tuple[str, ...]:
-    """The names of the template's parameters."""
+    """Return the names of the template's parameters."""
     return tuple(re.findall(r"^  (\w+):", _section(template, "Parameters")[1], re.MULTILINE))
 
 
 def without(template: str, names: Collection[str]) -> str:
-    """The template without these resources, to which no other may refer.
+    """Return the template without these resources, to which no other resource may refer.
 
     Raises:
-        InvalidArgumentError: there is no such resource.
+        InvalidArgumentError: the template has no such resource.
     """
     before, section, after = _section(template, "Resources")
-    blocks = [block for block in _BLOCK.split(section) if block]
-    known = {block.lstrip().partition(":")[0]: block for block in blocks}
+    entries = {entry.lstrip().partition(":")[0]: entry for entry in _ENTRY.split(section) if entry}
     for name in names:
-        if name not in known:
+        if name not in entries:
             raise InvalidArgumentError("leave_out", name, "must be the name of a resource of the template")
-    return before + "".join(block for name, block in known.items() if name not in names) + after
+    return before + "".join(entry for name, entry in entries.items() if name not in names) + after
 
 
 def _section(template: str, name: str) -> tuple[str, str, str]:
-    """What stands before a section's content, the content, and what stands after it."""
+    """Split the template into the text before a section's content, the content, and the text after it."""
     start = template.index(f"\n{name}:\n") + len(name) + 3
     end = re.search(r"^\S", template[start:], re.MULTILINE)
     stop = len(template) if end is None else start + end.start()

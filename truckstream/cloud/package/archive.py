@@ -1,8 +1,8 @@
-"""The function's zip: the same files give the same bytes, whoever builds it and when.
+"""The function's zip: the same files make the same bytes, on every machine and at any time.
 
-Entries are sorted, have one date, one mode and one way of compression, and nothing that an installer notes about itself
-goes in. What remains is zlib, whose versions may compress differently: so what is deployed is named after `digest`,
-that of the contents, and the same contents keep their name.
+Entries are sorted and have the same date, mode and compression. Files that an installer writes about itself are left
+out. The remaining difference is zlib, whose versions may compress differently. A deployed zip is therefore named after
+the digest of its contents, which is independent of zlib.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ZIP_BYTES", "Archive", "Part", "is_noise", "pack"]
 
-#: Lambda takes 50 MB directly. 15 MB are what the function is held to: it has no other use for more than a stray wheel.
+#: Lambda accepts 50 MB. The function is held to 15 MB, so that a wheel that it does not need is noticed.
 MAX_ZIP_BYTES: Final = 15_000_000
 
-#: The first moment that a zip can name.
+#: The earliest date of a zip entry.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
-#: A regular file that everybody may read: Lambda runs the function as a user of its own.
+#: A regular file that everyone may read, because Lambda runs the function as another user.
 _MODE: Final = 0o100644 << 16
 _UNIX: Final = 3
 
-#: What a wheel or its installer brings and no function reads. Licences, METADATA and SBOMs stay: the first must, the
-#: second says the version, the third is what vulnerability scanners look for.
+#: Files of wheels and installers that no function reads. Licences stay because they must, METADATA for the version, and
+#: SBOMs for vulnerability scanners.
 _NOISE: Final = re.compile(
     r"""
     (.*/)?__pycache__/.* | .*\.py[cdo] | .*\.pyi | (.*/)?py\.typed | (bin|Scripts)/.* | \.lock
@@ -44,7 +44,7 @@ _NOISE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one package brings. `bytes` unpacked, `zipped_bytes` in the zip."""
+    """The files of one package: `bytes` unpacked, `zipped_bytes` in the zip."""
 
     name: str
     version: str | None
@@ -55,10 +55,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A function's zip and what is in it."""
+    """The zip of the function, and an account of its contents."""
 
     content: bytes
-    #: SHA-256 of the contents, names included, in hexadecimal: the same whatever zlib made of them.
+    #: SHA-256 of the contents and their names, in hexadecimal, independent of the compression.
     digest: str
     parts: tuple[Part, ...]
 
@@ -78,13 +78,13 @@ class Archive:
         return sum(part.bytes for part in self.parts)
 
     def facts(self) -> dict[str, object]:
-        """All of it but the bytes, for a program to read."""
+        """Return everything except the bytes, for JSON output."""
         sizes = {"size": self.size, "unpacked_size": self.unpacked_size}
         return {**sizes, "digest": self.digest, "sha256": self.sha256, "parts": self.parts}
 
 
 def is_noise(name: str) -> bool:
-    """True for a file that the function does not need."""
+    """Return whether the function does not need the file."""
     return _NOISE.fullmatch(name) is not None
 
 
@@ -92,11 +92,11 @@ def pack(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Archive:
     """Zip `files`, content by path.
 
     Args:
-        files: what goes in, noise left out.
-        versions: version by package, for the account of parts.
+        files: contents by path, without noise.
+        versions: versions by package, for the account of parts.
 
     Raises:
-        PackageError: the zip is larger than the function should be.
+        PackageError: the zip is too large.
     """
     content = _zip(files)
     if len(content) > MAX_ZIP_BYTES:
@@ -134,6 +134,6 @@ def _parts(content: bytes, versions: Mapping[str, str]) -> Iterable[Part]:
 
 
 def _package_of(name: str) -> str:
-    """A package and its dist-info are one part."""
+    """Return the part of a path; a package and its dist-info are one part."""
     top = name.partition("/")[0]
     return top.partition("-")[0] if top.endswith(".dist-info") else top.removesuffix(".py")

@@ -1,6 +1,6 @@
-"""The bucket that the function's zip is deployed from: one an account and region, private, made when first needed.
+"""The bucket for the function's zips: one per account and region, private, created when needed.
 
-A zip is named after its contents, so what is there is right, and an old version stays for a rollback.
+A zip is named after its contents, so that an existing zip need not be uploaded, and old versions remain for a rollback.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ __all__ = ["artifact_bucket", "upload"]
 
 
 async def artifact_bucket(aws: Aws) -> str:
-    """The bucket's name."""
+    """Return the name of the bucket."""
     identity = await aws.call("sts", "get_caller_identity")
     return f"truckstream-artifacts-{identity['Account']}-{aws.region}"
 
 
 async def upload(aws: Aws, bucket: str, key: str, content: bytes) -> None:
-    """Store the zip unless it is there; make the bucket if need be."""
-    if await aws.ask("s3", "head_bucket", Bucket=bucket) is None:
-        await _make(aws, bucket)
-    if await aws.ask("s3", "head_object", Bucket=bucket, Key=key) is None:
+    """Upload the zip unless it exists, and create the bucket if needed."""
+    if await aws.find("s3", "head_bucket", Bucket=bucket) is None:
+        await _create(aws, bucket)
+    if await aws.find("s3", "head_object", Bucket=bucket, Key=key) is None:
         await aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, ContentType="application/zip")
 
 
-async def _make(aws: Aws, bucket: str) -> None:
-    # us-east-1 is the one region that must not be named.
+async def _create(aws: Aws, bucket: str) -> None:
+    # us-east-1 is the only region that must not be given.
     where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
     await aws.call("s3", "create_bucket", Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **where)
     blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

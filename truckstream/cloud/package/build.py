@@ -1,7 +1,7 @@
-"""Build the function's zip for Lambda's machine, on any machine: wheels only, nothing is compiled or run.
+"""Build the function's zip for Lambda's platform on any machine: from wheels only, without compiling or running code.
 
-uv resolves for the platform that is asked for. The versions are those that are installed here, so that the function
-runs what was tested; a dependency that only the other platform needs is uv's choice.
+uv resolves the requirements for the requested platform, constrained to the versions installed here, so that the
+function runs the tested versions. uv chooses the version of a dependency that only the other platform needs.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = ["REQUIREMENTS", "Architecture", "PackageOptions", "build_package"]
 
 Architecture = Literal["arm64", "x86_64"]
 
-#: What the handler imports of others, and the whole of it: tests/cloud hold this to the handler's imports.
+#: All third-party packages that the handler imports; tests/cloud compare this with its imports.
 REQUIREMENTS: Final = ("msgspec", "obstore")
 
-#: The C library that a runtime has, as wheels name it. python3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on
-#: Amazon Linux 2023 (2.34). obstore's aarch64 wheels ask for 2.28, so on python3.11 there is x86_64 alone.
+#: The glibc version of each runtime, as wheels name it. python3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on
+#: Amazon Linux 2023 (2.34). obstore's aarch64 wheels need 2.28, so that python3.11 works on x86_64 only.
 _GLIBC: Final = {"3.11": "2_17", "3.12": "2_28", "3.13": "2_28", "3.14": "2_28"}
 _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
 @dataclass(frozen=True, slots=True)
 class PackageOptions:
-    """What to build.
+    """Platform of the function.
 
     Args:
-        architecture: the function's processor, arm64 or x86_64.
-        python: the function's Python, such as 3.13.
+        architecture: processor, arm64 or x86_64.
+        python: Python version, such as 3.13.
 
     Raises:
-        InvalidArgumentError: Lambda has no such function.
+        InvalidArgumentError: Lambda does not have this platform.
     """
 
     architecture: Architecture = "arm64"
@@ -62,16 +62,16 @@ class PackageOptions:
 
     @property
     def platform(self) -> str:
-        """The function's machine, as uv names it."""
+        """The platform as uv names it."""
         return f"{_MACHINES[self.architecture]}-manylinux_{_GLIBC[self.python]}"
 
 
 async def build_package(options: PackageOptions | None = None) -> Archive:
-    """The function's zip: our sources that the handler imports, and the wheels that they need.
+    """Build the zip: the source files that the handler imports, and the wheels that they need.
 
     Raises:
         ConfigurationError: uv is not installed.
-        PackageError: there is no wheel for this platform, no network, or the zip is too large; with uv's words.
+        PackageError: a wheel or the network is missing, or the zip is too large; the message quotes uv.
     """
     options = options or PackageOptions()
     sources = needed_sources({name: _folder_of(name) for name in ("truckstream", "lambda_entry")})
@@ -98,25 +98,25 @@ async def _install(folder: Path, options: PackageOptions) -> None:
         *("--target", folder / "wheels", "--python-version", options.python),
         *("--python-platform", options.platform, "--only-binary", ":all:"),
         *("--constraints", constraints, *REQUIREMENTS),
-        cwd=folder,  # not in a project, whose settings would have a say
+        cwd=folder,  # outside of projects, whose settings would apply
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        _, words = await process.communicate()
-    except asyncio.CancelledError:  # uv goes before its folder, and its pipe before the loop
+        _, stderr = await process.communicate()
+    except asyncio.CancelledError:  # end uv before its folder is removed, and its pipe before the loop closes
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
         raise
     if process.returncode != 0:
-        what = f"Python {options.python} on {options.architecture}"
-        raise PackageError(f"no packages for {what}: {' '.join(words.decode(errors='replace').split())}")
+        platform = f"Python {options.python} on {options.architecture}"
+        raise PackageError(f"no packages for {platform}: {' '.join(stderr.decode(errors='replace').split())}")
 
 
 def _find_uv() -> str:
-    # The one beside this Python is there when `pip install uv` was run in an environment that is not active.
+    # `pip install uv` puts it beside this Python, even if the environment is not activated.
     beside = str(Path(sys.executable).parent)
     if found := shutil.which("uv") or shutil.which("uv", path=beside):
         return found
@@ -124,12 +124,12 @@ def _find_uv() -> str:
 
 
 def _installed() -> list[tuple[str, str]]:
-    """Every distribution of this environment with its version, in order."""
-    found = {(_normal(each.metadata["Name"]), each.version) for each in distributions() if each.metadata["Name"]}
+    """Return the name and version of each installed distribution, sorted."""
+    found = {(_normalized(each.metadata["Name"]), each.version) for each in distributions() if each.metadata["Name"]}
     return sorted(found)
 
 
-def _normal(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -139,6 +139,6 @@ def _read(folder: Path) -> dict[str, bytes]:
 
 
 def _versions(files: dict[str, bytes]) -> dict[str, str]:
-    """Version by package, as the dist-info folders tell."""
+    """Return the versions by package, from the names of the dist-info folders."""
     folders = {name.partition("/")[0] for name in files}
     return dict(name.removesuffix(".dist-info").split("-", 1) for name in folders if name.endswith(".dist-info"))

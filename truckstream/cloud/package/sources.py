@@ -1,7 +1,7 @@
-"""Which of our files the function needs: those that its handler can import, found by reading them.
+"""The source files that the function needs: those that its handler can import, found by parsing them.
 
-A list kept by hand would be wrong after the next change, and shipping all would bring the producer, the local Kinesis
-and these commands into the function. Imports inside functions count, those for type checkers do not.
+A list kept by hand would become wrong, and packing all files would bring the producer, the local Kinesis and these
+commands into the function. Imports inside functions count; imports for type checkers do not.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ HANDLER_MODULE: Final = "lambda_entry.handler"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The function's own part."""
+    """The source files of the function."""
 
-    #: Content by path inside the zip.
+    #: Contents by path in the zip.
     files: Mapping[str, bytes]
-    #: Top-level modules that these files import and do not have: the standard library's and the wheels'.
+    #: Top-level modules that these files import from elsewhere: the standard library and wheels.
     foreign: frozenset[str]
 
 
 def needed_sources(roots: Mapping[str, Path], module: str = HANDLER_MODULE) -> Sources:
-    """The source files that importing `module` can touch.
+    """Return the source files that an import of `module` can load.
 
     Args:
         roots: folder by top-level package, such as {"truckstream": Path(".../truckstream")}.
-        module: where the imports begin.
+        module: the module whose imports are followed.
     """
     files: dict[str, bytes] = {}
     foreign: set[str] = set()
@@ -55,7 +55,7 @@ def needed_sources(roots: Mapping[str, Path], module: str = HANDLER_MODULE) -> S
 
 
 def imported_modules(source: bytes) -> Iterator[str]:
-    """What a file imports at run time. Of `from a import b` both a and a.b: b may be a module."""
+    """Yield the modules that a file imports at run time: for `from a import b` a and a.b, as b may be a module."""
     tree = ast.parse(source)
     for_type_checkers = {
         id(inner)

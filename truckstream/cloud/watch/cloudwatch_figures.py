@@ -1,7 +1,7 @@
-"""CloudWatch's figures of the last minutes: which are asked for, and what they come to.
+"""CloudWatch's figures of the last minutes: the queries, and the values computed from their results.
 
-A minute without data points is a minute in which nothing happened, or nothing was reported: sums count it as nothing,
-and a figure without any data point is None rather than 0.
+A minute without data points is a minute in which nothing happened or nothing was reported. Sums count it as zero, and a
+figure without any data point is None rather than 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Figures", "queries", "read_figures", "summarize"]
 
 PERIOD_SECONDS: Final = 60
-#: CloudWatch keeps a figure of each minute for 15 days.
+#: CloudWatch keeps data points of one minute for 15 days.
 MAX_MINUTES: Final = 15 * 24 * 60
 
 
@@ -31,64 +31,64 @@ def _peak(values: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One figure: the metric it comes from and what is made of its minutes."""
+class _Computation:
+    """How one figure is computed from the minutes of a metric."""
 
     metric: str
     of_minutes: Callable[[Sequence[float]], float]
 
 
-_ROWS: Final[Mapping[str, _Row]] = {
-    "records_per_second": _Row("IncomingRecords", _peak),
-    "bytes_per_second": _Row("IncomingBytes", _peak),
-    "records": _Row("IncomingRecords", sum),
-    "throttled_writes": _Row("WriteProvisionedThroughputExceeded", sum),
-    "invocations": _Row("Invocations", sum),
-    "errors": _Row("Errors", sum),
-    "throttles": _Row("Throttles", sum),
-    "duration_ms": _Row("Duration", max),
-    "iterator_age_ms": _Row("IteratorAge", max),
-    "stored": _Row("RecordsStored", sum),
-    "rejected": _Row("RecordsRejected", sum),
-    "failed_uploads": _Row("UploadsFailed", sum),
-    "put_latency_ms": _Row("PutLatency", max),
+_COMPUTATIONS: Final[Mapping[str, _Computation]] = {
+    "records_per_second": _Computation("IncomingRecords", _peak),
+    "bytes_per_second": _Computation("IncomingBytes", _peak),
+    "records": _Computation("IncomingRecords", sum),
+    "throttled_writes": _Computation("WriteProvisionedThroughputExceeded", sum),
+    "invocations": _Computation("Invocations", sum),
+    "errors": _Computation("Errors", sum),
+    "throttles": _Computation("Throttles", sum),
+    "duration_ms": _Computation("Duration", max),
+    "iterator_age_ms": _Computation("IteratorAge", max),
+    "stored": _Computation("RecordsStored", sum),
+    "rejected": _Computation("RecordsRejected", sum),
+    "failed_uploads": _Computation("UploadsFailed", sum),
+    "put_latency_ms": _Computation("PutLatency", max),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What CloudWatch says of the last `minutes`; None where it has nothing to say."""
+    """The figures of the last `minutes`; None without data."""
 
     minutes: int
-    #: Of the busiest minute.
+    #: In the busiest minute.
     records_per_second: float | None = None
-    #: Of the busiest minute.
+    #: In the busiest minute.
     bytes_per_second: float | None = None
     records: float | None = None
     throttled_writes: float | None = None
     invocations: float | None = None
     errors: float | None = None
     throttles: float | None = None
-    #: Of the longest call.
+    #: The longest call.
     duration_ms: float | None = None
     iterator_age_ms: float | None = None
     stored: float | None = None
     rejected: float | None = None
     failed_uploads: float | None = None
-    #: The 99th percentile of the worst minute.
+    #: The highest 99th percentile of a minute.
     put_latency_ms: float | None = None
 
     @property
     def error_rate(self) -> float | None:
-        """Share of the calls that failed, 0 to 1."""
+        """Share of failed calls, 0 to 1."""
         return self.errors / self.invocations if self.invocations and self.errors is not None else None
 
 
 def queries(stream: str | None, function: str | None) -> list[dict[str, Any]]:
-    """GetMetricData's queries for a stream and a function, as far as there are any."""
+    """Return the queries of GetMetricData for a stream and a function, or for one of them."""
     metrics = {metric.name: metric for metric in METRICS}
     asked = []
-    for name, row in _ROWS.items():
+    for name, row in _COMPUTATIONS.items():
         metric = metrics[row.metric]
         dimension, value = ("StreamName", stream) if metric.namespace == "AWS/Kinesis" else (DIMENSION, function)
         if value:
@@ -106,20 +106,20 @@ def queries(stream: str | None, function: str | None) -> list[dict[str, Any]]:
 
 
 def summarize(results: Sequence[Mapping[str, Any]], minutes: int) -> Figures:
-    """GetMetricData's results as figures."""
+    """Compute the figures from the results of GetMetricData."""
     values: dict[str, list[float]] = {}
     for result in results:
         values.setdefault(result["Id"], []).extend(result["Values"])
-    found = {name: float(row.of_minutes(values[name])) for name, row in _ROWS.items() if values.get(name)}
+    found = {name: float(row.of_minutes(values[name])) for name, row in _COMPUTATIONS.items() if values.get(name)}
     return Figures(minutes, **found)
 
 
 async def read_figures(aws: Aws, *, stream: str | None, function: str | None, now: datetime, minutes: int) -> Figures:
-    """The figures of the last `minutes` up to `now`.
+    """Read the figures of the last `minutes` before `now`.
 
     Raises:
         InvalidArgumentError: `minutes` is not from 1 to 21,600, which are 15 days.
-        AwsError: CloudWatch refuses.
+        AwsError: CloudWatch returned an error.
     """
     if not 1 <= minutes <= MAX_MINUTES:
         raise InvalidArgumentError("minutes", minutes, f"must be from 1 to {MAX_MINUTES}")
@@ -129,7 +129,7 @@ async def read_figures(aws: Aws, *, stream: str | None, function: str | None, no
     results: list[Mapping[str, Any]] = []
     more: dict[str, Any] = {}
     while True:
-        answer = await aws.call(
+        response = await aws.call(
             "cloudwatch",
             "get_metric_data",
             MetricDataQueries=asked,
@@ -137,7 +137,7 @@ async def read_figures(aws: Aws, *, stream: str | None, function: str | None, no
             EndTime=now,
             **more,
         )
-        results += answer["MetricDataResults"]
-        if not (token := answer.get("NextToken")):
+        results += response["MetricDataResults"]
+        if not (token := response.get("NextToken")):
             return summarize(results, minutes)
         more = {"NextToken": token}

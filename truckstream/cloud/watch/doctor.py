@@ -1,14 +1,14 @@
-"""Doctor: reads the deployed parts and holds them against the rules of `checks.py`."""
+"""Doctor: read the deployed parts and check them against the rules in `doctor_rules`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.cloud.watch.deployed_parts import Parts, read_parts
-from truckstream.cloud.watch.doctor_rules import CHECKS, Facts, Finding, examine
+from truckstream.cloud.watch.deployed_parts import DeployedParts, read_parts
+from truckstream.cloud.watch.doctor_rules import CHECKS, Facts, Finding, access_errors, examine, needed_actions
 from truckstream.cloud.watch.status import read_status
-from truckstream.errors import AwsError
+from truckstream.cloud.watch.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnosis", "diagnose"]
 
+#: The settings of the bucket that the rules examine, and the operation that reads each.
+_BUCKET_SETTINGS: Final = {
+    "encryption": "get_bucket_encryption",
+    "public": "get_public_access_block",
+    "policy": "get_bucket_policy",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found, how many rules were held against it, and what could not be looked at."""
+    """The findings, the number of rules checked, and the reads that failed."""
 
     findings: tuple[Finding, ...]
     checks: int
@@ -32,116 +39,78 @@ class Diagnosis:
 
 
 async def diagnose(aws: Aws, stack_name: str, *, now: datetime, function_name: str | None = None) -> Diagnosis:
-    """Look for dangerous settings.
+    """Check the deployed parts for dangerous settings.
 
     Args:
         aws: the account and region.
-        stack_name: the deployed stack.
-        now: the time of the call.
-        function_name: for a pipeline that was made by hand.
+        stack_name: name of the deployed stack.
+        now: the present time.
+        function_name: name of the function, for a pipeline without a stack.
 
     Raises:
-        AwsError: the stack itself cannot be looked at.
+        AwsError: the stack cannot be described.
     """
     parts = await read_parts(aws, stack_name, function_name)
-    reader = _Reader(aws, parts, list(parts.unread))
-    facts = await reader.read(stack_name, now)
+    reader = TolerantReader(aws, list(parts.unread))
+    facts = await _read_facts(reader, parts, stack_name, now)
     return Diagnosis(examine(facts), len(CHECKS), tuple(dict.fromkeys(str(error) for error in reader.unread)))
 
 
-@dataclass(slots=True)
-class _Reader:
-    aws: Aws
-    parts: Parts
-    unread: list[AwsError]
-    seen: set[str] = field(default_factory=set)
+async def _read_facts(reader: TolerantReader, parts: DeployedParts, stack_name: str, now: datetime) -> Facts:
+    bucket = await _read_bucket(reader, parts.bucket_name)
+    rules = bucket.get("encryption", {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [None])
+    function_name = None if parts.stack else parts.function_name
+    status = await reader.attempt(read_status(reader.aws, stack_name, now=now, function_name=function_name), None)
+    return Facts(
+        stack_name=stack_name,
+        parts=parts,
+        encryption=rules[0],
+        public_access_block=bucket.get("public", {}).get("PublicAccessBlockConfiguration"),
+        bucket_policy=bucket.get("policy", {}).get("Policy"),
+        bucket_exists=bucket.get("exists"),
+        denied=await _denied_actions(reader, parts),
+        access_errors=access_errors(line.message for line in status.errors) if status else (),
+        subscribers=await _count_subscribers(reader, parts.outputs.get("TopicArn")),
+        seen=frozenset(bucket.keys() - {"exists"}),
+    )
 
-    async def read(self, stack_name: str, now: datetime) -> Facts:
-        encryption = await self._bucket("encryption", "get_bucket_encryption")
-        public = await self._bucket("public", "get_public_access_block")
-        policy = await self._bucket("policy", "get_bucket_policy")
-        rules = (encryption or {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [None])
-        return Facts(
-            stack_name=stack_name,
-            parts=self.parts,
-            encryption=rules[0],
-            public_access_block=(public or {}).get("PublicAccessBlockConfiguration"),
-            bucket_policy=(policy or {}).get("Policy"),
-            bucket_exists=await self._bucket_exists(),
-            denied=await self._denied(),
-            access_errors=await self._access_errors(stack_name, now),
-            listeners=await self._listeners(),
-            seen=frozenset(self.seen),
+
+async def _read_bucket(reader: TolerantReader, bucket: str | None) -> dict[str, Any]:
+    """Return the responses by kind of setting; only "exists" for a bucket that does not exist."""
+    if not bucket:
+        return {}
+    found: dict[str, Any] = {}
+    for kind, operation in _BUCKET_SETTINGS.items():
+        errors = len(reader.unread)
+        response = await reader.find("s3", operation, Bucket=bucket)
+        if len(reader.unread) == errors:
+            found[kind] = response or {}
+    errors = len(reader.unread)
+    exists = await reader.find("s3", "head_bucket", Bucket=bucket) is not None
+    if len(reader.unread) > errors:
+        return found
+    return {**found, "exists": True} if exists else {"exists": False}
+
+
+async def _denied_actions(reader: TolerantReader, parts: DeployedParts) -> tuple[str, ...]:
+    """Return the actions that the function needs and that its role does not allow."""
+    denied: list[str] = []
+    for resource, actions in needed_actions(parts).items():
+        response = await reader.find(
+            "iam",
+            "simulate_principal_policy",
+            PolicySourceArn=(parts.function or {})["Role"],
+            ActionNames=actions,
+            ResourceArns=[resource],
         )
+        rows = (response or {}).get("EvaluationResults", ())
+        denied += [f"{row['EvalActionName']} on {resource}" for row in rows if row["EvalDecision"] != "allowed"]
+    return tuple(denied)
 
-    async def _bucket(self, what: str, operation: str) -> dict[str, Any] | None:
-        if not self.parts.bucket_name:
-            return None
-        known = len(self.unread)
-        answer = await self._try("s3", operation, Bucket=self.parts.bucket_name)
-        if len(self.unread) == known:
-            self.seen.add(what)
-        return answer
 
-    async def _bucket_exists(self) -> bool | None:
-        if not self.parts.bucket_name:
-            return None
-        known = len(self.unread)
-        found = await self._try("s3", "head_bucket", Bucket=self.parts.bucket_name)
-        if found is None and len(self.unread) == known:
-            self.seen.clear()  # what a bucket that is not there lacks says nothing
-            return False
-        return None if found is None else True
-
-    async def _denied(self) -> tuple[str, ...]:
-        """What the function's role does not allow of what the function does."""
-        role, bucket = (self.parts.function or {}).get("Role"), self.parts.bucket_name
-        stream = (self.parts.stream or {}).get("StreamARN")
-        if not role or not bucket or not stream:
-            return ()
-        partition = stream.split(":")[1]
-        prefix = self.parts.variables.get("PREFIX", "sensor_data")
-        needs = {
-            f"arn:{partition}:s3:::{bucket}/{prefix}/batch": ["s3:PutObject", "s3:GetObject"],
-            f"arn:{partition}:s3:::{bucket}": ["s3:ListBucket"],
-            stream: ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
-        }
-        denied: list[str] = []
-        for resource, actions in needs.items():
-            answer = await self._try(
-                "iam",
-                "simulate_principal_policy",
-                PolicySourceArn=role,
-                ActionNames=actions,
-                ResourceArns=[resource],
-            )
-            rows = (answer or {}).get("EvaluationResults", ())
-            denied += [f"{row['EvalActionName']} on {resource}" for row in rows if row["EvalDecision"] != "allowed"]
-        return tuple(denied)
-
-    async def _access_errors(self, stack_name: str, now: datetime) -> tuple[str, ...]:
-        try:
-            status = await read_status(self.aws, stack_name, now=now, function_name=self._by_hand())
-        except AwsError as error:
-            self.unread.append(error)
-            return ()
-        words = ("AccessDenied", "PermissionDenied", "403")
-        return tuple(line.message for line in status.errors if any(word in line.message for word in words))
-
-    def _by_hand(self) -> str | None:
-        return None if self.parts.stack else self.parts.function_name
-
-    async def _listeners(self) -> int | None:
-        topic = (self.parts.stack.outputs if self.parts.stack else {}).get("TopicArn")
-        if not topic:
-            return None
-        answer = await self._try("sns", "get_topic_attributes", TopicArn=topic)
-        confirmed = (answer or {}).get("Attributes", {}).get("SubscriptionsConfirmed")
-        return None if confirmed is None else int(confirmed)
-
-    async def _try(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        try:
-            return await self.aws.ask(service, operation, **parameters)
-        except AwsError as error:
-            self.unread.append(error)
-            return None
+async def _count_subscribers(reader: TolerantReader, topic: str | None) -> int | None:
+    if not topic:
+        return None
+    response = await reader.find("sns", "get_topic_attributes", TopicArn=topic)
+    confirmed = (response or {}).get("Attributes", {}).get("SubscriptionsConfirmed")
+    return None if confirmed is None else int(confirmed)

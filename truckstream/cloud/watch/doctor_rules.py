@@ -1,6 +1,6 @@
-"""What is dangerous in a deployed pipeline, as rules over what was read: each says what happens and what repairs it.
+"""The rules that find dangerous settings in a deployed pipeline. A finding has the consequence and the repair command.
 
-Nothing here calls AWS. A rule gets the `Facts` and answers with a finding or nothing; `CHECKS` lists them all.
+Nothing in here calls AWS. A rule takes the `Facts` and returns a finding or None; `CHECKS` lists the rules.
 """
 
 from __future__ import annotations
@@ -9,31 +9,40 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from truckstream.cloud.watch.deployed_parts import Parts
+    from truckstream.cloud.watch.deployed_parts import DeployedParts
 
-__all__ = ["CHECKS", "EVENT_BYTES", "RECORD_BYTES_IN_EVENT", "Facts", "Finding", "examine"]
+__all__ = [
+    "CHECKS",
+    "EVENT_BYTES",
+    "RECORD_BYTES_IN_EVENT",
+    "Facts",
+    "Finding",
+    "access_errors",
+    "examine",
+    "needed_actions",
+]
 
 #: - danger: records are lost, duplicated or readable by others.
-#: - stopped: nothing is stored now.
-#: - warning: slower, dearer or less certain than it need be.
+#: - stopped: nothing is being stored.
+#: - warning: slower, more expensive or less reliable than necessary.
 Severity = Literal["danger", "stopped", "warning"]
 
-#: A delivery's payload: 6 MB.
+#: Payload of an event: 6 MB.
 EVENT_BYTES: Final = 6_000_000
 #: A 498-byte record in an event: base64, and 543 bytes around it.
 RECORD_BYTES_IN_EVENT: Final = 1_207
-#: Below this a call has no time for retries of S3, let alone for a cold start and a full delivery.
+#: Seconds. A shorter timeout leaves no time for a cold start, a full event and retries of S3.
 SHORTEST_TIMEOUT: Final = 60
 LEAST_MEMORY: Final = 256
-#: Fewer records than an object holds make small objects.
+#: Records of a full object.
 FULL_OBJECT: Final = 700
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One dangerous setting: what it does, and the command that repairs it."""
+    """One dangerous setting: its consequence, and the command that repairs it."""
 
     check: str
     severity: Severity
@@ -43,25 +52,25 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at. None where there is nothing, or where it may not be seen."""
+    """The input of the rules. None for settings that do not exist or could not be read."""
 
     stack_name: str
-    parts: Parts
-    #: GetBucketEncryption's first rule; None for none.
+    parts: DeployedParts
+    #: First rule of GetBucketEncryption; None for none.
     encryption: Mapping[str, Any] | None = None
-    #: GetPublicAccessBlock's four switches; None for none.
+    #: The four switches of GetPublicAccessBlock; None for none.
     public_access_block: Mapping[str, bool] | None = None
-    #: The bucket's policy as text; None for none.
+    #: Policy of the bucket as text; None for none.
     bucket_policy: str | None = None
-    #: False if the bucket does not exist, None if nobody knows.
+    #: False if the bucket does not exist, None if unknown.
     bucket_exists: bool | None = None
     #: Actions that the function needs and its role does not allow.
     denied: tuple[str, ...] = ()
-    #: The function's last errors that speak of denied access.
+    #: Recent errors of the function about denied access.
     access_errors: tuple[str, ...] = ()
-    #: Confirmed subscriptions of the alarms' topic; None where there is no topic.
-    listeners: int | None = None
-    #: What could be looked at in the bucket: "encryption", "public", "policy".
+    #: Confirmed subscriptions of the alarms' topic; None without a topic.
+    subscribers: int | None = None
+    #: Settings of the bucket that could be read: "encryption", "public", "policy".
     seen: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -79,9 +88,29 @@ class Facts:
 
 
 def examine(facts: Facts) -> tuple[Finding, ...]:
-    """All findings, the most serious first."""
+    """Apply all rules, and return the findings, the most serious first."""
     found = [finding for check in CHECKS if (finding := check(facts))]
     return tuple(sorted(found, key=lambda finding: ("danger", "stopped", "warning").index(finding.severity)))
+
+
+def needed_actions(parts: DeployedParts) -> dict[str, list[str]]:
+    """Return the actions that the function needs by the ARN of the resource; none if a part is missing."""
+    stream_arn = (parts.stream or {}).get("StreamARN")
+    if not (parts.function or {}).get("Role") or not parts.bucket_name or not stream_arn:
+        return {}
+    bucket_arn = f"arn:{stream_arn.split(':')[1]}:s3:::{parts.bucket_name}"
+    prefix = parts.variables.get("PREFIX", "sensor_data")
+    return {
+        f"{bucket_arn}/{prefix}/batch": ["s3:PutObject", "s3:GetObject"],
+        bucket_arn: ["s3:ListBucket"],
+        stream_arn: ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
+    }
+
+
+def access_errors(messages: Iterable[str]) -> tuple[str, ...]:
+    """Return the messages about denied access."""
+    signs = ("AccessDenied", "PermissionDenied", "403")
+    return tuple(message for message in messages if any(sign in message for sign in signs))
 
 
 def _mapping_command(facts: Facts, flags: str) -> str:
@@ -92,7 +121,7 @@ def _function_command(facts: Facts, flags: str) -> str:
     return f"aws lambda update-function-configuration --function-name {facts.parts.function_name} {flags}"
 
 
-# --- Is it there, and does it run -------------------------------------------------------------------
+# --- Existence and operation ------------------------------------------------------------------------
 
 
 def stream_found(facts: Facts) -> Finding | None:
@@ -122,14 +151,14 @@ def function_runs(facts: Facts) -> Finding | None:
 def mapping_found(facts: Facts) -> Finding | None:
     if facts.parts.mapping is not None or facts.parts.function is None or _unread(facts, "lambda"):
         return None
-    problem = "no event source mapping joins stream and function: records wait in the stream"
+    problem = "no event source mapping connects the stream to the function: records wait in the stream"
     return Finding("mapping-found", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
 
 
 def mapping_enabled(facts: Facts) -> Finding | None:
     if facts.mapping.get("State", "Enabled") not in {"Disabled", "Disabling"}:
         return None
-    problem = "the mapping is disabled: records wait in the stream until its retention is over"
+    problem = "the mapping is disabled: records wait in the stream until their retention ends"
     return Finding("mapping-enabled", "stopped", problem, _mapping_command(facts, "--enabled"))
 
 
@@ -141,13 +170,13 @@ def last_delivery_worked(facts: Facts) -> Finding | None:
     return Finding("last-delivery-worked", "stopped", f"the mapping's last delivery: {result}", repair)
 
 
-# --- Would records be lost --------------------------------------------------------------------------
+# --- Loss of records --------------------------------------------------------------------------------
 
 
 def reports_failures(facts: Facts) -> Finding | None:
     if facts.parts.mapping is None or "ReportBatchItemFailures" in facts.mapping.get("FunctionResponseTypes", ()):
         return None
-    problem = "ReportBatchItemFailures is off: Lambda takes reported failures for success, and those records are lost"
+    problem = "ReportBatchItemFailures is off: Lambda treats reported failures as success, and those records are lost"
     repair = _mapping_command(facts, "--function-response-types ReportBatchItemFailures")
     return Finding("reports-failures", "danger", problem, repair)
 
@@ -155,9 +184,7 @@ def reports_failures(facts: Facts) -> Finding | None:
 def does_not_bisect(facts: Facts) -> Finding | None:
     if not facts.mapping.get("BisectBatchOnFunctionError"):
         return None
-    problem = (
-        "bisection is on: after a timeout deliveries begin in the middle of an object, and records are stored twice"
-    )
+    problem = "bisection is on: after a timeout a batch begins in the middle of an object, and records are stored twice"
     return Finding("does-not-bisect", "danger", problem, _mapping_command(facts, "--no-bisect-batch-on-function-error"))
 
 
@@ -165,7 +192,7 @@ def gives_up_into_a_destination(facts: Facts) -> Finding | None:
     attempts, age = facts.mapping.get("MaximumRetryAttempts", -1), facts.mapping.get("MaximumRecordAgeInSeconds", -1)
     if (attempts == -1 and age == -1) or facts.destination:
         return None
-    problem = f"retries end ({attempts} attempts, {age} s) and nothing takes what is given up: it is lost"
+    problem = f"retries end ({attempts} attempts, {age} s) without an on-failure destination: the records are lost"
     config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
     repair = _mapping_command(facts, f"--destination-config {config}")
     return Finding("gives-up-into-a-destination", "danger", problem, repair)
@@ -174,7 +201,7 @@ def gives_up_into_a_destination(facts: Facts) -> Finding | None:
 def destination_keeps_records(facts: Facts) -> Finding | None:
     if not facts.destination or ":s3:" in facts.destination:
         return None
-    problem = "the on-failure destination gets told which records failed and not the records: only S3 gets them"
+    problem = "the on-failure destination receives only metadata of failed records: only S3 receives the records"
     config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
     repair = _mapping_command(facts, f"--destination-config {config}")
     return Finding("destination-keeps-records", "warning", problem, repair)
@@ -185,7 +212,7 @@ def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
     hours = (facts.parts.stream or {}).get("RetentionPeriodHours")
     if facts.parts.mapping is None or hours is None or 0 < age < hours * 3600:
         return None
-    problem = f"failing records are retried until the stream forgets them after {hours} h, and reach no destination"
+    problem = f"failing records are retried until they expire after {hours} h, and never reach the destination"
     repair = _mapping_command(facts, f"--maximum-record-age-in-seconds {hours * 3600 * 5 // 6}")
     return Finding("gives-up-before-the-stream-forgets", "danger", problem, repair)
 
@@ -194,11 +221,11 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
     factor = facts.mapping.get("ParallelizationFactor", 1)
     if factor == 1:
         return None
-    problem = f"ParallelizationFactor is {factor}: it does not work with aggregated records, nor keep a shard's order"
+    problem = f"ParallelizationFactor is {factor}: it breaks aggregated records and the order within a shard"
     return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor 1"))
 
 
-# --- May it do what it must -------------------------------------------------------------------------
+# --- Permissions ------------------------------------------------------------------------------------
 
 
 def bucket_found(facts: Facts) -> Finding | None:
@@ -213,7 +240,7 @@ def writes_to_its_bucket(facts: Facts) -> Finding | None:
     wanted = facts.parts.stack.outputs.get("BucketName") if facts.parts.stack else None
     if not named or not wanted or named == wanted:
         return None
-    problem = f"the function writes to {named}, and the stack's bucket is {wanted}"
+    problem = f"the function writes to {named}, but the bucket of the stack is {wanted}"
     repair = f"truckstream deploy --stack {facts.stack_name} --parameter ExistingBucketName={named}"
     return Finding("writes-to-its-bucket", "warning", problem, repair)
 
@@ -229,11 +256,13 @@ def s3_lets_it_in(facts: Facts) -> Finding | None:
     if not facts.access_errors:
         return None
     problem = f"S3 denies the function access: {facts.access_errors[0]}"
-    repair = f"truckstream deploy --stack {facts.stack_name}, once the bucket's policy and the key's let the role in"
+    repair = (
+        f"truckstream deploy --stack {facts.stack_name}, after the policies of the bucket and the key allow the role"
+    )
     return Finding("s3-lets-it-in", "stopped", problem, repair)
 
 
-# --- Is the data safe -------------------------------------------------------------------------------
+# --- Security of the data ---------------------------------------------------------------------------
 
 
 def stream_encrypted(facts: Facts) -> Finding | None:
@@ -272,14 +301,14 @@ def bucket_tls_only(facts: Facts) -> Finding | None:
     return Finding("bucket-tls-only", "danger", problem, f"truckstream deploy --stack {facts.stack_name}")
 
 
-# --- Does it work as well as it could ---------------------------------------------------------------
+# --- Efficiency -------------------------------------------------------------------------------------
 
 
 def timeout_long_enough(facts: Facts) -> Finding | None:
     timeout = facts.function.get("Timeout")
     if timeout is None or timeout >= SHORTEST_TIMEOUT:
         return None
-    problem = f"the function's timeout is {timeout} s: a full delivery with a retry of S3 does not fit"
+    problem = f"the function's timeout is {timeout} s: too short for a full event with a retry of S3"
     return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout 300"))
 
 
@@ -287,7 +316,7 @@ def memory_enough(facts: Facts) -> Finding | None:
     memory = facts.function.get("MemorySize")
     if memory is None or memory >= LEAST_MEMORY:
         return None
-    problem = f"the function has {memory} MB: a full delivery of 6 MB needs up to {LEAST_MEMORY}"
+    problem = f"the function has {memory} MB: a full event of 6 MB needs up to {LEAST_MEMORY}"
     return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size 512"))
 
 
@@ -295,7 +324,7 @@ def batch_can_fill(facts: Facts) -> Finding | None:
     size, most = facts.mapping.get("BatchSize"), EVENT_BYTES // RECORD_BYTES_IN_EVENT
     if size is None or size <= most:
         return None
-    problem = f"BatchSize is {size:,}: 6 MB hold about {most:,} records of 498 bytes, so that objects are cut short"
+    problem = f"BatchSize is {size:,}: 6 MB hold about {most:,} records of 498 bytes, so that batches are cut short"
     return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size 4900"))
 
 
@@ -303,7 +332,7 @@ def batch_fills_objects(facts: Facts) -> Finding | None:
     size, window = facts.mapping.get("BatchSize"), facts.mapping.get("MaximumBatchingWindowInSeconds", 0)
     if size is None or (size >= FULL_OBJECT and window > 0):
         return None
-    problem = f"BatchSize {size} with a window of {window} s makes small objects: dear to store, slow to query"
+    problem = f"BatchSize {size} with a window of {window} s makes small objects: expensive to store, slow to query"
     repair = _mapping_command(facts, "--batch-size 4900 --maximum-batching-window-in-seconds 5")
     return Finding("batch-fills-objects", "warning", problem, repair)
 
@@ -313,13 +342,13 @@ def reservation_fits(facts: Facts) -> Finding | None:
     needed = facts.parts.shards * facts.mapping.get("ParallelizationFactor", 1)
     if reserved is None or reserved >= needed:
         return None
-    problem = f"{reserved} calls at a time are reserved, and {needed} shards want one each: some wait"
+    problem = f"{reserved} concurrent calls are reserved, but {needed} shards need one each: some wait"
     repair = f"truckstream deploy --stack {facts.stack_name} --parameter ReservedConcurrency={needed}"
     return Finding("reservation-fits", "warning", problem, repair)
 
 
-def somebody_listens(facts: Facts) -> Finding | None:
-    if facts.listeners is None or facts.listeners > 0:
+def alarms_have_subscribers(facts: Facts) -> Finding | None:
+    if facts.subscribers is None or facts.subscribers > 0:
         return None
     repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
     return Finding("somebody-listens", "warning", "nobody is told when an alarm rings", repair)
@@ -335,5 +364,12 @@ CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (
     *(gives_up_before_the_stream_forgets, no_parallel_shards),
     *(bucket_found, writes_to_its_bucket, has_permissions, s3_lets_it_in),
     *(stream_encrypted, bucket_encrypted, bucket_private, bucket_tls_only),
-    *(timeout_long_enough, memory_enough, batch_can_fill, batch_fills_objects, reservation_fits, somebody_listens),
+    *(
+        timeout_long_enough,
+        memory_enough,
+        batch_can_fill,
+        batch_fills_objects,
+        reservation_fits,
+        alarms_have_subscribers,
+    ),
 )

@@ -1,6 +1,7 @@
-"""Scale: CloudWatch's figures, the rules' advice, and, when told to, the stack brought to it.
+"""Scale: apply the scaling rules to CloudWatch's figures, and change the stack on request.
 
-It goes through the stack's parameters, so that the next deployment does not undo it and the alarms know the shards.
+It changes parameters of the stack, so that the next deployment keeps the change and the alarms know the number of
+shards.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Aws
     from truckstream.cloud.deployment.deploy import Deployment
     from truckstream.cloud.deployment.stack import Plan, StackEvent
-    from truckstream.cloud.watch.deployed_parts import Parts
+    from truckstream.cloud.watch.deployed_parts import DeployedParts
 
 __all__ = ["Scaling", "scale"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What the figures are, what follows, and what was done."""
+    """The figures, the advice that follows from them, and the deployment if it was applied."""
 
     figures: Figures
     capacity: Capacity
     advice: tuple[Advice, ...]
-    #: None when nothing was asked to be applied, or nothing can be.
+    #: None if nothing was to be applied, or nothing can be.
     deployment: Deployment | None = None
 
 
@@ -48,24 +49,26 @@ async def scale(
     on_event: Callable[[StackEvent], None] = lambda _: None,
     poll: float = POLL_SECONDS,
 ) -> Scaling:
-    """Hold the last `minutes` against the rules.
+    """Compare the last `minutes` with the scaling rules.
 
     Args:
         aws: the account and region.
-        stack_name: the deployed stack.
-        now: the time of the call.
-        minutes: how far back to look.
-        apply: None to change nothing; else it is shown what would change, and its answer decides.
-        on_event: is told each step.
-        poll: seconds between two looks at the stack.
+        stack_name: name of the deployed stack.
+        now: the present time.
+        minutes: length of the period.
+        apply: None to change nothing; else it is called with the plan, which is executed if it returns True.
+        on_event: called with each event of the stack.
+        poll: seconds between two calls for the state of the stack.
 
     Raises:
-        AwsError: AWS refused a call.
-        DeploymentError: there is no such stack, it has no function, or the change failed.
+        AwsError: AWS returned an error.
+        DeploymentError: the stack does not exist, it has no function, or the change failed.
     """
     parts = await read_parts(aws, stack_name)
     if parts.stack is None or parts.stream is None or parts.function is None:
-        raise DeploymentError("NotDeployed", f"no stream and function of a stack {stack_name}: truckstream deploy")
+        raise DeploymentError(
+            "NotDeployed", f"the stack {stack_name} has no stream and function. Use truckstream deploy."
+        )
     figures = await read_figures(aws, stream=parts.stream_name, function=parts.function_name, now=now, minutes=minutes)
     capacity = capacity_of(parts)
     advice = advise(figures, capacity)
@@ -74,7 +77,7 @@ async def scale(
         return Scaling(figures, capacity, advice)
     deployment = await update_parameters(aws, parts.stack, changes, confirm=apply, on_event=on_event, poll=poll)
     if deployment.done and "ShardCount" in changes and parts.stack.parameters.get("CreateStream") == "false":
-        # The stream is not the stack's, whose parameter only tells the alarm how many shards there are.
+        # The stream is not part of the stack, whose parameter is only used by an alarm.
         await aws.call(
             "kinesis",
             "update_shard_count",
@@ -85,8 +88,8 @@ async def scale(
     return Scaling(figures, capacity, advice, deployment)
 
 
-def capacity_of(parts: Parts) -> Capacity:
-    """What the described parts can take."""
+def capacity_of(parts: DeployedParts) -> Capacity:
+    """Return the capacity of the deployed parts."""
     function = parts.function or {}
     return Capacity(
         shards=parts.shards,

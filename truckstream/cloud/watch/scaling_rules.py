@@ -1,14 +1,14 @@
-"""The scaling rules: figures in, advice out. Nothing here calls AWS.
+"""The scaling rules: figures in, advice out. Nothing in here calls AWS.
 
-- Over 800 records/s a shard, or 80 % of its 1 MiB/s: as many shards as bring it below.
-- A call over 4 minutes, or over 80 % of another timeout: twice the memory, which brings CPU and network with it.
+- Over 800 records/s per shard, or over 80 % of its 1 MiB/s: add shards until the load is below.
+- A call over 4 minutes, or over 80 % of another timeout: double the memory, which also increases CPU and network.
 - More than 1 % of the calls fail: investigate.
-- S3 takes more than 5 s for an object: network and permissions.
-- Calls are throttled: the reservation is too small for the shards.
+- S3 takes more than 5 s for an object: check network and permissions.
+- Calls are throttled: the reserved concurrency is too small for the shards.
 
-UpdateShardCount (Kinesis API reference, 2026-11) goes to at most twice and at least half the current count, at most
-10 times in 24 hours, and to at most 10,000. So a large step is taken in doublings, one a run; the eleventh of a day is
-refused by Kinesis, and that reason is told.
+UpdateShardCount (Kinesis API reference, 2026-11) changes the number of shards to at most twice and at least half of the
+present one, at most 10 times in 24 hours, and to at most 10,000. A large step is therefore taken in doublings, one per
+run. Kinesis rejects the eleventh change of a day, and its error is reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RECORDS_A_SHARD: Final = 800.0
 BYTES_A_SHARD: Final = 0.8 * 1024 * 1024
 MAX_ERROR_RATE: Final = 0.01
 MAX_PUT_MS: Final = 5_000.0
-#: A stream's largest count for UpdateShardCount, and the template's.
+#: Largest number of shards for UpdateShardCount and for the template.
 MAX_SHARDS: Final = 10_000
 MAX_MEMORY: Final = 10_240
 #: 4 minutes of 5.
@@ -36,21 +36,21 @@ TIMEOUT_SHARE: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What there is now."""
+    """The present capacity of the pipeline."""
 
     shards: int
     on_demand: bool
     memory: int
     #: Seconds.
     timeout: int
-    #: None for no reservation.
+    #: None without a reservation.
     reserved_concurrency: int | None = None
     parallelization: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One rule that applies. `parameter` and `value` are the template's, None where nobody but you can act."""
+    """The advice of one rule. `parameter` and `value` belong to the template; None if only a person can act."""
 
     rule: str
     reason: str
@@ -60,7 +60,7 @@ class Advice:
 
 
 def advise(figures: Figures, capacity: Capacity) -> tuple[Advice, ...]:
-    """What the rules say; nothing if all is well, or if nothing is known."""
+    """Apply all rules; without data they return no advice."""
     rules = (_shards, _memory, _errors, _uploads, _concurrency)
     return tuple(advice for rule in rules if (advice := rule(figures, capacity)))
 
@@ -90,7 +90,7 @@ def _memory(figures: Figures, capacity: Capacity) -> Advice | None:
         return None
     reason = f"a call took {figures.duration_ms / 1000:,.0f} s of {capacity.timeout}"
     if capacity.memory >= MAX_MEMORY:
-        return Advice("memory", reason, "there is no more memory to give: deliver fewer records with EventBatchSize")
+        return Advice("memory", reason, "the memory is at its maximum: reduce EventBatchSize")
     more = min(2 * capacity.memory, MAX_MEMORY)
     return Advice("memory", reason, f"{capacity.memory} MB -> {more} MB", "MemorySize", str(more))
 
@@ -113,10 +113,12 @@ def _concurrency(figures: Figures, capacity: Capacity) -> Advice | None:
     needed = capacity.shards * capacity.parallelization
     if not figures.throttles:
         return None
-    reason = f"{figures.throttles:,.0f} calls were refused for want of concurrency"
+    reason = f"{figures.throttles:,.0f} calls were throttled by the concurrency limit"
     if capacity.reserved_concurrency is None or capacity.reserved_concurrency >= needed:
         return Advice(
-            "concurrency", reason, "other functions use the account's concurrency up: reserve some, or ask for more"
+            "concurrency",
+            reason,
+            "other functions use up the concurrency of the account: reserve some, or request an increase",
         )
     was = capacity.reserved_concurrency
     return Advice("concurrency", reason, f"reservation {was} -> {needed}", "ReservedConcurrency", str(needed))

@@ -1,4 +1,4 @@
-"""Status: everything that is deployed and how it fares, on one page."""
+"""Status: all deployed parts and their health, as one page."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.cloud.watch.cloudwatch_figures import Figures, read_figures
 from truckstream.cloud.watch.deployed_parts import read_parts
-from truckstream.errors import AwsError
+from truckstream.cloud.watch.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
-    from typing import TypeVar
+    from collections.abc import Iterator, Mapping
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.watch.deployed_parts import Parts
+    from truckstream.cloud.watch.deployed_parts import DeployedParts
 
-    T = TypeVar("T")
+__all__ = ["AlarmState", "LogLine", "ObjectSummary", "Status", "read_status"]
 
-__all__ = ["AlarmState", "LogLine", "Status", "StoredObject", "read_status"]
-
-#: How many of the newest objects and errors are shown.
+#: Number of newest objects and errors on the page.
 SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class StoredObject:
+class ObjectSummary:
     """One of the newest objects."""
 
     key: str
@@ -36,7 +33,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """An alarm: OK, ALARM, or INSUFFICIENT_DATA where nothing was measured yet."""
+    """An alarm; `state` is OK, ALARM, or INSUFFICIENT_DATA before the first measurement."""
 
     name: str
     state: str
@@ -45,7 +42,7 @@ class AlarmState:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One of the function's last errors."""
+    """One of the last errors in the function's log."""
 
     time: datetime
     message: str
@@ -53,7 +50,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The page. Parts that are not there are None; `unread` says what could not be looked at."""
+    """The page. Missing parts are None; `unread` has the errors of reads that failed."""
 
     stack: str | None
     stream: dict[str, Any] | None
@@ -62,13 +59,13 @@ class Status:
     bucket: str | None
     figures: Figures
     alarms: tuple[AlarmState, ...] = ()
-    objects: tuple[StoredObject, ...] = ()
+    objects: tuple[ObjectSummary, ...] = ()
     errors: tuple[LogLine, ...] = ()
     unread: tuple[str, ...] = field(default=())
 
     @property
     def healthy(self) -> bool:
-        """False if an alarm rings, or if something is missing or could not be looked at."""
+        """False if an alarm is active, a part is missing, or a read failed."""
         whole = self.stream is not None and self.function is not None and self.mapping is not None
         return whole and not self.unread and not any(alarm.state == "ALARM" for alarm in self.alarms)
 
@@ -76,30 +73,21 @@ class Status:
 async def read_status(
     aws: Aws, stack_name: str, *, now: datetime, function_name: str | None = None, minutes: int = 60
 ) -> Status:
-    """Look at everything that the stack has.
+    """Read the state of all parts of a stack.
 
     Args:
         aws: the account and region.
-        stack_name: the deployed stack.
-        now: the time of the call.
-        function_name: for a pipeline that was made by hand.
-        minutes: how far back figures, errors and objects go.
+        stack_name: name of the deployed stack.
+        now: the present time.
+        function_name: name of the function, for a pipeline without a stack.
+        minutes: length of the period for figures, errors and objects.
 
     Raises:
-        AwsError: the stack itself cannot be looked at.
+        AwsError: the stack cannot be described.
     """
     parts = await read_parts(aws, stack_name, function_name)
-    unread = [*parts.unread]
-
-    async def look(work: Awaitable[T], otherwise: T) -> T:
-        """One part; a page with a hole says more than none."""
-        try:
-            return await work
-        except AwsError as error:
-            unread.append(error)
-            return otherwise
-
-    figures = await look(
+    reader = TolerantReader(aws, [*parts.unread])
+    figures = await reader.attempt(
         read_figures(aws, stream=parts.stream_name, function=parts.function_name, now=now, minutes=minutes),
         Figures(minutes),
     )
@@ -110,48 +98,48 @@ async def read_status(
         function=parts.function and _pick(parts.function, _FUNCTION),
         bucket=parts.bucket_name,
         figures=figures,
-        alarms=await look(_alarms(aws, stack_name), ()),
-        objects=await look(_newest_objects(aws, parts, now, minutes), ()),
-        errors=await look(_last_errors(aws, parts, now, minutes), ()),
-        unread=tuple(str(error) for error in unread),
+        alarms=await reader.attempt(_alarms(aws, stack_name), ()),
+        objects=await reader.attempt(_newest_objects(aws, parts, now, minutes), ()),
+        errors=await reader.attempt(_last_errors(aws, parts, now, minutes), ()),
+        unread=tuple(str(error) for error in reader.unread),
     )
 
 
-#: What of AWS's descriptions stands on the page.
+#: The members of AWS's descriptions that are shown.
 _STREAM: Final = ("StreamName", "StreamStatus", "OpenShardCount", "RetentionPeriodHours", "EncryptionType")
 _MAPPING: Final = ("UUID", "State", "LastProcessingResult", "BatchSize", "MaximumBatchingWindowInSeconds")
 _FUNCTION: Final = ("FunctionName", "State", "Runtime", "MemorySize", "Timeout", "LastModified", "LastUpdateStatus")
 
 
-def _pick(answer: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: answer[name] for name in names if name in answer}
+def _pick(response: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: response[name] for name in names if name in response}
 
 
 async def _alarms(aws: Aws, stack_name: str) -> tuple[AlarmState, ...]:
-    answer = await aws.call("cloudwatch", "describe_alarms", AlarmNamePrefix=f"{stack_name}-", MaxRecords=100)
-    rows = answer.get("MetricAlarms", ())
+    response = await aws.call("cloudwatch", "describe_alarms", AlarmNamePrefix=f"{stack_name}-", MaxRecords=100)
+    rows = response.get("MetricAlarms", ())
     found = [AlarmState(row["AlarmName"], row["StateValue"], row.get("StateUpdatedTimestamp")) for row in rows]
     return tuple(sorted(found, key=lambda alarm: (alarm.state != "ALARM", alarm.name)))
 
 
-async def _newest_objects(aws: Aws, parts: Parts, now: datetime, minutes: int) -> tuple[StoredObject, ...]:
-    """The newest objects of the last minutes. Keys begin with their time, so the listing does."""
+async def _newest_objects(aws: Aws, parts: DeployedParts, now: datetime, minutes: int) -> tuple[ObjectSummary, ...]:
+    """Return the newest objects of the period. Keys begin with a time, so that a listing is sorted by it."""
     if not parts.bucket_name:
         return ()
-    found: list[StoredObject] = []
-    for folder, after in _where_to_look(parts.variables, now, minutes):
+    found: list[ObjectSummary] = []
+    for folder, after in _listings(parts.variables, now, minutes):
         more: dict[str, Any] = {"StartAfter": after}
         while more:
-            answer = await aws.call("s3", "list_objects_v2", Bucket=parts.bucket_name, Prefix=folder, **more)
-            rows = answer.get("Contents", ())
-            found = [*found, *(StoredObject(row["Key"], row["Size"], row["LastModified"]) for row in rows)][-SHOWN:]
-            token = answer.get("NextContinuationToken")
+            response = await aws.call("s3", "list_objects_v2", Bucket=parts.bucket_name, Prefix=folder, **more)
+            rows = response.get("Contents", ())
+            found = [*found, *(ObjectSummary(row["Key"], row["Size"], row["LastModified"]) for row in rows)][-SHOWN:]
+            token = response.get("NextContinuationToken")
             more = {"ContinuationToken": token} if token else {}
     return tuple(reversed(found))
 
 
-def _where_to_look(variables: Any, now: datetime, minutes: int) -> Iterator[tuple[str, str]]:
-    """(prefix, key to start after) of each listing, the oldest first."""
+def _listings(variables: Mapping[str, str], now: datetime, minutes: int) -> Iterator[tuple[str, str]]:
+    """Yield the prefix and the key to start after of each listing, the oldest first."""
     prefix = variables.get("PREFIX", "sensor_data")
     start = (now - timedelta(minutes=minutes)).astimezone(UTC)
     if variables.get("LAYOUT") != "hive":
@@ -163,13 +151,13 @@ def _where_to_look(variables: Any, now: datetime, minutes: int) -> Iterator[tupl
         hour += timedelta(hours=1)
 
 
-async def _last_errors(aws: Aws, parts: Parts, now: datetime, minutes: int) -> tuple[LogLine, ...]:
-    """What the function's log says of failures, the newest first."""
-    group = (parts.stack.outputs if parts.stack else {}).get("LogGroupName")
+async def _last_errors(aws: Aws, parts: DeployedParts, now: datetime, minutes: int) -> tuple[LogLine, ...]:
+    """Return the errors in the function's log, the newest first."""
+    group = parts.outputs.get("LogGroupName")
     group = group or (f"/aws/lambda/{parts.function_name}" if parts.function_name else None)
     if not group:
         return ()
-    answer = await aws.ask(
+    response = await aws.find(
         "logs",
         "filter_log_events",
         logGroupName=group,
@@ -177,6 +165,6 @@ async def _last_errors(aws: Aws, parts: Parts, now: datetime, minutes: int) -> t
         startTime=int((now - timedelta(minutes=minutes)).timestamp() * 1000),
         limit=100,
     )
-    rows = (answer or {}).get("events", ())
+    rows = (response or {}).get("events", ())
     lines = [LogLine(datetime.fromtimestamp(row["timestamp"] / 1000, UTC), row["message"].strip()) for row in rows]
     return tuple(lines[::-1][:SHOWN])
