@@ -108,6 +108,7 @@ SHELLS = {
         "watch/doctor.py",
         "watch/scaling.py",
         "watch/status.py",
+        "watch/tolerant_reader.py",
     },
     "demo": {
         "accounting/object_directory.py",

@@ -67,7 +67,7 @@ class ScriptedAws:
             validate_parameters(answer, model.output_shape)
         return answer
 
-    async def ask(self, service: str, operation: str, **parameters: Any) -> Any:
+    async def find(self, service: str, operation: str, **parameters: Any) -> Any:
         try:
             return await self.call(service, operation, **parameters)
         except AwsError as error:

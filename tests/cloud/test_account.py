@@ -116,7 +116,7 @@ REFUSALS = {
         STREAM,
         400,
         json_error("ResourceNotFoundException", "Stream trucks under account 123456789012 not found."),
-        "right name, account and region",
+        "Check the name, the account and the region",
     ),
     "a proxy's own page": (STACK, 502, "Bad Gateway", "is a proxy or another endpoint in between"),
     "clock": (LIST, 403, s3_error("RequestTimeTooSkewed", "too large"), "clock is wrong"),
@@ -138,13 +138,13 @@ async def test_a_refusal_says_what_to_do(recorded, case):
 async def test_what_is_not_there_is_none(recorded):
     recorded.status, recorded.body = 400, query_error("ValidationError", "Stack with id acme does not exist")
     async with Account(region_name="us-east-1", endpoint_url=recorded.url) as account:
-        assert await account.ask("cloudformation", "describe_stacks", StackName="acme") is None
+        assert await account.find("cloudformation", "describe_stacks", StackName="acme") is None
 
 
 @pytest.mark.usefixtures("fake_credentials")
 async def test_an_endpoint_that_is_no_address_is_a_setting():
     async with Account(region_name="us-east-1", endpoint_url="nonsense") as account:
-        with pytest.raises(ConfigurationError, match=r"endpoint_url is refused \(Invalid endpoint: nonsense\)"):
+        with pytest.raises(ConfigurationError, match=r"endpoint_url is invalid \(Invalid endpoint: nonsense\)"):
             await account.call("kinesis", "list_streams")
 
 
@@ -179,7 +179,7 @@ async def test_a_login_that_ran_out_says_to_log_in_again(monkeypatch, tmp_path):
 @pytest.mark.parametrize("code", sorted(HINTS))
 def test_every_hint_is_a_sentence_that_asks_for_something(code):
     assert hint_for(code).endswith((".", "?"))
-    assert (code in ABSENT) == hint_for(code).startswith("Is that the right name")
+    assert (code in ABSENT) == hint_for(code).startswith("Check the name, ")
 
 
 def test_a_code_that_nobody_knows_has_no_hint():
@@ -187,7 +187,7 @@ def test_a_code_that_nobody_knows_has_no_hint():
 
 
 def test_no_answer_asks_for_the_network_and_the_region():
-    assert hint_for_failure("EndpointConnectionError", "eu-west-9").endswith("is eu-west-9 the right region?")
+    assert hint_for_failure("EndpointConnectionError", "eu-west-9").endswith("whether eu-west-9 is the right region.")
 
 
 @pytest.mark.parametrize(

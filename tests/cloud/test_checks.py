@@ -7,10 +7,10 @@ import pytest
 
 from tests.cloud.scripted import ScriptedAws, operation_model, refusal
 from truckstream.cloud.deployment.stack import Stack
-from truckstream.cloud.watch.deployed_parts import Parts
+from truckstream.cloud.watch.deployed_parts import DeployedParts
 from truckstream.cloud.watch.doctor import diagnose
 from truckstream.cloud.watch.doctor_rules import CHECKS, EVENT_BYTES, RECORD_BYTES_IN_EVENT, Facts, examine
-from truckstream.commands.aws import app
+from truckstream.commands.app import app
 
 BUCKET_ARN = "arn:aws:s3:::acme-truck-data"
 ALL_FOUR = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
@@ -64,10 +64,10 @@ def facts(*, stream=None, mapping=None, function=None, parts=None, missing=(), *
         "public_access_block": ALL_FOUR,
         "bucket_policy": '{"Condition": {"Bool": {"aws:SecureTransport": "false"}}}',
         "bucket_exists": True,
-        "listeners": 1,
+        "subscribers": 1,
         "seen": frozenset({"encryption", "public", "policy"}),
     }
-    return Facts("acme", Parts(healthy_stack(), **names, **found, **(parts or {})), **(seen | more))
+    return Facts("acme", DeployedParts(healthy_stack(), **names, **found, **(parts or {})), **(seen | more))
 
 
 #: (check, what is wrong, a word of the problem, a word of the repair)
@@ -95,19 +95,19 @@ DANGERS = [
     (
         "destination-keeps-records",
         {"mapping": {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:1:dead"}}}},
-        "only S3 gets them",
+        "only S3 receives the records",
         BUCKET_ARN,
     ),
     (
         "gives-up-before-the-stream-forgets",
         {"mapping": {"MaximumRecordAgeInSeconds": -1}},
-        "forgets them after 24 h",
+        "until they expire after 24 h",
         "--maximum-record-age-in-seconds 72000",
     ),
     (
         "gives-up-before-the-stream-forgets",
         {"mapping": {"MaximumRecordAgeInSeconds": 86_400}},
-        "forgets them after 24 h",
+        "until they expire after 24 h",
         "--maximum-record-age-in-seconds 72000",
     ),
     ("no-parallel-shards", {"mapping": {"ParallelizationFactor": 10}}, "aggregated records", "factor 1"),
@@ -115,7 +115,7 @@ DANGERS = [
     (
         "writes-to-its-bucket",
         {"function": {"Environment": {"Variables": {"BUCKET_NAME": "another"}}}},
-        "writes to another, and the stack's bucket is acme-truck-data",
+        "writes to another, but the bucket of the stack is acme-truck-data",
         "ExistingBucketName=another",
     ),
     ("has-permissions", {"denied": (f"s3:PutObject on {BUCKET_ARN}/*",)}, "does not allow s3:PutObject", "deploy"),
@@ -130,8 +130,8 @@ DANGERS = [
     ("batch-can-fill", {"mapping": {"BatchSize": 10_000}}, "6 MB hold about 4,971", "--batch-size 4900"),
     ("batch-fills-objects", {"mapping": {"BatchSize": 100}}, "small objects", "--batch-size 4900"),
     ("batch-fills-objects", {"mapping": {"MaximumBatchingWindowInSeconds": 0}}, "window of 0 s", "in-seconds 5"),
-    ("reservation-fits", {"parts": {"reserved_concurrency": 2}}, "4 shards want one each", "Concurrency=4"),
-    ("somebody-listens", {"listeners": 0}, "nobody is told", "AlarmEmail="),
+    ("reservation-fits", {"parts": {"reserved_concurrency": 2}}, "4 shards need one each", "Concurrency=4"),
+    ("somebody-listens", {"subscribers": 0}, "nobody is told", "AlarmEmail="),
 ]
 
 
@@ -152,7 +152,7 @@ def test_every_check_has_a_case():
 
 
 def test_the_most_serious_comes_first():
-    found = examine(facts(listeners=0, mapping={"State": "Disabled", "FunctionResponseTypes": []}))
+    found = examine(facts(subscribers=0, mapping={"State": "Disabled", "FunctionResponseTypes": []}))
     assert [finding.severity for finding in found] == ["danger", "stopped", "warning"]
 
 
@@ -185,7 +185,7 @@ def test_a_repair_by_the_aws_command_line_is_one_that_it_knows(repair):
 
 @pytest.mark.parametrize("repair", [repair for repair in REPAIRS if repair.startswith("truckstream ")])
 def test_a_repair_by_truckstream_is_one_that_it_knows(repair):
-    app.parse_args(shlex.split(re.sub(", once .*", "", repair))[1:], exit_on_error=False, print_error=False)
+    app.parse_args(shlex.split(re.sub(", after .*", "", repair))[1:], exit_on_error=False, print_error=False)
 
 
 # --- The doctor reads ---------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def test_what_a_failed_creation_left_is_deleted_and_made_anew():
 
 def test_a_dry_run_deletes_nothing_of_a_failed_creation():
     aws = account(stack("ROLLBACK_COMPLETE"))
-    with pytest.raises(DeploymentError, match="truckstream deploy deletes it and begins anew"):
+    with pytest.raises(DeploymentError, match="truckstream deploy deletes it and starts again"):
         virtual_time.run(deploy(aws, DeployOptions("acme", "STORAGE", dry_run=True)))
     assert aws.asked("cloudformation.delete_stack") == []
 

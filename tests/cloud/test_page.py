@@ -13,7 +13,7 @@ from cfnlint.decode import decode_str
 
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
 from truckstream.cloud.watch.doctor_rules import CHECKS
-from truckstream.commands.aws import app
+from truckstream.commands.app import app
 from truckstream.metrics import ALARMS, FUNCTION_METRICS
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def test_the_commands_run_as_they_stand(environment, tmp_path):
         "doctor": 1,
     }, said
     assert "DANGER  stream-encrypted" in said["doctor"][1]
-    assert "Stream  AWS::Kinesis::Stream  trucks" in said["destroy"][1].split("Stayed")[1]
+    assert "Stream  AWS::Kinesis::Stream  trucks" in said["destroy"][1].split("Kept")[1]
 
 
 @pytest.mark.timeout(120)

@@ -1,8 +1,8 @@
 """The `truckstream` program: its commands, and how it ends when one of them fails.
 
 Exit status of `demo`, `simulate` and `local`: 0 for success, 1 if records were lost, duplicated or failed, 2 if an
-option or a setting is wrong, 130 if a second Ctrl-C cancelled the command. aws_console.py lists the exit status of the
-commands that work on AWS.
+option or a setting is wrong, 130 if a second Ctrl-C cancelled the command. results.py lists the exit status of the
+commands on AWS.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
 
-from truckstream.commands.aws import app as aws_app
-from truckstream.commands.aws_console import exit_status, tell_error
 from truckstream.commands.demo import demo
+from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
+from truckstream.commands.results import exit_status, print_error
 from truckstream.commands.simulate import simulate
+from truckstream.commands.watch import doctor, scale, status
 
 
 def _default_in_help(default: object) -> str | None:
@@ -36,16 +37,19 @@ app = App(
     help="Carry telemetry through Amazon Kinesis into S3 at the full speed of the shards, and lose no record.",
     default_parameter=Parameter(negative=(), show_default=_default_in_help),
 )
-for command in (demo, local, simulate):
+for command in (
+    *(demo, local, simulate),
+    *(provision, deploy, destroy, package, policies),
+    *(status, doctor, scale),
+):
     app.command(command)
-app.update(aws_app)
 
 
 def main() -> None:
     """Run the command that `sys.argv` names, and exit with its status."""
     try:
-        status = app(result_action="return_value")
+        code = app(result_action="return_value")
     except TruckstreamError as error:
-        tell_error(error, json="--json" in sys.argv)
-        status = exit_status(error)
-    sys.exit(status)
+        print_error(error, json="--json" in sys.argv)
+        code = exit_status(error)
+    sys.exit(code)

@@ -347,7 +347,7 @@ def reservation_fits(facts: Facts) -> Finding | None:
     return Finding("reservation-fits", "warning", problem, repair)
 
 
-def alarms_have_subscribers(facts: Facts) -> Finding | None:
+def somebody_listens(facts: Facts) -> Finding | None:
     if facts.subscribers is None or facts.subscribers > 0:
         return None
     repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
@@ -370,6 +370,6 @@ CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (
         batch_can_fill,
         batch_fills_objects,
         reservation_fits,
-        alarms_have_subscribers,
+        somebody_listens,
     ),
 )

@@ -1,4 +1,4 @@
-"""Results in words: what the commands print for people, as plain text."""
+"""Formats the results of the commands on AWS as plain text for people."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from truckstream.cloud.watch.status import Status
 
 __all__ = [
-    "destruction_words",
-    "diagnosis_words",
-    "event_line",
-    "outputs_words",
-    "package_words",
-    "plan_words",
-    "scaling_words",
-    "status_words",
-    "table",
+    "format_destruction",
+    "format_diagnosis",
+    "format_event",
+    "format_outputs",
+    "format_package",
+    "format_plan",
+    "format_scaling",
+    "format_status",
+    "format_table",
 ]
 
 _SIGNS: Final = {"add": "+", "modify": "~", "replace": "!", "remove": "-"}
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
-    """Columns as wide as they need to be; those in `right` are aligned to the right."""
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+    """Align rows in columns; the columns in `right` are aligned to the right."""
     lines = [head, *rows]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
     to_the_right = set(right)
@@ -47,8 +47,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable
     return "\n".join(aligned(line) for line in lines)
 
 
-def package_words(archive: Archive, path: Path | None) -> str:
-    """What a function's zip holds, and where it lies (None: nowhere)."""
+def format_package(archive: Archive, path: Path | None) -> str:
+    """Format the contents of the function's zip and its path (None if it was not written)."""
     rows = [
         (part.name, part.version or "", f"{part.files:,}", f"{part.bytes:,}", f"{part.zipped_bytes:,}")
         for part in archive.parts
@@ -60,7 +60,7 @@ def package_words(archive: Archive, path: Path | None) -> str:
         f"{archive.unpacked_size:,}",
         f"{archive.size:,}",
     )
-    contents = table(("package", "version", "files", "bytes", "zipped"), [*rows, total], right=(2, 3, 4))
+    contents = format_table(("package", "version", "files", "bytes", "zipped"), [*rows, total], right=(2, 3, 4))
     where = "nothing was written" if path is None else str(path)
     return (
         f"{contents}\n\n{where}: {archive.size / 1e6:.2f} MB, contents {archive.digest[:16]}, sha256 {archive.sha256}"
@@ -70,8 +70,8 @@ def package_words(archive: Archive, path: Path | None) -> str:
 # --- Deployments ------------------------------------------------------------------------------------
 
 
-def plan_words(plan: Plan) -> str:
-    """A plan as a diff: + is made, ~ is changed, ! is replaced, - is removed."""
+def format_plan(plan: Plan) -> str:
+    """Format a plan like a diff: + for creation, ~ for change, ! for replacement, - for removal."""
     if plan.empty:
         return f"Stack {plan.stack}: nothing to change."
     lines = [f"Stack {plan.stack} would be {plan.kind}d:"]
@@ -93,22 +93,22 @@ def _change_line(change: Change) -> str:
     return f"  {_SIGNS[change.action]} {change.name}  {change.kind}{properties}{warning}"
 
 
-def event_line(event: StackEvent) -> str:
-    """One step of a deployment."""
+def format_event(event: StackEvent) -> str:
+    """Format one event of a stack."""
     reason = f": {event.reason}" if event.reason else ""
     return f"{event.time:%H:%M:%S}  {event.status:<28}{event.name}{reason}"
 
 
-def outputs_words(outputs: Mapping[str, str]) -> str:
-    """What the stack gives out, a line each."""
-    return table(("output", "value"), sorted(outputs.items()))
+def format_outputs(outputs: Mapping[str, str]) -> str:
+    """Format the outputs of the stack, one per line."""
+    return format_table(("output", "value"), sorted(outputs.items()))
 
 
 # --- Status -----------------------------------------------------------------------------------------
 
 
-def status_words(status: Status) -> str:
-    """One page."""
+def format_status(status: Status) -> str:
+    """Format the status as one page."""
     return "\n\n".join("\n".join(paragraph) for paragraph in _status_paragraphs(status) if paragraph)
 
 
@@ -122,14 +122,14 @@ def _status_paragraphs(status: Status) -> Iterator[list[str]]:
     ]
     yield [f"The last {status.figures.minutes} minutes:", *_figure_lines(status.figures)]
     if status.alarms:
-        ringing = [alarm.name for alarm in status.alarms if alarm.state == "ALARM"]
-        yield [f"Alarms: {', '.join(ringing)} ring" if ringing else f"Alarms: none of {len(status.alarms)} rings"]
+        active = [alarm.name for alarm in status.alarms if alarm.state == "ALARM"]
+        yield [f"Alarms active: {', '.join(active)}" if active else f"Alarms: none of {len(status.alarms)} is active"]
     if status.objects:
         yield ["Newest objects:", *(f"  {row.time:%H:%M:%S}  {row.size:>9,}  {row.key}" for row in status.objects)]
     if status.errors:
         yield ["Last errors:", *(f"  {row.time:%H:%M:%S}  {row.message[:200]}" for row in status.errors)]
     if status.unread:
-        yield ["Could not be looked at:", *(f"  {text}" for text in status.unread)]
+        yield ["Could not be read:", *(f"  {text}" for text in status.unread)]
 
 
 def _facts(answer: Mapping[str, Any] | None) -> str:
@@ -140,11 +140,11 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
     rows = (
         ("records put", figures.records, ""),
         ("busiest minute", figures.records_per_second, " records/s"),
-        ("refused by full shards", figures.throttled_writes, ""),
+        ("throttled by full shards", figures.throttled_writes, ""),
         ("calls of the function", figures.invocations, ""),
         ("failed calls", figures.errors, ""),
         ("longest call", figures.duration_ms, " ms"),
-        ("oldest delivery", figures.iterator_age_ms, " ms behind"),
+        ("iterator age", figures.iterator_age_ms, " ms"),
         ("records stored", figures.stored, ""),
         ("records rejected", figures.rejected, ""),
         ("groups not stored", figures.failed_uploads, ""),
@@ -157,18 +157,18 @@ def _figure_lines(figures: Figures) -> Iterator[str]:
 # --- Doctor, scale, destroy -------------------------------------------------------------------------
 
 
-def diagnosis_words(diagnosis: Diagnosis) -> str:
-    """Each finding with what repairs it."""
+def format_diagnosis(diagnosis: Diagnosis) -> str:
+    """Format each finding with its repair."""
     lines = [
         f"{finding.severity.upper()}  {finding.check}: {finding.problem}\n    {finding.repair}"
         for finding in diagnosis.findings
     ]
-    lines += [f"NOT SEEN  {text}" for text in diagnosis.unread]
-    return "\n".join(lines) or f"All {diagnosis.checks} checks are good."
+    lines += [f"NOT READ  {text}" for text in diagnosis.unread]
+    return "\n".join(lines) or f"All {diagnosis.checks} checks passed."
 
 
-def scaling_words(scaling: Scaling) -> str:
-    """The figures, and each rule that applies."""
+def format_scaling(scaling: Scaling) -> str:
+    """Format the figures and the advice of the rules."""
     capacity = scaling.capacity
     shards = "on demand" if capacity.on_demand else f"{capacity.shards} shard{'s' * (capacity.shards != 1)}"
     lines = [f"{shards}, {capacity.memory} MB, {capacity.timeout} s; the last {scaling.figures.minutes} minutes:"]
@@ -177,16 +177,16 @@ def scaling_words(scaling: Scaling) -> str:
     if not scaling.advice:
         lines.append("Nothing to change.")
     elif scaling.deployment is None and any(each.parameter for each in scaling.advice):
-        lines.append("Nothing was changed: --apply does it.")
+        lines.append("Nothing was changed. Pass --apply to follow the advice.")
     return "\n".join(lines)
 
 
-def destruction_words(destruction: Destruction) -> str:
-    """What goes and what stays."""
-    verb = ("went", "stayed") if destruction.done else ("would go", "would stay")
-    lines = [f"Stack {destruction.stack}; {verb[0]}:"]
+def format_destruction(destruction: Destruction) -> str:
+    """Format the resources that are deleted and those that remain."""
+    verb = ("deleted", "kept") if destruction.done else ("would be deleted", "would be kept")
+    lines = [f"Stack {destruction.stack}, {verb[0]}:"]
     lines += [f"  - {each.name}  {each.kind}  {each.physical_id}" for each in destruction.goes]
     if destruction.stays:
-        lines.append(f"{verb[1].capitalize()}, with what it holds, until --delete-data or you delete it:")
+        lines.append(f"{verb[1].capitalize()}, with their contents, until you delete them or pass --delete-data:")
         lines += [f"    {each.name}  {each.kind}  {each.physical_id}" for each in destruction.stays]
     return "\n".join(lines)

@@ -1,0 +1,255 @@
+"""The commands that change a deployment: package, provision, deploy, destroy, and the policies that they need."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from truckstream.commands.aws_options import DEFAULT_OPTIONS, AwsOptions
+from truckstream.commands.change_dialog import ChangeDialog
+from truckstream.commands.results import print_result, run_aws_command
+from truckstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from truckstream.cloud.deployment.deploy import DeployOptions
+    from truckstream.cloud.deployment.destroy import Destruction
+    from truckstream.cloud.deployment.stack import Plan
+    from truckstream.config import Settings
+
+__all__ = ["deploy", "destroy", "package", "policies", "provision"]
+
+
+def package(
+    *,
+    architecture: Literal["arm64", "x86_64"] = "arm64",
+    python: str = "3.13",
+    out: Path = Path("function.zip"),
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Build the zip of the Lambda function, with the same bytes each time, and list its contents.
+
+    Args:
+        architecture: Processor of the function.
+        python: Python version of the function: 3.11 (x86_64 only) to 3.14.
+        out: File to write the zip to.
+        dry_run: Build the zip, but do not write it.
+        json: Print the result as JSON.
+    """
+    from truckstream.cloud.package.build import PackageOptions, build_package  # noqa: PLC0415
+    from truckstream.commands.aws_reports import format_package  # noqa: PLC0415
+
+    archive = asyncio.run(build_package(PackageOptions(architecture, python)))
+    if not dry_run:
+        _save(out, archive.content)
+    print_result(archive.facts(), format_package(archive, None if dry_run else out), json=json)
+    return 0
+
+
+def provision(
+    *,
+    aws: AwsOptions = DEFAULT_OPTIONS,
+    stream: str | None = None,
+    bucket: str | None = None,
+    shards: int | None = None,
+    parameter: list[str] | None = None,
+    yes: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Create the stream, the bucket and the producers' policy. `deploy` adds the rest of the pipeline to them.
+
+    Args:
+        aws: Stack and account.
+        stream: Name of the stream. [STREAM_NAME]
+        bucket: Name of the bucket; by default CloudFormation creates one. [BUCKET_NAME]
+        shards: Number of shards of the stream.
+        parameter: Parameter of the template, such as RetentionHours=48; may be repeated.
+        yes: Confirm without asking.
+        dry_run: Show the plan, and change nothing.
+    """
+    from truckstream.cloud.deployment.deploy import DeployOptions  # noqa: PLC0415
+
+    settings = aws.settings(stream, bucket)
+    options = DeployOptions(
+        aws.stack, "STORAGE", _template_parameters(settings, parameter, ShardCount=shards), dry_run=dry_run
+    )
+    return _deploy(aws, settings, options, yes=yes)
+
+
+def deploy(
+    *,
+    aws: AwsOptions = DEFAULT_OPTIONS,
+    stream: str | None = None,
+    bucket: str | None = None,
+    shards: int | None = None,
+    memory: int | None = None,
+    architecture: Literal["arm64", "x86_64"] = "arm64",
+    python: str = "3.13",
+    email: str | None = None,
+    parameter: list[str] | None = None,
+    leave_out: list[str] | None = None,
+    artifact_bucket: str | None = None,
+    yes: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Package the function and create or update the whole pipeline, after showing the change set.
+
+    Parameters of an existing stack keep their values unless you give new ones.
+
+    Args:
+        aws: Stack and account.
+        stream: Name of the stream. [STREAM_NAME]
+        bucket: Name of the bucket; by default CloudFormation creates one. [BUCKET_NAME]
+        shards: Number of shards of the stream.
+        memory: Memory of the function in MB.
+        architecture: Processor of the function.
+        python: Python version of the function.
+        email: Address that the alarms are sent to.
+        parameter: Parameter of the template, such as Layout=hive; may be repeated.
+        leave_out: Resource of the template to leave out; may be repeated.
+        artifact_bucket: Bucket for the zip, in place of one that is created for it.
+        yes: Confirm without asking.
+        dry_run: Show the plan, and change nothing.
+    """
+    from truckstream.cloud.deployment.deploy import DeployOptions  # noqa: PLC0415
+    from truckstream.cloud.package.build import PackageOptions  # noqa: PLC0415
+
+    settings = aws.settings(stream, bucket)
+    options = DeployOptions(
+        aws.stack,
+        "PIPELINE",
+        _template_parameters(settings, parameter, ShardCount=shards, MemorySize=memory, AlarmEmail=email),
+        PackageOptions(architecture, python),
+        artifact_bucket,
+        tuple(leave_out or ()),
+        dry_run,
+    )
+    return _deploy(aws, settings, options, yes=yes)
+
+
+def _deploy(aws: AwsOptions, settings: Settings, options: DeployOptions, *, yes: bool) -> int:
+    dialog = ChangeDialog(aws, yes)
+    return run_aws_command(_deploying(dialog, settings, options), json=aws.json, on_interrupt=dialog.on_interrupt)
+
+
+async def _deploying(dialog: ChangeDialog, settings: Settings, options: DeployOptions) -> int:
+    from truckstream.cloud.deployment.deploy import deploy  # noqa: PLC0415
+    from truckstream.commands.aws_reports import format_outputs, format_plan  # noqa: PLC0415
+
+    async def confirm(plan: Plan) -> bool:
+        return dialog.confirm(format_plan(plan))
+
+    async with dialog.aws.account(settings) as account:
+        done = await deploy(account, options, confirm=confirm, on_event=dialog.print_event, poll=dialog.aws.poll)
+    nothing_to_do = options.dry_run or done.plan.empty
+    text = (
+        format_plan(done.plan)
+        if nothing_to_do
+        else format_outputs(done.outputs)
+        if done.done
+        else "Nothing was changed."
+    )
+    print_result(done, text, json=dialog.aws.json)
+    return 0 if done.done or nothing_to_do else 1
+
+
+def destroy(
+    *, aws: AwsOptions = DEFAULT_OPTIONS, delete_data: bool = False, yes: bool = False, dry_run: bool = False
+) -> int:
+    """Delete the pipeline and keep its data. Prints the resources that remain.
+
+    Args:
+        aws: Stack and account.
+        delete_data: Also delete the stream and the bucket with their contents, and the key after 30 days.
+        yes: Confirm without asking.
+        dry_run: Print the resources that would be deleted, and delete nothing.
+    """
+    dialog = ChangeDialog(aws, yes)
+    return run_aws_command(
+        _destroy(dialog, delete_data=delete_data, dry_run=dry_run), json=aws.json, on_interrupt=dialog.on_interrupt
+    )
+
+
+async def _destroy(dialog: ChangeDialog, *, delete_data: bool, dry_run: bool) -> int:
+    from truckstream.cloud.deployment.destroy import destroy  # noqa: PLC0415
+    from truckstream.commands.aws_reports import format_destruction  # noqa: PLC0415
+
+    async def confirm(plan: Destruction) -> bool:
+        return dialog.confirm(format_destruction(plan))
+
+    aws = dialog.aws
+    async with aws.account(aws.settings()) as account:
+        done = await destroy(
+            account,
+            aws.stack,
+            confirm=confirm,
+            delete_data=delete_data,
+            dry_run=dry_run,
+            on_event=dialog.print_event,
+            poll=aws.poll,
+        )
+    print_result(done, format_destruction(done), json=aws.json)
+    return 0 if done.done or dry_run else 1
+
+
+def policies(
+    *,
+    aws: AwsOptions = DEFAULT_OPTIONS,
+    of: Literal["deploy", "watch"] = "deploy",
+    account: str = "123456789012",
+    stream: str | None = None,
+    bucket: str | None = None,
+    customer_key: bool = False,
+    vpc: bool = False,
+    delete_data: bool = False,
+    dry_run: bool = False,  # noqa: ARG001 - it never changes anything
+) -> int:
+    """Print the least IAM policies that the commands need. Each fits into a managed policy.
+
+    Args:
+        aws: Stack and account.
+        of: deploy for all commands, watch for the commands that only read.
+        account: Account ID of twelve digits.
+        stream: Name of the stream. [STREAM_NAME]
+        bucket: The bucket's name; by default the names that CloudFormation generates. [BUCKET_NAME]
+        customer_key: Include the permissions for Encryption=CUSTOMER_KEY.
+        vpc: Include the permissions for CreateVpc=true.
+        delete_data: Include the permissions for `destroy --delete-data`.
+        dry_run: Accepted for scripts; this command never changes anything.
+    """
+    from truckstream.cloud.policies import Scope, deploy_policies, watch_policies  # noqa: PLC0415
+
+    settings = aws.settings(stream, bucket)
+    region = settings.region or "us-east-1"
+    scope = Scope(account, region, aws.stack, settings.stream_name, settings.bucket_name)
+    if of == "watch":
+        found = watch_policies(scope)
+    else:
+        found = deploy_policies(scope, customer_key=customer_key, vpc=vpc, delete_data=delete_data)
+    print_result(found, "", json=True)
+    return 0
+
+
+def _template_parameters(settings: Settings, given: list[str] | None, **flags: str | int | None) -> dict[str, str]:
+    """Return the template parameters that flags and settings set. Defaults are not passed: they would reset values."""
+    stream = settings.stream_name if settings.stream_name != "truck-sensor-stream" else None
+    named = {"StreamName": stream, "BucketName": settings.bucket_name, **flags}
+    pairs = (_name_and_value(text) for text in given or ())
+    return {name: str(value) for name, value in named.items() if value is not None} | dict(pairs)
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigurationError("--parameter", f"is {text!r}", "Write it as Name=value, such as RetentionHours=48.")
+    return name, value
+
+
+def _save(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigurationError(
+            "--out", f"cannot be written ({error})", "Choose a file that you may write."
+        ) from error
