@@ -190,7 +190,7 @@ def destroyed(run, told, client, count):
     zips = client("s3").list_objects_v2(Bucket="truckstream-artifacts-000000000000-us-east-1")
     assert zips.get("KeyCount") == 0
     taken = run("deploy", "--yes", "--stream", "trucks")
-    assert (taken.returncode, "there is a stream trucks already" in taken.stderr) == (3, True)
+    assert (taken.returncode, "a stream trucks exists already" in taken.stderr) == (3, True)
 
 
 def test_destroy_with_its_data_leaves_nothing(told, client):
