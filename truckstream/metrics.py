@@ -1,9 +1,8 @@
-"""Every metric that is watched, in one table, which the function's log lines, alarms, dashboard and docs follow.
+"""All metrics and alarms, as tables. Log lines, the template, the dashboard and the pages are tested against them.
 
-The producer's, which OpenTelemetry carries, have a table of their own (`truckstream.otel`).
-
-The function writes its own as EMF, CloudWatch's embedded metric format, into `NAMESPACE` with the one dimension
-`FunctionName`; the others come from the services. An alarm's name in template.yaml is its `Alarm.name`.
+`METRICS` are those of CloudWatch. The function writes its own in the embedded metric format (EMF), into `NAMESPACE`
+with the dimension `FunctionName`; the services write the others. `ALARMS` defines the alarms; the name of an alarm in
+lambda_entry/template.yaml is its `Alarm.name`. `PRODUCER_METRICS` are those that the producer reports to OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ __all__ = [
     "Metric",
 ]
 
-#: Where the function's own metrics lie in CloudWatch.
+#: CloudWatch namespace of the function's own metrics.
 NAMESPACE: Final = "Truckstream"
-#: The dimension of each of them, and of AWS/Lambda's.
+#: Dimension of these metrics and of those of AWS/Lambda.
 DIMENSION: Final = "FunctionName"
 
 Unit = Literal["Count", "Bytes", "Milliseconds"]
@@ -33,22 +32,22 @@ Unit = Literal["Count", "Bytes", "Milliseconds"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row."""
+    """One metric of CloudWatch."""
 
     name: str
     namespace: str
     unit: Unit
-    #: What is read of it: CloudWatch's own name of the statistic.
+    #: The statistic that is used, as CloudWatch names it.
     statistic: str
     meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One alarm: when it rings, what that means, and what to do."""
+    """One alarm: its condition, its meaning, and the remedy."""
 
     name: str
-    #: The metrics that it looks at; several make one expression.
+    #: Its metrics; several form an expression.
     metrics: tuple[str, ...]
     rings: str
     means: str
@@ -57,45 +56,49 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One metric of the producer's. Units are UCUM's, as OpenTelemetry asks."""
+    """One metric of the producer. Units are those of UCUM, as OpenTelemetry requires."""
 
     name: str
-    #: A counter only grows; an up-down counter is what is there at present, of all producers together.
+    #: A counter only increases; an up-down counter is a present value, summed over all producers.
     kind: Literal["counter", "up-down counter", "histogram"]
     unit: str
-    #: What it is told apart by.
+    #: Attributes that separate its series.
     attributes: tuple[str, ...]
     meaning: str
-    #: Of a histogram, the upper ends of its buckets.
+    #: Upper bounds of the buckets of a histogram.
     buckets: tuple[float, ...] = ()
 
 
 METRICS: Final = (
     Metric("IncomingRecords", "AWS/Kinesis", "Count", "Sum", "records put to the stream"),
-    Metric("IncomingBytes", "AWS/Kinesis", "Bytes", "Sum", "their bytes"),
+    Metric("IncomingBytes", "AWS/Kinesis", "Bytes", "Sum", "bytes of these records"),
     Metric("GetRecords.Records", "AWS/Kinesis", "Count", "Sum", "records read from the stream (OutgoingRecords)"),
-    Metric("WriteProvisionedThroughputExceeded", "AWS/Kinesis", "Count", "Sum", "records refused by a full shard"),
+    Metric("WriteProvisionedThroughputExceeded", "AWS/Kinesis", "Count", "Sum", "records that a full shard throttled"),
     Metric("Invocations", "AWS/Lambda", "Count", "Sum", "calls of the function"),
-    Metric("Duration", "AWS/Lambda", "Milliseconds", "Maximum", "how long a call takes"),
+    Metric("Duration", "AWS/Lambda", "Milliseconds", "Maximum", "duration of a call"),
     Metric("Errors", "AWS/Lambda", "Count", "Sum", "calls that failed or timed out"),
-    Metric("Throttles", "AWS/Lambda", "Count", "Sum", "calls refused for want of concurrency"),
-    Metric("IteratorAge", "AWS/Lambda", "Milliseconds", "Maximum", "age of the last record of a delivery"),
-    Metric("RecordsReceived", NAMESPACE, "Count", "Sum", "records in deliveries: stored + rejected + not stored"),
-    Metric("RecordsStored", NAMESPACE, "Count", "Sum", "valid records that lie in objects"),
-    Metric("RecordsRejected", NAMESPACE, "Count", "Sum", "records that broke a rule and lie below rejected/"),
-    Metric("RecordsAdopted", NAMESPACE, "Count", "Sum", "of these two, records that an earlier delivery had stored"),
+    Metric("Throttles", "AWS/Lambda", "Count", "Sum", "calls throttled by the concurrency limit"),
+    Metric("IteratorAge", "AWS/Lambda", "Milliseconds", "Maximum", "age of the last record of a batch"),
+    Metric("RecordsReceived", NAMESPACE, "Count", "Sum", "records in batches: stored + rejected + not stored"),
+    Metric("RecordsStored", NAMESPACE, "Count", "Sum", "valid records that are stored in objects"),
+    Metric("RecordsRejected", NAMESPACE, "Count", "Sum", "invalid records that are stored below rejected/"),
+    Metric(
+        "RecordsAdopted", NAMESPACE, "Count", "Sum", "stored or rejected records that an earlier delivery had stored"
+    ),
     Metric("RecordsNotStored", NAMESPACE, "Count", "Sum", "records that must be delivered again"),
     Metric("ObjectsCreated", NAMESPACE, "Count", "Sum", "objects that a call created"),
-    Metric("ObjectsAdopted", NAMESPACE, "Count", "Sum", "objects of an earlier delivery, found and believed"),
-    Metric("UploadsFailed", NAMESPACE, "Count", "Sum", "groups that could not be stored in a call"),
+    Metric("ObjectsAdopted", NAMESPACE, "Count", "Sum", "existing objects of an earlier delivery that were accepted"),
+    Metric("UploadsFailed", NAMESPACE, "Count", "Sum", "groups that were not stored in a call"),
     Metric("BytesStored", NAMESPACE, "Bytes", "Sum", "bytes of the objects created"),
-    Metric("PutLatency", NAMESPACE, "Milliseconds", "p99", "how long S3 takes to store an object"),
-    Metric("OldestRecordAge", NAMESPACE, "Milliseconds", "Maximum", "from a delivery's first record's arrival to now"),
+    Metric("PutLatency", NAMESPACE, "Milliseconds", "p99", "time that S3 takes to store an object"),
+    Metric(
+        "OldestRecordAge", NAMESPACE, "Milliseconds", "Maximum", "time since the arrival of the first record of a batch"
+    ),
     Metric("NumberOfObjects", "AWS/S3", "Count", "Average", "objects in the bucket, once a day"),
-    Metric("BucketSizeBytes", "AWS/S3", "Bytes", "Average", "their bytes, once a day"),
+    Metric("BucketSizeBytes", "AWS/S3", "Bytes", "Average", "bytes of these objects, once a day"),
 )
 
-#: Those that the function writes.
+#: The metrics that the function writes.
 FUNCTION_METRICS: Final = tuple(metric for metric in METRICS if metric.namespace == NAMESPACE)
 
 ALARMS: Final = (
@@ -103,56 +106,56 @@ ALARMS: Final = (
         "function-errors",
         ("Errors",),
         "calls failed or timed out: 1 in 5 minutes (ErrorsThreshold)",
-        "Lambda delivers the same records again up to RetryAttempts or RecordAge, then puts them below aws/lambda/.",
-        "truckstream status shows the last errors; truckstream doctor the settings that cause them.",
+        "Lambda delivers the records again up to RetryAttempts or RecordAge, then stores them below aws/lambda/.",
+        "truckstream status shows the last errors; truckstream doctor finds the settings that cause them.",
     ),
     Alarm(
         "error-rate",
         ("Errors", "Invocations"),
         "more than 1 % of the calls of 5 minutes failed",
-        "Not one bad moment, but something that stays: permissions, a deleted bucket, a new defect.",
-        "Investigate before the stream's retention is over: truckstream doctor, then the function's log.",
+        "The cause is permanent: permissions, a deleted bucket, or a new defect.",
+        "Investigate before the retention of the stream ends: truckstream doctor, then the log of the function.",
     ),
     Alarm(
         "iterator-age",
         ("IteratorAge",),
-        "a delivery's last record is older than 30 s, for 3 minutes",
+        "the last record of a batch is older than 30 s, for 3 minutes",
         "The function falls behind the stream. Records are lost when their age reaches the retention.",
-        "truckstream scale: more shards or more memory; look at Throttles and UploadsFailed first.",
+        "Check Throttles and UploadsFailed first; then truckstream scale advises more shards or more memory.",
     ),
     Alarm(
         "duration",
         ("Duration",),
-        "a call took more than 4 minutes of its 5",
-        "The next step is a timeout, after which all its records come again.",
-        "truckstream scale --apply gives it more memory, and with it more CPU and network.",
+        "a call took more than 4 of its 5 minutes",
+        "A timeout is near, after which all records of the call are delivered again.",
+        "truckstream scale --apply adds memory, and with it CPU and network.",
     ),
     Alarm(
         "failed-uploads",
         ("UploadsFailed",),
         "a group of records was not stored in a call, in 5 minutes (FailedUploadsThreshold)",
-        "S3 refused or did not answer. The records come again; nothing is lost yet.",
-        "truckstream doctor says whether it is permissions or the key; else look at S3's health.",
+        "S3 returned an error or no response. The records are delivered again; nothing is lost yet.",
+        "truckstream doctor checks permissions and the key; if they are right, check the health of S3.",
     ),
     Alarm(
         "upload-latency",
         ("PutLatency",),
         "S3 takes more than 5 s for an object (99th percentile), for 3 minutes",
-        "Network, DNS or an endpoint's policy, or a key that is throttled by KMS.",
-        "Check the VPC's endpoints and the KMS quota; truckstream doctor checks permissions.",
+        "The cause is the network, DNS, the policy of an endpoint, or a KMS key that is throttled.",
+        "Check the endpoints of the VPC and the KMS quota; truckstream doctor checks permissions.",
     ),
     Alarm(
         "throttled-writes",
         ("WriteProvisionedThroughputExceeded",),
-        "Kinesis refused records of a full shard, in 3 of 5 minutes",
-        "Producers wait and send again; at the end of their patience they fail.",
-        "truckstream scale --apply adds shards; one hot partition key is helped by no number of them.",
+        "Kinesis throttled records of a full shard, in 3 of 5 minutes",
+        "Producers retry; records fail when their delivery timeout ends.",
+        "truckstream scale --apply adds shards; more shards do not help a single hot partition key.",
     ),
     Alarm(
         "stream-load",
         ("IncomingRecords",),
         "more than 800 records/s a shard, for 5 minutes: 80 % of the quota",
-        "There is little room for a burst.",
+        "There is little capacity left for a burst.",
         "truckstream scale --apply adds shards.",
     ),
 )
@@ -166,24 +169,26 @@ _PREFIX: Final = "truckstream.producer"
 
 PRODUCER_METRICS: Final = (
     Instrument(f"{_PREFIX}.records.acknowledged", "counter", "{record}", _SHARD, "records that the service stored"),
-    Instrument(f"{_PREFIX}.bytes.acknowledged", "counter", "By", _STREAM, "their data and keys"),
-    Instrument(f"{_PREFIX}.records.doubtful", "counter", "{record}", _STREAM, "those that may be stored twice"),
-    Instrument(f"{_PREFIX}.records.failed", "counter", "{record}", _ERROR, "records given up: their Delivery raises"),
-    Instrument(f"{_PREFIX}.records.sent", "counter", "{record}", _SHARD, "sends of records, first and again"),
-    Instrument(f"{_PREFIX}.records.retried", "counter", "{record}", _SHARD, "records that must be sent again"),
-    Instrument(f"{_PREFIX}.records.throttled", "counter", "{record}", _SHARD, "sends that a full shard refused"),
-    Instrument(f"{_PREFIX}.requests.sent", "counter", "{request}", _STREAM, "PutRecords requests"),
-    Instrument(f"{_PREFIX}.requests.failed", "counter", "{request}", _ERROR, "those refused or without an answer"),
-    Instrument(f"{_PREFIX}.map.refreshes", "counter", "{refresh}", _STREAM, "listings of the stream's shards"),
+    Instrument(f"{_PREFIX}.bytes.acknowledged", "counter", "By", _STREAM, "bytes of their data and keys"),
     Instrument(
-        f"{_PREFIX}.request.records", "histogram", "{record}", _STREAM, "how many records a request carries", _RECORDS
+        f"{_PREFIX}.records.doubtful", "counter", "{record}", _STREAM, "acknowledged records that may be stored twice"
     ),
+    Instrument(f"{_PREFIX}.records.failed", "counter", "{record}", _ERROR, "records whose Delivery raises an error"),
+    Instrument(
+        f"{_PREFIX}.records.sent", "counter", "{record}", _SHARD, "sends of records, first attempts and retries"
+    ),
+    Instrument(f"{_PREFIX}.records.retried", "counter", "{record}", _SHARD, "records that are retried"),
+    Instrument(f"{_PREFIX}.records.throttled", "counter", "{record}", _SHARD, "sends that a full shard throttled"),
+    Instrument(f"{_PREFIX}.requests.sent", "counter", "{request}", _STREAM, "PutRecords requests"),
+    Instrument(f"{_PREFIX}.requests.failed", "counter", "{request}", _ERROR, "requests that failed as a whole"),
+    Instrument(f"{_PREFIX}.map.refreshes", "counter", "{refresh}", _STREAM, "refreshes of the shard map"),
+    Instrument(f"{_PREFIX}.request.records", "histogram", "{record}", _STREAM, "records per request", _RECORDS),
     Instrument(
         f"{_PREFIX}.request.duration",
         "histogram",
         "s",
         _STREAM,
-        "from a request to its failure, or to an answer that stored any of it",
+        "duration of a request, until it fails or any of its records is stored",
         _SECONDS,
     ),
     Instrument(
@@ -191,12 +196,12 @@ PRODUCER_METRICS: Final = (
         "histogram",
         "s",
         _STREAM,
-        "from put to acknowledgement, of a request's oldest record",
+        "time from put to acknowledgement of the oldest record of a request",
         _SECONDS,
     ),
-    Instrument(f"{_PREFIX}.buffer.used", "up-down counter", "By", _STREAM, "of buffer_bytes, by records under way"),
+    Instrument(f"{_PREFIX}.buffer.used", "up-down counter", "By", _STREAM, "bytes of buffer_bytes in use"),
     Instrument(f"{_PREFIX}.records.buffered", "up-down counter", "{record}", _SHARD, "records that wait to be sent"),
-    Instrument(f"{_PREFIX}.records.in_flight", "up-down counter", "{record}", _SHARD, "records in requests under way"),
-    Instrument(f"{_PREFIX}.requests.in_flight", "up-down counter", "{request}", _STREAM, "requests under way"),
-    Instrument(f"{_PREFIX}.shard.pace", "up-down counter", "{record}/s", _SHARD, "the rate that pacing allows"),
+    Instrument(f"{_PREFIX}.records.in_flight", "up-down counter", "{record}", _SHARD, "records in flight"),
+    Instrument(f"{_PREFIX}.requests.in_flight", "up-down counter", "{request}", _STREAM, "requests in flight"),
+    Instrument(f"{_PREFIX}.shard.pace", "up-down counter", "{record}/s", _SHARD, "rate that pacing allows"),
 )
