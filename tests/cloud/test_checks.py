@@ -131,7 +131,7 @@ DANGERS = [
     ("batch-fills-objects", {"mapping": {"BatchSize": 100}}, "small objects", "--batch-size 4900"),
     ("batch-fills-objects", {"mapping": {"MaximumBatchingWindowInSeconds": 0}}, "window of 0 s", "in-seconds 5"),
     ("reservation-fits", {"parts": {"reserved_concurrency": 2}}, "4 shards need one each", "Concurrency=4"),
-    ("somebody-listens", {"subscribers": 0}, "nobody is told", "AlarmEmail="),
+    ("somebody-listens", {"subscribers": 0}, "nobody receives", "AlarmEmail="),
 ]
 
 

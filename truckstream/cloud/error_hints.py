@@ -1,4 +1,4 @@
-"""What to do about errors of AWS: one table from error codes to hints for the user.
+"""Hints for errors of AWS: one table from error codes to a remedy for the user.
 
 The keys are the services' own error codes. An error whose code is not in the table has no hint.
 """

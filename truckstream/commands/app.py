@@ -21,7 +21,7 @@ except ModuleNotFoundError as missing:
 from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
-from truckstream.commands.results import exit_status, print_error
+from truckstream.commands.output.results import exit_status, print_error
 from truckstream.commands.simulate import simulate
 from truckstream.commands.watch import doctor, scale, status
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from truckstream.commands.console import console
+from truckstream.commands.output.console import console
 from truckstream.commands.signals import run_command, stop_on_signals
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from truckstream.commands.aws_options import DEFAULT_OPTIONS, AwsOptions
-from truckstream.commands.change_dialog import ChangeDialog
-from truckstream.commands.results import print_result, run_aws_command
+from truckstream.commands.output.change_dialog import ChangeDialog
+from truckstream.commands.output.results import print_result, run_aws_command
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def package(
         json: Print the result as JSON.
     """
     from truckstream.cloud.package.build import PackageOptions, build_package  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_package  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_package  # noqa: PLC0415
 
     archive = asyncio.run(build_package(PackageOptions(architecture, python)))
     if not dry_run:
@@ -135,7 +135,7 @@ def _deploy(aws: AwsOptions, settings: Settings, options: DeployOptions, *, yes:
 
 async def _deploying(dialog: ChangeDialog, settings: Settings, options: DeployOptions) -> int:
     from truckstream.cloud.deployment.deploy import deploy  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_outputs, format_plan  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_outputs, format_plan  # noqa: PLC0415
 
     async def confirm(plan: Plan) -> bool:
         return dialog.confirm(format_plan(plan))
@@ -173,7 +173,7 @@ def destroy(
 
 async def _destroy(dialog: ChangeDialog, *, delete_data: bool, dry_run: bool) -> int:
     from truckstream.cloud.deployment.destroy import destroy  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_destruction  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_destruction  # noqa: PLC0415
 
     async def confirm(plan: Destruction) -> bool:
         return dialog.confirm(format_destruction(plan))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from truckstream.commands.console import console, print_plain
+from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.errors import InvalidArgumentError, ServiceError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
-from truckstream.commands.console import console, error_console
+from truckstream.commands.output.console import console, error_console
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.config import export_aws_settings, load_settings, read_dotenv
 from truckstream.errors import InvalidArgumentError

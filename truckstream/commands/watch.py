@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from truckstream.commands.aws_options import DEFAULT_OPTIONS, AwsOptions
-from truckstream.commands.change_dialog import ChangeDialog
-from truckstream.commands.results import print_result, run_aws_command
+from truckstream.commands.output.change_dialog import ChangeDialog
+from truckstream.commands.output.results import print_result, run_aws_command
 
 if TYPE_CHECKING:
     from truckstream.cloud.deployment.stack import Plan
@@ -35,7 +35,7 @@ def status(
 
 async def _status(aws: AwsOptions, function: str | None, minutes: int) -> int:
     from truckstream.cloud.watch.status import read_status  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_status  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_status  # noqa: PLC0415
 
     async with aws.account(aws.settings()) as account:
         found = await read_status(account, aws.stack, now=datetime.now(UTC), function_name=function, minutes=minutes)
@@ -61,7 +61,7 @@ def doctor(
 
 async def _doctor(aws: AwsOptions, function: str | None) -> int:
     from truckstream.cloud.watch.doctor import diagnose  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_diagnosis  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_diagnosis  # noqa: PLC0415
 
     async with aws.account(aws.settings()) as account:
         diagnosis = await diagnose(account, aws.stack, now=datetime.now(UTC), function_name=function)
@@ -94,7 +94,7 @@ def scale(
 
 async def _scale(dialog: ChangeDialog, minutes: int, *, apply: bool) -> int:
     from truckstream.cloud.watch.scaling import scale  # noqa: PLC0415
-    from truckstream.commands.aws_reports import format_plan, format_scaling  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_plan, format_scaling  # noqa: PLC0415
 
     async def confirm(plan: Plan) -> bool:
         return dialog.confirm(format_plan(plan))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.local.support import ARN, T0, Api
 from truckstream.local.protocol import event_stream as eventstream
-from truckstream.local.protocol.protocol import respond
+from truckstream.local.protocol.api_call import respond
 
 QUICK = settings(max_examples=60)
 CBOR = "application/x-amz-cbor-1.1"

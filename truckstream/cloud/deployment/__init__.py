@@ -1,0 +1,1 @@
+"""Deployment by CloudFormation: the template, plans, execution, and deletion."""

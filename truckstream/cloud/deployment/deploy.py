@@ -44,7 +44,7 @@ __all__ = ["DeployOptions", "Deployment", "deploy", "update_parameters"]
 #: States of a stack in which it can be changed.
 _CHANGEABLE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
-#: What to do in other states of rest.
+#: Remedies for other states of rest.
 _REMEDIES: Final = {
     "ROLLBACK_COMPLETE": "Its creation failed and left it empty: truckstream deploy deletes it and starts again.",
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {stack} ends the rollback.",

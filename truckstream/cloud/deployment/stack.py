@@ -28,11 +28,11 @@ Action = Literal["add", "modify", "replace", "remove"]
 
 _ACTIONS: Final[Mapping[str, Action]] = {"Add": "add", "Import": "add", "Modify": "modify", "Remove": "remove"}
 
-#: Types of resources that hold data, and what is lost when one of them is removed.
+#: Types of resources that hold data, and the loss when one of them is removed.
 PRECIOUS: Final = {
     "AWS::Kinesis::Stream": "its records are not carried over",
     "AWS::S3::Bucket": "its objects are not carried over",
-    "AWS::KMS::Key": "what it has encrypted needs it",
+    "AWS::KMS::Key": "the data that it encrypted become unreadable",
 }
 
 

@@ -1,0 +1,1 @@
+"""Reading a deployed pipeline: status, dangerous settings, and scaling."""

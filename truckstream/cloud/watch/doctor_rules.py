@@ -351,7 +351,7 @@ def somebody_listens(facts: Facts) -> Finding | None:
     if facts.subscribers is None or facts.subscribers > 0:
         return None
     repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
-    return Finding("somebody-listens", "warning", "nobody is told when an alarm rings", repair)
+    return Finding("somebody-listens", "warning", "nobody receives the alarms", repair)
 
 
 def _unread(facts: Facts, service: str) -> bool:

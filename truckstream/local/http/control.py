@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from truckstream.local.faults.fault import Fault
-from truckstream.local.protocol.protocol import CONTENT_TYPE, respond
+from truckstream.local.protocol.api_call import CONTENT_TYPE, respond
 from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from truckstream.local.http.control import Control
 from truckstream.local.http.cors import is_preflight, preflight_headers
 from truckstream.local.http.exchange import Exchange, headers_of
 from truckstream.local.http.http2 import Http1And2Server
-from truckstream.local.protocol.protocol import MAX_BODY, ServiceResponse, no_post, operation_of, refuse
+from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, no_post, operation_of, refuse
 from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from aiohttp import web
 from truckstream.local.faults.kinds.kind import RequestKind
 from truckstream.local.http.cors import cors_headers
 from truckstream.local.http.subscription_push import push_events
-from truckstream.local.protocol.protocol import MAX_BODY, ServiceResponse, carry_out, refuse, understand
+from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, carry_out, refuse, understand
 from truckstream.local.protocol.signature import SignedRequest, check_age
 from truckstream.local.service.errors import RefusedError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.injector import RequestFaults
     from truckstream.local.faulty_service import FaultyService
-    from truckstream.local.protocol.protocol import Call
+    from truckstream.local.protocol.api_call import Call
     from truckstream.local.service.state.account import KinesisAccount
 
 __all__ = ["Exchange", "headers_of"]

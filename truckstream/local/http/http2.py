@@ -31,7 +31,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from truckstream.local.protocol.protocol import MAX_BODY
+from truckstream.local.protocol.api_call import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

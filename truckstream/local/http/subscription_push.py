@@ -14,7 +14,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from truckstream.local.protocol.protocol import EventStream
+    from truckstream.local.protocol.api_call import EventStream
 
 __all__ = ["push_events"]
 

@@ -1,0 +1,1 @@
+"""The AWS protocols of Kinesis without HTTP: encodings, signatures, and the parsing of calls."""

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from truckstream.local.faults.kinds.kind import RequestKind
-from truckstream.local.protocol.protocol import ServiceResponse, refuse
+from truckstream.local.protocol.api_call import ServiceResponse, refuse
 from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from truckstream.local.faults.kinds.kind import ExchangeSteps, FaultOptions
-    from truckstream.local.protocol.protocol import Call
+    from truckstream.local.protocol.api_call import Call
     from truckstream.local.service.state.account import KinesisAccount
 
 __all__ = ["KINDS"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from truckstream.local.protocol.protocol import Call, ServiceResponse
+    from truckstream.local.protocol.api_call import Call, ServiceResponse
     from truckstream.local.service.errors import RecordRefusal
     from truckstream.local.service.state.account import KinesisAccount
     from truckstream.local.service.state.shard import LocalShard

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from truckstream.local.service.state.lifecycle import Lifecycle
+from truckstream.local.service.state.lifecycle import ResourceLifecycle
 
 __all__ = ["CONSUMER_ARN", "Consumer", "SubscriptionHold"]
 
@@ -22,7 +22,7 @@ class SubscriptionHold:
     is_taken_over: bool = False
 
 
-class Consumer(Lifecycle):
+class Consumer(ResourceLifecycle):
     """A consumer of one stream."""
 
     def __init__(self, name: str, stream_arn: str, tags: dict[str, str], now: float) -> None:

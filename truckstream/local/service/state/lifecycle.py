@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["Lifecycle", "Status"]
+__all__ = ["ResourceLifecycle", "Status"]
 
 Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
 
 
-class Lifecycle:
+class ResourceLifecycle:
     """Reports ACTIVE, except for a while after each `transition`."""
 
     def __init__(self, now: float) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream.local.service.identifiers.hash_key import HashRange, even_ranges, hash_of
 from truckstream.local.service.quotas import limits
-from truckstream.local.service.state.lifecycle import Lifecycle
+from truckstream.local.service.state.lifecycle import ResourceLifecycle
 from truckstream.local.service.state.shard import LocalShard
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _HOUR: Final = 3_600.0
 _TRIM_EVERY: Final = 1.0
 
 
-class Stream(Lifecycle):
+class Stream(ResourceLifecycle):
     """A stream and all its shards, open and closed."""
 
     def __init__(

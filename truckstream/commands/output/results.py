@@ -18,7 +18,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from truckstream.commands.console import console, error_console
+from truckstream.commands.output.console import console, error_console
 from truckstream.commands.signals import CANCELLED
 from truckstream.errors import AwsError, ConfigurationError, DeploymentError, InvalidArgumentError, PackageError
 

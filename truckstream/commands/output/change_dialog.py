@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from truckstream.commands.console import console
-from truckstream.commands.results import print_text
+from truckstream.commands.output.console import console
+from truckstream.commands.output.results import print_text
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ChangeDialog:
 
     def print_event(self, event: StackEvent) -> None:
         """Print one event of the stack."""
-        from truckstream.commands.aws_reports import format_event  # noqa: PLC0415
+        from truckstream.commands.output.aws_reports import format_event  # noqa: PLC0415
 
         if not self.aws.json:
             print_text(format_event(event))
