@@ -57,6 +57,27 @@ def test_every_file_that_the_pages_name_is_there():
         text = page.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
-    table = (ROOT / "truckstream" / "README.md").read_text(encoding="utf-8")
-    for name in re.findall(r"^\| `([\w./]+)`", table, re.MULTILINE):
-        assert (ROOT / "truckstream" / name).exists(), name
+
+
+CONTRIBUTORS = (ROOT / "truckstream" / "README.md").read_text(encoding="utf-8")
+#: The page's sections by heading, such as "`producer/`".
+SECTIONS = dict(re.findall(r"^### (.*?)$\n(.*?)(?=^##|\Z)", CONTRIBUTORS, re.MULTILINE | re.DOTALL))
+
+
+def test_every_folder_of_the_library_has_a_heading():
+    folders = {path.name for path in (ROOT / "truckstream").iterdir() if (path / "__init__.py").exists()}
+    assert {name for heading in SECTIONS for name in re.findall(r"`(\w+)/`", heading)} == folders
+
+
+def test_every_path_in_the_contributors_page_exists():
+    """A path is relative to the repository, to truckstream/, or to the folder that its section is about."""
+    checked = 0
+    for heading, text in [("", CONTRIBUTORS.split("## Where to find what")[0]), *SECTIONS.items()]:
+        folders = re.findall(r"`([\w./]+)/`", heading)
+        for name in re.findall(r"`([\w./]+(?:\.py|\.yaml|/))`", text):
+            places = [ROOT, ROOT / "truckstream", *(ROOT / "truckstream" / folder for folder in folders)]
+            # Sub-folders of a section are named without their parents.
+            places += [child for place in places[2:] for child in place.iterdir() if child.is_dir()]
+            assert any((place / name).exists() for place in places), f"{heading}: {name}"
+            checked += 1
+    assert checked > 40  # the page names files, and the pattern still finds them
