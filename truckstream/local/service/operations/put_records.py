@@ -17,7 +17,6 @@ The optimisations, with the time that each saves:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.local.service.errors import (
@@ -29,7 +28,7 @@ from truckstream.local.service.errors import (
     rate_exceeded_text,
 )
 from truckstream.local.service.identifiers import sequence_number as sequence
-from truckstream.local.service.quotas import limits
+from truckstream.local.service.operations.write_targets import find_targets, route_record
 from truckstream.local.service.validation.constraints import data_too_long, validate
 
 if TYPE_CHECKING:
@@ -41,17 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["put_record", "put_records"]
 
 _THROTTLED: Final = "ProvisionedThroughputExceededException"
-_HASH_KEY: Final = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
 
 
 def put_records(
     account: KinesisAccount, request: Request, now: float, record_fault: RecordFault | None = None
 ) -> Response:
-    entries = request.get("Records", ())
-    if not 1 <= len(entries) <= limits.PUT_RECORDS:
-        validate("PutRecords", request)
-    stream = _stream(account, "PutRecords", request, now)
-    targets = _spread(stream, request, entries) if stream.spreads_evenly else _targets(stream, request, entries)
+    stream, targets = find_targets(account, request, now)
     if request.get("DryRun"):
         raise dry_run()
     arrival = stream.arrival(now)
@@ -59,7 +53,7 @@ def put_records(
         shard.write_quota.refill(now)
     failed = 0
     results: list[dict[str, str]] = []
-    for entry, (shard, size) in zip(entries, targets, strict=True):
+    for entry, (shard, size) in zip(request["Records"], targets, strict=True):
         if record_fault is not None and (error := record_fault(stream, shard)) is not None:
             failed += 1
             results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
@@ -84,10 +78,16 @@ def put_records(
 def put_record(
     account: KinesisAccount, request: Request, now: float, record_fault: RecordFault | None = None
 ) -> Response:
-    stream = _stream(account, "PutRecord", request, now)
+    try:
+        stream = account.usable(request, now)
+    except RefusedError:
+        validate("PutRecord", request)  # a violated constraint is reported before an unknown stream
+        raise
     validate("PutRecord", request, keyless=stream.spreads_evenly)
     key = request.get("PartitionKey", "")
-    shard, key_size = (stream.next_shard(), len(key.encode())) if stream.spreads_evenly else _route(stream, request)
+    shard, key_size = (
+        (stream.next_shard(), len(key.encode())) if stream.spreads_evenly else route_record(stream, request)
+    )
     size = len(request["Data"]) + key_size
     if size > stream.max_record_bytes:
         raise not_valid([data_too_long(0, size, stream.max_record_bytes)])
@@ -122,88 +122,7 @@ def _store(shard: LocalShard, data: bytes, key: str, size: int, arrival: float) 
     return shard.append(data, key, arrival)
 
 
-def _stream(account: KinesisAccount, operation: str, request: Request, now: float) -> Stream:
-    try:
-        return account.usable(request, now)
-    except RefusedError:
-        validate(operation, request)  # a violated constraint is reported before an unknown stream
-        raise
-
-
 def _with_encryption(stream: Stream, response: dict[str, Any]) -> Response:
     if stream.key_id is not None:
         response["EncryptionType"] = "KMS"
     return response
-
-
-def _targets(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[LocalShard, int]]:
-    """Return the shard and the size of each record.
-
-    Raises:
-        RefusedError: a record or the request as a whole is invalid.
-    """
-    known = stream.known_routes
-    targets: list[tuple[LocalShard, int]] = []
-    largest = stream.max_record_bytes
-    total = 0
-    for entry in entries:
-        route = None if "ExplicitHashKey" in entry else known.get(entry.get("PartitionKey", ""))
-        if route is None:
-            if not _is_sound(entry):
-                validate("PutRecords", request)
-            route = _route(stream, entry)
-        elif "Data" not in entry:
-            validate("PutRecords", request)
-        shard, key_size = route
-        size = len(entry["Data"]) + key_size
-        total += size
-        if size > largest:
-            raise not_valid(_too_long(entries, largest))
-        targets.append((shard, size))
-    _check_total(total)
-    return targets
-
-
-def _spread(stream: Stream, request: Request, entries: list[dict[str, Any]]) -> list[tuple[LocalShard, int]]:
-    """Return the same for a stream that "ignores any partition key and ExplicitHashKey that a producer provides"."""
-    validate("PutRecords", request, keyless=True)
-    if too_long := _too_long(entries, stream.max_record_bytes):
-        raise not_valid(too_long)
-    for entry in entries:
-        entry.setdefault("PartitionKey", "")
-    targets = [(stream.next_shard(), len(entry["Data"]) + len(entry["PartitionKey"].encode())) for entry in entries]
-    _check_total(sum(size for _, size in targets))
-    return targets
-
-
-def _check_total(size: int) -> None:
-    if size > limits.PUT_BYTES:
-        raise invalid(f"Records size exceeds {limits.PUT_BYTES // limits.MIB} MB limit")
-
-
-def _is_sound(entry: dict[str, Any]) -> bool:
-    """Return whether the entry satisfies its constraints: the fast form of `constraints.validate`."""
-    return (
-        "Data" in entry
-        and 1 <= len(entry.get("PartitionKey", "")) <= limits.PARTITION_KEY_CHARACTERS
-        and ("ExplicitHashKey" not in entry or _HASH_KEY.fullmatch(entry["ExplicitHashKey"]) is not None)
-    )
-
-
-def _route(stream: Stream, entry: dict[str, Any]) -> tuple[LocalShard, int]:
-    """Return the shard of the entry, and the length of its key in bytes."""
-    key = entry["PartitionKey"]
-    if "ExplicitHashKey" not in entry:
-        return stream.route(key)
-    hash_key = int(entry["ExplicitHashKey"])
-    if hash_key > limits.HASH_KEY_MAX:
-        raise invalid(  # [rec], see `errors`
-            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
-            f"Specified value was {hash_key}"
-        )
-    return stream.shard_of_hash(hash_key), len(key.encode())
-
-
-def _too_long(entries: list[dict[str, Any]], largest: int) -> list[str]:
-    sizes = [len(entry.get("Data", b"")) + len(entry.get("PartitionKey", "").encode()) for entry in entries]
-    return [data_too_long(number, size, largest) for number, size in enumerate(sizes, 1) if size > largest]
