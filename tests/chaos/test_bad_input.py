@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(600)
 
+#: The number of tests that share the inputs of a seed. A plain run takes the first of them.
+PARTS = 4
+
 #: The number of records in an event.
 EVENT = 500
 
@@ -132,14 +135,15 @@ def payload_of(line: dict[str, Any]) -> object:
     return base64.b64decode(line["data_base64"]) if "data_base64" in line else line["data_undecoded"]
 
 
-async def test_no_invalid_record_raises_or_is_lost(seed, bad_inputs_wanted):
-    random = Random(seed)
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
+async def test_no_invalid_record_raises_or_is_lost(seed, part, bad_inputs_wanted):
+    random = Random(f"{seed}/{part}")
     codes = Counter()
-    for event in range(-(-bad_inputs_wanted // EVENT)):
+    for event in range(-(-bad_inputs_wanted // (PARTS * EVENT))):
         records = list(bad_inputs(random, EVENT))
         store = ScriptedStore()
         result = await Batcher(store).process(records)
-        where = f"event {event} of seed {seed}"
+        where = f"event {event} of part {part} of seed {seed}"
         assert result.first_failed is None, where
         assert result.received == result.stored + result.rejected >= EVENT, where
         lines = store.lines("rejected")

@@ -31,7 +31,7 @@ async def test_two_producers_share_the_quota(mode, pacing, seed):
         assert pacing or (await kinesis.stats()).records_throttled > 0
 
 
-@pytest.mark.parametrize("mode", ["plain", "ordered-aggregate"])
+@pytest.mark.parametrize("mode", ["plain", pytest.param("ordered-aggregate", marks=pytest.mark.slow)])
 async def test_the_stream_is_deleted_and_created_again(mode, seed, records):
     """The old stream's records are lost, and those sent while there was no stream. All later records are stored."""
     async with LocalKinesis(shards=3, quotas=False, own_process=True) as kinesis:
@@ -53,7 +53,7 @@ async def test_the_stream_is_deleted_and_created_again(mode, seed, records):
     assert len(shards) == 5
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["plain", *(pytest.param(mode, marks=pytest.mark.slow) for mode in OTHER_MODES)])
 async def test_closing_early_reports_every_record_that_may_be_stored(mode, seed, records):
     faults = FaultPlan(*PLANS["everything"], on_put("latency", seconds=0.1, jitter=0.9), seed=seed)
     async with LocalKinesis(shards=4, quotas=False, faults=faults, own_process=True) as kinesis:

@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.histories import MAPPING_KINDS, run_history
 
 #: The histories of a seed are divided into this many tests, which can run in several processes.
-PARTS = 4
+PARTS = 8
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,7 @@ def test_the_demo_accounts_for_every_record(tmp_path):
     assert f"{report['records_put']:,} records were put" in out
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_directory_counts_only_its_own_records(tmp_path):
     for name in ("first.json", "second.json"):
         status, _, err = run("demo", "--seconds", "1", "--rate", "300", "--report", name, cwd=tmp_path)

@@ -107,6 +107,7 @@ async def test_a_signal_stops_the_trucks_and_delivers_the_records_that_were_put(
     assert count("buffered", out) == count("failed", out) == 0
 
 
+@pytest.mark.slow
 async def test_a_signal_during_an_outage_waits_until_the_outage_ends(kinesis, start):
     command = start("--rate", "200")
     await wait_for_records(kinesis, 50)
@@ -141,6 +142,7 @@ async def test_a_signal_before_the_first_record_is_not_an_error(kinesis, start):
     assert count("put", out) == len([record async for record in kinesis.stored()])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
 async def test_the_workers_exit_when_the_command_is_killed(kinesis, start):
     command = start("--workers", "2")
@@ -155,6 +157,7 @@ async def test_the_workers_exit_when_the_command_is_killed(kinesis, start):
     await until(all_exited)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
 async def test_a_killed_worker_is_reported_and_the_others_continue(kinesis, start):
     command = start("--workers", "2", "--seconds", "4")

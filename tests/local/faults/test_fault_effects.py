@@ -80,7 +80,10 @@ def test_every_kind_is_tried():
     assert {kind for kind, *_ in SEEN} == set(KINDS)
 
 
-@pytest.mark.parametrize("own_process", [False, True], ids=["here", "own process"])
+@pytest.mark.parametrize(
+    "own_process",
+    [pytest.param(False, id="here"), pytest.param(True, id="own process", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(("kind", "options", "seen", "count"), SEEN)
 async def test_a_fault_is_seen_by_the_client_and_stores_what_its_table_says(kind, options, seen, count, own_process):
     plan = FaultPlan(Fault(kind, **options))

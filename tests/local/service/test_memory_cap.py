@@ -105,6 +105,7 @@ def test_no_record_goes_before_an_older_one(writes, cap):
     assert sum(shard.counts.records_trimmed for shard in shards) == len(gone)
 
 
+@pytest.mark.slow
 def test_a_records_weight_is_about_what_it_takes():
     """The overhead that is counted covers what Python takes, and not much more."""
     api = Api(limited=False)

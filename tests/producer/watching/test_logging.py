@@ -44,7 +44,14 @@ def messages(caplog, name="truckstream.producer"):
     return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == name]
 
 
-@pytest.mark.parametrize("options", [{}, {"aggregate": True}, {"ordered": True}], ids=["plain", "aggregate", "ordered"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"aggregate": True}, id="aggregate", marks=pytest.mark.slow),
+        pytest.param({"ordered": True}, id="ordered", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_faulty_run_logs_no_record_and_no_secret(everything, monkeypatch, fake_credentials, options):
     """Every kind of fault, over HTTP, with asyncio, botocore and aiohttp as talkative as they can be."""
     del fake_credentials
