@@ -1,8 +1,8 @@
-"""The IAM policies of the people who run the commands, as small as they can be.
+"""Least-privilege IAM policies for the people who run the commands.
 
-CloudFormation acts with the permissions of who calls it, so the deployer's policy names what the template's resources
-need, each under the name that the stack gives it. What the function and the producers may do stands in the template.
-tests/cloud hold these to the calls that the commands make.
+CloudFormation acts with its caller's permissions, so the deployer's policy allows every action that the template's
+resources need, limited to the names that the stack gives them where AWS permits it. The template itself contains the
+permissions of the function and of the producers. tests/cloud checks these policies against the calls of the commands.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose resources a policy speaks of.
+    """The deployment whose resources a policy names.
 
     Args:
-        account: twelve digits.
-        region: such as us-east-1.
-        stack: the stack's name.
-        stream: the stream's.
-        bucket: the bucket's, or None for one that CloudFormation names.
-        database: Athena's.
+        account: the ID of the AWS account, twelve digits.
+        region: the AWS region, such as us-east-1.
+        stack: the name of the stack.
+        stream: the name of the stream.
+        bucket: the name of the bucket, or None if CloudFormation chooses it.
+        database: the name of the Athena database.
     """
 
     account: str
@@ -48,7 +48,7 @@ class Scope:
 
     @property
     def buckets(self) -> str:
-        """The bucket's ARN. CloudFormation's own names begin with the stack's, in lower case."""
+        """ARN of the bucket. A name that CloudFormation chooses begins with the stack's name in lower case."""
         name = self.bucket or f"{self.stack.lower()}-bucket-*"
         return self.arn("s3", name, region=False, account=False)
 
@@ -58,20 +58,22 @@ class Scope:
         return self.arn("s3", name, region=False, account=False)
 
 
-#: What a managed policy may hold, white space not counted.
+#: Size limit of a managed policy in IAM, in characters; white space does not count.
 MAX_POLICY_CHARACTERS: Final = 6_144
 
 
 def deploy_policies(
     scope: Scope, *, customer_key: bool = False, vpc: bool = False, delete_data: bool = False
 ) -> tuple[dict[str, Any], ...]:
-    """For `provision`, `deploy`, `scale --apply` and `destroy`, and for looking: documents that are needed together.
+    """Return the policies for `provision`, `deploy`, `scale --apply` and `destroy`; attach all of them together.
+
+    They include the permissions of `watch_policies`.
 
     Args:
-        scope: whose resources.
-        customer_key: with Encryption=CUSTOMER_KEY.
-        vpc: with CreateVpc=true.
-        delete_data: for `destroy --delete-data`.
+        scope: the deployment to which the permissions apply.
+        customer_key: include the permissions for Encryption=CUSTOMER_KEY.
+        vpc: include the permissions for CreateVpc=true.
+        delete_data: include the permissions for `destroy --delete-data`.
     """
     statements = [*_stack(scope), *_storage(scope), *_function(scope), *_watching(scope), *_catalog(scope)]
     statements += [*(_key(scope) if customer_key else ()), *(_network() if vpc else ())]
@@ -80,12 +82,12 @@ def deploy_policies(
 
 
 def watch_policies(scope: Scope) -> tuple[dict[str, Any], ...]:
-    """For `status`, `doctor` and `scale` without `--apply`: nothing is changed by it."""
+    """Return the read-only policies for `status`, `doctor` and `scale` without `--apply`."""
     return _documents(_looking(scope))
 
 
 def _documents(statements: list[Statement]) -> tuple[dict[str, Any], ...]:
-    """As few documents as hold the statements, each within a managed policy's size."""
+    """Distribute the statements, in order, over documents that each fit into a managed policy."""
     documents: list[dict[str, Any]] = []
     for statement in statements:
         if not documents or _size(documents[-1]) + _size(statement) > MAX_POLICY_CHARACTERS:
@@ -99,7 +101,7 @@ def _size(document: dict[str, Any]) -> int:
 
 
 def _allow(sid: str, service: str, actions: str, *resources: str, **condition: Any) -> Statement:
-    """One statement; `actions` are words."""
+    """Return one statement that allows the service's `actions`, names separated by white space."""
     statement: Statement = {
         "Sid": sid,
         "Effect": "Allow",
@@ -129,7 +131,8 @@ def _storage(scope: Scope) -> list[Statement]:
     bucket = """CreateBucket DeleteBucketPolicy GetBucketPolicy GetBucketPublicAccessBlock GetEncryptionConfiguration
         GetLifecycleConfiguration ListBucket PutBucketLogging PutBucketOwnershipControls PutBucketPolicy
         PutBucketPublicAccessBlock PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration"""
-    # A rolled-back creation deletes what it made, and nothing else does: both delete empty things only.
+    # CloudFormation needs DeleteStream and DeleteBucket to roll back a failed creation; after that the stack retains
+    # both resources. S3 rejects DeleteBucket while the bucket has objects; Kinesis deletes a stream with its records.
     return [
         _allow("Stream", "kinesis", stream, scope.arn("kinesis", f"stream/{scope.stream}")),
         _allow("StreamRollback", "kinesis", "DeleteStream", scope.arn("kinesis", f"stream/{scope.stream}")),
@@ -151,7 +154,7 @@ def _function(scope: Scope) -> list[Statement]:
         ListPolicyVersions"""
     return [
         _allow("Function", "lambda", functions, function),
-        # Lambda knows mappings by id only; the condition ties them to the function.
+        # The ARN of an event source mapping contains only a generated ID; the condition limits them to the function.
         _allow("Mapping", "lambda", mappings, "*", ArnEquals={"lambda:FunctionArn": function}),
         _allow("Roles", "iam", role, *roles),
         _allow(
@@ -202,7 +205,7 @@ def _catalog(scope: Scope) -> list[Statement]:
 
 
 def _key(scope: Scope) -> list[Statement]:
-    # A key has no name before it is made, and its id is no name.
+    # A key's ARN contains only an ID that KMS generates, so it is not known before the key is created.
     keys = scope.arn("kms", "key/*")
     actions = """CreateGrant Decrypt DescribeKey EnableKeyRotation Encrypt GenerateDataKey GetKeyPolicy
         GetKeyRotationStatus ListResourceTags PutKeyPolicy ScheduleKeyDeletion UpdateKeyDescription"""
@@ -215,7 +218,8 @@ def _key(scope: Scope) -> list[Statement]:
 
 
 def _network() -> list[Statement]:
-    # What is made has no name before; EC2 describes all or nothing.
+    # EC2 generates the IDs of these resources when it creates them, and its Describe actions cannot be limited to
+    # single resources.
     actions = """AssociateRouteTable AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateNetworkAcl
         CreateNetworkAclEntry CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint
         DeleteNetworkAcl DeleteNetworkAclEntry DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteVpc
@@ -249,6 +253,6 @@ def _looking(scope: Scope) -> list[Statement]:
         _allow("LookAtItsRole", "iam", "SimulatePrincipalPolicy", roles),
         _allow("LookAtItsLog", "logs", "FilterLogEvents", group, f"{group}:*"),
         _allow("LookAtTheTopic", "sns", "GetTopicAttributes", scope.arn("sns", f"{scope.stack}-Topic-*")),
-        # CloudWatch knows no resources for its figures.
+        # These CloudWatch actions cannot be limited to single resources.
         _allow("LookAtTheFigures", "cloudwatch", "DescribeAlarms GetMetricData", "*"),
     ]
