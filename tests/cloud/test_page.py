@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from cfnlint.decode import decode_str
 
+from truckstream.alarms import ALARMS
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
 from truckstream.cloud.watch.doctor_rules import CHECKS
 from truckstream.commands.app import app
-from truckstream.metrics import ALARMS, FUNCTION_METRICS
+from truckstream.metrics import FUNCTION_METRICS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "truckstream" / "cloud" / "README.md").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from cfnlint.decode import decode_str
 
 from tests.batcher.support import record
 from tests.cloud.stand_in import STAND_IN_CANNOT_CREATE
+from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.template import (
     MAX_TEMPLATE_BYTES,
@@ -24,7 +25,7 @@ from truckstream.cloud.deployment.template import (
     without,
 )
 from truckstream.errors import DeploymentError, InvalidArgumentError
-from truckstream.metrics import ALARMS, DIMENSION, METRICS, NAMESPACE
+from truckstream.metrics import DIMENSION, METRICS, NAMESPACE
 from truckstream.record import TruckRecord
 
 ROOT = Path(__file__).parents[2]

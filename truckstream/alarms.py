@@ -1,0 +1,84 @@
+"""All alarms of the deployed pipeline, as one table.
+
+lambda_entry/template.yaml creates each alarm under its name, and the page for operators (cloud/README.md) lists it.
+Tests compare both with this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ALARMS", "Alarm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm: its condition, its meaning, and the remedy."""
+
+    name: str
+    #: Its metrics; several form an expression.
+    metrics: tuple[str, ...]
+    rings: str
+    means: str
+    do: str
+
+
+ALARMS: Final = (
+    Alarm(
+        "function-errors",
+        ("Errors",),
+        "calls failed or timed out: 1 in 5 minutes (ErrorsThreshold)",
+        "Lambda delivers the records again up to RetryAttempts or RecordAge, then stores them below aws/lambda/.",
+        "truckstream status shows the last errors; truckstream doctor finds the settings that cause them.",
+    ),
+    Alarm(
+        "error-rate",
+        ("Errors", "Invocations"),
+        "more than 1 % of the calls of 5 minutes failed",
+        "The cause is permanent: permissions, a deleted bucket, or a new defect.",
+        "Investigate before the retention of the stream ends: truckstream doctor, then the log of the function.",
+    ),
+    Alarm(
+        "iterator-age",
+        ("IteratorAge",),
+        "the last record of a batch is older than 30 s, for 3 minutes",
+        "The function falls behind the stream. Records are lost when their age reaches the retention.",
+        "Check Throttles and UploadsFailed first; then truckstream scale advises more shards or more memory.",
+    ),
+    Alarm(
+        "duration",
+        ("Duration",),
+        "a call took more than 4 of its 5 minutes",
+        "A timeout is near, after which all records of the call are delivered again.",
+        "truckstream scale --apply adds memory, and with it CPU and network.",
+    ),
+    Alarm(
+        "failed-uploads",
+        ("UploadsFailed",),
+        "a group of records was not stored in a call, in 5 minutes (FailedUploadsThreshold)",
+        "S3 returned an error or no response. The records are delivered again; nothing is lost yet.",
+        "truckstream doctor checks permissions and the key; if they are right, check the health of S3.",
+    ),
+    Alarm(
+        "upload-latency",
+        ("PutLatency",),
+        "S3 takes more than 5 s for an object (99th percentile), for 3 minutes",
+        "The cause is the network, DNS, the policy of an endpoint, or a KMS key that is throttled.",
+        "Check the endpoints of the VPC and the KMS quota; truckstream doctor checks permissions.",
+    ),
+    Alarm(
+        "throttled-writes",
+        ("WriteProvisionedThroughputExceeded",),
+        "Kinesis throttled records of a full shard, in 3 of 5 minutes",
+        "Producers retry; records fail when their delivery timeout ends.",
+        "truckstream scale --apply adds shards; more shards do not help a single hot partition key.",
+    ),
+    Alarm(
+        "stream-load",
+        ("IncomingRecords",),
+        "more than 800 records/s a shard, for 5 minutes: 80 % of the quota",
+        "There is little capacity left for a burst.",
+        "truckstream scale --apply adds shards.",
+    ),
+)
