@@ -1,4 +1,4 @@
-"""A little S3 that can go wrong on the wire: PUT with If-None-Match, GET and HEAD, over kept-alive connections."""
+"""A small S3 stub with scripted failures: PUT with If-None-Match, GET and HEAD, over persistent connections."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: What may happen to a request: an answer of that status; or
-#: - "reset": the connection is reset before anything is stored; "lost": after it.
-#: - "stall": no answer until the server ends.
-#: - "die": it is answered, and then the connection is reset while it is idle.
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 TIMED_OUT = b"<Error><Code>RequestTimeout</Code></Error>"
 
 
 class S3Stub:
-    """`script` holds what happens to the next requests, in order; to all others nothing."""
+    """A server of objects. `script` holds one entry for each of the next requests; later requests succeed.
+
+    An entry is None for success, the status of an error response, or one of these:
+
+    - "reset": the connection is reset before the object is stored.
+    - "lost": the connection is reset after the object is stored.
+    - "stall": there is no response until the server stops.
+    - "die": the response is sent, and then the idle connection is reset.
+    """
 
     def __init__(self) -> None:
         self.objects = {}
@@ -66,13 +70,13 @@ class _S3Handler(http.server.BaseHTTPRequestHandler):
             self.owner.over.wait(30)
             return self._reset()
         if isinstance(act, int):
-            return self._answer(act, SLOW_DOWN if act != 400 else TIMED_OUT)
+            return self._respond(act, SLOW_DOWN if act != 400 else TIMED_OUT)
         exists = self.path in self.owner.objects
         if not exists:
             self.owner.objects[self.path] = (body, dict(self.headers))
         if act == "lost":
             return self._reset()
-        self._answer(412 if exists else 200)
+        self._respond(412 if exists else 200)
         if act == "die":
             self.wfile.flush()
             self._reset()
@@ -81,22 +85,22 @@ class _S3Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         act = self._begin()
         if isinstance(act, int):
-            return self._answer(act, SLOW_DOWN)
+            return self._respond(act, SLOW_DOWN)
         found = self.owner.objects.get(self.path)
         if found is None:
-            return self._answer(404)
+            return self._respond(404)
         body, headers = found
         kept = {key: value for key, value in headers.items() if key.lower().startswith(("content-", "x-amz-meta-"))}
-        return self._answer(200, body, {**kept, "Last-Modified": "Wed, 15 Jan 2025 14:30:25 GMT"})
+        return self._respond(200, body, {**kept, "Last-Modified": "Wed, 15 Jan 2025 14:30:25 GMT"})
 
-    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+    do_HEAD = do_GET  # noqa: N815 - http.server requires this name
 
     def _begin(self) -> int | str | None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.owner.requests.append((self.command, self.path, headers, self.client_address[1]))
         return self.owner.script.pop(0) if self.owner.script else None
 
-    def _answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+    def _respond(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for key, value in ({"ETag": '"1"'} | (headers or {}) | {"Content-Length": str(len(body))}).items():
             self.send_header(key, value)

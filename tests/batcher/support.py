@@ -1,4 +1,4 @@
-"""Records as Lambda delivers them, stores with a script, and the oracle that reads a store back."""
+"""Records as Lambda delivers them, a scripted store, and helpers that read stored objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/truck-sensor-stream"
 SHARD = "shardId-000000000000"
-#: A sequence number of the service's shape; record n of a test has this plus n.
+#: The sequence number of record 0, as long as those of the service. Record n has this number plus n.
 FIRST = 49590338271490256608559692538361571095921575989136588898
 #: 2025-01-15 14:30:25 UTC
 ARRIVAL = 1736951425.0
@@ -31,14 +31,14 @@ def number(n: int) -> str:
 
 
 def truck(n: int = 1, **fields: object) -> bytes:
-    """A truck's report as JSON; `n` makes it one of its kind."""
+    """Return a truck's report as JSON. `n` makes it unique."""
     return msgspec.json.encode({**SAMPLE, "truck_id": f"TRUCK_{n:03}", **fields})
 
 
 def record(
     data: bytes, n: int = 0, *, shard: str = SHARD, arrival: float | None = None, encoded: str | None = None
 ) -> dict[str, Any]:
-    """Record n of the shard with these bytes, as it stands in an event."""
+    """Return record n of the shard with these bytes, as an event contains it."""
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
@@ -58,7 +58,7 @@ def record(
 
 
 def aggregate(*users: bytes | tuple[Any, ...]) -> bytes:
-    """The data of an aggregate of these; each is data, or data with its keys."""
+    """Return the data of an aggregate of user records: each is its data, or a tuple of its data and keys."""
     made = Aggregate()
     for n, user in enumerate(users):
         data, *keys = user if isinstance(user, tuple) else (user, f"USER_{n:03}")
@@ -67,12 +67,12 @@ def aggregate(*users: bytes | tuple[Any, ...]) -> bytes:
 
 
 def sealed(message: bytes) -> bytes:
-    """An aggregate with a right MD5, whatever it holds."""
+    """Return an aggregate with a correct MD5 around any message."""
     return MAGIC + message + md5(message, usedforsecurity=False).digest()
 
 
 def small(n: int, *, good: bool = True) -> dict[str, Any]:
-    """Record n for tests that need many: with the schema `Small`."""
+    """Return a short record n, valid under the schema `Small` if `good`."""
     return record(b'{"n":%d}' % n if good else b'{"m":%d}' % n, n)
 
 
@@ -89,22 +89,23 @@ def numbers(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 
 def contents(store: Any, prefix: str | None = None) -> dict[str, bytes]:
-    """Every object of an obstore store: key to bytes."""
+    """Return the bytes of every object of an obstore store, by key."""
     pages = store.list(prefix=prefix)
     return {meta["path"]: bytes(store.get(meta["path"]).bytes()) for page in pages for meta in page}
 
 
 def lines(store: Any, prefix: str) -> list[Any]:
-    """Every line of every object below a prefix, decoded."""
+    """Return the decoded lines of all objects below a prefix."""
     return [json.loads(line) for body in contents(store, prefix).values() for line in body.splitlines()]
 
 
 class ScriptedStore:
-    """A store in memory, deterministic, that does what its script says.
+    """A deterministic store in memory whose requests follow a script.
 
-    `script(verb, key)`, with the verb "put", "look" or "read", returns None; an exception, which is raised instead;
-    an awaitable, to wait for first; or "lost", to do it and then lose the answer. `metadata=False` makes it as poor
-    as a directory. A put that is cancelled before it took effect goes to `late`: `land_late` lets it happen.
+    `script(verb, key)` is called for each request, with the verb "put", "look" or "read". It returns None; an exception
+    to raise instead; an awaitable to wait for first; or "lost", to carry out the request and then lose the response.
+    `metadata=False` makes a store that keeps no metadata, like a directory. A put that is cancelled before it took
+    effect is kept in `late`, and `land_late` carries it out.
     """
 
     def __init__(self, script: Callable[[str, str], Any] | None = None, *, metadata: bool = True) -> None:
@@ -169,7 +170,7 @@ class ScriptedStore:
     async def _end(self, act: object) -> None:
         await asyncio.sleep(0)
         if act == "lost":
-            raise OSError("the answer got lost")
+            raise OSError("the response was lost")
 
 
 class _Found:

@@ -1,4 +1,4 @@
-"""The Batcher over a store that does what its script says."""
+"""The Batcher over a scripted store."""
 
 import asyncio
 import logging
@@ -25,14 +25,14 @@ def account(result):
     return (result.received, result.stored, result.rejected, result.not_stored)
 
 
-def failing(*fragments):
-    """A script under which puts fail that come n-th, counted from one."""
+def failing(*failures):
+    """Return a script that fails the puts with these numbers, counted from one."""
     count = 0
 
     def script(verb, _):
         nonlocal count
         count += verb == "put"
-        return GenericError("503 SlowDown\nDebug source: …") if verb == "put" and count in fragments else None
+        return GenericError("503 SlowDown\nDebug source: …") if verb == "put" and count in failures else None
 
     return script
 
@@ -48,7 +48,7 @@ async def test_a_full_event_makes_seven_objects_of_700():
     assert body == b"".join(truck(n) + b"\n" for n in range(4_900))
 
 
-async def test_an_object_says_what_it_holds():
+async def test_an_object_has_metadata_about_its_content():
     store = ScriptedStore()
     result = await batcher(store).process([small(0), small(1, good=False), small(2)])
     (key,) = [receipt.key for receipt in result.objects]
@@ -67,7 +67,7 @@ async def test_an_object_says_what_it_holds():
     }
 
 
-async def test_the_same_delivery_twice_is_stored_once():
+async def test_an_event_delivered_twice_is_stored_once():
     store = ScriptedStore()
     first = await batcher(store).process(numbers(35))
     again = await batcher(store).process(numbers(35))
@@ -78,7 +78,7 @@ async def test_the_same_delivery_twice_is_stored_once():
     assert len(store.lines("sensor_data")) == 35
 
 
-async def test_a_delivery_topped_up_adopts_and_goes_on():
+async def test_a_redelivery_with_more_records_adopts_and_continues():
     store = ScriptedStore()
     await batcher(store).process(numbers(15))
     result = await batcher(store).process(numbers(40))
@@ -92,16 +92,16 @@ async def test_a_delivery_topped_up_adopts_and_goes_on():
     assert [line["n"] for line in store.lines("sensor_data")].count(14) == 1
 
 
-async def test_two_calls_at_once_store_once():
-    """Such as a call that timed out and lives on, and its successor."""
+async def test_concurrent_calls_store_each_record_once():
+    """This happens if a call outlives its timeout and Lambda has already started the next one."""
     store = ScriptedStore()
     results = await asyncio.gather(*(batcher(store).process(numbers(45)) for _ in range(5)))
     assert {account(result) for result in results} == {(45, 45, 0, 0)}
     assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(45))
 
 
-async def test_a_tail_that_another_call_slips_in_is_adopted_and_filled_up():
-    """That call had a shorter delivery: its tail takes the key of our second group while our third is under way."""
+async def test_a_short_group_of_a_concurrent_call_is_adopted_and_completed():
+    """The other call has a shorter event. Its last group takes the key of our second while our third is in flight."""
     other = ScriptedStore()
     await batcher(other).process(numbers(15))
     store = ScriptedStore(lambda *_: store.objects.update(other.objects) if len(store.calls) == 2 else None)
@@ -116,7 +116,7 @@ async def test_a_tail_that_another_call_slips_in_is_adopted_and_filled_up():
     assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(40))
 
 
-async def test_a_failure_is_reported_at_its_groups_first_record_and_stops_no_other():
+async def test_a_failure_is_reported_from_its_groups_first_record_and_stops_no_other_group():
     store = ScriptedStore(failing(2))
     result = await batcher(store).process(numbers(40))
     assert account(result) == (40, 30, 0, 10)
@@ -130,13 +130,13 @@ async def test_a_failure_is_reported_at_its_groups_first_record_and_stops_no_oth
     assert len(store.objects) == 3
 
 
-async def test_a_failure_of_the_first_group_stops_no_other_either():
+async def test_a_failure_of_the_first_group_stops_no_other_group():
     result = await batcher(ScriptedStore(failing(1))).process(numbers(40))
     assert account(result) == (40, 30, 0, 10)
     assert result.first_failed == number(0)
 
 
-async def test_the_rest_of_a_delivery_waits_until_all_before_it_is_stored():
+async def test_the_rest_of_an_event_is_stored_only_after_everything_before_it():
     result = await batcher(ScriptedStore(failing(2))).process(numbers(35))
     assert account(result) == (35, 20, 0, 15)
 
@@ -147,7 +147,7 @@ async def test_a_store_that_is_down_is_reported_from_the_first_record():
     assert result.first_failed == number(0)
 
 
-async def test_an_answer_that_got_lost_is_found_by_the_redelivery():
+async def test_after_a_lost_response_the_redelivery_finds_the_object():
     store = ScriptedStore(lambda verb, _: "lost" if verb == "put" else None)
     result = await batcher(store).process(numbers(10))
     assert result.first_failed == number(0)
@@ -155,16 +155,16 @@ async def test_an_answer_that_got_lost_is_found_by_the_redelivery():
     assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
 
 
-async def test_a_409_is_no_object():
-    """Obstore reports S3's 409, after which nothing is there, like its 412."""
-    answers = iter([AlreadyExistsError("409"), None, AlreadyExistsError("409"), None])
-    store = ScriptedStore(lambda *_: next(answers, None))
+async def test_a_409_does_not_count_as_an_existing_object():
+    """Obstore raises the same exception for S3's 412 and its 409, after which the object does not exist."""
+    responses = iter([AlreadyExistsError("409"), None, AlreadyExistsError("409"), None])
+    store = ScriptedStore(lambda *_: next(responses, None))
     result = await batcher(store).process(numbers(10))
     assert [receipt.outcome for receipt in result.objects] == ["created"]
     assert [verb for verb, _ in store.calls] == ["put", "look", "put", "look", "put"]
 
 
-async def test_a_409_for_ever_is_a_failure():
+async def test_repeated_409s_are_a_failure():
     store = ScriptedStore(lambda verb, _: AlreadyExistsError("409") if verb == "put" else None)
     result = await batcher(store).process(numbers(10))
     assert result.first_failed == number(0)
@@ -173,7 +173,7 @@ async def test_a_409_for_ever_is_a_failure():
 
 
 @pytest.mark.parametrize("metadata", [True, False])
-async def test_anothers_object_under_our_key_is_a_collision(metadata):
+async def test_another_object_under_our_key_is_a_collision(metadata):
     store = ScriptedStore(metadata=metadata)
     (key,) = [receipt.key for receipt in (await batcher(ScriptedStore()).process(numbers(10))).objects]
     store.objects[key] = (b"something else\n", {})
@@ -185,8 +185,8 @@ async def test_anothers_object_under_our_key_is_a_collision(metadata):
     assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
 
 
-async def test_a_delivery_that_ends_within_an_object_is_asked_for_again_from_its_first_record():
-    """If the delivery passed for complete, the next would begin at 15 and store 15 to 19 again."""
+async def test_if_an_event_ends_within_an_object_that_object_is_requested_again():
+    """If the event counted as complete, the next would begin at 15 and store 15 to 19 again."""
     store = ScriptedStore()
     await batcher(store).process(numbers(20))
     result = await batcher(store).process(numbers(15))
@@ -195,8 +195,8 @@ async def test_a_delivery_that_ends_within_an_object_is_asked_for_again_from_its
     assert result.causes[0].code == "OpenGroup"
 
 
-async def test_refused_records_alone_can_show_that_a_group_goes_on():
-    """Without metadata, where all that the group holds after this delivery is refused."""
+async def test_rejected_records_alone_can_show_that_a_group_goes_on():
+    """The store keeps no metadata, and every record of the group after this event is rejected."""
     store = ScriptedStore(metadata=False)
     records = [small(n, good=n not in {12, 16, 17, 18, 19}) for n in range(20)]
     records[15] = small(15, good=False)
@@ -204,8 +204,8 @@ async def test_refused_records_alone_can_show_that_a_group_goes_on():
     assert (await batcher(store).process(records[:15])).first_failed == number(10)
 
 
-async def test_only_what_exists_is_looked_at():
-    """The function may read its objects; without s3:ListBucket S3 forbids it to ask for those that are not there."""
+async def test_only_existing_objects_are_looked_up():
+    """Without s3:ListBucket, S3 denies the function the lookup of an object that does not exist."""
     store = ScriptedStore()
     records = [small(n, good=n % 3 == 1) for n in range(40)]
     for count in (15, 15, 40):
@@ -215,8 +215,8 @@ async def test_only_what_exists_is_looked_at():
     assert all(store.calls[index][1] in store.puts() for index in looks)
 
 
-async def test_a_delivery_within_one_object_is_complete(caplog):
-    """Another round would bring the same records: going on is worth more than a few duplicates."""
+async def test_an_event_within_one_object_is_complete(caplog):
+    """Lambda would deliver the same records again for ever, so a few possible duplicates are accepted."""
     store = ScriptedStore()
     await batcher(store).process(numbers(10))
     result = await batcher(store).process(numbers(5))
@@ -225,7 +225,7 @@ async def test_a_delivery_within_one_object_is_complete(caplog):
     assert "may be stored twice" in caplog.text
 
 
-async def test_refused_records_lie_in_rejected_with_their_reason():
+async def test_rejected_records_are_stored_below_rejected_with_their_reason():
     store = ScriptedStore()
     result = await batcher(store).process([*numbers(9), small(9, good=False), *numbers(5, 10)])
     assert account(result) == (15, 14, 1, 0)
@@ -236,7 +236,7 @@ async def test_refused_records_lie_in_rejected_with_their_reason():
     assert (line["reason"], line["data"]) == ("unknown_field", '{"m":9}')
 
 
-async def test_a_group_is_stored_only_with_its_rejected_object():
+async def test_a_group_counts_as_stored_only_with_its_rejected_object():
     store = ScriptedStore(lambda verb, key: OSError("503") if verb == "put" and "rejected" in key else None)
     records = [*numbers(9), small(9, good=False), *numbers(10, 10)]
     result = await batcher(store).process(records)
@@ -249,7 +249,7 @@ async def test_a_group_is_stored_only_with_its_rejected_object():
     assert len(store.lines("rejected")) == 1
 
 
-async def test_a_group_of_refused_records_only_has_no_data_object(caplog):
+async def test_a_group_of_rejected_records_only_has_no_data_object(caplog):
     store = ScriptedStore()
     result = await batcher(store).process([small(n, good=False) for n in range(10)] + numbers(10, 10))
     assert account(result) == (20, 10, 10, 0)
@@ -260,8 +260,8 @@ async def test_a_group_of_refused_records_only_has_no_data_object(caplog):
     assert {receipt.outcome for receipt in again.rejected_objects} == {"already there"}
 
 
-async def test_a_group_of_refused_records_stays_one_when_valid_ones_follow():
-    """It was stored alone; topped up, it must not become the beginning of a group that the next delivery repeats."""
+async def test_a_stored_group_of_rejected_records_keeps_its_end_when_valid_ones_follow():
+    """It was stored alone. A redelivery must not extend it to records that the next event has stored."""
     store = ScriptedStore()
     await batcher(store).process([small(0, good=False)])
     await batcher(store).process(numbers(20, 1))
@@ -270,15 +270,15 @@ async def test_a_group_of_refused_records_stays_one_when_valid_ones_follow():
     assert sorted(line["n"] for line in store.lines("sensor_data")) == list(range(1, 21))
 
 
-async def test_auto_takes_the_size_from_the_delivery():
+async def test_auto_takes_the_group_size_from_the_event():
     store = ScriptedStore()
     result = await batcher(store, "auto").process(numbers(499))
     assert [receipt.records for receipt in result.objects] == [200, 200, 99]
     assert store.most_in_flight == 1
 
 
-async def test_auto_stops_at_a_failure_because_the_redelivery_is_cut_elsewhere():
-    """499 records make groups of 200. Had the second been stored, the 700 of the redelivery would store it again."""
+async def test_auto_stops_at_a_failure_because_the_redelivery_is_grouped_differently():
+    """499 records make groups of 200. If the second were stored, the redelivery's group of 700 would repeat it."""
     store = ScriptedStore(failing(1))
     assert account(await batcher(store, "auto").process(numbers(499))) == (499, 0, 0, 499)
     store.script = lambda *_: None
@@ -300,7 +300,7 @@ async def test_puts_in_flight_are_bounded_by_count():
 
 
 async def test_puts_in_flight_are_bounded_by_bytes():
-    """A group of ten takes 90 bytes: two fit into 200. One that is larger than the bound goes alone."""
+    """A group of ten records takes 90 bytes: two fit into 200. A group larger than the bound is stored alone."""
     for bound, most in ((200, 2), (10, 1)):
         store = ScriptedStore()
         result = await batcher(store, max_bytes_in_flight=bound).process(numbers(100, 10))
@@ -312,8 +312,8 @@ def slow(seconds):
     return lambda *_: asyncio.sleep(seconds)
 
 
-def test_no_put_begins_that_would_not_be_done_before_the_deadline():
-    """Six groups of a second each, one after the other, and 3.5 seconds."""
+def test_no_put_starts_that_would_end_after_the_deadline():
+    """Six groups take one second each, one after the other, and the deadline is after 3.5 seconds."""
     store = ScriptedStore(slow(1.0))
 
     async def main():
@@ -329,7 +329,7 @@ def test_no_put_begins_that_would_not_be_done_before_the_deadline():
     assert all(isinstance(cause, DeadlineError) for cause in result.causes)
 
 
-def test_a_put_that_hangs_is_given_up_at_the_deadline():
+def test_a_put_that_hangs_is_abandoned_at_the_deadline():
     store = ScriptedStore(slow(1e6))
 
     async def main():
@@ -342,8 +342,8 @@ def test_a_put_that_hangs_is_given_up_at_the_deadline():
     assert result.first_failed == number(0)
 
 
-def test_a_look_that_hangs_after_a_refused_put_is_given_up_at_the_deadline():
-    """Whether the refused key is free is good to know, and no reason to be late."""
+def test_a_lookup_that_hangs_after_a_failed_put_is_abandoned_at_the_deadline():
+    """The lookup finds out whether the key is free. It must not delay the return."""
     store = ScriptedStore(lambda verb, _: OSError("503 SlowDown") if verb == "put" else asyncio.sleep(1e6))
 
     async def main():
@@ -374,23 +374,23 @@ async def test_cancelling_leaves_no_task_behind():
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_no_records_are_no_work():
+async def test_no_records_make_an_empty_result():
     assert await batcher(ScriptedStore()).process([]) == Result()
 
 
-async def test_another_stores_records_raise():
+async def test_records_of_another_source_raise():
     with pytest.raises(InvalidArgumentError, match="aws:sqs"):
         await batcher(ScriptedStore()).process([{"eventSource": "aws:sqs", "body": "x"}])
 
 
-async def test_any_obstore_store_will_do():
+async def test_any_obstore_store_is_accepted():
     store = obstore.store.MemoryStore()
     result = await Batcher(store, schema=None).process([record(b"any bytes", 0)])
     assert bytes(store.get(result.objects[0].key).bytes()) == b"any bytes\n"
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": 10_001}, "batch_size is 10001"),
@@ -413,28 +413,28 @@ async def test_any_obstore_store_will_do():
         ({"schema": 7}, "schema is 7"),
     ],
 )
-def test_options_that_break_a_rule_are_refused(options, named):
-    with pytest.raises(InvalidArgumentError, match=named):
+def test_options_that_break_a_rule_are_rejected(options, message):
+    with pytest.raises(InvalidArgumentError, match=message):
         Batcher("memory:///", **options)
 
 
 @pytest.mark.parametrize("store", [None, 7, object()])
-def test_what_is_no_store_is_refused(store):
+def test_an_object_that_is_not_a_store_is_rejected(store):
     with pytest.raises(ConfigurationError, match=r"store is .*s3://bucket"):
         Batcher(store)
 
 
-def test_store_options_are_a_mapping():
+def test_store_options_must_be_a_mapping():
     with pytest.raises(ConfigurationError, match="store_options is 7"):
         Batcher("memory:///", store_options=7)
 
 
 @pytest.mark.parametrize("url", ["", "bucket", "gs://bucket", "s3://", "file://relative/path", "file:relative"])
-def test_a_url_that_names_no_store_is_refused(url):
+def test_a_url_that_names_no_store_is_rejected(url):
     with pytest.raises(ConfigurationError, match="store"):
         Batcher(url)
 
 
-def test_an_option_that_s3_does_not_know_is_refused():
+def test_an_unknown_option_of_s3_is_rejected():
     with pytest.raises(ConfigurationError, match="wrong_option"):
         Batcher("s3://bucket", region_name="us-east-1", store_options={"wrong_option": 1})

@@ -1,7 +1,7 @@
-"""A full event fits a function of 256 MB, whatever it holds, in every format.
+"""The function handles a full event of any content within 256 MB, in every format.
 
-The handler runs in a process of its own, against S3 in this one, twice: what the first call leaves counts. Its peak is
-VmHWM, because ru_maxrss of a child begins with what its parent had.
+The handler runs in its own process and stores to an S3 stub in this one. It is called twice, so that memory kept by the
+first call counts. The peak is VmHWM, because the ru_maxrss of a child starts at the value of its parent.
 """
 
 import functools
@@ -18,7 +18,7 @@ from tests.batcher.support import aggregate, record, truck
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from Linux's /proc")
 
-#: What Lambda delivers at most: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: The largest event that Lambda delivers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 EVENT = 6 * 1024 * 1024
 
 FUNCTION = 256 * 1000 * 1000
@@ -28,14 +28,14 @@ import json, pathlib, sys
 from lambda_entry.handler import lambda_handler
 
 event = json.load(sys.stdin.buffer)
-answers = [lambda_handler(event, None) for _ in range(2)]
+responses = [lambda_handler(event, None) for _ in range(2)]
 (peak,) = [line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
-print(json.dumps({"answers": answers, "peak": int(peak.split()[1]) * 1024}))
+print(json.dumps({"responses": responses, "peak": int(peak.split()[1]) * 1024}))
 """
 
 RECORDS = {
     "trucks": truck,
-    "refused": lambda n: truck(n, speed=200.0),
+    "rejected": lambda n: truck(n, speed=200.0),
     "zeros": lambda _: bytes(1 << 20),
     "aggregates": lambda n: aggregate(*(truck(90 * n + each) for each in range(90))),
 }
@@ -93,7 +93,7 @@ def test_a_full_event_fits_the_smallest_function(kind, form):
             check=False,
         )
     assert done.returncode == 0, done.stderr.decode()
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["answers"] == [{"batchItemFailures": []}] * 2
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["responses"] == [{"batchItemFailures": []}] * 2
     assert s3.objects
-    assert told["peak"] <= FUNCTION
+    assert report["peak"] <= FUNCTION

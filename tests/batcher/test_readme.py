@@ -1,4 +1,4 @@
-"""What the batcher's page says is run, and its tables are the code's."""
+"""The program on the batcher's page runs, and the page's tables match the code."""
 
 import inspect
 import json
@@ -24,7 +24,7 @@ def section(title):
 
 
 def rows(text):
-    """The cells of a page's tables, without their heads."""
+    """Return the cells of a page's tables, without the heading rows."""
     lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
     return [row for row, after in zip(cells, [*cells[1:], []], strict=True) if "---" not in {*row, *after[:1]}]
@@ -44,7 +44,7 @@ def test_the_program_runs(tmp_path):
     assert account == "3 2 1 {'batchItemFailures': []}"
 
 
-def test_the_options_and_their_defaults_are_the_codes():
+def test_the_table_of_options_matches_the_code():
     def shown(default):
         return f"`{default.__name__ if default is TruckRecord else default}`"
 
@@ -53,34 +53,34 @@ def test_the_options_and_their_defaults_are_the_codes():
     assert [(option, default) for option, default, _ in rows(section("Options"))] == expected
 
 
-def test_every_format_is_told_with_its_headers():
+def test_the_table_of_formats_matches_the_code():
     for name, compression, suffix, *headers in rows(section("Formats")):
         data = select_formats(name.strip("`"), compression.strip("`") or None, TruckRecord).valid
-        told = dict(zip(["Content-Type", "Content-Encoding"], headers, strict=True))
+        documented = dict(zip(["Content-Type", "Content-Encoding"], headers, strict=True))
         assert f"`{data.suffix}`" == suffix
-        assert data.headers == {header: value.strip("`") for header, value in told.items() if value}
+        assert data.headers == {header: value.strip("`") for header, value in documented.items() if value}
 
 
-def test_the_table_of_reasons_is_the_codes():
-    told = re.search(r"<!-- reasons:.*?-->\n(.*?)<!-- /reasons -->", TEXT, re.DOTALL)[1]
+def test_the_table_of_reasons_matches_the_code():
+    documented = re.search(r"<!-- reasons:.*?-->\n(.*?)<!-- /reasons -->", TEXT, re.DOTALL)[1]
     expected = [
         "| reason | meaning |",
         "|---|---|",
-        *(f"| `{code}` | {says} |" for code, says in REJECTION_REASONS.items()),
+        *(f"| `{code}` | {meaning} |" for code, meaning in REJECTION_REASONS.items()),
     ]
-    assert told.strip().splitlines() == expected
+    assert documented.strip().splitlines() == expected
 
 
-async def test_the_line_of_rejected_is_one():
-    (told,) = re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)
+async def test_the_example_of_a_rejected_record_matches_the_code():
+    (documented,) = re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)
     store = ScriptedStore()
     await Batcher(store, schema=dict).process([record(b"oops", 1, arrival=1736951426.0)])
     (line,) = store.lines("rejected")
     line |= {"stream": "arn:aws:kinesis:us-east-1:123456789012:stream/readings", "partition_key": "7"}
-    assert json.loads(told) == line
-    assert list(json.loads(told)) == list(line)
+    assert json.loads(documented) == line
+    assert list(json.loads(documented)) == list(line)
 
 
 @pytest.mark.parametrize("title", ["Schemas", "Formats", "Rejected", "Memory"])
-def test_the_sections_that_are_linked_are_there(title):
+def test_each_linked_section_exists(title):
     assert section(title)

@@ -1,4 +1,4 @@
-"""The function: settings, warm calls, deadlines, answers and logs."""
+"""The Lambda handler: settings, warm calls, deadlines, responses and logs."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ SETTINGS = [
 
 
 class InvocationContext:
-    """What Lambda hands over with the event."""
+    """The context object that Lambda passes with the event."""
 
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
@@ -35,7 +35,7 @@ class InvocationContext:
 
 @pytest.fixture(autouse=True)
 def cold(monkeypatch):
-    """A new environment of the function: nothing is held, nothing is set."""
+    """Start as a new execution environment: no batcher exists, and no variable is set."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(handler, "_function", None)
@@ -58,13 +58,13 @@ def call(records, context=None):
     return handler.lambda_handler({"Records": records}, context or InvocationContext())
 
 
-def test_a_delivery_becomes_objects(folder):
+def test_the_records_of_an_event_become_objects(folder):
     assert call([*trucks(1_000), record(b"?", 1_000)]) == {"batchItemFailures": []}
     counts = sorted((key.split("/")[0], body.count(b"\n")) for key, body in objects(folder).items())
     assert counts == [("rejected", 1), ("sensor_data", 300), ("sensor_data", 700)]
 
 
-def test_warm_calls_share_store_and_loop(folder):
+def test_warm_calls_share_the_store_and_the_loop(folder):
     call(trucks(10))
     held = handler._function
     loop = held._loop
@@ -77,31 +77,31 @@ def test_warm_calls_share_store_and_loop(folder):
 
 
 def test_calls_from_several_threads_take_turns(folder):
-    answers = []
-    threads = [threading.Thread(target=lambda at=at: answers.append(call(trucks(700, at * 700)))) for at in range(5)]
+    responses = []
+    threads = [threading.Thread(target=lambda at=at: responses.append(call(trucks(700, at * 700)))) for at in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [{"batchItemFailures": []}] * 5
+    assert responses == [{"batchItemFailures": []}] * 5
     assert len(objects(folder)) == 5
 
 
 def test_settings_reach_the_batcher(folder, monkeypatch):
     monkeypatch.setenv("PREFIX", "lake/trucks/")
-    monkeypatch.setenv("REJECTED_PREFIX", "lake/refused")
+    monkeypatch.setenv("REJECTED_PREFIX", "lake/rejected")
     monkeypatch.setenv("BATCH_SIZE", "auto")
     monkeypatch.setenv("LAYOUT", "hive")
     call([*trucks(60), record(b"?", 60)])
     partition = "year=2025/month=01/day=15/hour=14"
     assert sorted(str(Path(key).parent) for key in objects(folder)) == [
-        f"lake/refused/{partition}",
+        f"lake/rejected/{partition}",
         f"lake/trucks/{partition}",
         f"lake/trucks/{partition}",
     ]
 
 
-def test_a_setting_put_right_is_read_at_the_next_call(monkeypatch):
+def test_a_corrected_setting_is_read_at_the_next_call(monkeypatch):
     with pytest.raises(ConfigurationError):
         call(trucks(1))
     monkeypatch.setenv("STORE_URL", "memory:///")
@@ -111,14 +111,14 @@ def test_a_setting_put_right_is_read_at_the_next_call(monkeypatch):
 @pytest.mark.parametrize(
     "event", [{}, {"foo": 1}, None, [], "x", {"Records": None}, {"Records": [{"eventSource": "aws:sqs", "body": ""}]}]
 )
-def test_an_event_of_another_source_is_refused(event, monkeypatch):
+def test_an_event_of_another_source_is_rejected(event, monkeypatch):
     monkeypatch.setenv("STORE_URL", "memory:///")
     with pytest.raises(UsageError, match="Kinesis"):
         handler.lambda_handler(event, InvocationContext())
     assert call(trucks(1)) == {"batchItemFailures": []}
 
 
-def test_a_timeout_that_is_too_near_stores_nothing_and_says_so(folder):
+def test_too_little_remaining_time_stores_nothing_and_reports_the_first_record(folder):
     assert call(trucks(10), InvocationContext(seconds=1.5)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
     assert objects(folder) == {}
     assert call(trucks(10), InvocationContext(seconds=300.0)) == {"batchItemFailures": []}
@@ -129,7 +129,7 @@ def test_without_a_context_there_is_no_deadline(monkeypatch):
     assert handler.lambda_handler({"Records": trucks(1)}, None) == {"batchItemFailures": []}
 
 
-def test_a_store_that_fails_is_answered_with_the_first_record(folder):
+def test_a_store_that_fails_is_reported_with_the_first_record(folder):
     (folder / "sensor_data").write_text("in the way")
     assert call(trucks(10)) == {"batchItemFailures": [{"itemIdentifier": number(0)}]}
 
@@ -142,7 +142,7 @@ WINDOW = {
 }
 
 
-def test_a_tumbling_window_gets_its_state_back(folder):
+def test_the_state_of_a_tumbling_window_is_returned(folder):
     event = {"Records": trucks(5), "state": {"seen": 7}, "isFinalInvokeForWindow": False, **WINDOW}
     assert handler.lambda_handler(event, InvocationContext()) == {"batchItemFailures": [], "state": {"seen": 7}}
     assert len(objects(folder)) == 1
@@ -150,12 +150,12 @@ def test_a_tumbling_window_gets_its_state_back(folder):
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("state", [{}, None])
-def test_the_last_call_of_a_window_may_bring_no_records(state):
+def test_the_last_call_of_a_window_may_have_no_records(state):
     event = {"state": state, "isFinalInvokeForWindow": True, **WINDOW}
     assert handler.lambda_handler(event, InvocationContext()) == {"batchItemFailures": [], "state": {}}
 
 
-def test_a_window_whose_records_are_not_stored_says_so_with_its_state(folder):
+def test_a_window_with_records_that_are_not_stored_reports_them_with_its_state(folder):
     (folder / "sensor_data").write_text("in the way")
     event = {"Records": trucks(5), "state": {"seen": 7}, **WINDOW}
     assert handler.lambda_handler(event, InvocationContext()) == {
@@ -165,13 +165,13 @@ def test_a_window_whose_records_are_not_stored_says_so_with_its_state(folder):
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_window_of_another_source_is_refused():
+def test_a_window_of_another_source_is_rejected():
     event = {"state": {}, **WINDOW, "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"}
     with pytest.raises(UsageError, match="Kinesis"):
         handler.lambda_handler(event, InvocationContext())
 
 
-def test_in_lambda_each_call_writes_lines_of_json(folder, monkeypatch, capsys):
+def test_in_lambda_each_call_logs_lines_of_json(folder, monkeypatch, capsys):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "trucks-to-s3")
     call([*trucks(9), record(truck(9, speed=555.5), 9)])
     call([record(b"?", n) for n in range(20, 23)])
@@ -186,15 +186,15 @@ def test_in_lambda_each_call_writes_lines_of_json(folder, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("folder")
-def test_elsewhere_the_output_is_left_alone(capsys, caplog):
+def test_outside_lambda_nothing_is_printed(capsys, caplog):
     with caplog.at_level(logging.INFO, logger="truckstream.function"):
         call(trucks(3))
     assert capsys.readouterr().out == ""
     assert "3 of 3 records stored" in caplog.text
 
 
-def test_a_call_within_a_running_loop_leaves_it_alone(folder):
-    """The event source mapping on a laptop calls from a thread; the thread's caller has a loop of its own."""
+def test_the_handler_runs_in_a_thread_beside_a_running_loop(folder):
+    """The local event source mapping calls the handler in a thread, while its own loop runs."""
 
     async def main():
         return await asyncio.to_thread(call, trucks(5))
@@ -203,7 +203,7 @@ def test_a_call_within_a_running_loop_leaves_it_alone(folder):
     assert len(objects(folder)) == 1
 
 
-async def test_a_call_on_a_running_loop_is_refused_with_the_way_out(monkeypatch):
+async def test_a_call_on_a_running_loop_raises_an_error_that_names_to_thread(monkeypatch):
     monkeypatch.setenv("STORE_URL", "memory:///")
     with pytest.raises(UsageError, match="to_thread"):
         call(trucks(1))

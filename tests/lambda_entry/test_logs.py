@@ -1,4 +1,4 @@
-"""Lines of JSON, and the metrics among them."""
+"""Log lines in JSON, and the metrics of each call."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from truckstream.metrics import FUNCTION_METRICS
 
 @pytest.fixture
 def lines():
-    """What is written, decoded; with the handler's request ID."""
+    """Return the log lines written so far, decoded."""
     written = []
     handler = JsonLines(written.append)
     handler.request_id = "request-7"
@@ -31,7 +31,7 @@ def write(result, lines):
     return lines()[-1]
 
 
-async def test_a_call_is_one_line_with_every_metric_and_its_unit(lines):
+async def test_a_call_logs_one_line_with_every_metric_and_its_unit(lines):
     line = write(await processed(*numbers(15), small(15, good=False)), lines)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("Truckstream", [["FunctionName"]])
@@ -60,7 +60,7 @@ async def test_the_records_of_a_call_add_up(lines):
     assert line["first_failed"] is not None
 
 
-async def test_objects_found_are_told_from_objects_made(lines):
+async def test_adopted_objects_are_counted_apart_from_created_ones(lines):
     store = ScriptedStore()
     await processed(*numbers(15), store=store)
     line = write(await processed(*numbers(20), store=store), lines)
@@ -68,7 +68,7 @@ async def test_objects_found_are_told_from_objects_made(lines):
     assert line["BytesStored"] == sum(len(b'{"n":%d}\n' % n) for n in range(15, 20))
 
 
-def test_a_call_without_records_has_no_age_and_no_latency(lines):
+def test_a_call_without_records_logs_no_age_and_no_latency(lines):
     line = write(Result(), lines)
     assert "OldestRecordAge" not in line
     assert "PutLatency" not in line
@@ -76,16 +76,16 @@ def test_a_call_without_records_has_no_age_and_no_latency(lines):
     assert names == {metric.name for metric in FUNCTION_METRICS} - {"OldestRecordAge", "PutLatency"}
 
 
-def test_of_very_many_puts_the_slowest_are_said(lines):
+def test_of_more_than_100_puts_the_slowest_are_logged(lines):
     line = write(Result(put_seconds=tuple(n / 1000 for n in range(150))), lines)
     assert line["PutLatency"] == [float(n) for n in range(149, 49, -1)]
 
 
-def test_a_clock_that_is_behind_makes_no_age_below_zero(lines):
+def test_the_age_is_not_negative_if_the_clock_is_behind(lines):
     assert write(Result(oldest_arrival=ARRIVAL + 9), lines)["OldestRecordAge"] == 0
 
 
-def test_other_loggers_lines_have_the_request_too_and_their_exception(lines):
+def test_lines_of_other_loggers_have_the_request_id_and_their_exception(lines):
     error = ValueError("käse")
     logging.getLogger("truckstream.batcher").error("a %s", "b", exc_info=error)
     (line,) = lines()
@@ -94,22 +94,22 @@ def test_other_loggers_lines_have_the_request_too_and_their_exception(lines):
     assert "ValueError: käse" in line["exception"]
 
 
-def test_text_that_has_no_utf_8_is_written(lines):
+def test_text_that_utf_8_cannot_encode_is_logged(lines):
     record = logging.LogRecord("truckstream.batcher", logging.ERROR, "", 0, "käse \ud800", None, None)
     (handler,) = (one for one in logging.getLogger("truckstream").handlers if isinstance(one, JsonLines))
-    handler.emit(record)  # past pytest's own capture, which could not pass it on
+    handler.emit(record)  # called directly, because pytest's log capture cannot encode this text
     (line,) = lines()
     assert line["message"].startswith("käse ")
 
 
-def test_a_line_is_one_line_whatever_is_in_it(lines):
+def test_a_message_with_line_breaks_stays_one_line(lines):
     logging.getLogger("truckstream.batcher").warning("two\nlines %s", {"a": object})
     (line,) = lines()
     assert line["message"].startswith("two\nlines")
 
 
 @pytest.mark.parametrize(("level", "effective"), [("DEBUG", 10), ("ERROR", 40), ("LOUD", 20)])
-def test_the_level_is_as_asked_or_info(level, effective):
+def test_an_unknown_level_becomes_info(level, effective):
     handler = JsonLines(lambda _: None)
     handler.install(level)
     try:

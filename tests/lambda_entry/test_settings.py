@@ -1,4 +1,4 @@
-"""From the environment to a Batcher, and from a mistake to what to do about it."""
+"""Environment variables configure the Batcher, and errors name the variable and how to set it."""
 
 import re
 import sys
@@ -22,13 +22,13 @@ class Mine(msgspec.Struct):
 
 @pytest.fixture
 def made(monkeypatch):
-    """The arguments of the Batcher that is made."""
+    """Return the arguments with which the Batcher is created."""
     arguments = {}
     monkeypatch.setattr(settings, "Batcher", lambda store, **options: arguments.update(options, store=store))
     return arguments
 
 
-def test_without_settings_the_batchers_own_defaults_hold(made):
+def test_without_settings_the_batchers_defaults_apply(made):
     read_batcher({"BUCKET_NAME": "trucks"})
     assert made == {
         "store": "s3://trucks",
@@ -102,7 +102,7 @@ def test_each_variable_reaches_the_batcher(variables, arguments, made, monkeypat
         ({"EVENT_TIME": "timestamp"}, "EVENT_TIME", 'needs layout "hive"'),
     ],
 )
-def test_a_mistake_names_its_variable_and_the_way_out(variables, setting, hint):
+def test_an_error_names_the_variable_and_how_to_set_it(variables, setting, hint):
     with pytest.raises(ConfigurationError) as caught:
         read_batcher(MEMORY | variables)
     assert caught.value.setting == setting
@@ -110,7 +110,7 @@ def test_a_mistake_names_its_variable_and_the_way_out(variables, setting, hint):
     assert str(caught.value).startswith(f"{setting} is ")
 
 
-def test_the_handlers_page_names_every_variable_that_is_read():
+def test_the_handlers_docstring_names_every_variable():
     named = set(re.findall(r"\b[A-Z][A-Z0-9_]{5,}\b", handler.__doc__))
     text = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (settings, handler))
     read = set(re.findall(r'"([A-Z][A-Z0-9_]{5,})"', text)) - {"AES256", "AWS_LAMBDA_FUNCTION_NAME"}

@@ -1,4 +1,4 @@
-"""What objects look like, and that others read them."""
+"""The bytes, keys and headers of objects in each format, and that DuckDB reads them."""
 
 import datetime as dt
 import enum
@@ -28,7 +28,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-#: Format, compression, what keys end with, and the headers.
+#: Format, compression, suffix of the keys, and headers.
 TABLE = [
     ("ndjson", None, ".json", {"Content-Type": "application/x-ndjson"}),
     ("ndjson", "gzip", ".json.gz", {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}),
@@ -47,20 +47,20 @@ def batcher(store, name, compression, **options):
 
 
 @pytest.mark.parametrize(("name", "compression", "suffix", "headers"), TABLE)
-async def test_an_objects_key_and_headers_say_what_it_is(name, compression, suffix, headers):
+async def test_the_key_and_headers_show_the_format(name, compression, suffix, headers):
     store = ScriptedStore()
     result = await batcher(store, name, compression).process([*numbers(3), small(3, good=False)])
-    (stored,), (refused,) = result.objects, result.rejected_objects
+    (stored,), (rejected,) = result.objects, result.rejected_objects
     assert stored.key.removesuffix(suffix)[-9] == "_"
     attributes = store.objects[stored.key][1]
     assert {key: value for key, value in attributes.items() if key.startswith("Content-")} == headers
-    body, attributes = store.objects[refused.key]
+    body, attributes = store.objects[rejected.key]
     assert attributes["Content-Type"] == "application/x-ndjson"
     assert json.loads(UNPACK[compression](body))["reason"] == "unknown_field"
 
 
 @pytest.mark.parametrize("compression", UNPACK)
-async def test_bytes_by_their_letters(compression):
+async def test_json_objects_have_exactly_these_bytes(compression):
     for name, body in (("ndjson", b'{"n":0}\n{"n":1}\n'), ("json", b'[\n{"n":0},\n{"n":1}\n]\n')):
         store = ScriptedStore()
         await batcher(store, name, compression).process(numbers(2))
@@ -68,7 +68,7 @@ async def test_bytes_by_their_letters(compression):
         assert UNPACK[compression](stored) == body
 
 
-def test_gzip_has_no_time_and_no_host_in_it():
+def test_gzip_contains_no_time_and_no_host():
     data = select_formats("ndjson", "gzip", None).valid
     assert data.encode([b"{}"], ["1"])[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -82,7 +82,7 @@ def test_the_same_lines_give_the_same_bytes(name, compression):
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 @given(st.data())
-def test_an_object_shows_its_text(name, compression, data):
+def test_the_text_of_an_object_can_be_read_back(name, compression, data):
     form = select_formats(name, compression, Small).valid
     given_lines = data.draw(st.lists(st.integers(0, 10**6).map(lambda n: b'{"n":%d}' % n), min_size=1, max_size=20))
     places = [f"{n}:{n % 3}" if n % 2 else str(n) for n in range(len(given_lines))]
@@ -91,17 +91,17 @@ def test_an_object_shows_its_text(name, compression, data):
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 @given(st.data())
-def test_whatever_else_lies_there_is_read_without_an_exception(name, compression, data):
+def test_reading_any_other_content_raises_nothing(name, compression, data):
     form = select_formats(name, compression, Small).valid
     whole = form.encode([b'{"n":1}', b'{"n":2}'], ["1", "2:0"])
     at = data.draw(st.integers(0, len(whole) - 1))
-    spoilt = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
-    for content in (spoilt, data.draw(st.binary(max_size=100)), whole[:at]):
+    corrupted = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
+    for content in (corrupted, data.draw(st.binary(max_size=100)), whole[:at]):
         assert form.read_text(content) is None or isinstance(form.read_text(content), bytes)
 
 
-def test_parquet_that_is_not_our_own_is_not_given_to_the_reader():
-    """Its reader would not survive some of it."""
+def test_foreign_or_damaged_parquet_is_not_passed_to_the_reader():
+    """The Parquet reader crashes on some damaged files."""
     form = select_formats("parquet", None, Small).valid
     whole = form.encode([b'{"n":1}'], ["1"])
     assert form.read_text(whole) == b"1\n"
@@ -115,8 +115,8 @@ def test_parquet_that_is_not_our_own_is_not_given_to_the_reader():
 
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @pytest.mark.parametrize(("name", "compression"), KINDS)
-async def test_a_redelivery_finds_and_adopts_in_every_format(name, compression, metadata):
-    """On a store without metadata by its content."""
+async def test_a_redelivery_adopts_objects_of_every_format(name, compression, metadata):
+    """On a store without metadata it compares the content."""
     store = ScriptedStore(metadata=metadata)
     users = record(aggregate(*(b'{"n":%d}' % n for n in range(100, 104))), 4)
     records = [*numbers(4), users, *numbers(10, 5)]
@@ -131,8 +131,8 @@ async def test_a_redelivery_finds_and_adopts_in_every_format(name, compression, 
     assert again.stored == 38
 
 
-async def test_an_array_is_no_lines_though_the_keys_are_alike():
-    """A changed format stores again, under a longer key; it never takes one for the other."""
+async def test_an_object_of_another_format_under_the_same_key_is_a_collision():
+    """After a change of the format the records are stored again, under a longer key."""
     for metadata in (True, False):
         store = ScriptedStore(metadata=metadata)
         await batcher(store, "ndjson", None).process(numbers(10))
@@ -141,7 +141,7 @@ async def test_an_array_is_no_lines_though_the_keys_are_alike():
         assert len(store.objects) == 2
 
 
-# --- Read by others -------------------------------------------------------------------------------
+# --- Read by DuckDB -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", ["flat", "hive"])
@@ -222,7 +222,7 @@ async def test_parquet_has_a_typed_column_for_each_field(tmp_path):
     ]
 
 
-async def test_an_integer_that_no_column_holds_is_refused():
+async def test_an_integer_beyond_64_bits_is_rejected():
     store = ScriptedStore()
     for value in (2**63, -(2**63) - 1, 10**30):
         data = msgspec.json.encode(EVERY | {"wholeNumber": value}) if abs(value) < 2**64 else b""
@@ -232,7 +232,7 @@ async def test_an_integer_that_no_column_holds_is_refused():
         assert (refusal.code, refusal.field) == ("out_of_range", "wholeNumber")
 
 
-async def test_in_an_array_a_foreign_record_must_be_json():
+async def test_in_an_array_records_must_be_json_whatever_the_schema():
     records = [record(data, n) for n, data in enumerate((b'{"a":\n1}', b"[1,", b"7", b'"\xff"', b"x" * 3, b""))]
     for schema in (None, len):
         store = ScriptedStore()
@@ -242,7 +242,7 @@ async def test_in_an_array_a_foreign_record_must_be_json():
         assert json.loads(store.objects[result.objects[0].key][0]) == [{"a": 1}, 7]
 
 
-# --- Refused ----------------------------------------------------------------------------------------
+# --- Rejected options ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,13 +261,13 @@ async def test_in_an_array_a_foreign_record_must_be_json():
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(name, compression, schema, message):
+def test_an_invalid_combination_of_options_is_rejected(name, compression, schema, message):
     with pytest.raises(InvalidArgumentError, match=message):
         Batcher("memory:///", format=name, compression=compression, schema=schema)
 
 
 @pytest.mark.parametrize(("options", "extra"), [({"compression": "zstd"}, "zstd"), ({"format": "parquet"}, "parquet")])
-def test_a_package_that_is_missing_is_named(options, extra, monkeypatch):
+def test_the_error_names_the_missing_extra(options, extra, monkeypatch):
     for name in ("backports", "backports.zstd", "compression", "compression.zstd", "arro3", "arro3.io"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "truckstream.batcher.formats.parquet", raising=False)
@@ -275,7 +275,7 @@ def test_a_package_that_is_missing_is_named(options, extra, monkeypatch):
         Batcher("memory:///", **options)
 
 
-def test_parquet_reads_nothing_of_anothers_file():
+def test_parquet_reads_the_numbers_of_a_file_with_other_columns():
     other = ParquetFormat(msgspec.defstruct("Other", [("a", int)]))
     assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], ["7"])) == b"7\n"
     assert ParquetFormat(Small).read_text(b"PAR1") is None

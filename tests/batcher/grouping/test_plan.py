@@ -1,10 +1,10 @@
-"""Which groups may be put now."""
+"""The order in which the groups of an event may be stored."""
 
 from truckstream.batcher.grouping.boundaries import Boundaries
 from truckstream.batcher.grouping.plan import Group, GroupPlan
 
 
-def test_a_first_delivery_walks_one_group_then_spreads_then_ends():
+def test_a_new_event_stores_one_group_then_the_full_groups_then_the_rest():
     plan = GroupPlan(2_500, 700)
     assert plan.take_due() == [Group(0, 700)]
     assert plan.take_due() == []
@@ -19,8 +19,8 @@ def test_a_first_delivery_walks_one_group_then_spreads_then_ends():
     assert plan.take_due() == []
 
 
-def test_a_redelivery_walks_until_something_is_new():
-    """The second group was cut at 1,000 by an earlier delivery: the third begins there."""
+def test_a_redelivery_stores_one_by_one_until_a_group_is_new():
+    """An earlier event ended the second group at 1,000, so the third begins there."""
     plan = GroupPlan(3_000, 700)
     assert plan.take_due() == [Group(0, 700)]
     plan.stored(Group(0, 700), 700, is_new=False)
@@ -31,14 +31,14 @@ def test_a_redelivery_walks_until_something_is_new():
     assert plan.take_due() == [Group(1700, 2400)]
 
 
-def test_an_object_longer_than_a_group_is_walked_over():
+def test_after_an_object_longer_than_a_group_the_plan_continues_at_its_end():
     plan = GroupPlan(1_000, 100)
     plan.take_due()
     plan.stored(Group(0, 100), 700, is_new=False)
     assert plan.take_due() == [Group(700, 800)]
 
 
-def test_a_failure_stops_no_full_group_but_the_tail():
+def test_a_failure_in_the_parallel_phase_stops_the_rest_only():
     plan = GroupPlan(2_500, 700)
     plan.take_due()
     plan.stored(Group(0, 700), 700, is_new=True)
@@ -48,23 +48,23 @@ def test_a_failure_stops_no_full_group_but_the_tail():
     assert plan.take_due() == []
 
 
-def test_a_failure_in_the_walk_stops_the_delivery():
-    """Nobody knows whether an object lies there, and where it ends."""
+def test_a_failure_in_the_first_phase_stops_the_event():
+    """It is unknown whether the group's object exists, and where it ends."""
     plan = GroupPlan(2_500, 700)
     plan.take_due()
     plan.failed(Group(0, 700))
     assert plan.take_due() == []
 
 
-def test_a_failure_where_nothing_lies_ends_the_walk():
+def test_a_failure_with_a_free_key_ends_the_first_phase():
     plan = GroupPlan(2_500, 700)
     plan.take_due()
     plan.failed(Group(0, 700), key_is_free=True)
     assert plan.take_due() == [Group(700, 1400), Group(1400, 2100)]
 
 
-def test_a_group_cut_short_by_another_call_is_filled():
-    """Two calls at once with different ends: the other one's tail was quicker than our full group."""
+def test_the_remainder_of_a_group_shortened_by_another_call_is_stored():
+    """Another call with a shorter event runs at the same time and stores its last, smaller group first."""
     plan = GroupPlan(2_100, 700)
     plan.take_due()
     plan.stored(Group(0, 700), 700, is_new=True)
@@ -73,7 +73,7 @@ def test_a_group_cut_short_by_another_call_is_filled():
     assert plan.take_due() == [Group(1000, 1400)]
 
 
-def test_in_order_there_is_one_group_at_a_time():
+def test_in_order_groups_are_stored_one_by_one():
     plan = GroupPlan(450, 200, in_order=True)
     assert plan.take_due() == [Group(0, 200)]
     plan.stored(Group(0, 200), 200, is_new=True)
@@ -82,7 +82,7 @@ def test_in_order_there_is_one_group_at_a_time():
     assert plan.take_due() == []
 
 
-def test_a_group_takes_in_the_rest_of_the_aggregate_that_it_ends_in():
+def test_a_group_that_would_end_inside_an_aggregate_includes_all_of_it():
     plan = GroupPlan(20, 5, boundaries=Boundaries([0, 1, 2, 8, 9, 14, 19, 20]))
     assert plan.take_due() == [Group(0, 8)]
     plan.stored(Group(0, 8), 8, is_new=True)
@@ -92,6 +92,6 @@ def test_a_group_takes_in_the_rest_of_the_aggregate_that_it_ends_in():
     assert plan.take_due() == [Group(19, 20)]
 
 
-def test_a_rest_that_is_one_aggregate_may_fill_a_group():
+def test_an_aggregate_may_extend_a_group_to_the_end_of_the_event():
     plan = GroupPlan(9, 5, boundaries=Boundaries([0, 2, 9]))
     assert plan.take_due() == [Group(0, 9)]

@@ -1,4 +1,4 @@
-"""Requests to S3 that fail in passing, and those that do not."""
+"""Transient failures of requests to S3 are retried; other failures are not."""
 
 from random import Random
 
@@ -15,7 +15,7 @@ from truckstream.errors import ConfigurationError, InvalidArgumentError
 # --- The rule ---------------------------------------------------------------------------------------
 
 
-def test_the_bound_of_the_wait_doubles_up_to_the_most():
+def test_the_bound_of_the_wait_doubles_up_to_its_maximum():
     class Highest(Random):
         def uniform(self, _, high):
             return high
@@ -27,21 +27,21 @@ def test_the_bound_of_the_wait_doubles_up_to_the_most():
     assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, None]
 
 
-def test_the_first_failure_without_an_answer_is_repeated_at_once():
+def test_the_first_failure_without_a_response_is_retried_at_once():
     assert StoreRetryPolicy().wait(1, Random(1), got_response=False) == 0.0
     assert StoreRetryPolicy().wait(2, Random(1), got_response=False) > 0.0
     assert StoreRetryPolicy(attempts=1).wait(1, Random(1), got_response=False) is None
 
 
 @given(st.integers(1, 100), st.integers(1, 10), st.randoms(use_true_random=False))
-def test_a_wait_is_within_its_bounds_and_ends(failures, attempts, random):
+def test_waits_are_bounded_and_attempts_limited(failures, attempts, random):
     wait = StoreRetryPolicy(attempts).wait(failures, random, got_response=True)
     assert (wait is None) == (failures >= attempts)
     assert wait is None or 0 <= wait <= 5.0
 
 
 @pytest.mark.parametrize(
-    ("message", "status", "passing"),
+    ("message", "status", "transient"),
     [
         ("Generic S3 error: … - Server returned non-2xx status code: 503 Service Unavailable: <Error>", 503, True),
         ("… status code: 500 Internal Server Error", 500, True),
@@ -52,8 +52,8 @@ def test_a_wait_is_within_its_bounds_and_ends(failures, attempts, random):
         ("Generic S3 error: … in 5ms - HTTP error: error sending request", None, True),
     ],
 )
-def test_what_passes_and_what_does_not(message, status, passing):
-    assert (http_status(message), is_transient(message)) == (status, passing)
+def test_transient_failures_are_recognised(message, status, transient):
+    assert (http_status(message), is_transient(message)) == (status, transient)
 
 
 # --- On the wire --------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def verbs(s3):
 
 
 @pytest.mark.parametrize("script", [[503], [500, 503, 502], ["reset"], ["reset", "reset"], [400], [429, "reset", 503]])
-async def test_a_failure_in_passing_is_repeated_until_it_is_stored(s3, script):
+async def test_a_transient_failure_is_retried_until_the_object_is_stored(s3, script):
     s3.script = list(script)
     result = await batcher(s3).process(numbers(10))
     assert (result.stored, [each.outcome for each in result.objects]) == (10, ["created"])
@@ -88,22 +88,22 @@ async def test_a_failure_in_passing_is_repeated_until_it_is_stored(s3, script):
 
 
 @pytest.mark.parametrize("script", [["lost"], [503, "lost"], ["lost", 503]])
-async def test_an_object_whose_answer_got_lost_is_found_by_the_same_call(s3, script):
+async def test_after_a_lost_response_the_same_call_finds_the_object(s3, script):
     s3.script = list(script)
     result = await batcher(s3).process(numbers(10))
     assert (result.stored, [each.outcome for each in result.objects]) == (10, ["already there"])
     assert len(s3.objects) == 1
 
 
-async def test_a_connection_that_stalls_is_given_up_and_replaced(s3):
+async def test_a_connection_that_stalls_is_replaced(s3):
     s3.script = ["stall"]
     result = await batcher(s3, store_options={"client_options": {"timeout": "200ms"}}).process(numbers(10))
     assert result.stored == 10
     assert len({port for *_, port in s3.requests}) == 2
 
 
-async def test_a_warm_connection_that_died_is_replaced(s3):
-    """Such as one that the service closed while the function was frozen."""
+async def test_an_idle_connection_that_was_reset_is_replaced(s3):
+    """The service may close a connection while the function is frozen."""
     s3.script = ["die"]
     warm = batcher(s3)
     await warm.process(numbers(10))
@@ -112,39 +112,39 @@ async def test_a_warm_connection_that_died_is_replaced(s3):
     assert len(s3.objects) == 2
 
 
-async def test_a_connection_is_kept_warm(s3):
-    """The client may open another one while the last answer's is not yet back in its pool, and then has two."""
+async def test_connections_are_reused(s3):
+    """The client opens another connection if the last one is not yet back in its pool, so there may be a few."""
     warm = batcher(s3)
     for n in range(20):
         await warm.process(numbers(10, 10 * n))
     assert len({port for *_, port in s3.requests}) <= 5
 
 
-async def test_a_store_that_never_recovers_is_asked_so_many_times_and_no_more(s3):
+async def test_the_number_of_requests_to_a_failing_store_is_limited(s3):
     s3.script = [503] * 50
     result = await batcher(s3, max_attempts=3).process(numbers(10))
     assert result.first_failed == number(0)
     assert "503 Service Unavailable" in str(result.causes[0])
-    # Three for the object, and three for a look at whether the key is free.
+    # Three for the object, and three to look up whether the key is free.
     assert (verbs(s3).count("PUT"), len(s3.requests)) == (3, 6)
 
 
 @pytest.mark.parametrize("status", [403, 404, 405])
-async def test_a_refusal_is_not_repeated(s3, status):
+async def test_a_permanent_failure_is_not_retried(s3, status):
     s3.script = [status, status, status]
     result = await batcher(s3).process(numbers(10))
     assert result.first_failed == number(0)
     assert verbs(s3).count("PUT") == 1
 
 
-async def test_a_look_is_repeated_too(s3):
+async def test_a_lookup_is_retried_too(s3):
     await batcher(s3).process(numbers(10))
     s3.script = [None, 503, 500]
     result = await batcher(s3).process(numbers(10))
     assert [each.outcome for each in result.objects] == ["already there"]
 
 
-async def test_every_object_carries_its_checksum_and_is_created_only(s3):
+async def test_a_put_has_a_checksum_and_never_overwrites(s3):
     await batcher(s3, format="json", compression="gzip").process(numbers(10))
     ((_, _, headers, _),) = s3.requests
     assert headers["if-none-match"] == "*"
@@ -163,7 +163,7 @@ async def test_every_object_carries_its_checksum_and_is_created_only(s3):
         ({"encryption": "aws:kms:dsse", "kms_key_id": "k"}, "aws:kms:dsse", "k", None),
     ],
 )
-async def test_encryption_is_asked_for_with_its_key(s3, options, algorithm, key, bucket_key):
+async def test_a_put_requests_the_encryption_and_its_key(s3, options, algorithm, key, bucket_key):
     await batcher(s3, **options).process(numbers(1))
     ((_, _, headers, _),) = s3.requests
     prefix = "x-amz-server-side-encryption"
@@ -180,11 +180,11 @@ async def test_encryption_is_asked_for_with_its_key(s3, options, algorithm, key,
         ("memory:///", {"encryption": "AES256"}, "Only S3 encrypts"),
     ],
 )
-def test_encryption_that_cannot_be_is_refused(url, options, message):
+def test_invalid_encryption_is_rejected(url, options, message):
     with pytest.raises(ConfigurationError, match=message):
         Batcher(url, **options)
 
 
-def test_no_attempt_is_too_few():
+def test_zero_attempts_are_rejected():
     with pytest.raises(InvalidArgumentError, match="max_attempts"):
         Batcher("memory:///", max_attempts=0)

@@ -1,4 +1,4 @@
-"""The stores that come with obstore: a directory, memory, and S3 as moto plays it."""
+"""The Batcher over obstore's stores: a directory, memory, and S3 simulated by moto."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ def keys(s3):
     return [found["Key"] for found in s3.list_objects_v2(Bucket="trucks").get("Contents", [])]
 
 
-async def test_s3_gets_objects_with_type_and_metadata(s3, endpoint):
+async def test_objects_on_s3_have_a_type_and_metadata(s3, endpoint):
     result = await batcher(endpoint).process([*trucks(699), record(b"?", 699), *trucks(10, 700)])
     assert keys(s3) == sorted(each.key for each in result.objects + result.rejected_objects)
     found = s3.get_object(Bucket="trucks", Key=result.objects[0].key)
@@ -52,7 +52,7 @@ async def test_s3_gets_objects_with_type_and_metadata(s3, endpoint):
     assert (found["Metadata"]["records"], found["Metadata"]["lines"]) == ("700", "699")
 
 
-async def test_s3_says_412_and_the_group_is_done(s3, endpoint):
+async def test_a_412_of_s3_leads_to_adoption(s3, endpoint):
     first = await batcher(endpoint).process(trucks(1_500))
     again = await batcher(endpoint).process(trucks(2_000))
     assert [(each.records, each.outcome) for each in again.objects] == [
@@ -65,7 +65,7 @@ async def test_s3_says_412_and_the_group_is_done(s3, endpoint):
     assert len(keys(s3)) == 4
 
 
-async def test_s3_lets_one_of_many_creators_win(s3, endpoint):
+async def test_only_one_of_many_concurrent_calls_creates_an_object(s3, endpoint):
     results = await asyncio.gather(*(batcher(endpoint).process(trucks(800)) for _ in range(6)))
     outcomes = sorted(result.objects[0].outcome for result in results)
     assert outcomes == ["already there"] * 5 + ["created"]
@@ -73,27 +73,27 @@ async def test_s3_lets_one_of_many_creators_win(s3, endpoint):
     assert len(keys(s3)) == 2
 
 
-async def test_s3_keys_lie_below_the_urls_folder(s3, endpoint):
+async def test_keys_on_s3_begin_with_the_folder_of_the_url(s3, endpoint):
     await batcher(endpoint, "s3://trucks/lake/raw", layout="hive").process(trucks(1))
     assert keys(s3)[0].startswith("lake/raw/sensor_data/year=2025/month=01/day=15/hour=14/batch_")
 
 
 @pytest.mark.usefixtures("s3")
-async def test_a_bucket_that_is_not_there_is_reported_with_its_cause(endpoint):
+async def test_a_missing_bucket_is_reported_with_its_cause(endpoint):
     result = await batcher(endpoint, "s3://nobody").process(trucks(1))
     assert result.first_failed == number(0)
     assert "404" in str(result.causes[0])
 
 
 @pytest.mark.usefixtures("s3")
-async def test_an_endpoint_that_is_down_is_reported_with_its_cause():
+async def test_an_unreachable_endpoint_is_reported_with_its_cause():
     result = await batcher("http://127.0.0.1:9", max_attempts=2).process(trucks(1))
     assert result.first_failed == number(0)
     assert "error sending request" in str(result.causes[0])
 
 
 @pytest.mark.parametrize("name", ["plain", "a b%20c", "100% #1?", "käse"])
-async def test_a_directory_is_created_whatever_its_name(tmp_path, name):
+async def test_a_directory_of_any_name_is_created(tmp_path, name):
     folder = tmp_path / name / "deeper"
     result = await Batcher(folder.as_uri()).process([*trucks(3), record(b"?", 3)])
     stored = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.json"))
@@ -101,7 +101,7 @@ async def test_a_directory_is_created_whatever_its_name(tmp_path, name):
     assert (folder / result.objects[0].key).read_bytes() == b"".join(truck(n) + b"\n" for n in range(3))
 
 
-async def test_a_directory_adopts_by_content(tmp_path):
+async def test_objects_in_a_directory_are_adopted_by_content(tmp_path):
     url = tmp_path.as_uri()
     await Batcher(url).process([*trucks(900), record(b"?", 900)])
     result = await Batcher(url).process([*trucks(900), record(b"?", 900), *trucks(700, 901)])
@@ -115,7 +115,7 @@ async def test_a_directory_adopts_by_content(tmp_path):
 
 
 async def test_a_directory_shows_whole_objects_only(tmp_path):
-    """Whoever looks while they are written sees each with all its lines, or not at all."""
+    """A reader never sees an object that is only partly written."""
     seen = set()
 
     def look():
@@ -132,7 +132,7 @@ async def test_a_directory_shows_whole_objects_only(tmp_path):
 
 @contextlib.contextmanager
 def without_root():
-    """Run as another user where the tests run as root, who may write anywhere."""
+    """Run as another user if the tests run as root, because root may write anywhere."""
     if os.geteuid():
         yield
         return
@@ -143,7 +143,7 @@ def without_root():
         os.seteuid(0)
 
 
-async def test_a_directory_that_may_not_be_written_is_reported(tmp_path):
+async def test_a_read_only_directory_is_reported(tmp_path):
     batcher = Batcher(tmp_path.as_uri())
     tmp_path.chmod(0o500)
     with without_root():
@@ -152,13 +152,13 @@ async def test_a_directory_that_may_not_be_written_is_reported(tmp_path):
     assert result.first_failed == number(0)
 
 
-def test_a_directory_that_is_a_file_is_reported(tmp_path):
+def test_a_file_in_place_of_a_directory_is_reported(tmp_path):
     (tmp_path / "sensor_data").write_text("in the way")
     result = asyncio.run(Batcher(tmp_path.as_uri()).process(trucks(1)))
     assert result.first_failed == number(0)
 
 
-async def test_memory_keeps_objects_for_one_batcher():
+async def test_a_memory_store_lasts_as_long_as_its_batcher():
     batcher = Batcher("memory:///")
     await batcher.process(trucks(10))
     assert (await batcher.process(trucks(20))).objects[0].outcome == "adopted"

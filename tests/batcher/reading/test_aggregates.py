@@ -1,4 +1,4 @@
-"""Aggregates of the KPL on their way through the Batcher."""
+"""The Batcher expands aggregates of the KPL and never splits one."""
 
 import base64
 import json
@@ -37,23 +37,23 @@ async def process(records, store=None, *, size=10, schema=Small):
     return await Batcher(store, batch_size=size, schema=schema).process(records), store
 
 
-def test_a_delivery_without_aggregates_is_left_as_it_is():
-    delivery = read_event([record(b"", 0), record(b"\xf3\x89", 1), record(b"", 2, encoded="?")])
-    assert expand_aggregates(delivery) == delivery
+def test_an_event_without_aggregates_stays_the_same():
+    event = read_event([record(b"", 0), record(b"\xf3\x89", 1), record(b"", 2, encoded="?")])
+    assert expand_aggregates(event) == event
 
 
-def test_user_records_keep_the_place_of_their_aggregate_and_their_own_keys():
+def test_user_records_have_the_number_of_their_aggregate_and_their_own_keys():
     data = aggregate((b"a", "T1"), (b"b", "T2", "77"))
-    delivery = expand_aggregates(read_event([record(b"x", 0), record(data, 1), record(b"y", 2)]))
-    assert delivery.payloads == [b"x", b"a", b"b", b"y"]
-    assert delivery.sequences == [number(0), number(1), number(1), number(2)]
-    assert delivery.subsequences == [None, 0, 1, None]
-    assert delivery.partition_keys == ["TRUCK_000", "T1", "T2", "TRUCK_002"]
-    assert delivery.hash_keys == {2: "77"}
-    assert [delivery.boundaries.at_or_after(index) for index in range(5)] == [0, 1, 3, 3, 4]
+    event = expand_aggregates(read_event([record(b"x", 0), record(data, 1), record(b"y", 2)]))
+    assert event.payloads == [b"x", b"a", b"b", b"y"]
+    assert event.sequences == [number(0), number(1), number(1), number(2)]
+    assert event.subsequences == [None, 0, 1, None]
+    assert event.partition_keys == ["TRUCK_000", "T1", "T2", "TRUCK_002"]
+    assert event.hash_keys == {2: "77"}
+    assert [event.boundaries.at_or_after(index) for index in range(5)] == [0, 1, 3, 3, 4]
 
 
-async def test_user_records_are_counted_and_stored_like_others():
+async def test_user_records_are_counted_and_stored_like_other_records():
     result, store = await process([small(0), users(1, 4), small(4), users(5, 7)])
     assert (result.received, result.stored, result.rejected) == (7, 7, 0)
     assert stored(store) == list(range(7))
@@ -67,7 +67,7 @@ async def test_an_aggregate_is_never_split():
     assert stored(store) == list(range(22))
 
 
-async def test_a_failure_is_reported_at_an_aggregates_own_number():
+async def test_a_failure_is_reported_with_the_sequence_number_of_the_aggregate():
     store = ScriptedStore(lambda verb, _: OSError("503") if len(store.calls) > 1 and verb == "put" else None)
     result, _ = await process([users(0, 12), users(12, 24), small(24)], store)
     assert result.first_failed == number(12)
@@ -77,7 +77,7 @@ async def test_a_failure_is_reported_at_an_aggregates_own_number():
     assert stored(store) == list(range(25))
 
 
-async def test_a_bad_user_record_is_refused_alone_and_says_where_it_stood():
+async def test_an_invalid_user_record_is_rejected_alone_with_its_subsequence_number():
     data = aggregate((b'{"n":1}', "T1"), (b'{"m":2}', "T2", "9"), (b"", "T3"))
     result, store = await process([record(data, 0)])
     assert (result.stored, result.rejected) == (1, 2)
@@ -88,7 +88,7 @@ async def test_a_bad_user_record_is_refused_alone_and_says_where_it_stood():
     assert [each.subsequence_number for each in result.refusals] == [1, 2]
 
 
-async def test_a_line_of_a_record_that_came_alone_says_nothing_of_aggregates():
+async def test_a_rejected_record_outside_an_aggregate_has_no_subsequence_number():
     _, store = await process([small(0, good=False), users(1, 3)])
     (line,) = store.lines("rejected")
     assert "subsequence_number" not in line
@@ -105,7 +105,7 @@ async def test_a_line_of_a_record_that_came_alone_says_nothing_of_aggregates():
         (aggregate(b'{"n":1}')[:15], "no_magic"),
     ],
 )
-async def test_a_broken_aggregate_is_refused_whole_with_its_reason(data, reason):
+async def test_a_broken_aggregate_is_rejected_as_a_whole_with_its_reason(data, reason):
     result, store = await process([small(0), record(data, 1), users(2, 4)])
     assert (result.received, result.stored, result.rejected) == (4, 3, 1)
     (line,) = store.lines("rejected")
@@ -114,8 +114,8 @@ async def test_a_broken_aggregate_is_refused_whole_with_its_reason(data, reason)
     assert base64.b64decode(line["data_base64"]) == data
 
 
-async def test_without_a_schema_bytes_that_only_begin_like_an_aggregate_are_a_record():
-    """As the KCL has it. One with a right MD5 that is broken is refused all the same."""
+async def test_without_a_schema_bytes_that_only_begin_like_an_aggregate_are_valid():
+    """The KCL does the same. A broken aggregate with a correct MD5 is still rejected."""
     lookalike, broken = MAGIC + b"x" * 30, sealed(b"\x0a\x01k")
     result, store = await process([record(lookalike, 0), record(broken, 1)], schema=None)
     assert (result.stored, result.rejected) == (1, 1)
@@ -142,7 +142,7 @@ async def test_auto_counts_user_records():
         max_size=10,
     )
 )
-async def test_no_bytes_raise_and_none_get_lost(payloads):
+async def test_any_bytes_are_either_stored_or_rejected(payloads):
     result, store = await process([record(data, n) for n, data in enumerate(payloads)])
     lines = store.lines("rejected")
     assert result.received == result.stored + result.rejected >= len(payloads)

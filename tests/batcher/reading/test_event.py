@@ -1,4 +1,4 @@
-"""What Lambda delivers, and what is no delivery of Kinesis."""
+"""Reading Lambda's events: those of a Kinesis shard are decoded, all others are rejected."""
 
 import pytest
 
@@ -7,18 +7,18 @@ from truckstream.batcher.reading.event import UnreadableData, read_event
 from truckstream.errors import InvalidArgumentError
 
 
-def test_a_delivery_is_one_shard_in_parallel_lists():
-    delivery = read_event([record(b"a", 0), record(b"b", 1)])
-    assert (delivery.stream, delivery.shard, len(delivery)) == (ARN, SHARD, 2)
-    assert delivery.payloads == [b"a", b"b"]
-    assert delivery.sequences == [number(0), number(1)]
-    assert delivery.partition_keys == ["TRUCK_000", "TRUCK_001"]
-    assert delivery.arrivals == [1736951425.0, 1736951425.001]
+def test_an_event_becomes_parallel_lists():
+    event = read_event([record(b"a", 0), record(b"b", 1)])
+    assert (event.stream, event.shard, len(event)) == (ARN, SHARD, 2)
+    assert event.payloads == [b"a", b"b"]
+    assert event.sequences == [number(0), number(1)]
+    assert event.partition_keys == ["TRUCK_000", "TRUCK_001"]
+    assert event.arrivals == [1736951425.0, 1736951425.001]
 
 
 @pytest.mark.parametrize("data", ["#", "QQ", "QQ=", "QQ===", "QQ==\n", "Q Q==", "QQ==QQ==", "-_-_", "é", 7, None, []])
-def test_data_that_is_not_base64_is_one_records_fault(data):
-    """The others are decoded all the same."""
+def test_data_that_is_not_base64_concerns_its_record_only(data):
+    """The other records are decoded."""
     records = [record(b"a", 0), record(b"", 1), record(b"c", 2)]
     records[1]["kinesis"]["data"] = data
     assert read_event(records).payloads == [
@@ -28,20 +28,20 @@ def test_data_that_is_not_base64_is_one_records_fault(data):
     ]
 
 
-def test_a_record_without_data_is_its_own_fault():
+def test_a_record_without_data_is_unreadable():
     records = [record(b"a", 0)]
     del records[0]["kinesis"]["data"]
     assert read_event(records).payloads == [UnreadableData("not_base64", None, "the event's data must be base64")]
 
 
-def test_sequence_numbers_are_put_into_the_order_of_integers():
-    """Nine comes before ten, whatever strings say."""
+def test_records_are_sorted_by_sequence_number_as_an_integer():
+    """9 comes before 10, although the string "10" comes before "9"."""
     records = [record(b"%d" % n, n) for n in (10, 9, 100)]
     for each, sequence in zip(records, ("10", "9", "100"), strict=True):
         each["kinesis"]["sequenceNumber"] = sequence
-    delivery = read_event(records)
-    assert delivery.sequences == ["9", "10", "100"]
-    assert delivery.payloads == [b"9", b"10", b"100"]
+    event = read_event(records)
+    assert event.sequences == ["9", "10", "100"]
+    assert event.payloads == [b"9", b"10", b"100"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_sequence_numbers_are_put_into_the_order_of_integers():
         ([record(b"a", 0), {}], r"records\[1\]"),
     ],
 )
-def test_an_event_of_another_source_is_refused(records, problem):
+def test_an_event_of_another_source_is_rejected(records, problem):
     with pytest.raises(InvalidArgumentError, match=problem):
         read_event(records)
 
@@ -72,7 +72,7 @@ def test_an_event_of_another_source_is_refused(records, problem):
         ("approximateArrivalTimestamp", "now"),
     ],
 )
-def test_an_envelope_that_the_service_never_writes_is_refused(field, value):
+def test_a_malformed_sequence_number_or_arrival_is_rejected(field, value):
     records = [record(b"a", 0), record(b"b", 1)]
     records[1]["kinesis"][field] = value
     with pytest.raises(InvalidArgumentError):
@@ -80,6 +80,6 @@ def test_an_envelope_that_the_service_never_writes_is_refused(field, value):
 
 
 @pytest.mark.parametrize("change", [{"eventID": f"shardId-000000000001:{number(1)}"}, {"eventSourceARN": "arn:other"}])
-def test_records_of_two_shards_are_refused(change):
+def test_records_of_two_shards_are_rejected(change):
     with pytest.raises(InvalidArgumentError, match="one call takes the records of one shard"):
         read_event([record(b"a", 0), record(b"b", 1) | change])

@@ -1,4 +1,4 @@
-"""From payloads to lines, and from broken records to reasons."""
+"""Validation: valid records become lines, and invalid ones are rejected with a reason."""
 
 import base64
 import json
@@ -18,32 +18,32 @@ from truckstream.errors import InvalidArgumentError, InvalidRecordError
 from truckstream.record import TruckRecord
 
 
-def judge(*payloads, schema=TruckRecord):
+def validated(*payloads, schema=TruckRecord):
     return validate(read_event([record(data, n) for n, data in enumerate(payloads)]), read_schema(schema))
 
 
-def refusal(data, schema=TruckRecord):
-    """The refusal of one record and its line in rejected/."""
-    checked = judge(data, schema=schema)
+def reject(data, schema=TruckRecord):
+    """Return the reason why one record is rejected, and its line in rejected/."""
+    checked = validated(data, schema=schema)
     assert checked.valid.lines == [None]
     return checked.refusals[0], json.loads(checked.rejected.lines[0])
 
 
 def test_a_valid_record_keeps_its_bytes():
-    """Numbers, order of fields and whitespace within the line stay as the truck wrote them."""
+    """Numbers, the order of fields and whitespace within the line stay as the truck sent them."""
     data = truck().replace(b'"speed":65.4', b' "speed" : 6.54e1')
-    assert judge(data).valid.lines == [data]
+    assert validated(data).valid.lines == [data]
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"\r\n%s", b"\n\n%s\n"])
-def test_line_ends_around_a_record_go(around):
-    assert judge(around % truck()).valid.lines == [truck()]
+def test_line_breaks_around_a_record_are_removed(around):
+    assert validated(around % truck()).valid.lines == [truck()]
 
 
-def test_a_record_over_several_lines_becomes_one():
+def test_a_record_of_several_lines_becomes_one_line():
     pretty = msgspec.json.format(truck().replace(b"65.4", b"6.540e1"), indent=2)
     assert pretty.count(b"\n") == 1 + len(SAMPLE)
-    assert judge(truck(), pretty).valid.lines == [truck(), truck().replace(b"65.4", b"6.540e1")]
+    assert validated(truck(), pretty).valid.lines == [truck(), truck().replace(b"65.4", b"6.540e1")]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_record_over_several_lines_becomes_one():
         (truck(truck_id="x" * 5_000), "out_of_range", "truck_id", None),
     ],
 )
-def test_whatever_is_wrong_has_a_reason(data, code, field, value):
-    found, line = refusal(data)
+def test_an_invalid_record_is_rejected_with_its_reason_and_bytes(data, code, field, value):
+    found, line = reject(data)
     assert found.code in REJECTION_REASONS
     assert (found.code, found.field) == (code, field)
     if value is not None:
@@ -82,35 +82,35 @@ def test_whatever_is_wrong_has_a_reason(data, code, field, value):
     assert len(json.dumps(line)) < 3 * len(data) + 3_000
 
 
-def test_data_that_is_not_base64_is_kept_as_it_came():
+def test_data_that_is_not_base64_is_kept_undecoded():
     records = [record(b"", 0, encoded="#\ud800")]
     checked = validate(read_event(records), read_schema(TruckRecord))
     assert checked.refusals[0].code == "not_base64"
     assert json.loads(checked.rejected.lines[0])["data_undecoded"] == "'#\\ud800'"
 
 
-def test_bad_records_among_good_ones_are_the_only_ones_refused():
-    checked = judge(truck(1), b"x", truck(2), truck(3), b"y", b"z", truck(4))
+def test_only_the_invalid_records_of_an_event_are_rejected():
+    checked = validated(truck(1), b"x", truck(2), truck(3), b"y", b"z", truck(4))
     assert checked.valid.lines == [truck(1), None, truck(2), truck(3), None, None, truck(4)]
-    assert [refused.sequence_number for refused in checked.refusals.values()] == [number(1), number(4), number(5)]
+    assert [rejected.sequence_number for rejected in checked.refusals.values()] == [number(1), number(4), number(5)]
 
 
-def test_commas_in_strings_are_no_repeated_fields():
+def test_commas_in_strings_do_not_count_as_repeated_fields():
     data = truck(truck_id="TRUCK,1", timestamp=",,,")
-    assert judge(truck(), data, truck()).valid.lines == [truck(), data, truck()]
+    assert validated(truck(), data, truck()).valid.lines == [truck(), data, truck()]
 
 
 @pytest.mark.parametrize("places", [(0, 1), (1, 0)])
-def test_a_repeated_field_does_not_hide_behind_a_missing_one(places):
-    """One has a comma too many and one too few: how a record is judged must not depend on its neighbours."""
+def test_a_missing_field_does_not_hide_a_repeated_one(places):
+    """One record has a comma too many and the other one too few. Their sum must not make both valid."""
     pair = truck().replace(b'"speed":65.4', b'"speed":65.4,"speed":66'), truck().replace(b'"speed":65.4,', b"")
-    first, second = (judge(*(pair[place] for place in places)).refusals[index].code for index in range(2))
+    first, second = (validated(*(pair[place] for place in places)).refusals[index].code for index in range(2))
     assert {first, second} == {"repeated_field", "missing_field"}
 
 
-def test_an_escaped_name_is_the_same_name():
+def test_an_escaped_name_counts_as_repeated():
     data = truck().replace(b'"speed":65.4', b'"speed":65.4,"sp\\u0065ed":66')
-    assert refusal(data)[0].field == "speed"
+    assert reject(data)[0].field == "speed"
 
 
 class Loose(msgspec.Struct):
@@ -127,26 +127,26 @@ class Deep(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @pytest.mark.parametrize("schema", [Loose, Open, Deep, dict, list[int]])
-def test_where_records_differ_in_their_members_the_last_of_a_name_counts(schema):
+def test_other_schemas_accept_a_repeated_name(schema):
     data = {Deep: b'{"n":[1,2],"n":[3]}', list[int]: b"[1]"}.get(schema, b'{"n":1,"n":2}')
-    assert judge(data, schema=schema).valid.lines == [data]
+    assert validated(data, schema=schema).valid.lines == [data]
 
 
 def test_a_field_that_the_schema_skips_must_still_be_utf8():
     class Loose(msgspec.Struct):
         n: int
 
-    assert refusal(b'{"n":1,"x":"\xff"}', Loose)[0].code == "malformed_json"
-    assert judge('{"n":1,"x":"é"}'.encode(), schema=Loose).refusals == {}
+    assert reject(b'{"n":1,"x":"\xff"}', Loose)[0].code == "malformed_json"
+    assert validated('{"n":1,"x":"é"}'.encode(), schema=Loose).refusals == {}
 
 
-def test_a_callable_refuses_by_raising_anything():
+def test_a_callable_rejects_a_record_by_raising_any_exception():
     def odd(data):
         if data == b"own":
             raise InvalidRecordError("out_of_range", "n", 7, "must be small")
         return 1 / (len(data) % 2)
 
-    checked = judge(b"odd", b"even", b"own", schema=odd)
+    checked = validated(b"odd", b"even", b"own", schema=odd)
     assert checked.valid.lines == [b"odd", None, None]
     assert [(each.code, each.field) for each in checked.refusals.values()] == [("schema", None), ("out_of_range", "n")]
     assert "ZeroDivisionError" in checked.refusals[1].rule
@@ -170,16 +170,16 @@ class NoTextError(Exception):
     ],
 )
 @pytest.mark.parametrize("bad", [b"first", b"middle", b"last"])
-def test_whatever_a_callable_raises_is_the_reason(error, rule, bad):
+def test_the_exception_of_a_callable_becomes_the_rule(error, rule, bad):
     def check(data):
         if data == bad:
             raise error
 
     payloads = [b"first", b"middle", b"last"]
-    checked = judge(*payloads, schema=check)
+    checked = validated(*payloads, schema=check)
     assert checked.valid.lines == [None if data == bad else data for data in payloads]
-    (refused,) = checked.refusals.values()
-    assert refused.rule == rule
+    (rejected,) = checked.refusals.values()
+    assert rejected.rule == rule
     line = json.loads(checked.rejected.lines[payloads.index(bad)])
     assert (line["rule"], line["data"]) == (rule, bad.decode())
 
@@ -191,56 +191,56 @@ class Choosy(msgspec.Struct):
         raise [StopIteration, LookupError, ValueError("seven")][self.n]
 
 
-def test_a_struct_refuses_in_its_own_words():
-    checked = judge(b'{"n":0}', b'{"n":1}', b'{"n":2}', schema=Choosy)
-    rules = [(refused.code, refused.rule) for refused in checked.refusals.values()]
+def test_an_exception_of_post_init_becomes_the_rule():
+    checked = validated(b'{"n":0}', b'{"n":1}', b'{"n":2}', schema=Choosy)
+    rules = [(rejected.code, rejected.rule) for rejected in checked.refusals.values()]
     assert rules == [("schema", "StopIteration"), ("schema", "LookupError"), ("schema", "seven")]
 
 
-def test_what_a_callable_returns_does_not_matter():
-    assert judge(b"1", b"2", schema=lambda data: data == b"1").refusals == {}
+def test_the_return_value_of_a_callable_is_ignored():
+    assert validated(b"1", b"2", schema=lambda data: data == b"1").refusals == {}
 
 
 def test_without_a_schema_any_line_is_valid():
-    checked = judge(b"", b"\xff\x00", b'{"a":\n1}', b"two\nlines", schema=None)
+    checked = validated(b"", b"\xff\x00", b'{"a":\n1}', b"two\nlines", schema=None)
     assert checked.valid.lines == [b"", b"\xff\x00", b'{"a":1}', None]
     assert checked.refusals[3].code == "line_break"
     assert checked.valid.encode(0, 4) == b'\n\xff\x00\n{"a":1}\n'
 
 
-async def judge_later(data):
+async def check_later(data):
     raise ValueError(data)
 
 
 class Foreign:
-    """As models of other libraries are."""
+    """A class that msgspec cannot decode, such as a model of another library."""
 
 
 @pytest.mark.parametrize(
-    ("schema", "why"),
+    ("schema", "reason"),
     [
         (7, "not supported"),
         ("TruckRecord", "not supported"),
         (object(), "not supported"),
-        (judge_later, "must not be async"),
+        (check_later, "must not be async"),
         (Foreign, "JSON has no objects of this class; pass a function"),
         (complex, "JSON has no objects of this class"),
     ],
 )
-def test_a_schema_that_is_none_is_refused(schema, why):
-    with pytest.raises(InvalidArgumentError, match=f"schema is .*{why}"):
+def test_an_unsupported_schema_is_rejected(schema, reason):
+    with pytest.raises(InvalidArgumentError, match=f"schema is .*{reason}"):
         read_schema(schema)
 
 
 @pytest.mark.parametrize("schema", [object, dict, dict[str, int], msgspec.Raw, int | dict[str, int]])
-def test_types_that_msgspec_knows_are_schemas(schema):
-    assert judge(b'{"n":1}', schema=schema).refusals == {}
+def test_types_that_msgspec_decodes_are_schemas(schema):
+    assert validated(b'{"n":1}', schema=schema).refusals == {}
 
 
 bytes_like_json = st.one_of(
     st.binary(max_size=60),
     st.builds(
-        lambda data, at, cut, new: data[:at] + new + data[at + cut :],
+        lambda data, at, removed, new: data[:at] + new + data[at + removed :],
         st.just(truck()),
         st.integers(0, 498),
         st.integers(0, 9),
@@ -250,10 +250,10 @@ bytes_like_json = st.one_of(
 
 
 @given(st.lists(bytes_like_json, min_size=1, max_size=30))
-def test_no_bytes_raise_and_none_get_lost(payloads):
-    checked = judge(*payloads)
+def test_any_bytes_are_either_valid_or_rejected(payloads):
+    checked = validated(*payloads)
     for index, data in enumerate(payloads):
-        line, refused = checked.valid.lines[index], checked.rejected.lines[index]
-        assert (line is None) != (refused is None)
+        line, rejected = checked.valid.lines[index], checked.rejected.lines[index]
+        assert (line is None) != (rejected is None)
         assert line is None or (b"\n" not in line and TruckRecord.from_json(line) == TruckRecord.from_json(data))
-        assert refused is None or b"\n" not in refused
+        assert rejected is None or b"\n" not in rejected

@@ -1,37 +1,37 @@
-"""How long a PUT takes, and whether there is time for another."""
+"""The estimated duration of a PUT, and whether one more fits before the deadline."""
 
 import pytest
 
 from truckstream.batcher.storing.deadline import PutTimeEstimate
 
 
-def test_the_first_put_may_take_a_second():
+def test_the_first_put_is_estimated_at_one_second():
     put_time = PutTimeEstimate()
     assert put_time.fits(1, now=10.0, deadline=11.0)
     assert not put_time.fits(1, now=10.1, deadline=11.0)
     assert not put_time.fits(2, now=10.0, deadline=11.0)
 
 
-def test_without_a_deadline_there_is_always_time():
+def test_without_a_deadline_any_put_fits():
     assert PutTimeEstimate().fits(9, now=1e9, deadline=None)
 
 
-def test_steady_puts_are_trusted():
+def test_the_estimate_approaches_a_constant_duration():
     put_time = PutTimeEstimate()
     for _ in range(100):
         put_time.learn(0.2)
     assert put_time.seconds == pytest.approx(0.2, abs=0.01)
 
 
-def test_puts_that_vary_are_given_room():
-    """Of 0.1 and 0.5 seconds in turn, nearly every one is below the estimate."""
+def test_the_estimate_exceeds_durations_that_vary():
+    """PUTs take 0.1 and 0.5 seconds in turn."""
     put_time = PutTimeEstimate()
     for n in range(100):
         put_time.learn(0.1 if n % 2 else 0.5)
     assert 0.8 < put_time.seconds < 1.3
 
 
-def test_no_put_is_trusted_to_take_no_time():
+def test_the_estimate_has_a_minimum():
     put_time = PutTimeEstimate()
     for _ in range(100):
         put_time.learn(0.0001)

@@ -1,4 +1,4 @@
-"""An object lies where ours should: whose is it?"""
+"""How much of our records an existing object under our key covers."""
 
 from dataclasses import replace
 
@@ -24,20 +24,20 @@ def lines_of(*lines, first=0):
 OURS = lines_of(b"a", b"b", None, b"d", b"e", b"f")
 
 
-def test_metadata_of_the_same_group_is_the_group():
+def test_metadata_of_the_same_group_covers_the_group():
     assert coverage_by_metadata(OURS, 0, ObjectMetadata.of(OURS, 0, 3)) == Coverage(3)
 
 
-def test_metadata_that_ends_elsewhere_is_adopted_up_to_its_end():
+def test_metadata_with_another_end_covers_our_records_up_to_there():
     assert coverage_by_metadata(OURS, 1, ObjectMetadata.of(lines_of(b"b", None, first=1), 0, 2)) == Coverage(3)
 
 
-def test_metadata_that_goes_on_after_us_must_be_read():
+def test_if_metadata_ends_after_our_event_the_content_must_be_read():
     longer = lines_of(b"a", b"b", None, b"d", b"e", b"f", b"g")
     assert coverage_by_metadata(OURS, 0, ObjectMetadata.of(longer, 0, 7)) == "read the content"
 
 
-def test_metadatas_of_others_are_collisions():
+def test_metadata_that_differs_in_any_field_is_a_collision():
     metadata = ObjectMetadata.of(OURS, 0, 3)
     others = [
         {"stream": "arn:other"},
@@ -53,38 +53,38 @@ def test_metadatas_of_others_are_collisions():
     ] * len(others)
 
 
-def test_metadata_whose_last_record_we_do_not_have_is_a_collision():
-    """Such as of a mapping that filters: it has not seen the same records."""
+def test_metadata_with_a_last_record_that_our_event_lacks_is_a_collision():
+    """An example is an event source mapping with a filter, which delivers only some of the records."""
     gappy = Lines(ARN, SHARD, [number(0), number(9)], [ARRIVAL] * 2, [b"a", b"b"])
     assert coverage_by_metadata(gappy, 0, ObjectMetadata.of(OURS, 0, 3)) is None
 
 
-def test_another_judgement_of_the_same_records_is_a_collision():
-    """A changed schema: what was refused is valid now, and must not pass for stored."""
+def test_the_same_records_validated_differently_are_a_collision():
+    """The schema changed: a record that was rejected is valid now and must not count as stored."""
     assert coverage_by_metadata(OURS, 0, ObjectMetadata.of(lines_of(b"a", None, None), 0, 3)) is None
 
 
-def test_metadata_survives_the_way_through_a_store():
+def test_metadata_is_read_back_from_its_attributes():
     metadata = ObjectMetadata.of(OURS, 0, 3)
     assert ObjectMetadata.read({"Content-Type": "x", **metadata.attributes()}) == metadata
     assert ObjectMetadata.read({"Content-Type": "x"}) is None
     assert ObjectMetadata.read(metadata.attributes() | {"last-sequence-number": "x"}) is None
 
 
-def test_content_that_is_ours_is_the_group():
-    """The record without a line at index 2 is taken for the group's, as we would have made it."""
+def test_content_equal_to_our_group_covers_the_group():
+    """The record at index 2 has no line. It counts as part of the group, because our own group would include it."""
     assert coverage_by_content(OURS, 0, 3, b"a\nb\n") == Coverage(3)
 
 
-def test_content_that_ends_earlier_is_adopted_up_to_its_last_line():
+def test_content_that_ends_earlier_covers_our_records_up_to_its_last_line():
     assert coverage_by_content(OURS, 0, 6, b"a\nb\n") == Coverage(2)
 
 
-def test_content_that_ends_later_is_adopted_up_to_its_last_line():
+def test_content_that_ends_later_covers_our_records_up_to_its_last_line():
     assert coverage_by_content(OURS, 0, 3, b"a\nb\nd\n") == Coverage(4)
 
 
-def test_content_that_goes_on_after_us_is_open():
+def test_content_may_go_on_beyond_our_event():
     assert coverage_by_content(OURS, 3, 6, b"d\ne\nf\ng\n") == Coverage(6, beyond_event=True)
 
 
@@ -93,13 +93,13 @@ def test_other_content_is_a_collision():
         assert coverage_by_content(OURS, 0, 3, content) is None
 
 
-def test_equal_lines_are_counted_not_compared():
+def test_equal_lines_are_counted():
     same = lines_of(b"a", b"a", b"a", b"a")
     assert coverage_by_content(same, 0, 4, b"a\na\n") == Coverage(2)
 
 
-#: A record that came alone, an aggregate of three whose last is refused, and another of two.
-APART = Lines(
+#: A single record, an aggregate of three user records of which the last is rejected, and an aggregate of two.
+WITH_AGGREGATES = Lines(
     ARN,
     SHARD,
     [number(0), number(1), number(1), number(1), number(2), number(2)],
@@ -111,34 +111,34 @@ APART = Lines(
 
 
 def test_metadata_that_ends_with_an_aggregate_covers_all_of_it():
-    assert coverage_by_metadata(APART, 0, ObjectMetadata.of(APART, 0, 4)) == Coverage(4)
-    assert coverage_by_metadata(APART, 1, ObjectMetadata.of(APART, 1, 6)) == Coverage(6)
+    assert coverage_by_metadata(WITH_AGGREGATES, 0, ObjectMetadata.of(WITH_AGGREGATES, 0, 4)) == Coverage(4)
+    assert coverage_by_metadata(WITH_AGGREGATES, 1, ObjectMetadata.of(WITH_AGGREGATES, 1, 6)) == Coverage(6)
 
 
-def test_another_judgement_within_an_aggregate_is_a_collision():
-    """As many lines of the same sequence number, and others of its user records."""
-    other = replace(APART, lines=[b"a", b"b", None, b"d", b"e", b"f"])
-    assert coverage_by_metadata(APART, 0, ObjectMetadata.of(other, 0, 4)) is None
+def test_an_aggregate_validated_differently_is_a_collision():
+    """The aggregate has as many lines as ours, but of other user records."""
+    other = replace(WITH_AGGREGATES, lines=[b"a", b"b", None, b"d", b"e", b"f"])
+    assert coverage_by_metadata(WITH_AGGREGATES, 0, ObjectMetadata.of(other, 0, 4)) is None
 
 
-def test_content_that_ends_with_an_aggregates_last_valid_record_covers_all_of_it():
-    assert coverage_by_content(APART, 0, 6, b"a\nb\nc\n") == Coverage(4)
+def test_content_that_ends_with_the_last_line_of_an_aggregate_covers_all_of_it():
+    assert coverage_by_content(WITH_AGGREGATES, 0, 6, b"a\nb\nc\n") == Coverage(4)
 
 
-def test_content_that_ends_inside_an_aggregate_is_anothers():
-    assert coverage_by_content(APART, 0, 6, b"a\nb\n") is None
-    assert coverage_by_content(APART, 0, 4, b"a\nb\nc\ne\n") is None
+def test_content_that_ends_inside_an_aggregate_is_a_collision():
+    assert coverage_by_content(WITH_AGGREGATES, 0, 6, b"a\nb\n") is None
+    assert coverage_by_content(WITH_AGGREGATES, 0, 4, b"a\nb\nc\ne\n") is None
 
 
-def test_an_object_that_goes_on_is_open_even_if_it_has_no_line_more():
-    """Its metadata covers a refused record that this delivery does not have, and that lies in the other object."""
+def test_an_object_may_go_on_beyond_our_event_without_another_line():
+    """Its metadata covers a rejected record that our event lacks. That record's line is in the rejected object."""
     ours = lines_of(b"a", b"b")
     longer = lines_of(b"a", b"b", None)
     assert coverage_by_metadata(ours, 0, ObjectMetadata.of(longer, 0, 3)) == "read the content"
     assert coverage_beyond_event(ours, 0, longer.encode(0, 3)) == Coverage(2, beyond_event=True)
 
 
-def test_an_object_that_says_to_go_on_and_has_other_lines_is_a_collision():
+def test_an_object_that_goes_on_but_has_other_lines_is_a_collision():
     ours = lines_of(b"a", b"b")
     assert coverage_beyond_event(ours, 0, b"a\nx\nc\n") is None
     assert coverage_beyond_event(ours, 0, b"a\n") is None
