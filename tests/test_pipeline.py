@@ -1,6 +1,6 @@
-"""Fleet, Producer, local Kinesis, event source mapping, Batcher: together, in one process, with what can go wrong.
+"""The whole pipeline in one process, with failures: Fleet, Producer, local Kinesis, event source mapping and Batcher.
 
-The oracle is the same throughout: what the stream acknowledged lies in the objects, each record once.
+Every test checks that the objects hold each record that the stream acknowledged exactly once.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ class BatcherFunction:
 
     def __init__(self, store, **options):
         self.batcher = Batcher(store, **options)
-        self.answers = []
+        self.responses = []
 
     async def __call__(self, event, context):
         deadline = asyncio.get_running_loop().time() + context.get_remaining_time_in_millis() / 1000
         result = await self.batcher.process(event["Records"], deadline=deadline)
-        self.answers.append(result.batch_item_failures())
-        return self.answers[-1]
+        self.responses.append(result.batch_item_failures())
+        return self.responses[-1]
 
 
 class FailingStore:
-    """A memory store whose n-th PUTs fail, before or after the object is there."""
+    """A memory store that fails the PUTs with these numbers, before or after the object is stored."""
 
     def __init__(self, before=(), after=()):
         self.inner = obstore.store.MemoryStore()
@@ -49,7 +49,7 @@ class FailingStore:
         return stored
 
     async def get_async(self, path, **options):
-        return await self.inner.get_async(path, **options)  # only where there is a conflict
+        return await self.inner.get_async(path, **options)  # called only after a conflict
 
 
 def lines_of(store, prefix):
@@ -69,7 +69,7 @@ def sizes_of(store):
 
 
 async def send(kinesis, records, **options):
-    """Put (data, key) pairs through a producer; their acks."""
+    """Put (data, key) pairs through a producer and return their acks."""
     async with Producer(
         kinesis.stream_name, region_name="us-east-1", endpoint_url=kinesis.endpoint_url, **options
     ) as producer:
@@ -89,7 +89,7 @@ async def test_every_record_is_stored_once_in_objects_of_700():
     assert sorted(sizes_of(store), reverse=True)[:7] == [700] * 7
 
 
-async def test_what_breaks_a_rule_is_set_aside_and_nothing_else():
+async def test_only_records_that_break_a_rule_are_rejected():
     reports = Fleet(trucks=50, seed=4, invalid=0.3).take(2_000)
     store = obstore.store.MemoryStore()
     async with LocalKinesis(shards=2, quotas=False) as kinesis:
@@ -102,8 +102,8 @@ async def test_what_breaks_a_rule_is_set_aside_and_nothing_else():
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_store_that_fails_costs_a_redelivery_and_no_record(seed):
-    """PUTs fail before and after the object is there; the mapping delivers again from a group's edge."""
+async def test_a_failing_store_causes_redeliveries_and_loses_no_record(seed):
+    """PUTs fail before and after the object is stored. The mapping delivers again from the start of a group."""
     reports = [(report.data, report.truck_id) for report in Fleet(trucks=20, seed=seed).take(3_000)]
     store = FailingStore(before={2 + seed, 5}, after={3, 6 + seed})
     function = BatcherFunction(store, batch_size=200)
@@ -111,12 +111,12 @@ async def test_a_store_that_fails_costs_a_redelivery_and_no_record(seed):
         await send(kinesis, reports, pacing=False)
         async with EventSourceMapping(kinesis, function, batch_size=1_000) as mapping:
             await mapping.drain(timeout=40)
-    assert any(answer["batchItemFailures"] for answer in function.answers)
+    assert any(response["batchItemFailures"] for response in function.responses)
     assert Counter(lines_of(store.inner, "sensor_data")) == Counter(data for data, _ in reports)
 
 
-async def test_the_producer_keeps_within_the_quota_and_loses_nothing_where_it_does_not():
-    """Without pacing the shard refuses most of 2,500 records at first; all of them arrive, once."""
+async def test_records_that_the_shard_throttles_are_sent_again_and_stored_once():
+    """Without pacing the shard throttles most of 2,500 records at first. All of them arrive once."""
     reports = [(b'{"n":%d}' % number, f"TRUCK_{number % 9:03}") for number in range(2_500)]
     store = obstore.store.MemoryStore()
     async with LocalKinesis(shards=1) as kinesis:
@@ -130,8 +130,8 @@ async def test_the_producer_keeps_within_the_quota_and_loses_nothing_where_it_do
     assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in reports)
 
 
-async def test_a_split_in_mid_flight_stores_each_record_once():
-    """The rival that re-sends what an unknown shard took stores one record 154 times here."""
+async def test_a_split_while_sending_stores_each_record_once():
+    """A producer that sends records again after a response with an unknown shard stores one record 154 times here."""
     first, second = (
         [(b'{"n":%d}' % number, f"KEY_{number}") for number in range(*part)] for part in ((0, 600), (600, 1_800))
     )
