@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("fake_credentials")
 
 async def failure_of(*script, **options):
     """Return the failure's kind and code for a server with this script, and the number of requests."""
-    async with serving(*script) as server, client_of(server.url, request_timeout=0.3, **options) as client:
+    async with serving(*script) as server, client_of(server.url, request_timeout=0.8, **options) as client:
         with pytest.raises(RequestFailedError) as caught:
             await client.put_records(RECORDS)
     return caught.value.kind, caught.value.code, len(server.received)
@@ -145,7 +145,7 @@ async def test_sending_slowly_is_not_silence():
 
     async with (
         listening(serve, limit=1 << 19) as port,
-        client_of(f"http://127.0.0.1:{port}", request_timeout=0.4) as client,
+        client_of(f"http://127.0.0.1:{port}", request_timeout=0.8) as client,
     ):
         assert len(await client.put_records(LARGE)) == 2
 
