@@ -10,7 +10,7 @@ from tests.local.support import T0, Api
 from truckstream.errors import InvalidArgumentError
 from truckstream.local import LocalKinesis
 from truckstream.local.kinesis_stats import read_stats
-from truckstream.local.service.state.memory_cap import RECORD_OVERHEAD, Memory
+from truckstream.local.service.state.memory_cap import RECORD_OVERHEAD, MemoryCap
 
 QUICK = settings(max_examples=60)
 MIB = 2**20
@@ -123,7 +123,7 @@ def test_a_records_weight_is_about_what_it_takes():
 
 
 def test_a_cap_is_looked_at_seldom():
-    memory = Memory(16_000)
+    memory = MemoryCap(16_000)
     assert [memory.is_due(900 - RECORD_OVERHEAD, 1) for _ in range(2)] == [False, True]
 
 

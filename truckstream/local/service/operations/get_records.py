@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from truckstream.local.service.state.shard import LocalShard, Record
     from truckstream.local.service.state.stream import Stream
 
-__all__ = ["children", "get_records", "get_shard_iterator", "millis_behind", "starting_place", "tell"]
+__all__ = ["children", "describe_record", "get_records", "get_shard_iterator", "millis_behind", "starting_place"]
 
 
 def get_shard_iterator(account: KinesisAccount, request: Request, now: float) -> Response:
@@ -136,7 +136,7 @@ def get_records(
     shard.read_quota.charge(sum(record.size for record in records))
     place = records[-1].place + 1 if records else max(iterator.place, shard.first_place)
     answer: dict[str, Any] = {
-        "Records": [tell(stream, record) for record in records],
+        "Records": [describe_record(stream, record) for record in records],
         "MillisBehindLatest": millis_behind(shard, place, now),
     }
     if not shard.is_open and place >= shard.next_place:  # "the shard iterator can't return more data"
@@ -147,7 +147,7 @@ def get_records(
     return answer
 
 
-def tell(stream: Stream, record: Record) -> dict[str, Any]:
+def describe_record(stream: Stream, record: Record) -> dict[str, Any]:
     told: dict[str, Any] = {
         "SequenceNumber": record.sequence_number,
         "ApproximateArrivalTimestamp": record.arrival,

@@ -71,7 +71,7 @@ def put_records(
             failed += 1
             text = rate_exceeded_text(shard.shard_id, stream.name, account.account_id)
             results.append({"ErrorCode": _THROTTLED, "ErrorMessage": text})
-    account.wrote(sum(size for _, size in targets), len(targets))
+    account.count_written(sum(size for _, size in targets), len(targets))
     return _with_encryption(stream, {"FailedRecordCount": failed, "Records": results})
 
 
@@ -104,7 +104,7 @@ def put_record(
     if error is not None and not error.is_stored:
         raise RefusedError(error.code, error.message)
     number = _store(shard, request["Data"], key, size, stream.arrival(now))
-    account.wrote(size, 1)
+    account.count_written(size, 1)
     if error is not None:
         raise RefusedError(error.code, error.message)
     if number is None:

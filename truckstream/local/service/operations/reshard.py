@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from truckstream.local.service.errors import RefusedError, invalid, limit_exceeded, shard_not_found
 from truckstream.local.service.quotas import limits
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from truckstream.local.service.state.stream import Stream
 
 __all__ = ["merge_shards", "split_shard", "update_shard_count"]
-
-_DAY: Final = 86_400.0
 
 
 def split_shard(account: KinesisAccount, request: Request, now: float) -> Response:
@@ -54,7 +52,7 @@ def update_shard_count(account: KinesisAccount, request: Request, now: float) ->
     current, target = len(stream.open_shards), request["TargetShardCount"]
     _check_resize(stream, current, target, now)
     account.make_room(max(0, target - current), now)
-    stream.resizes.append(now)
+    stream.resizes.add(now)
     stream.resize(target, now)
     account.changing(stream, now)
     return {
@@ -73,9 +71,7 @@ def _check_resize(stream: Stream, current: int, target: int, now: float) -> None
         raise invalid(f"UpdateShardCount cannot scale down below half your current open shard count. {counts}")
     if target > limits.RESIZE_SHARDS:
         raise invalid(f"UpdateShardCount cannot scale a stream to more than {limits.RESIZE_SHARDS} shards. {counts}")
-    while stream.resizes and stream.resizes[0] <= now - _DAY:
-        stream.resizes.popleft()
-    if len(stream.resizes) >= limits.RESIZES_A_DAY:
+    if stream.resizes.count(now) >= limits.RESIZES_A_DAY:
         raise limit_exceeded(
             f"UpdateShardCount may be called {limits.RESIZES_A_DAY} times in 24 hours for a stream; "
             f"stream {stream.name} has reached it."

@@ -23,7 +23,7 @@ from truckstream.local.service.errors import (
     subscription_taken,
 )
 from truckstream.local.service.identifiers.shard_id import full_id
-from truckstream.local.service.operations.get_records import children, millis_behind, starting_place, tell
+from truckstream.local.service.operations.get_records import children, describe_record, millis_behind, starting_place
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.quotas.shard_quota import QuotaBucket
 from truckstream.local.service.state.consumer import SubscriptionHold
@@ -109,7 +109,7 @@ class Subscription:
             return None
         self._sent_at = now
         event: dict[str, Any] = {
-            "Records": [tell(self._stream, record) for record in records],
+            "Records": [describe_record(self._stream, record) for record in records],
             "MillisBehindLatest": millis_behind(shard, self._place, now),
         }
         if ended:

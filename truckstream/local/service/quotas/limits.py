@@ -11,6 +11,9 @@ from typing import Final
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
+#: Limits "a day" hold for a rolling period of 24 hours.
+DAY_SECONDS: Final = 86_400.0
+
 # --- One shard (API, CreateStream) ----------------------------------------------------------------
 
 #: "Each shard can support writes up to 1,000 records per second, up to a maximum data write total of 1 MiB per second."

@@ -20,7 +20,7 @@ from truckstream.local.service.identifiers.shard_id import full_id
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.quotas.call_rates import CallRates
 from truckstream.local.service.state.consumer import CONSUMER_ARN, Consumer
-from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, Memory
+from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, MemoryCap
 from truckstream.local.service.state.shard import LocalShard
 from truckstream.local.service.state.stream import Mode, Stream
 from truckstream.local.service.state.throughput_commitment import ThroughputCommitment
@@ -65,7 +65,7 @@ class KinesisAccount:
         self.transition_seconds = transition_seconds
         self.shard_limit = shard_limit
         self.commitment = ThroughputCommitment()
-        self._memory = Memory(max_bytes)
+        self._memory = MemoryCap(max_bytes)
         self._streams: dict[str, Stream] = {}
 
     def streams(self, now: float) -> list[Stream]:
@@ -95,7 +95,7 @@ class KinesisAccount:
         if current + more > self.shard_limit:
             raise too_many_shards(self.account_id, self.region, current, self.shard_limit, more)
 
-    def wrote(self, size: int, records: int) -> None:
+    def count_written(self, size: int, records: int) -> None:
         """Account for a write of at most `size` bytes, and drop the oldest records if the cap on memory is exceeded."""
         if self._memory.is_due(size, records):
             self._memory.trim(shard for stream in self._streams.values() for shard in stream.shards.values())

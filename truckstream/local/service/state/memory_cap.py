@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.service.state.shard import LocalShard
 
-__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "Memory"]
+__all__ = ["DEFAULT_BYTES", "LEAST_BYTES", "MemoryCap"]
 
 DEFAULT_BYTES: Final = 2 * 1024 * limits.MIB
 #: The smallest cap: one request must fit beside the records that it is compared with.
@@ -30,7 +30,7 @@ LEAST_BYTES: Final = 16 * limits.MIB
 _LOOKS: Final = 16
 
 
-class Memory:
+class MemoryCap:
     """Keeps the memory of all records of an account below `max_bytes` (infinity: no cap)."""
 
     def __init__(self, max_bytes: float) -> None:

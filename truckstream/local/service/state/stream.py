@@ -8,11 +8,11 @@ meanwhile; `transition` shows that state to clients that poll for it, while the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import deque
 from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream.local.service.identifiers.hash_key import HashRange, even_ranges, hash_of
 from truckstream.local.service.quotas import limits
+from truckstream.local.service.state.daily_changes import DailyChanges
 from truckstream.local.service.state.lifecycle import ResourceLifecycle
 from truckstream.local.service.state.shard import LocalShard
 
@@ -42,8 +42,8 @@ class Stream(ResourceLifecycle):
         self.name = name
         self.arn = arn
         self.mode: Mode = mode
-        #: Times of mode changes, for the limit of two a day.
-        self.mode_changes: deque[float] = deque()
+        #: Changes of the mode, for the limit of two a day.
+        self.mode_changes = DailyChanges()
         #: Whether keys are ignored when records are distributed (RecordDistributionStrategy AUTO).
         self.spreads_evenly = False
         #: Requested warm throughput in MiB a second.
@@ -54,8 +54,8 @@ class Stream(ResourceLifecycle):
         self.tags: dict[str, str] = {}
         self.policy: str | None = None
         self.shard_level_metrics: list[str] = []
-        #: Times of UpdateShardCount calls, for the limit of ten a day.
-        self.resizes: deque[float] = deque()
+        #: UpdateShardCount calls, for the limit of ten a day.
+        self.resizes = DailyChanges()
         #: Shards by ID, in the order of their creation.
         self.shards: dict[str, LocalShard] = {}
 

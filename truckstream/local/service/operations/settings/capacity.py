@@ -6,7 +6,7 @@ Warm throughput gives it at least one shard for each MiB a second.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from truckstream.local.service.errors import RefusedError, invalid, limit_exceeded
 from truckstream.local.service.quotas import limits
@@ -26,22 +26,18 @@ __all__ = [
     "warm_throughput",
 ]
 
-_DAY: Final = 86_400.0
-
 
 def update_stream_mode(account: KinesisAccount, request: Request, now: float) -> Response:
     stream = account.changeable(request, now)
     mode = request["StreamModeDetails"]["StreamMode"]
     check_for_on_demand(account, request, mode, now)
     if mode != stream.mode:
-        while stream.mode_changes and stream.mode_changes[0] <= now - _DAY:
-            stream.mode_changes.popleft()
-        if len(stream.mode_changes) >= limits.MODE_CHANGES_A_DAY:
+        if stream.mode_changes.count(now) >= limits.MODE_CHANGES_A_DAY:
             raise limit_exceeded(
                 f"The mode of a stream may be changed {limits.MODE_CHANGES_A_DAY} times in 24 hours; "
                 f"stream {stream.name} under account {account.account_id} has reached it."
             )
-        stream.mode_changes.append(now)
+        stream.mode_changes.add(now)
         stream.mode = mode
         stream.spreads_evenly = False
         stream.warm_mib = None
