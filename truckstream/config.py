@@ -17,7 +17,15 @@ from truckstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "Setting", "Settings", "export_aws_settings", "load_settings", "read_dotenv"]
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "Settings",
+    "export_aws_settings",
+    "load_command_settings",
+    "load_settings",
+    "read_dotenv",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +139,14 @@ def export_aws_settings(dotenv: Mapping[str, str]) -> None:
     for name, value in dotenv.items():
         if name.startswith("AWS_") and value:
             os.environ.setdefault(name, value)
+
+
+def load_command_settings(**flags: str | None) -> Settings:
+    """Load the settings of a command, and export the AWS variables of `.env` to this process.
+
+    Raises:
+        ConfigurationError: as `load_settings` and `read_dotenv`.
+    """
+    dotenv = read_dotenv()
+    export_aws_settings(dotenv)
+    return load_settings(flags, dotenv=dotenv)

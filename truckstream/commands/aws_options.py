@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cyclopts import Parameter
 
 from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
-from truckstream.config import Settings, export_aws_settings, load_settings, read_dotenv
+from truckstream.config import Settings, load_command_settings
 
 if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Account
@@ -36,9 +36,7 @@ class AwsOptions:
 
     def settings(self, stream: str | None = None, bucket: str | None = None) -> Settings:
         """Read the settings from flags, environment and `.env`."""
-        dotenv = read_dotenv()
-        export_aws_settings(dotenv)
-        return load_settings({"stream_name": stream, "bucket_name": bucket, "region": self.region}, dotenv=dotenv)
+        return load_command_settings(stream_name=stream, bucket_name=bucket, region=self.region)
 
     def account(self, settings: Settings) -> Account:
         """Return the account to work on; open it as a context."""

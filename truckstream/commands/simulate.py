@@ -12,7 +12,7 @@ from rich.text import Text
 
 from truckstream.commands.output.console import console, error_console
 from truckstream.commands.signals import run_command, stop_on_signals
-from truckstream.config import export_aws_settings, load_settings, read_dotenv
+from truckstream.config import load_command_settings
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def simulate(
     from truckstream.fleet import Fleet  # noqa: PLC0415 - each command loads only what it needs
     from truckstream.simulator.simulation import SimulationOptions  # noqa: PLC0415
 
-    dotenv = read_dotenv()
-    export_aws_settings(dotenv)
-    settings = load_settings({"stream_name": stream, "region": region}, dotenv=dotenv)
+    settings = load_command_settings(stream_name=stream, region=region)
     fleet = Fleet(trucks=trucks, rate=rate, seed=seed, invalid=invalid)  # checks the options of the trucks
     if count < 0:
         raise InvalidArgumentError("count", count, "must be at least 0")

@@ -117,6 +117,12 @@ def _mapping_command(facts: Facts, flags: str) -> str:
     return f"aws lambda update-event-source-mapping --uuid {facts.mapping.get('UUID')} {flags}"
 
 
+def _destination_command(facts: Facts) -> str:
+    """Return the command that makes the bucket the on-failure destination."""
+    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
+    return _mapping_command(facts, f"--destination-config {config}")
+
+
 def _function_command(facts: Facts, flags: str) -> str:
     return f"aws lambda update-function-configuration --function-name {facts.parts.function_name} {flags}"
 
@@ -193,18 +199,14 @@ def gives_up_into_a_destination(facts: Facts) -> Finding | None:
     if (attempts == -1 and age == -1) or facts.destination:
         return None
     problem = f"retries end ({attempts} attempts, {age} s) without an on-failure destination: the records are lost"
-    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
-    repair = _mapping_command(facts, f"--destination-config {config}")
-    return Finding("gives-up-into-a-destination", "danger", problem, repair)
+    return Finding("gives-up-into-a-destination", "danger", problem, _destination_command(facts))
 
 
 def destination_keeps_records(facts: Facts) -> Finding | None:
     if not facts.destination or ":s3:" in facts.destination:
         return None
     problem = "the on-failure destination receives only metadata of failed records: only S3 receives the records"
-    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
-    repair = _mapping_command(facts, f"--destination-config {config}")
-    return Finding("destination-keeps-records", "warning", problem, repair)
+    return Finding("destination-keeps-records", "warning", problem, _destination_command(facts))
 
 
 def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
