@@ -152,3 +152,15 @@ async def listening(
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def leaving_early(leave: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Return a handler for `listening` that reads 100,000 bytes of a request, and then resets or hangs."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(100_000)
+        if leave == "hang":
+            await asyncio.Event().wait()
+        writer.transport.abort()
+
+    return serve

@@ -162,8 +162,8 @@ async def _unreachable(_records):
     raise request_error("ConnectError", FailureKind.NOT_SENT)
 
 
-@on_virtual_time
-async def test_opening_can_be_cancelled_and_lets_go():
+async def _opening():
+    """A producer whose open() has waited a second for a listing of the shards that does not end."""
     client = Client()
 
     async def list_shards():
@@ -173,6 +173,12 @@ async def test_opening_can_be_cancelled_and_lets_go():
     producer = Producer(client)
     opening = asyncio.create_task(producer.open())
     await asyncio.sleep(1.0)
+    return client, producer, opening
+
+
+@on_virtual_time
+async def test_opening_can_be_cancelled_and_lets_go():
+    client, producer, opening = await _opening()
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     assert (opening.cancelled(), client.closed) == (True, True)
@@ -183,15 +189,7 @@ async def test_opening_can_be_cancelled_and_lets_go():
 
 @on_virtual_time
 async def test_closing_while_it_opens_ends_the_opening():
-    client = Client()
-
-    async def list_shards():
-        await asyncio.sleep(1_000)
-
-    client.list_shards = list_shards
-    producer = Producer(client)
-    opening = asyncio.create_task(producer.open())
-    await asyncio.sleep(1.0)
+    client, producer, opening = await _opening()
     await producer.close()
     with pytest.raises(ProducerClosedError, match="while it was opening"):
         await opening

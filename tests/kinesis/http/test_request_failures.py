@@ -13,7 +13,16 @@ import uvloop
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from tests.kinesis.servers import HANG_UP, STORED, error_response, http_response, listening, serving, stored
+from tests.kinesis.servers import (
+    HANG_UP,
+    STORED,
+    error_response,
+    http_response,
+    leaving_early,
+    listening,
+    serving,
+    stored,
+)
 from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
@@ -111,15 +120,9 @@ async def test_a_request_to_a_closed_port_was_not_sent():
 def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, leave, code):
     """No record of it can be stored, even if the server reads its beginning."""
 
-    async def serve(reader, writer):
-        await reader.readexactly(100_000)
-        if leave == "hang":
-            await asyncio.Event().wait()
-        writer.transport.abort()
-
     async def story():
         async with (
-            listening(serve, limit=1_000) as port,
+            listening(leaving_early(leave), limit=1_000) as port,
             client_of(f"http://127.0.0.1:{port}", request_timeout=0.5) as client,
         ):
             with pytest.raises(RequestFailedError) as caught:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import uvloop
 
-from tests.kinesis.servers import HANG_UP, listening, serving
+from tests.kinesis.servers import HANG_UP, leaving_early, listening, serving
 from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
@@ -52,15 +52,9 @@ def test_a_request_that_was_read_may_be_stored(run, tls, records):
 
 @pytest.mark.parametrize("leave", ["reset", "hang"])
 def test_a_request_that_was_not_taken_to_its_last_byte_was_not_sent(run, tls, leave):
-    async def serve(reader, writer):
-        await reader.readexactly(100_000)
-        if leave == "hang":
-            await asyncio.Event().wait()
-        writer.transport.abort()
-
     async def story():
         async with (
-            listening(serve, tls, limit=1_000) as port,
+            listening(leaving_early(leave), tls, limit=1_000) as port,
             client_of(f"https://127.0.0.1:{port}", request_timeout=1.0) as client,
         ):
             return await failure_of(client, LARGE)
