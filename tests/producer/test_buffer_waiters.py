@@ -74,7 +74,7 @@ class Callers:
         await asyncio.sleep(0)
 
     async def try_put(self, size, key):
-        anybody_waits = bool(self.producer._buffer_waiters.line)
+        anybody_waits = bool(self.producer._buffer_waiters.callers)
         free = self.producer._budget.free_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))
@@ -168,6 +168,24 @@ def test_all_waiting_callers_may_stop_in_the_same_turn():
             await asyncio.wait(waiting)
             assert all(task.cancelled() for task in waiting)
             assert producer.stats.buffered_bytes == cost_of(3_003)
+
+    virtual_time.run(main())
+
+
+def test_a_new_put_does_not_overtake_a_caller_whose_room_was_just_granted():
+    """A cancelled caller passes its place on to the second, whose task runs after that of the newest put."""
+
+    async def main():
+        client = Client()
+        async with Producer(client, buffer_bytes=BUFFER_BYTES, ordered=True) as producer:
+            await producer.put(bytes(3_000), "key")
+            head = asyncio.create_task(producer.put(bytes(3_000), "key"))
+            second = asyncio.create_task(producer.put(b"second", "key"))
+            await asyncio.sleep(0)
+            head.cancel()
+            newest = asyncio.create_task(producer.put(b"newest", "key"))
+            await asyncio.gather(second, newest)
+        assert [data for request in client.requests for data in request][1:] == [b"second", b"newest"]
 
     virtual_time.run(main())
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from truckstream.errors import ProducerClosedError
@@ -15,20 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["BufferWaiters"]
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    size: int
-    granted: asyncio.Future[None]
-
-
 class BufferWaiters:
-    """The line of callers that wait for room. While there is one, nobody else may reserve room."""
+    """The line of callers that wait for room. While there are `callers`, nobody else may reserve room.
 
-    __slots__ = ("_budget", "line")
+    A caller whose room is granted stays one of them until its task runs again, so that a newer record cannot be put
+    before its record is.
+    """
+
+    __slots__ = ("_budget", "_line", "callers")
 
     def __init__(self, budget: BufferBudget) -> None:
         self._budget = budget
-        self.line: deque[_Waiter] = deque()
+        self.callers: set[asyncio.Future[None]] = set()
+        #: Those without room yet, with the sizes of their records, in the order in which they came.
+        self._line: OrderedDict[asyncio.Future[None], int] = OrderedDict()
 
     async def wait(self, size: int) -> None:
         """Wait for room for a record of `size` bytes. The room is reserved when this returns.
@@ -36,30 +35,33 @@ class BufferWaiters:
         Raises:
             ProducerClosedError: by `reject_all`.
         """
-        waiter = _Waiter(size, asyncio.get_running_loop().create_future())
-        self.line.append(waiter)
+        granted = asyncio.get_running_loop().create_future()
+        self.callers.add(granted)
+        self._line[granted] = size
         try:
-            await waiter.granted
+            await granted
         except BaseException:
-            if waiter in self.line:
-                self.line.remove(waiter)
-            elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
+            self._line.pop(granted, None)
+            if not granted.cancelled() and granted.exception() is None:
                 self._budget.release(size)  # granted and cancelled in the same turn
-            self.grant()  # the next caller may need less
             raise
+        finally:
+            self.callers.remove(granted)
+            self.grant()  # there may be room for the next caller, which came meanwhile or needs less
 
     def grant(self) -> None:
         """Reserve room for the callers at the head of the line, as far as there is any."""
-        while self.line and self._budget.reserve(self.line[0].size):
-            waiter = self.line.popleft()
-            if waiter.granted.done():  # cancelled: its own clean-up has not run yet
-                self._budget.release(waiter.size)
-            else:
-                waiter.granted.set_result(None)
+        while self._line:
+            granted, size = next(iter(self._line.items()))
+            if not granted.done():  # or it is cancelled, and its own clean-up has not run yet
+                if not self._budget.reserve(size):
+                    return
+                granted.set_result(None)
+            del self._line[granted]
 
     def reject_all(self) -> None:
         """Raise `ProducerClosedError` to every caller in the line."""
-        while self.line:
-            waiter = self.line.popleft()
-            if not waiter.granted.done():
-                waiter.granted.set_exception(ProducerClosedError("the producer was closed while put waited for room"))
+        for granted in self._line:
+            if not granted.done():
+                granted.set_exception(ProducerClosedError("the producer was closed while put waited for room"))
+        self._line.clear()

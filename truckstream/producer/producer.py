@@ -158,7 +158,7 @@ class Producer:
         self._surely_fits = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
         # Callers that wait, and failures for which nobody did.
         self._buffer_waiters = BufferWaiters(self._budget)
-        self._waiting_for_room = self._buffer_waiters.line
+        self._waiting_for_room = self._buffer_waiters.callers
         self._flush_waiters = FlushWaiters()
         self._unawaited_failures = UnawaitedFailures()
         self._disconnected = asyncio.Event()
