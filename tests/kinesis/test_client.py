@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiobotocore.session import get_session
+from botocore.retries import standard
 
 from tests.kinesis.support import Record
 from truckstream.errors import ConfigurationError
@@ -103,7 +104,25 @@ async def test_the_error_for_a_missing_region_explains_how_to_set_it(monkeypatch
         ("InvalidSignatureException", "Signature expired: 20250115T…", 400, FailureKind.CLOCK_SKEW),
         ("InvalidSignatureException", "The request signature we calculated …", 400, FailureKind.PERMANENT),
         ("ValidationException", "", 400, FailureKind.POISONED),
+        ("TooManyRequestsException", "", 429, FailureKind.THROTTLED),
+        ("SomethingNew", "", 429, FailureKind.THROTTLED),
+        ("509", "", 509, FailureKind.THROTTLED),
+        ("ThrottledException", "", 400, FailureKind.THROTTLED),
+        ("RequestTimeoutException", "", 408, FailureKind.AMBIGUOUS),
+        ("RequestTimeout", "", 400, FailureKind.AMBIGUOUS),
+        ("SomethingNew", "", 408, FailureKind.AMBIGUOUS),
+        ("SomethingNew", "", 413, FailureKind.POISONED),
     ],
 )
 def test_the_kind_of_an_error(code, message, status, kind):
     assert kind_of_error(code, message, status) is kind
+
+
+def test_what_botocore_retries_is_not_permanent():
+    """A code or status that botocore learns fails this test until the table has it."""
+    for code in standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
+        assert kind_of_error(code, "", 400) is FailureKind.THROTTLED, code
+    for code in standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES:
+        assert kind_of_error(code, "", 400) is not FailureKind.PERMANENT, code
+    for status in standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES:
+        assert kind_of_error(str(status), "", status) is FailureKind.AMBIGUOUS, status

@@ -1,8 +1,9 @@
 """The kinds of failure of a request, and one table from the service's error codes to them.
 
 A kind answers two questions about the records of the request: may they be stored nevertheless, and does a retry help?
-A sender needs both answers to retry without misreporting duplicates. An error that the table does not name is
-classified by its HTTP status: a 5xx may have stored the records, any other status is permanent.
+A sender needs both answers to retry without misreporting duplicates. An error whose code the table does not name is
+classified by its HTTP status: 408 and 5xx may have stored the records, 413 is too large a request, 429 and 509 ask for
+fewer requests, and any other status is permanent.
 """
 
 from __future__ import annotations
@@ -34,29 +35,47 @@ class FailureKind(enum.Enum):
     PERMANENT = "permanent"
 
 
-_KINDS: Final = {
-    "ProvisionedThroughputExceededException": FailureKind.THROTTLED,
-    "LimitExceededException": FailureKind.THROTTLED,
-    "KMSThrottlingException": FailureKind.THROTTLED,
-    "ThrottlingException": FailureKind.THROTTLED,
-    "Throttling": FailureKind.THROTTLED,
-    "RequestLimitExceeded": FailureKind.THROTTLED,
-    "InternalFailure": FailureKind.AMBIGUOUS,
-    "InternalFailureException": FailureKind.AMBIGUOUS,
-    "ServiceUnavailable": FailureKind.AMBIGUOUS,
-    "ServiceUnavailableException": FailureKind.AMBIGUOUS,
-    "ExpiredToken": FailureKind.CREDENTIALS,
-    "ExpiredTokenException": FailureKind.CREDENTIALS,
-    "RequestExpired": FailureKind.CLOCK_SKEW,
-    "RequestTimeTooSkewed": FailureKind.CLOCK_SKEW,
-    "ValidationException": FailureKind.POISONED,
-    "InvalidArgumentException": FailureKind.POISONED,
-    "SerializationException": FailureKind.POISONED,
-    "RequestEntityTooLarge": FailureKind.POISONED,
-    # A proxy or a load balancer responds without an error code; its HTTP status takes that place.
-    "408": FailureKind.AMBIGUOUS,
-    "413": FailureKind.POISONED,
-    "429": FailureKind.THROTTLED,
+_KIND_BY_CODE: Final = {
+    **dict.fromkeys(
+        ("ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException"),
+        FailureKind.THROTTLED,
+    ),
+    # What botocore retries for every service (botocore/retries/standard.py). Gateways and other makers' servers use it.
+    **dict.fromkeys(
+        (
+            "BandwidthLimitExceeded",
+            "EC2ThrottledException",
+            "PriorRequestNotComplete",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
+        ),
+        FailureKind.THROTTLED,
+    ),
+    **dict.fromkeys(("RequestTimeout", "RequestTimeoutException"), FailureKind.AMBIGUOUS),
+    **dict.fromkeys(
+        ("InternalFailure", "InternalFailureException", "ServiceUnavailable", "ServiceUnavailableException"),
+        FailureKind.AMBIGUOUS,
+    ),
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException"), FailureKind.CREDENTIALS),
+    **dict.fromkeys(("RequestExpired", "RequestTimeTooSkewed"), FailureKind.CLOCK_SKEW),
+    **dict.fromkeys(
+        ("ValidationException", "InvalidArgumentException", "SerializationException", "RequestEntityTooLarge"),
+        FailureKind.POISONED,
+    ),
+}
+
+_KIND_BY_STATUS: Final = {
+    408: FailureKind.AMBIGUOUS,
+    413: FailureKind.POISONED,
+    429: FailureKind.THROTTLED,
+    509: FailureKind.THROTTLED,
 }
 
 
@@ -64,8 +83,9 @@ def kind_of_error(code: str, message: str, status: int) -> FailureKind:
     """Return the kind of failure that an error of the service belongs to."""
     if code == "InvalidSignatureException" and ("Signature expired" in message or "not yet current" in message):
         return FailureKind.CLOCK_SKEW  # the same code also means a wrong key, where a retry does not help
-    unknown = FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
-    return _KINDS.get(code, unknown)
+    if kind := _KIND_BY_CODE.get(code) or _KIND_BY_STATUS.get(status):
+        return kind
+    return FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
 
 
 class RequestFailedError(Exception):
