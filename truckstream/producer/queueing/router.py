@@ -115,7 +115,7 @@ class Router:
         new, old = ShardMap(shards), self.table
         if new.shards == old.shard_map.shards:
             return None
-        kept = {shard.shard_id for shard in new.shards if shard in old.shard_map.shards}
+        kept = {shard.shard_id for shard in {*new.shards} & {*old.shard_map.shards}}
         gone = [old.unrouted, *(box for shard_id, box in old.by_shard.items() if shard_id not in kept)]
         for box in gone:
             box.is_closed = True

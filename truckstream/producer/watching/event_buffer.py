@@ -126,8 +126,9 @@ class EventBuffer(EventSink):
         self._failed.append(record)
 
     def shards_listed(self, before: Sequence[str], after: Sequence[str]) -> None:
-        opened = tuple(shard_id for shard_id in after if shard_id not in before)
-        closed = tuple(shard_id for shard_id in before if shard_id not in after)
+        was_open, is_open = {*before}, {*after}
+        opened = tuple(shard_id for shard_id in after if shard_id not in was_open)
+        closed = tuple(shard_id for shard_id in before if shard_id not in is_open)
         self._add(MapRefreshed(stream=self._stream, shards=tuple(after), opened=opened, closed=closed))
 
     def _add(self, event: ProducerEvent) -> None:
