@@ -44,7 +44,19 @@ def test_a_request_signed_before_the_correction_is_worth_signing_again():
     assert clock.offset == 600
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Jan 2025 12:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        None,
+        "",
+        "yesterday",
+        "Thu, 99 Jan 2025 12:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "Mon, 01 Jan 0001 00:00:00 +2300",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ],
+)
 def test_an_invalid_date_changes_nothing(date):
     clock = ServiceClock()
     assert not clock.correct(date, NOON, 0.0)

@@ -19,6 +19,7 @@ from tests.kinesis.support import RECORDS, client_of
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.session.session_endpoint import SessionEndpoint
+from truckstream.producer import Producer
 
 pytestmark = pytest.mark.usefixtures("fake_credentials", "bare_environment")
 
@@ -87,6 +88,12 @@ async def test_a_stream_named_by_its_arn_has_endpoints_of_its_account():
 async def test_an_endpoint_from_the_environment(monkeypatch, name, value, url):
     monkeypatch.setenv(name, value)
     assert await url_of() == url
+
+
+@pytest.mark.parametrize("endpoint_url", ["ftp://127.0.0.1:21", "gopher://kinesis/trucks"])
+async def test_an_endpoint_of_another_scheme_is_rejected(endpoint_url):
+    with pytest.raises(ConfigurationError, match=f"{endpoint_url}.*https:// or http://"):
+        await url_of(endpoint_url=endpoint_url)
 
 
 async def test_a_fips_and_dual_stack_endpoint(monkeypatch):
@@ -400,6 +407,16 @@ async def test_a_private_authority_from_the_environment(tls, ca_file, monkeypatc
     monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)
     async with serving(tls=tls) as server, client_of(server.url) as client:
         assert len(await client.put_records(RECORDS)) == 2
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_file_without_trusted_certificates_is_named(monkeypatch, tmp_path, content):
+    file = tmp_path / "trusted.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
+    with pytest.raises(ConfigurationError, match=r"trusted\.pem.*AWS_CA_BUNDLE"):
+        await Producer("trucks", region_name="us-east-1", endpoint_url="https://127.0.0.1:9").open()
 
 
 async def test_a_private_authority_from_a_profile(tls, ca_file, config_file):

@@ -8,13 +8,16 @@ TLS context as aiobotocore's `AIOHTTPSession` (aiobotocore 2.25.0 to 3.10.0, rea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from truckstream.errors import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AsyncExitStack
 
     import aiohttp
@@ -72,18 +75,25 @@ class NetworkSettings:
         return bool(self.connector_args.keys() - {"keepalive_timeout"})
 
     def tls_context(self) -> ssl.SSLContext:
-        """Build the context for HTTPS. It reads files."""
+        """Build the context for HTTPS. It reads files.
+
+        Raises:
+            ConfigurationError: a file of certificates is missing or malformed.
+        """
         from botocore.httpsession import create_urllib3_context, get_cert_path  # noqa: PLC0415 - loaded with the client
 
         context: ssl.SSLContext = create_urllib3_context()
         context.check_hostname = bool(self.verify)
         if self.verify:
-            context.load_verify_locations(get_cert_path(self.verify))
+            trusted = get_cert_path(self.verify)
+            with _certificates_in(trusted, "Check AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE and ca_bundle in ~/.aws/config."):
+                context.load_verify_locations(trusted)
         else:
             context.verify_mode = ssl.CERT_NONE
         if self.client_certificate:
             files = self.client_certificate
-            context.load_cert_chain(*((files,) if isinstance(files, str) else files))
+            with _certificates_in(files, "Check client_cert in the session's configuration."):
+                context.load_cert_chain(*((files,) if isinstance(files, str) else files))
         return context
 
     async def open_aiohttp_session(self, proxy: str | None, resources: AsyncExitStack) -> aiohttp.ClientSession:
@@ -113,3 +123,12 @@ class NetworkSettings:
             proxies_config=self.proxies_config,
             connector_args=self.connector_args,
         )
+
+
+@contextlib.contextmanager
+def _certificates_in(files: str | tuple[str, str], hint: str) -> Iterator[None]:
+    """Name `files` where they cannot be loaded; the errors of ssl do not."""
+    try:
+        yield
+    except OSError as error:  # SSLError is one
+        raise ConfigurationError("the certificates", f"in {files!r} cannot be loaded: {error}", hint) from error

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 __all__ = ["ServiceClock"]
 
 #: A Date header has whole seconds. A smaller correction than this would not make a rejected signature valid.
 LEAST_SKEW_SECONDS = 2.0
+
+#: Kinesis began in November 2013, so a clock before that, or of the far future, is not the service's. A correction to
+#: the year 9999 would make times that no datetime can hold, so that no request could be signed any more.
+EARLIEST = datetime(2013, 11, 14, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class ServiceClock:
@@ -37,8 +42,10 @@ class ServiceClock:
             service_time = parsedate_to_datetime(date or "")
         except ValueError:
             return False
-        # HTTP's dates are in UTC, with or without a zone in the header.
-        offset = service_time.replace(tzinfo=service_time.tzinfo or UTC).timestamp() - now
+        service_time = service_time.replace(tzinfo=service_time.tzinfo or UTC)  # HTTP's dates are in UTC
+        if not EARLIEST <= service_time <= LATEST:
+            return False
+        offset = service_time.timestamp() - now
         if abs(offset - self.offset) >= LEAST_SKEW_SECONDS:
             self.offset = offset
         return abs(self.offset - signed_with) >= LEAST_SKEW_SECONDS

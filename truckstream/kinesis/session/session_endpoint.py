@@ -110,6 +110,9 @@ class SessionEndpoint:
         except (BotoCoreError, ValueError) as error:
             hint = "Check region_name=, endpoint_url=, AWS_PROFILE and AWS_ENDPOINT_URL_KINESIS."
             raise ConfigurationError("the AWS configuration", f"is invalid: {str(error).rstrip('.')}", hint) from error
+        url = self._client.meta.endpoint_url
+        if urlsplit(url).scheme not in DEFAULT_PORTS:
+            raise ConfigurationError("endpoint_url", f"is {url!r}", "Give a URL that begins with https:// or http://.")
         self._client.meta.events.register_first("before-send.kinesis", _intercept)
         self.credentials = SessionCredentials(self._session)
         self._network = NetworkSettings.of(self._session, self._client)
