@@ -421,6 +421,28 @@ def test_every_use_on_a_loop_of_another_thread_raises_and_does_no_harm(use):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("loop_of_thread", [False, True])
+def test_a_thread_is_rejected_also_in_a_turn_that_has_put_records(loop_of_thread):
+    """The first put of a turn schedules the sending; a check only there let later ones of a thread through."""
+
+    async def main():
+        client = Client()
+        async with Producer(client, linger=50.0) as producer:
+            await producer.put(b"a", KEY)
+
+            async def on_its_loop():
+                return producer.try_put(b"b", KEY)
+
+            def in_thread():
+                return asyncio.run(on_its_loop()) if loop_of_thread else producer.try_put(b"b", KEY)
+
+            with concurrent.futures.ThreadPoolExecutor(1) as threads:
+                assert isinstance(threads.submit(in_thread).exception(10), WrongEventLoopError)
+        assert client.service.stored == [b"a"]
+
+    asyncio.run(main())
+
+
 def test_waiting_for_room_on_another_loop_raises():
     async def main():
         async with Producer(Client(), linger=50.0, buffer_bytes=cost_of(1 + len(KEY))) as producer:

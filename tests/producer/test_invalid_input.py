@@ -300,3 +300,34 @@ async def test_keys_of_all_kinds_go_to_the_shard_of_the_map():
             key = "".join(chr(1 + index * 7 + place) for place in range(1 + index % 5))
             assert (await (await producer.put(b"x", key))).shard_id == producer.shard_of(key)
     assert {shard.shard_id for shard in even_shards(8)} == {shard.shard_id for shard, _, _ in client.service.log}
+
+
+class OddText(str):
+    """A str whose methods an encoder or a dict must not call."""
+
+    __slots__ = ()
+
+    def encode(self, *_):
+        return b"another key"
+
+    def __len__(self):
+        return 5
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        return True
+
+
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}, {"aggregate": True, "ordered": True}])
+@on_virtual_time
+async def test_a_key_of_a_subclass_of_str_is_its_text(options):
+    client = Client(4)
+    async with Producer(client, **options) as producer:
+        for key in (OddText("TRUCK_001"), "TRUCK_001", OddText("TRUCK_002"), "TRUCK_002"):
+            delivery = await producer.put(b"data", key)
+            assert type(delivery.partition_key) is str
+            assert (await delivery).shard_id == producer.shard_of(key) == producer.shard_of(str.__str__(key))
+        assert (await producer.put(b"data", "TRUCK_001", explicit_hash_key=OddText("0"))).explicit_hash_key == "0"
+    assert producer.stats.acked == 5

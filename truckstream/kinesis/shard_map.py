@@ -17,7 +17,7 @@ from truckstream.kinesis.limits import MAX_HASH_KEY, MAX_PARTITION_KEY_CHARACTER
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_hash_key"]
+__all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_hash_key", "plain_str"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,17 @@ class Shard:
     ending_hash_key: int
     #: A closed shard accepts no more records: it was split or merged.
     is_open: bool = True
+
+
+def plain_str(argument: str, value: object) -> str:
+    """Return `value`, perhaps of a subclass of str, as a plain str, whose methods are the text's own.
+
+    Raises:
+        InvalidArgumentError: `value` is not a str; the error names `argument`.
+    """
+    if not isinstance(value, str):
+        raise InvalidArgumentError(argument, value, "must be a str")
+    return str.__str__(value)
 
 
 def check_partition_key(partition_key: str) -> bytes:

@@ -28,6 +28,7 @@ from truckstream.kinesis.limits import (
     MAX_RECORDS_PER_REQUEST,
     MIB,
 )
+from truckstream.kinesis.shard_map import plain_str
 from truckstream.producer import fork_hook
 from truckstream.producer.buffer_waiters import BufferWaiters
 from truckstream.producer.core import ProducerCore
@@ -59,6 +60,7 @@ _logger = logging.getLogger("truckstream.producer")
 PUTS_PER_TURN: Final = 500
 
 _OPEN: Final = State.OPEN
+_running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but for its name
 _CLOSED_WHILE_OPENING: Final = "the producer was closed while it was opening"
 
 
@@ -388,7 +390,7 @@ class Producer:
 
     def shard_of(self, partition_key: str) -> str | None:
         """Return the id of the shard that takes `partition_key`; None if the shards are unknown."""
-        return self._core.route(partition_key, None).outbox.shard_id
+        return self._core.route(plain_str("partition_key", partition_key), None).outbox.shard_id
 
     @property
     def stats(self) -> ProducerStats:
@@ -405,15 +407,17 @@ class Producer:
         """
         if self._lifecycle.state is not _OPEN:
             self._lifecycle.require_open()
+        if _running_loop() is not self._loop:
+            self._loop_binding.check()
         if not isinstance(data, bytes):
             data = _bytes_of(data)
-        try:
-            outbox, key_size, tail = (
-                self._routing_table[partition_key]
-                if explicit_hash_key is None
-                else self._core.route(partition_key, explicit_hash_key)
-            )
-        except TypeError:  # the key is not hashable, so this raises the right error
+        if type(partition_key) is not str:
+            partition_key = plain_str("partition_key", partition_key)
+        if explicit_hash_key is None:
+            outbox, key_size, tail = self._routing_table[partition_key]
+        else:
+            if isinstance(explicit_hash_key, str):
+                explicit_hash_key = plain_str("explicit_hash_key", explicit_hash_key)
             outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         if size > self._surely_fits:

@@ -98,11 +98,7 @@ class Router:
             InvalidArgumentError: one of the keys breaks the service's rules.
         """
         if explicit_hash_key is None:
-            try:
-                return self.table[partition_key]
-            except TypeError:  # it is not hashable
-                check_partition_key(partition_key)
-                raise
+            return self.table[partition_key]
         outbox, size = self.table.outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
         return RoutedKey(outbox, size, encode_tail(partition_key, explicit_hash_key))
 
