@@ -48,8 +48,7 @@ def check_partition_key(partition_key: str) -> bytes:
     Raises:
         InvalidArgumentError: the key is not a string of 1 to 256 Unicode characters.
     """
-    if not isinstance(partition_key, str):
-        raise InvalidArgumentError("partition_key", partition_key, "must be a str")
+    partition_key = plain_str("partition_key", partition_key)
     if not 1 <= len(partition_key) <= MAX_PARTITION_KEY_CHARACTERS:
         rule = f"must have 1 to {MAX_PARTITION_KEY_CHARACTERS} characters, and has {len(partition_key)}"
         raise InvalidArgumentError("partition_key", partition_key, rule)

@@ -431,7 +431,6 @@ class Producer:
 
     async def _accept_later(self, delivery: Delivery) -> None:
         """Accept `delivery` as soon as there is room for it."""
-        self._loop_binding.check()
         await self._buffer_waiters.wait(delivery.size)
         if self._lifecycle.state is not _OPEN:
             self._budget.release(delivery.size)
@@ -452,7 +451,6 @@ class Producer:
 
     def _want_pump(self) -> None:
         if not self._pump_wanted:
-            self._loop_binding.check()
             self._pump_wanted = True
             self._turn_began = self._loop.time()
             self._loop.call_soon(self._pump)
