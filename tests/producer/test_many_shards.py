@@ -1,13 +1,9 @@
 """A new shard map costs work in proportion to the shards: counted, because a time would depend on the machine."""
 
-from random import Random
-
 import pytest
 
 from tests.producer.support import even_shards
 from truckstream.kinesis.shard_map import Shard
-from truckstream.producer.core import ProducerCore
-from truckstream.producer.options import ProducerOptions
 from truckstream.producer.watching.event_buffer import EventBuffer
 
 SHARDS = 2_000
@@ -38,10 +34,8 @@ def split_first(shards):
     ]
 
 
-def test_a_split_compares_each_shard_a_few_times(comparisons):
-    options = ProducerOptions(buffer_bytes=1 << 26, linger=0.1, delivery_timeout=120.0, max_in_flight=10)
-    core = ProducerCore(options, Random(1))
-    core.on_shards(even_shards(SHARDS), 0.0)
+def test_a_split_compares_each_shard_a_few_times(make_core, comparisons):
+    core = make_core(SHARDS)
     comparisons.clear()
     core.on_shards(split_first(even_shards(SHARDS)), 1.0)
     assert len(comparisons) <= 4 * SHARDS

@@ -1,7 +1,7 @@
-"""The kinds of failure of a request, and one table from the service's error codes to them.
+"""The kinds of failure of a request, and the tables from error codes and HTTP statuses to them.
 
 A kind answers two questions about the records of the request: may they be stored nevertheless, and does a retry help?
-A sender needs both answers to retry without misreporting duplicates. An error whose code the table does not name is
+A sender needs both answers to retry without misreporting duplicates. An error whose code is in no table is
 classified by its HTTP status: 408 and 5xx may have stored the records, 413 is too large a request, 429 and 509 ask for
 fewer requests, and any other status is permanent.
 """
@@ -35,41 +35,44 @@ class FailureKind(enum.Enum):
     PERMANENT = "permanent"
 
 
-_KIND_BY_CODE: Final = {
-    **dict.fromkeys(
-        ("ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException"),
-        FailureKind.THROTTLED,
+#: Besides the codes of Kinesis these are all that botocore retries for any service (botocore/retries/standard.py),
+#: because gateways and servers by other makers return them too.
+_CODES: Final = {
+    FailureKind.THROTTLED: (
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
     ),
-    # What botocore retries for every service (botocore/retries/standard.py). Gateways and other makers' servers use it.
-    **dict.fromkeys(
-        (
-            "BandwidthLimitExceeded",
-            "EC2ThrottledException",
-            "PriorRequestNotComplete",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "ThrottledException",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-            "TransactionInProgressException",
-        ),
-        FailureKind.THROTTLED,
+    FailureKind.AMBIGUOUS: (
+        "InternalFailure",
+        "InternalFailureException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
     ),
-    **dict.fromkeys(("RequestTimeout", "RequestTimeoutException"), FailureKind.AMBIGUOUS),
-    **dict.fromkeys(
-        ("InternalFailure", "InternalFailureException", "ServiceUnavailable", "ServiceUnavailableException"),
-        FailureKind.AMBIGUOUS,
-    ),
-    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException"), FailureKind.CREDENTIALS),
-    **dict.fromkeys(("RequestExpired", "RequestTimeTooSkewed"), FailureKind.CLOCK_SKEW),
-    **dict.fromkeys(
-        ("ValidationException", "InvalidArgumentException", "SerializationException", "RequestEntityTooLarge"),
-        FailureKind.POISONED,
+    FailureKind.CREDENTIALS: ("ExpiredToken", "ExpiredTokenException"),
+    FailureKind.CLOCK_SKEW: ("RequestExpired", "RequestTimeTooSkewed"),
+    FailureKind.POISONED: (
+        "InvalidArgumentException",
+        "RequestEntityTooLarge",
+        "SerializationException",
+        "ValidationException",
     ),
 }
+_KIND_BY_CODE: Final = {code: kind for kind, codes in _CODES.items() for code in codes}
 
 _KIND_BY_STATUS: Final = {
     408: FailureKind.AMBIGUOUS,
