@@ -1,4 +1,4 @@
-"""Another maker's AWS with CloudFormation: ministack, in an environment and a process of its own."""
+"""A server that imitates AWS with CloudFormation: ministack, in an environment and a process of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def ministack_program() -> str:
-    """Its path, installed apart from all else: it pins much that moto has in other versions."""
+    """Path of ministack, in an environment of its own, because it and moto pin different versions of some packages."""
     with or_skipped("ministack"):
         command = [tool("uv"), "tool", "run", "--quiet", "--from", MINISTACK, "which", "ministack"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -45,7 +45,7 @@ def running(program: str, folder: Path) -> Iterator[str]:
     with (folder / "ministack.log").open("w") as log:
         server = subprocess.Popen(
             [program],
-            # The functions that it runs are unpacked below TMPDIR, and stay there.
+            # ministack unpacks the functions that it runs below TMPDIR, and never deletes them.
             env=os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(folder)},
             cwd=folder,
             stdout=log,
@@ -68,6 +68,6 @@ def running(program: str, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def ministack_url(ministack_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a server of this module's own."""
+    """Endpoint of a ministack server that only the tests of one module use."""
     with running(ministack_program, tmp_path_factory.mktemp("ministack")) as url:
         yield url

@@ -1,7 +1,8 @@
-"""The commands against another maker's AWS: from nothing to a running pipeline, and back.
+"""The commands on ministack: they deploy a pipeline, which carries records, and remove it.
 
-ministack creates what CloudFormation asks for and runs the function, so these tests see names, outputs, events and
-records. What it ignores (encryption of streams, lifecycle, shard counts of an update) is checked on the template.
+ministack creates the resources of the stack and runs the function, so that these tests see names, outputs, events and
+records. It ignores the encryption of streams, lifecycle rules, and the shard count of an update; the tests of the
+template check these.
 """
 
 import json
@@ -13,7 +14,7 @@ import time
 import boto3
 import pytest
 
-from tests.cloud.stand_in import STAND_IN_CANNOT_CREATE
+from tests.cloud.ministack import CANNOT_CREATE
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -51,23 +52,23 @@ def run(environment, tmp_path):
 
 
 @pytest.fixture
-def told(run):
-    """A command that ends well, and what it says as JSON."""
+def run_json(run):
+    """Run a command with --json, check its exit status, and return the document."""
 
-    def told(*arguments, status=0):
+    def run_json(*arguments, status=0):
         done = run(*arguments, "--json")
         assert done.returncode == status, done.stderr + done.stdout
         return json.loads(done.stdout)
 
-    return told
+    return run_json
 
 
 @pytest.fixture
 def client(environment):
-    made = []
+    clients = []
 
     def client(service):
-        made.append(
+        clients.append(
             boto3.client(
                 service,
                 region_name="us-east-1",
@@ -76,10 +77,10 @@ def client(environment):
                 aws_secret_access_key="test",
             )
         )
-        return made[-1]
+        return clients[-1]
 
     yield client
-    for each in made:
+    for each in clients:
         each.close()
 
 
@@ -96,46 +97,46 @@ def stored_records(client, bucket):
 
 
 MACHINE = ("--architecture", "x86_64", "--python", PYTHON)
-LEAVE_OUT = [word for name in STAND_IN_CANNOT_CREATE for word in ("--leave-out", name)]
+LEAVE_OUT = [word for name in CANNOT_CREATE for word in ("--leave-out", name)]
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(run, client):
-    done = run("deploy", "--stack", "looked-at", "--dry-run", *LEAVE_OUT)
+    done = run("deploy", "--stack", "dry", "--dry-run", *LEAVE_OUT)
     assert done.returncode == 0, done.stderr
-    assert "Stack looked-at would be created:" in done.stdout
+    assert "Stack dry would be created:" in done.stdout
     assert "+ Function  AWS::Lambda::Function" in done.stdout
-    assert "looked-at" not in stacks(client)
+    assert "dry" not in stacks(client)
     assert client("s3").list_buckets()["Buckets"] == []
 
 
-def test_without_an_answer_nothing_is_done(run, client):
-    """No terminal and no --yes: the command says so, and leaves neither change set nor stack."""
-    done = run("provision", "--stack", "unasked")
+def test_without_a_terminal_the_command_requires_yes(run, client):
+    """It cannot ask for confirmation, so it fails, and leaves neither change set nor stack."""
+    done = run("provision", "--stack", "unconfirmed")
     assert done.returncode == 2
     assert "pass --yes" in done.stderr
-    assert "unasked" not in stacks(client)
+    assert "unconfirmed" not in stacks(client)
 
 
 @pytest.mark.timeout(180)
-def test_from_nothing_to_a_running_pipeline_and_back(run, told, client):
-    """Provision, deploy onto it, put records, see them in the bucket, look, change, and destroy."""
-    provisioned(told)
-    deployed(told, client)
-    count = carries_records(run, client)
-    looked_at(told)
-    changed(run, told, client)
-    destroyed(run, told, client, count)
+def test_the_life_of_a_pipeline(run, run_json, client):
+    """Provision, deploy, put records and find them in the bucket, read the status, change a parameter, destroy."""
+    check_provision(run_json)
+    check_deploy(run_json, client)
+    count = check_records(run, client)
+    check_status_doctor_and_scale(run_json)
+    check_update(run, run_json, client)
+    check_destroy(run, run_json, client, count)
 
 
-def provisioned(told):
-    made = told("provision", "--yes", "--bucket", "acme-truck-data", "--stream", "trucks")
-    assert made["done"] is True
-    names = {name: made["outputs"].get(name) for name in ("BucketName", "StreamName", "FunctionName")}
+def check_provision(run_json):
+    result = run_json("provision", "--yes", "--bucket", "acme-truck-data", "--stream", "trucks")
+    assert result["done"] is True
+    names = {name: result["outputs"].get(name) for name in ("BucketName", "StreamName", "FunctionName")}
     assert names == {"BucketName": "acme-truck-data", "StreamName": "trucks", "FunctionName": None}
 
 
-def deployed(told, client):
-    outputs = told("deploy", "--yes", *MACHINE, *LEAVE_OUT, "--email", "a@example.com")["outputs"]
+def check_deploy(run_json, client):
+    outputs = run_json("deploy", "--yes", *MACHINE, *LEAVE_OUT, "--email", "a@example.com")["outputs"]
     assert (outputs["FunctionName"], outputs["BucketName"]) == ("truckstream", "acme-truck-data")
     assert outputs["StreamArn"].endswith(":stream/trucks")
     function = client("lambda").get_function_configuration(FunctionName="truckstream")
@@ -146,7 +147,7 @@ def deployed(told, client):
     assert (mapping["BatchSize"], mapping["MaximumRecordAgeInSeconds"]) == (4900, 72000)
 
 
-def carries_records(run, client):
+def check_records(run, client):
     put = run("simulate", "--stream", "trucks", "--seconds", "1", "--rate", "200", "--trucks", "5")
     assert put.returncode == 0, put.stderr
     count = int(put.stdout.split(" acknowledged")[0].split()[-1].replace(",", ""))
@@ -157,33 +158,33 @@ def carries_records(run, client):
     return count
 
 
-def looked_at(told):
-    page = told("status")
+def check_status_doctor_and_scale(run_json):
+    page = run_json("status")
     assert (page["stack"], page["stream"]["StreamName"]) == ("UPDATE_COMPLETE", "trucks")
     assert page["function"]["Runtime"] == f"python{PYTHON}"
     assert page["objects"][0]["key"].startswith("sensor_data/batch_")
     assert (len(page["alarms"]), page["unread"]) == (6, [])
-    # ministack encrypts no stream, and the doctor sees it; whether it confirms an e-mail is its own affair.
-    found = told("doctor", status=1)
+    # ministack encrypts no stream. Whether it confirms the e-mail subscription does not matter here.
+    found = run_json("doctor", status=1)
     checks = {finding["check"] for finding in found["findings"]}
     assert {"stream-encrypted"} <= checks <= {"stream-encrypted", "somebody-listens"}
     assert found["unread"] == []
-    assert told("scale", "--dry-run")["capacity"]["shards"] == 1
+    assert run_json("scale", "--dry-run")["capacity"]["shards"] == 1
 
 
-def changed(run, told, client):
-    assert told("deploy", "--dry-run", *MACHINE, *LEAVE_OUT)["plan"]["changes"] == []
-    more = told("deploy", "--yes", *MACHINE, *LEAVE_OUT, "--memory", "1024")["plan"]["parameters"]
+def check_update(run, run_json, client):
+    assert run_json("deploy", "--dry-run", *MACHINE, *LEAVE_OUT)["plan"]["changes"] == []
+    more = run_json("deploy", "--yes", *MACHINE, *LEAVE_OUT, "--memory", "1024")["plan"]["parameters"]
     assert [(row["name"], row["before"], row["after"]) for row in more] == [("MemorySize", "512", "1024")]
     assert client("lambda").get_function_configuration(FunctionName="truckstream")["MemorySize"] == 1024
-    refused = run("provision", "--yes")
-    assert (refused.returncode, "already has a function" in refused.stderr) == (3, True)
+    rejected = run("provision", "--yes")
+    assert (rejected.returncode, "already has a function" in rejected.stderr) == (3, True)
 
 
-def destroyed(run, told, client, count):
-    assert {row["name"] for row in told("destroy", "--dry-run")["stays"]} == {"Bucket", "BucketPolicy", "Stream"}
+def check_destroy(run, run_json, client, count):
+    assert {row["name"] for row in run_json("destroy", "--dry-run")["stays"]} == {"Bucket", "BucketPolicy", "Stream"}
     assert "truckstream" in stacks(client)
-    assert told("destroy", "--yes")["done"] is True
+    assert run_json("destroy", "--yes")["done"] is True
     assert "truckstream" not in stacks(client)
     assert len(stored_records(client, "acme-truck-data")) == count
     assert client("kinesis").describe_stream_summary(StreamName="trucks")
@@ -193,13 +194,13 @@ def destroyed(run, told, client, count):
     assert (taken.returncode, "a stream trucks exists already" in taken.stderr) == (3, True)
 
 
-def test_destroy_with_its_data_leaves_nothing(told, client):
-    made = told("provision", "--yes", "--stack", "brief", "--stream", "brief-stream")
-    bucket = made["outputs"]["BucketName"]
+def test_destroy_with_delete_data_leaves_nothing(run_json, client):
+    created = run_json("provision", "--yes", "--stack", "brief", "--stream", "brief-stream")
+    bucket = created["outputs"]["BucketName"]
     for number in range(3):
         client("s3").put_object(Bucket=bucket, Key=f"sensor_data/{number}", Body=b"x", IfNoneMatch="*")
-    gone = told("destroy", "--yes", "--stack", "brief", "--delete-data")
-    assert (gone["done"], gone["stays"]) == (True, [])
+    destroyed = run_json("destroy", "--yes", "--stack", "brief", "--delete-data")
+    assert (destroyed["done"], destroyed["stays"]) == (True, [])
     assert bucket not in {row["Name"] for row in client("s3").list_buckets()["Buckets"]}
     assert "brief-stream" not in client("kinesis").list_streams()["StreamNames"]
 
@@ -217,13 +218,13 @@ def test_destroy_with_its_data_leaves_nothing(told, client):
         (("status", "--region", "nowhere"), 2, "region is 'nowhere'"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(run, arguments, status, words):
+def test_a_failure_is_printed_as_one_line(run, arguments, status, words):
     done = run(*arguments)
     assert (done.returncode, words in done.stderr) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_missing_credentials_and_regions_say_how_to_set_them(run):
+def test_the_error_for_missing_credentials_or_region_explains_how_to_set_them(run):
     done = run("status", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="true")
     assert (done.returncode, "credentials were not found. Log in" in done.stderr) == (2, True), done.stderr
     done = run("status", AWS_REGION="")
@@ -232,7 +233,7 @@ def test_missing_credentials_and_regions_say_how_to_set_them(run):
     assert (done.returncode, "AWS_PROFILE is unknown" in done.stderr) == (2, True), done.stderr
 
 
-def test_an_endpoint_that_does_not_answer_is_named_for_people_and_programs(run):
+def test_a_failed_connection_is_reported_as_text_and_as_json(run):
     done = run("status", "--json", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert (done.returncode, "Check the network connection" in done.stderr) == (3, True), done.stderr
     error = json.loads(done.stdout)["error"]
@@ -241,7 +242,7 @@ def test_an_endpoint_that_does_not_answer_is_named_for_people_and_programs(run):
     assert error["hint"] == "Check the network connection, and whether us-east-1 is the right region."
 
 
-def test_a_status_of_nothing_is_a_page_and_a_failure(run):
+def test_the_status_of_a_missing_stack_is_an_empty_page_with_status_1(run):
     done = run("status", "--stack", "nowhere")
     assert done.returncode == 1
     assert done.stdout.startswith("stack     none\nstream    none\n")

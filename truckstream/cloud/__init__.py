@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from truckstream.cloud.watch.doctor import diagnose as diagnose
     from truckstream.cloud.watch.scaling import Scaling as Scaling
     from truckstream.cloud.watch.scaling import scale as scale
-    from truckstream.cloud.watch.status import Status as Status
     from truckstream.cloud.watch.status import read_status as read_status
+    from truckstream.cloud.watch.status_page import Status as Status
 
 _HOMES = {
     "Account": "aws_account",
@@ -42,7 +42,7 @@ _HOMES = {
     "PackageOptions": "package.build",
     "Scaling": "watch.scaling",
     "Scope": "policies",
-    "Status": "watch.status",
+    "Status": "watch.status_page",
     "build_package": "package.build",
     "deploy": "deployment.deploy",
     "deploy_policies": "policies",

@@ -2,7 +2,8 @@
 
 CloudFormation acts with its caller's permissions, so the deployer's policy allows every action that the template's
 resources need, limited to the names that the stack gives them where AWS permits it. The template itself contains the
-permissions of the function and of the producers. tests/cloud checks these policies against the calls of the commands.
+permissions of the function and of the producers. tests/cloud/test_policies.py checks the policies against the calls of
+the commands.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ __all__ = ["REQUIREMENTS", "Architecture", "PackageOptions", "build_package"]
 
 Architecture = Literal["arm64", "x86_64"]
 
-#: All third-party packages that the handler imports; tests/cloud compare this with its imports.
+#: All third-party packages that the handler imports; tests/cloud/package compares this with its imports.
 REQUIREMENTS: Final = ("msgspec", "obstore")
 
 #: The glibc version of each runtime, as wheels name it. python3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.cloud.watch.deployed_parts import DeployedParts, read_parts
 from truckstream.cloud.watch.doctor_rules import CHECKS, Facts, Finding, access_errors, examine, needed_actions
+from truckstream.cloud.watch.reading.deployed_parts import DeployedParts, read_parts
+from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
 from truckstream.cloud.watch.status import read_status
-from truckstream.cloud.watch.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from truckstream.cloud.watch.deployed_parts import DeployedParts
+    from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
 
 __all__ = [
     "CHECKS",

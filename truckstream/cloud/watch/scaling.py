@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
 from truckstream.cloud.deployment.deploy import update_parameters
-from truckstream.cloud.watch.cloudwatch_figures import Figures, read_figures
-from truckstream.cloud.watch.deployed_parts import read_parts
-from truckstream.cloud.watch.scaling_rules import Advice, Capacity, advise
+from truckstream.cloud.watch.reading.cloudwatch import read_figures
+from truckstream.cloud.watch.reading.deployed_parts import read_parts
+from truckstream.cloud.watch.scaling_rules import Advice, Capacity, advise, capacity_of
 from truckstream.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Aws
     from truckstream.cloud.deployment.deploy import Deployment
     from truckstream.cloud.deployment.stack import Plan, StackEvent
-    from truckstream.cloud.watch.deployed_parts import DeployedParts
+    from truckstream.cloud.watch.figures import Figures
 
 __all__ = ["Scaling", "scale"]
 
@@ -86,16 +86,3 @@ async def scale(
             ScalingType="UNIFORM_SCALING",
         )
     return Scaling(figures, capacity, advice, deployment)
-
-
-def capacity_of(parts: DeployedParts) -> Capacity:
-    """Return the capacity of the deployed parts."""
-    function = parts.function or {}
-    return Capacity(
-        shards=parts.shards,
-        on_demand=parts.on_demand,
-        memory=int(function.get("MemorySize", 512)),
-        timeout=int(function.get("Timeout", 300)),
-        reserved_concurrency=parts.reserved_concurrency,
-        parallelization=int((parts.mapping or {}).get("ParallelizationFactor", 1)),
-    )

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from truckstream.cloud.watch.cloudwatch_figures import Figures
+    from truckstream.cloud.watch.figures import Figures
+    from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
 
-__all__ = ["Advice", "Capacity", "advise"]
+__all__ = ["Advice", "Capacity", "advise", "capacity_of"]
 
 #: 80 % of a shard's quota.
 RECORDS_A_SHARD: Final = 800.0
@@ -57,6 +58,19 @@ class Advice:
     action: str
     parameter: str | None = None
     value: str | None = None
+
+
+def capacity_of(parts: DeployedParts) -> Capacity:
+    """Return the capacity of the deployed parts."""
+    function = parts.function or {}
+    return Capacity(
+        shards=parts.shards,
+        on_demand=parts.on_demand,
+        memory=int(function.get("MemorySize", 512)),
+        timeout=int(function.get("Timeout", 300)),
+        reserved_concurrency=parts.reserved_concurrency,
+        parallelization=int((parts.mapping or {}).get("ParallelizationFactor", 1)),
+    )
 
 
 def advise(figures: Figures, capacity: Capacity) -> tuple[Advice, ...]:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from truckstream.cloud.deployment.destroy import Destruction
     from truckstream.cloud.deployment.stack import Change, Plan, StackEvent
     from truckstream.cloud.package.archive import Archive
-    from truckstream.cloud.watch.cloudwatch_figures import Figures
     from truckstream.cloud.watch.doctor import Diagnosis
+    from truckstream.cloud.watch.figures import Figures
     from truckstream.cloud.watch.scaling import Scaling
-    from truckstream.cloud.watch.status import Status
+    from truckstream.cloud.watch.status_page import Status
 
 __all__ = [
     "format_destruction",

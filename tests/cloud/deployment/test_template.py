@@ -1,20 +1,20 @@
-"""The template: what mission and docs promise of each resource, held against the file itself.
+"""The resources of lambda_entry/template.yaml have the properties that the pages promise.
 
-Local stand-ins of AWS create its resources without most of their properties, so encryption, lifecycle and permissions
-are checked here. cfn-lint and checkov look at it in .ci/run.
+Imitations of AWS ignore most properties, so that encryption, lifecycle rules and permissions are checked in the file.
+cfn-lint and checkov check it in .ci/run.
 """
 
 import fnmatch
 import json
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
 from cfnlint.decode import decode_str
 
 from tests.batcher.support import record
-from tests.cloud.stand_in import STAND_IN_CANNOT_CREATE
+from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.parsed_template import PARAMETERS, RESOURCES, ROOT, TEMPLATE, TEXT
 from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.template import (
@@ -28,26 +28,20 @@ from truckstream.errors import DeploymentError, InvalidArgumentError
 from truckstream.metrics import DIMENSION, METRICS, NAMESPACE
 from truckstream.record import TruckRecord
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "lambda_entry" / "template.yaml").read_text(encoding="utf-8")
-TEMPLATE = json.loads(json.dumps(decode_str(TEXT)[0]))
-RESOURCES = TEMPLATE["Resources"]
-PARAMETERS = TEMPLATE["Parameters"]
-
 
 def properties(name):
     return RESOURCES[name]["Properties"]
 
 
 def default(value):
-    """A property's value with the parameters' defaults and AWS-managed encryption."""
+    """Return a property's value; for a parameter, its default."""
     if isinstance(value, dict) and set(value) == {"Ref"} and value["Ref"] in PARAMETERS:
         return PARAMETERS[value["Ref"]]["Default"]
     return value
 
 
 def statements(role):
-    """Every statement of a role's or policy's document, whatever its condition."""
+    """Return every statement of a role or a policy, including those that depend on a condition."""
     document = properties(role).get("PolicyDocument") or properties(role)["Policies"][0]["PolicyDocument"]
     return [each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"]]
 
@@ -65,7 +59,7 @@ def resources_of(statement):
 # --- Stream, bucket, function, mapping --------------------------------------------------------------
 
 
-def test_the_stream_has_one_shard_a_day_of_memory_and_kms():
+def test_the_stream_has_one_shard_24_hours_of_retention_and_kms():
     stream = properties("Stream")
     assert default(stream["ShardCount"]["Fn::If"][1]) == 1
     assert default(stream["RetentionPeriodHours"]) == 24
@@ -87,7 +81,7 @@ def test_the_bucket_is_encrypted_private_and_owned():
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
-def test_the_buckets_lifecycle_tiers_data_and_expires_what_is_not_data():
+def test_the_buckets_lifecycle_tiers_data_and_expires_everything_else():
     rules = {rule["Id"]: rule for rule in properties("Bucket")["LifecycleConfiguration"]["Rules"]}
     assert rules["incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert rules["data-to-intelligent-tiering"]["Transitions"] == [
@@ -99,13 +93,13 @@ def test_the_buckets_lifecycle_tiers_data_and_expires_what_is_not_data():
     assert {rule["Status"] for rule in rules.values()} == {"Enabled"}
 
 
-def test_what_holds_data_outlives_the_stack():
+def test_resources_with_data_outlive_the_stack():
     kept = {name for name, resource in RESOURCES.items() if resource.get("DeletionPolicy") == "RetainExceptOnCreate"}
     assert kept == {"Bucket", "BucketPolicy", "Key", "Stream"}
     assert all(RESOURCES[name]["UpdateReplacePolicy"] == "Retain" for name in kept)
 
 
-def test_the_buckets_policy_refuses_plain_http_old_tls_and_overwriting():
+def test_the_buckets_policy_denies_plain_http_old_tls_and_overwriting():
     denied = {each["Sid"]: each for each in properties("BucketPolicy")["PolicyDocument"]["Statement"]}
     assert {each["Effect"] for each in denied.values()} == {"Deny"}
     assert denied["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -114,7 +108,7 @@ def test_the_buckets_policy_refuses_plain_http_old_tls_and_overwriting():
     assert len(denied["CreatedNeverOverwritten"]["Resource"]) == 2
 
 
-def test_the_function_is_what_the_docs_say():
+def test_the_function_has_the_documented_settings():
     function = properties("Function")
     facts = {name: default(function[name]) for name in ("Handler", "Runtime", "MemorySize", "Timeout", "TracingConfig")}
     assert facts == {
@@ -129,7 +123,7 @@ def test_the_function_is_what_the_docs_say():
     assert default(properties("LogGroup")["RetentionInDays"]) == 30
 
 
-def test_the_functions_variables_are_the_handlers():
+def test_the_functions_variables_are_settings_of_the_handler():
     settings = (ROOT / "lambda_entry" / "handler.py").read_text(encoding="utf-8").split('"""')[1]
     named = set(re.findall(r"^    ([A-Z_]+) ", settings, re.MULTILINE))
     variables = properties("Function")["Environment"]["Variables"]
@@ -143,8 +137,8 @@ def test_the_functions_variables_are_the_handlers():
     }
 
 
-def test_the_records_own_hour_needs_folders_of_hours():
-    """As in the Batcher, which the function would else refuse to begin with."""
+def test_the_event_time_needs_the_hive_layout():
+    """The Batcher has the same rule. Without this one the deployed function would fail when it starts."""
     rule = TEMPLATE["Rules"]["EventTimeNeedsHive"]
     assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventTime"}, ""]}]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Layout"}, "hive"]}
@@ -152,7 +146,7 @@ def test_the_records_own_hour_needs_folders_of_hours():
         Batcher("memory:///", layout="hive", event_time=field)
 
 
-def test_the_mapping_loses_nothing():
+def test_the_mapping_has_the_settings_that_lose_no_record():
     mapping = {name: default(value) for name, value in properties("Mapping").items()}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BisectBatchOnFunctionError"] is False
@@ -163,10 +157,10 @@ def test_the_mapping_loses_nothing():
     assert ":s3:::" in mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::Sub"][0]
 
 
-# --- Who may do what --------------------------------------------------------------------------------
+# --- Permissions ------------------------------------------------------------------------------------
 
 
-def test_the_function_may_do_this_and_nothing_else():
+def test_the_function_has_these_permissions_and_no_others():
     allowed = set().union(*(actions(each) for each in statements("FunctionRole") if each["Effect"] == "Allow"))
     assert allowed == {
         *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords"),
@@ -179,8 +173,8 @@ def test_the_function_may_do_this_and_nothing_else():
     }
 
 
-def test_every_resource_in_the_world_has_its_reason():
-    """Those statements alone, because the services know nothing narrower."""
+def test_only_these_statements_allow_any_resource():
+    """The actions in them do not support a narrower resource."""
     anything = {each["Sid"] for each in statements("FunctionRole") if "*" in resources_of(each)}
     assert anything == {"Trace", "LiveInTheVpc", "TheCodeItselfMayNot"}
 
@@ -207,11 +201,11 @@ def test_no_statement_allows_a_whole_service():
     assert wide == []
 
 
-# --- What watches -----------------------------------------------------------------------------------
+# --- Alarms and dashboard ---------------------------------------------------------------------------
 
 
 def metrics_in(alarm):
-    """(name, namespace, dimensions) of each metric that an alarm reads."""
+    """Yield name, namespace and dimensions of each metric that an alarm reads."""
     for each in alarm.get("Metrics", [{"MetricStat": {"Metric": alarm}}]):
         if "MetricStat" in each:
             metric = each["MetricStat"]["Metric"]
@@ -247,7 +241,7 @@ def test_the_alarms_are_those_of_the_table():
         ("stream-load", 80, None),
     ],
 )
-def test_an_alarm_rings_where_the_docs_say(name, threshold, period):
+def test_an_alarm_has_the_documented_threshold_and_period(name, threshold, period):
     alarm = alarms()[name]
     assert default(alarm["Threshold"]) == threshold
     assert alarm.get("Period") == period
@@ -255,7 +249,7 @@ def test_an_alarm_rings_where_the_docs_say(name, threshold, period):
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_the_load_is_that_of_a_shard():
+def test_the_load_is_a_percentage_of_the_quotas_of_all_shards():
     [load, *_] = alarms()["stream-load"]["Metrics"]
     expression = "100 * MAX([records / PERIOD(records) / 1000, bytes / PERIOD(bytes) / 1048576]) / ${ShardCount}"
     assert load["Expression"] == {"Fn::Sub": expression}
@@ -290,7 +284,7 @@ def test_the_data_table_has_the_records_fields():
 
 
 async def test_the_rejected_table_has_the_lines_fields(tmp_path):
-    """A record that is UTF-8, one that is not, and one that is no base64: each has its field for the bytes."""
+    """The bytes of a record are in different fields if they are UTF-8, other bytes, or invalid base64."""
     bad = [record(b"?", 0), record(b"\xff", 1), record(b"", 2, encoded="!")]
     await Batcher(tmp_path.as_uri()).process(bad)
     lines = [line for path in tmp_path.glob("rejected/*") for line in path.read_bytes().splitlines()]
@@ -298,7 +292,7 @@ async def test_the_rejected_table_has_the_lines_fields(tmp_path):
     assert {name for line in lines for name in msgspec.json.decode(line)} == set(columns("RejectedTable"))
 
 
-def test_partitions_are_computed_where_there_are_some():
+def test_the_partitions_of_the_hive_layout_are_projected():
     keys, parameters = (
         properties("DataTable")["TableInput"][name]["Fn::If"] for name in ("PartitionKeys", "Parameters")
     )
@@ -308,7 +302,7 @@ def test_partitions_are_computed_where_there_are_some():
     assert "projection.enabled" not in parameters[2]
 
 
-def test_queries_ask_for_columns_that_there_are():
+def test_the_queries_use_only_columns_of_their_tables():
     tables = {"sensor_data": "DataTable", "rejected": "RejectedTable"}
     queries = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::Athena::NamedQuery"]
     assert len(queries) == 4
@@ -323,7 +317,7 @@ def test_queries_ask_for_columns_that_there_are():
 # --- The network ------------------------------------------------------------------------------------
 
 
-def test_the_network_has_no_way_out_but_s3():
+def test_the_network_has_no_route_except_to_s3():
     assert not any(
         resource["Type"] in {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"}
         for resource in RESOURCES.values()
@@ -337,10 +331,10 @@ def test_the_network_has_no_way_out_but_s3():
     assert interfaces == {"kinesis-streams", "logs", "kms", "lambda"}
 
 
-# --- As text ----------------------------------------------------------------------------------------
+# --- The template as text ---------------------------------------------------------------------------
 
 
-def test_it_is_small_enough_to_be_sent_and_says_the_same():
+def test_the_compact_template_is_small_enough_for_a_call_and_has_the_same_content():
     assert len(compact(TEXT).encode()) <= MAX_TEMPLATE_BYTES
     assert json.loads(json.dumps(decode_str(compact(TEXT))[0])) == TEMPLATE
 
@@ -351,21 +345,21 @@ def test_one_that_is_too_large_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("address", "taken"), [("", True), ("you@example.com", True), ("nobody", False), ("a@", False)]
+    ("address", "accepted"), [("", True), ("you@example.com", True), ("nobody", False), ("a@", False)]
 )
-def test_an_alarm_goes_to_an_address_or_nowhere(address, taken):
-    """SNS would refuse another only in the middle of the deployment, which is then rolled back."""
-    assert bool(re.fullmatch(PARAMETERS["AlarmEmail"]["AllowedPattern"], address)) is taken
+def test_alarm_email_must_be_an_address_or_empty(address, accepted):
+    """Otherwise SNS would reject it in the middle of the deployment, which would then be rolled back."""
+    assert bool(re.fullmatch(PARAMETERS["AlarmEmail"]["AllowedPattern"], address)) is accepted
 
 
-def test_its_parameters_are_found_in_the_text():
+def test_the_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
     assert parameters_of(compact(TEXT)) == tuple(PARAMETERS)
 
 
-def test_parts_can_be_left_out():
-    small = json.loads(json.dumps(decode_str(without(compact(read_template()), STAND_IN_CANNOT_CREATE))[0]))
-    assert set(RESOURCES) - set(small["Resources"]) == set(STAND_IN_CANNOT_CREATE)
+def test_resources_can_be_left_out():
+    small = json.loads(json.dumps(decode_str(without(compact(read_template()), CANNOT_CREATE))[0]))
+    assert set(RESOURCES) - set(small["Resources"]) == set(CANNOT_CREATE)
     assert {name: small[name] for name in ("Parameters", "Conditions", "Outputs")} == {
         name: TEMPLATE[name] for name in ("Parameters", "Conditions", "Outputs")
     }

@@ -1,24 +1,19 @@
-"""Who may do what, held against the calls that the code makes: a call outside its policy fails here.
+"""The policies of `truckstream policies` allow every call that the commands make, and nothing that they do not need.
 
-Three policies: the deployer's and the watcher's (truckstream policies), against every call that the commands make at
-another maker's AWS and against what CloudFormation does for them; the function's and the producer's (template.yaml),
-against what the batcher asks of S3 and the producer of Kinesis.
+The calls of the commands are recorded on ministack. The calls that CloudFormation makes with the deployer's permissions
+are listed below, because no imitation of AWS makes them.
 """
 
 import asyncio
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from cfnlint.decode import decode_str
 
-from tests.batcher.support import trucks
-from tests.cloud.iam import Call, allows, resolved
-from tests.cloud.stand_in import STAND_IN_CANNOT_CREATE
-from tests.runtime.support import Bucket
-from truckstream.batcher import Batcher
+from tests.cloud.iam_evaluator import Call, allows
+from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.parsed_template import RESOURCES
 from truckstream.cloud.aws_account import Account
 from truckstream.cloud.deployment.deploy import DeployOptions, deploy
 from truckstream.cloud.deployment.destroy import destroy
@@ -27,11 +22,7 @@ from truckstream.cloud.watch.doctor import diagnose
 from truckstream.cloud.watch.scaling import scale
 from truckstream.cloud.watch.status import read_status
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = json.loads(json.dumps(decode_str((ROOT / "lambda_entry" / "template.yaml").read_text(encoding="utf-8"))[0]))
-RESOURCES = TEMPLATE["Resources"]
-
-#: The account of the stand-in.
+#: ministack's account.
 SCOPE = Scope("000000000000", "us-east-1", stack="Acme", stream="acme-stream", bucket=None)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANYTHING = "arn:aws:any:us-east-1:000000000000:thing"
@@ -57,7 +48,7 @@ def action_of(service, operation):
 
 
 def calls_of(service, operation, parameters):
-    """A call as IAM sees it. GetCallerIdentity needs no permission."""
+    """Return a call of botocore as the calls that IAM checks; none for GetCallerIdentity, which needs no permission."""
     if service == "sts":
         return []
     if service == "s3":
@@ -71,7 +62,7 @@ def calls_of(service, operation, parameters):
     return [Call(action_of(service, operation), *PLACES[service](parameters))]
 
 
-#: (resource, context) of a call to another service than S3.
+#: For each service except S3: resource and condition keys by the parameters of a call.
 PLACES = {
     "cloudformation": lambda _: ("arn:aws:cloudformation:us-east-1:000000000000:stack/Acme/0123", {}),
     "kinesis": lambda given: (f"arn:aws:kinesis:us-east-1:000000000000:stream/{given['StreamName']}", {}),
@@ -90,8 +81,8 @@ PLACES = {
 }
 
 
-class Recording(Account):
-    """An account that notes each call before it is made."""
+class RecordingAccount(Account):
+    """An account that records each call before it makes it."""
 
     def __init__(self, url):
         from aiobotocore.session import get_session  # noqa: PLC0415
@@ -112,45 +103,44 @@ async def agree(_):
 
 @pytest.fixture(scope="module")
 def recorded(ministack_url):
-    """Every call of every command, by those who may change and those who may look."""
+    """Every call of the commands that change the pipeline, and every call of those that only read."""
 
     async def record():
-        async with Recording(ministack_url) as changing, Recording(ministack_url) as looking:
+        async with RecordingAccount(ministack_url) as changing, RecordingAccount(ministack_url) as reading:
             options = DeployOptions("Acme", "STORAGE", {"StreamName": "acme-stream"})
             await deploy(changing, options, confirm=agree, poll=0.05)
-            done = await deploy(
-                changing, DeployOptions("Acme", leave_out=STAND_IN_CANNOT_CREATE), confirm=agree, poll=0.05
-            )
-            await read_status(looking, "Acme", now=NOW)
-            await diagnose(looking, "Acme", now=NOW)
-            await scale(looking, "Acme", now=NOW)
+            done = await deploy(changing, DeployOptions("Acme", leave_out=CANNOT_CREATE), confirm=agree, poll=0.05)
+            await read_status(reading, "Acme", now=NOW)
+            await diagnose(reading, "Acme", now=NOW)
+            await scale(reading, "Acme", now=NOW)
             outputs = done.outputs
             await changing.call("s3", "put_object", Bucket=outputs["BucketName"], Key="k", Body=b"", IfNoneMatch="*")
-            changing.calls.pop()  # the function's business
+            changing.calls.pop()  # the function makes this call, not the deployer
             await destroy(changing, "Acme", confirm=agree, delete_data=True, poll=0.05)
-        return changing.calls, looking.calls
+        return changing.calls, reading.calls
 
     return asyncio.run(record())
 
 
-def refused(calls, documents):
-    seen = [call for each in calls for call in calls_of(*each)]
-    assert seen
-    return sorted({f"{call.action} {call.resource}" for call in seen if not allows(documents, call)})
+def denied(calls, documents):
+    """Return action and resource of each call that the policies do not allow."""
+    checked = [call for each in calls for call in calls_of(*each)]
+    assert checked
+    return sorted({f"{call.action} {call.resource}" for call in checked if not allows(documents, call)})
 
 
 def test_the_deployer_may_make_every_call_that_the_commands_make(recorded):
-    changing, looking = recorded
+    changing, reading = recorded
     documents = deploy_policies(SCOPE, delete_data=True)
-    assert refused(changing + looking, documents) == []
+    assert denied(changing + reading, documents) == []
     operations = {operation for _, operation, _ in changing}
     assert {"create_change_set", "execute_change_set", "delete_stack", "put_object", "delete_objects"} <= operations
 
 
-def test_the_watcher_may_look_and_change_nothing(recorded):
-    changing, looking = recorded
+def test_the_watcher_may_read_and_change_nothing(recorded):
+    changing, reading = recorded
     documents = watch_policies(SCOPE)
-    assert refused(looking, documents) == []
+    assert denied(reading, documents) == []
     verbs = {
         action.partition(":")[2]
         for document in documents
@@ -158,12 +148,12 @@ def test_the_watcher_may_look_and_change_nothing(recorded):
         for action in each["Action"]
     }
     assert all(re.match(r"(Get|List|Describe|Filter|Simulate)", verb) for verb in verbs)
-    assert refused(changing, documents)
+    assert denied(changing, documents)
 
 
-def test_data_may_be_deleted_only_by_those_who_are_told_so(recorded):
+def test_only_the_policies_with_delete_data_allow_the_deletion_of_data(recorded):
     changing, _ = recorded
-    kept = refused(changing, deploy_policies(SCOPE))
+    kept = denied(changing, deploy_policies(SCOPE))
     assert any(line.startswith("s3:DeleteObject arn:aws:s3:::acme-bucket") for line in kept)
 
 
@@ -188,7 +178,7 @@ def test_data_may_be_deleted_only_by_those_who_are_told_so(recorded):
     ],
     ids=lambda call: f"{call.action}",
 )
-def test_the_deployer_may_not(call):
+def test_other_calls_of_the_deployer_are_denied(call):
     assert not allows(deploy_policies(SCOPE), call)
 
 
@@ -204,10 +194,10 @@ def test_each_document_fits_a_managed_policy():
         assert len(sids) == len(set(sids))
 
 
-# --- What CloudFormation does for the deployer ------------------------------------------------------
+# --- CloudFormation's calls with the deployer's permissions -----------------------------------------
 
-#: What a resource's creation and deletion call with the deployer's permissions, on a resource named so. From the
-#: resource types' own lists (CloudFormation registry, "handlers"), as far as the template uses their properties.
+#: For each type of resource: a resource, and the actions that CloudFormation needs to create and delete it. They come
+#: from the schemas of the types ("handlers" in the CloudFormation registry), for the properties that the template uses.
 CLOUDFORMATION = {
     "AWS::Kinesis::Stream": (
         "kinesis:stream/acme-stream",
@@ -290,7 +280,7 @@ def arn_of(place):
 
 
 @pytest.mark.parametrize("kind", sorted({resource["Type"] for resource in RESOURCES.values()}))
-def test_the_deployer_may_make_and_remove(kind):
+def test_the_deployer_may_create_and_delete_every_type_of_resource(kind):
     place, verbs = CLOUDFORMATION[kind]
     documents = deploy_policies(SCOPE, customer_key=kind == "AWS::KMS::Key", vpc="::EC2::" in kind)
     context = {"lambda:FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:Acme"}
@@ -298,112 +288,6 @@ def test_the_deployer_may_make_and_remove(kind):
     assert [call.action for call in calls if not allows(documents, call)] == []
 
 
-def test_the_deployer_hands_the_function_its_role():
+def test_the_deployer_may_pass_the_function_its_role():
     role = "arn:aws:iam::000000000000:role/Acme-FunctionRole-1A2B"
     assert allows(deploy_policies(SCOPE), Call("iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"}))
-
-
-# --- Function and producer --------------------------------------------------------------------------
-
-REFERENCES = {
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::AccountId": "000000000000",
-    "AWS::StackName": "Acme",
-    "AWS::URLSuffix": "amazonaws.com",
-    "Prefix": "sensor_data",
-    "RejectedPrefix": "rejected",
-    "StreamName": "trucks",
-    "Bucket": "lake",
-    "Bucket.Arn": "arn:aws:s3:::lake",
-    "Stream.Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/trucks",
-    "Key.Arn": "arn:aws:kms:us-east-1:0:key/1",
-    "LogGroup.Arn": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/Acme:*",
-    "MakeStream": True,
-    "MakeBucket": True,
-    "UseKey": False,
-    "InVpc": False,
-}
-
-
-def role_documents(**conditions):
-    [policy] = resolved(RESOURCES["FunctionRole"]["Properties"]["Policies"], {**REFERENCES, **conditions})
-    return [policy["PolicyDocument"]]
-
-
-def bucket_documents():
-    return [resolved(RESOURCES["BucketPolicy"]["Properties"]["PolicyDocument"], REFERENCES)]
-
-
-async def test_the_function_may_make_every_call_of_the_batcher(monkeypatch):
-    """Objects created, found by a redelivery, and records refused: each request, judged by role and bucket policy."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    async with Bucket() as bucket:
-        batcher = Batcher("s3://lake", region_name="us-east-1", endpoint_url=bucket.endpoint_url, batch_size=10)
-        bad = trucks(1, 25)
-        bad[0]["kinesis"]["data"] = "IQ=="
-        for records in (trucks(25), [*trucks(25), *bad], trucks(20, 5)):
-            await batcher.process(records)
-    calls = [s3_call(*request) for request in bucket.requests]
-    assert {call.action for call in calls} == {"s3:PutObject", "s3:GetObject"}
-    assert {call.resource.split("/")[1] for call in calls} == {"sensor_data", "rejected"}
-    documents = role_documents() + bucket_documents()
-    assert [call for call in calls if not allows(documents, call)] == []
-
-
-def s3_call(method, path, headers):
-    _, bucket, key = path.split("/", 2)
-    context = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", "s3:ObjectCreationOperation": "true"}
-    if "If-None-Match" in headers:
-        context["s3:if-none-match"] = headers["If-None-Match"]
-    action = {"PUT": "s3:PutObject", "GET": "s3:GetObject", "HEAD": "s3:GetObject"}[method]
-    return Call(action, f"arn:aws:s3:::{bucket}/{key}", context)
-
-
-SAFE = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", "s3:ObjectCreationOperation": "true"}
-
-
-@pytest.mark.parametrize(
-    ("why", "call"),
-    [
-        ("it would overwrite", Call("s3:PutObject", "arn:aws:s3:::lake/sensor_data/x", SAFE)),
-        (
-            "without TLS",
-            Call("s3:GetObject", "arn:aws:s3:::lake/sensor_data/x", SAFE | {"aws:SecureTransport": "false"}),
-        ),
-        ("with old TLS", Call("s3:GetObject", "arn:aws:s3:::lake/sensor_data/x", SAFE | {"s3:TlsVersion": "1.1"})),
-        ("outside its prefixes", Call("s3:PutObject", "arn:aws:s3:::lake/athena-results/x", SAFE)),
-        ("another bucket", Call("s3:GetObject", "arn:aws:s3:::other/sensor_data/x", SAFE)),
-        ("it deletes", Call("s3:DeleteObject", "arn:aws:s3:::lake/sensor_data/x", SAFE)),
-        ("another stream", Call("kinesis:GetRecords", "arn:aws:kinesis:us-east-1:000000000000:stream/other", SAFE)),
-        ("it writes", Call("kinesis:PutRecords", "arn:aws:kinesis:us-east-1:000000000000:stream/trucks", SAFE)),
-    ],
-)
-def test_the_function_may_not(why, call):
-    assert not allows(role_documents() + bucket_documents(), call), why
-
-
-def test_the_function_uses_the_key_where_there_is_one():
-    call = Call("kms:GenerateDataKey", "arn:aws:kms:us-east-1:0:key/1")
-    assert allows(role_documents(UseKey=True), call)
-    assert not allows(role_documents(), call)
-
-
-def test_in_the_vpc_lambda_makes_the_interface_and_the_code_may_not():
-    call = Call("ec2:CreateNetworkInterface", "*")
-    code = {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:Acme"}
-    assert allows(role_documents(InVpc=True), call)
-    assert not allows(role_documents(InVpc=True), Call(call.action, call.resource, code))
-    assert not allows(role_documents(), call)
-
-
-def test_the_producer_may_make_every_call_that_it_makes():
-    source = (ROOT / "truckstream" / "kinesis" / "client.py").read_text(encoding="utf-8")
-    made = set(re.findall(r'_call\(\s*"(\w+)"', source))
-    assert made == {"PutRecords", "ListShards", "DescribeStreamSummary"}
-    documents = [resolved(RESOURCES["ProducerPolicy"]["Properties"]["PolicyDocument"], REFERENCES)]
-    stream = REFERENCES["Stream.Arn"]
-    assert all(allows(documents, Call(f"kinesis:{name}", stream)) for name in made)
-    assert not allows(documents, Call("kinesis:GetRecords", stream))
-    assert not allows(documents, Call("kinesis:PutRecords", stream.replace("trucks", "other")))

@@ -1,7 +1,7 @@
-"""What the stand-ins of AWS that the tests deploy to cannot do."""
+"""The gaps of ministack 1.5, the imitation of AWS that these tests deploy to."""
 
-#: Resources that ministack 1.5 cannot create: alarms on expressions, named queries, network ACLs.
-STAND_IN_CANNOT_CREATE = (
+#: Resources that it cannot create: alarms on expressions, named queries, network ACLs.
+CANNOT_CREATE = (
     *("ErrorRateAlarm", "StreamLoadAlarm"),
     *("LatestQuery", "HealthQuery", "RejectedQuery", "TwiceQuery"),
     *("NetworkAcl", "AclA", "AclB", "AclTlsOut", "AclTlsIn", "AclAnswersIn", "AclAnswersOut"),

@@ -1,4 +1,4 @@
-"""CloudWatch's figures of the last minutes: the queries, and the values computed from their results.
+"""CloudWatch's figures of the last minutes: the queries, and the values computed from their results. No calls to AWS.
 
 A minute without data points is a minute in which nothing happened or nothing was reported. Sums count it as zero, and a
 figure without any data point is None rather than 0.
@@ -7,19 +7,14 @@ figure without any data point is None rather than 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.errors import InvalidArgumentError
 from truckstream.metrics import DIMENSION, METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
-    from truckstream.cloud.aws_account import Aws
-
-__all__ = ["Figures", "queries", "read_figures", "summarize"]
+__all__ = ["MAX_MINUTES", "Figures", "queries", "summarize"]
 
 PERIOD_SECONDS: Final = 60
 #: CloudWatch keeps data points of one minute for 15 days.
@@ -112,32 +107,3 @@ def summarize(results: Sequence[Mapping[str, Any]], minutes: int) -> Figures:
         values.setdefault(result["Id"], []).extend(result["Values"])
     found = {name: float(row.of_minutes(values[name])) for name, row in _COMPUTATIONS.items() if values.get(name)}
     return Figures(minutes, **found)
-
-
-async def read_figures(aws: Aws, *, stream: str | None, function: str | None, now: datetime, minutes: int) -> Figures:
-    """Read the figures of the last `minutes` before `now`.
-
-    Raises:
-        InvalidArgumentError: `minutes` is not from 1 to 21,600, which are 15 days.
-        AwsError: CloudWatch returned an error.
-    """
-    if not 1 <= minutes <= MAX_MINUTES:
-        raise InvalidArgumentError("minutes", minutes, f"must be from 1 to {MAX_MINUTES}")
-    asked = queries(stream, function)
-    if not asked:
-        return Figures(minutes)
-    results: list[Mapping[str, Any]] = []
-    more: dict[str, Any] = {}
-    while True:
-        response = await aws.call(
-            "cloudwatch",
-            "get_metric_data",
-            MetricDataQueries=asked,
-            StartTime=now - timedelta(minutes=minutes),
-            EndTime=now,
-            **more,
-        )
-        results += response["MetricDataResults"]
-        if not (token := response.get("NextToken")):
-            return summarize(results, minutes)
-        more = {"NextToken": token}

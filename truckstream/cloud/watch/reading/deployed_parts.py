@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from truckstream.cloud.deployment.cloudformation import find_stack
-from truckstream.cloud.watch.tolerant_reader import TolerantReader
+from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

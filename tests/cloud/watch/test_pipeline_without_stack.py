@@ -1,7 +1,7 @@
-"""What only looks, against a third maker's AWS and a pipeline that was made by hand.
+"""Status and doctor read a pipeline that was created without a stack, on moto.
 
-moto's CloudFormation says CREATE_COMPLETE of what it has not made, so nothing is deployed there; its streams, buckets,
-functions and mappings keep what they are told.
+Nothing is deployed by CloudFormation here, because moto reports CREATE_COMPLETE for resources that it did not create.
+Its streams, buckets, functions and mappings return the settings that they were created with.
 """
 
 import io
@@ -22,12 +22,12 @@ TRUST = {
 
 @pytest.fixture
 def by_hand(moto_url, fake_credentials):  # noqa: ARG001 - boto3 finds them in the environment
-    """A pipeline as a tutorial makes it: batches of 100, no reports of failures, nothing encrypted."""
-    made = {}
+    """A pipeline as in a tutorial: batches of 100, no ReportBatchItemFailures, nothing encrypted."""
+    clients = {}
 
     def client(service):
-        made[service] = made.get(service) or boto3.client(service, region_name="us-east-1", endpoint_url=moto_url)
-        return made[service]
+        clients[service] = clients.get(service) or boto3.client(service, region_name="us-east-1", endpoint_url=moto_url)
+        return clients[service]
 
     client("s3").create_bucket(Bucket="by-hand")
     client("s3").put_object(
@@ -53,12 +53,12 @@ def by_hand(moto_url, fake_credentials):  # noqa: ARG001 - boto3 finds them in t
         FunctionName="by-hand", EventSourceArn=arn, BatchSize=100, StartingPosition="LATEST"
     )
     yield
-    for each in made.values():
+    for each in clients.values():
         each.close()
 
 
 @pytest.mark.usefixtures("by_hand")
-async def test_status_and_doctor_read_a_pipeline_made_by_hand(moto_url):
+async def test_status_and_doctor_read_a_pipeline_without_a_stack(moto_url):
     async with Account(region_name="us-east-1", endpoint_url=moto_url) as account:
         status = await read_status(account, "none", now=NOW, function_name="by-hand")
         diagnosis = await diagnose(account, "none", now=NOW, function_name="by-hand")

@@ -1,7 +1,7 @@
-"""A judge of IAM policies: may this call be made? As AWS decides: a deny wins, and what nobody allows is denied.
+"""Evaluate IAM policies by AWS's rules: a Deny overrides an Allow, and a call without an Allow is denied.
 
-It knows what the policies here use: wildcards, and the conditions StringEquals, ArnEquals, Bool, Null and
-NumericLessThan. Another operator is an error, so that a condition is never passed over.
+Only the features that our policies use are supported: wildcards, and the condition operators StringEquals, ArnEquals,
+Bool, Null and NumericLessThan. Any other operator raises an error, so that no condition is ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """One call as IAM sees it."""
+    """One call as IAM sees it: action, resource, and the values of condition keys."""
 
     action: str
     resource: str
@@ -24,16 +24,16 @@ class Call:
 
 
 def allows(documents: Iterable[Mapping[str, Any]], call: Call) -> bool:
-    """True if these policies together allow the call."""
-    found = [each for document in documents for each in document["Statement"] if _speaks_of(each, call)]
+    """Return whether these policies together allow the call."""
+    found = [each for document in documents for each in document["Statement"] if _applies(each, call)]
     effects = {each["Effect"] for each in found}
     return "Deny" not in effects and "Allow" in effects
 
 
-def _speaks_of(statement: Mapping[str, Any], call: Call) -> bool:
+def _applies(statement: Mapping[str, Any], call: Call) -> bool:
     return (
-        any(_like(call.action, action, re.IGNORECASE) for action in _list(statement["Action"]))
-        and any(_like(call.resource, resource) for resource in _list(statement["Resource"]))
+        any(_matches(call.action, action, re.IGNORECASE) for action in _list(statement["Action"]))
+        and any(_matches(call.resource, resource) for resource in _list(statement["Resource"]))
         and all(
             _holds(operator, key, wanted, call.context)
             for operator, pairs in statement.get("Condition", {}).items()
@@ -42,7 +42,7 @@ def _speaks_of(statement: Mapping[str, Any], call: Call) -> bool:
     )
 
 
-def _like(text: str, pattern: str, flags: int = 0) -> bool:
+def _matches(text: str, pattern: str, flags: int = 0) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, flags) is not None
 
 
@@ -54,10 +54,10 @@ def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, Any]) -> 
     if operator in {"StringEquals", "Bool"}:
         return context[key] in _list(wanted)
     if operator == "ArnEquals":
-        return any(_like(context[key], each) for each in _list(wanted))
+        return any(_matches(context[key], each) for each in _list(wanted))
     if operator == "NumericLessThan":
         return float(context[key]) < float(wanted)
-    raise AssertionError(f"the judge does not know {operator}")
+    raise AssertionError(f"the condition operator {operator} is not supported")
 
 
 def _list(value: Any) -> list[Any]:
@@ -65,9 +65,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def resolved(value: Any, references: Mapping[str, Any]) -> Any:
-    """A template's value with its intrinsic functions worked out; None for what a condition leaves out.
+    """Return a value of a template with its intrinsic functions evaluated; None if a condition removes it.
 
-    `references` has names (Ref), attributes (Name.Attribute) and conditions (True or False).
+    `references` contains the values of names (Ref), attributes (Name.Attribute) and conditions (True or False).
     """
     if isinstance(value, list):
         return [found for each in value if (found := resolved(each, references)) is not None]
@@ -79,12 +79,12 @@ def resolved(value: Any, references: Mapping[str, Any]) -> Any:
     return {name: found for name, each in value.items() if (found := resolved(each, references)) is not None}
 
 
-def _either(argument: Any, references: Mapping[str, Any]) -> Any:
+def _if(argument: Any, references: Mapping[str, Any]) -> Any:
     condition, yes, no = argument
     return resolved(yes if references[condition] else no, references)
 
 
-def _filled(argument: Any, references: Mapping[str, Any]) -> str:
+def _substitute(argument: Any, references: Mapping[str, Any]) -> str:
     text, more = argument if isinstance(argument, list) else (argument, {})
     names = {**references, **{name: resolved(each, references) for name, each in more.items()}}
     return re.sub(r"\$\{([^}]+)\}", lambda match: str(names[match[1]]), text)
@@ -93,6 +93,6 @@ def _filled(argument: Any, references: Mapping[str, Any]) -> str:
 INTRINSIC = {
     "Ref": lambda name, references: references.get(name),
     "Fn::GetAtt": lambda path, references: references[".".join(path)],
-    "Fn::If": _either,
-    "Fn::Sub": _filled,
+    "Fn::If": _if,
+    "Fn::Sub": _substitute,
 }

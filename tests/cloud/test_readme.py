@@ -1,7 +1,6 @@
-"""truckstream/cloud/README.md: its tables are the code's, its sums are right, and its example runs."""
+"""truckstream/cloud/README.md: its tables agree with the code, its sums are correct, and its examples run."""
 
 import dataclasses
-import json
 import os
 import re
 import subprocess
@@ -9,17 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from cfnlint.decode import decode_str
 
+from tests.cloud.parsed_template import ROOT, TEMPLATE
 from truckstream.alarms import ALARMS
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
 from truckstream.cloud.watch.doctor_rules import CHECKS
 from truckstream.commands.app import app
 from truckstream.metrics import FUNCTION_METRICS
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "truckstream" / "cloud" / "README.md").read_text(encoding="utf-8")
-TEMPLATE = json.loads(json.dumps(decode_str((ROOT / "lambda_entry" / "template.yaml").read_text(encoding="utf-8"))[0]))
 
 
 def section(title):
@@ -27,17 +24,17 @@ def section(title):
 
 
 def rows(text):
-    """The cells of each row of the section's tables, heads and rules left out."""
+    """Return the cells of each row of a section's tables, including the heads."""
     lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line] for line in lines]
 
 
-def test_the_alarms_are_those_that_ring():
+def test_the_table_of_alarms_agrees_with_the_code():
     expected = [[alarm.name, alarm.rings, alarm.means, alarm.do] for alarm in ALARMS]
     assert rows(section("Alarms"))[1:] == expected
 
 
-def test_every_resource_parameter_and_command_of_operations_is_there():
+def test_every_resource_parameter_and_command_on_the_page_exists():
     named = set(re.findall(r"`([A-Z]\w+)(?:=\w+)?`", section("Operations")))
     named |= set(re.findall(r"--parameter (\w+)=", PAGE)) - {"Name"}
     assert named <= set(TEMPLATE["Resources"]) | set(TEMPLATE["Parameters"])
@@ -46,23 +43,23 @@ def test_every_resource_parameter_and_command_of_operations_is_there():
 
 
 @pytest.mark.parametrize("result", [Deployment, Destruction, Diagnosis, Scaling, Status])
-def test_the_documents_have_the_fields_that_the_page_names(result):
+def test_the_page_names_the_fields_of_each_json_document(result):
     [row] = [row for row in rows(section("Exit status and --json")) if f"`{result.__name__}`" in row[1]]
     named = set(re.findall(r"`(\w+)`", row[1]))
     assert {field.name for field in dataclasses.fields(result)} <= named
 
 
-def test_the_doctors_rules_are_counted():
+def test_the_page_has_the_number_of_the_doctors_rules():
     assert f"| {len(CHECKS)} rules;" in PAGE
 
 
-def test_the_cost_adds_up():
+def test_the_costs_are_computed_correctly():
     *items, total = rows(section("Cost of a full shard"))[1:]
     amounts = [float(amount) for *_, amount in items]
     expected = [float(quantity) * float(price) for _, quantity, _, price, _ in items]
     assert amounts == pytest.approx(expected, abs=0.006)
     assert float(total[-1].strip("*")) == pytest.approx(sum(amounts), abs=0.005)
-    quantities = {what: float(quantity) for what, quantity, *_ in items}
+    quantities = {item: float(quantity) for item, quantity, *_ in items}
     records = quantities["shard"] * 3_600 * 1_000
     assert quantities["records put (25 KB units)"] == records / 1e6
     assert quantities["objects of 700 created"] == records // 700 // 1_000
@@ -84,24 +81,27 @@ def environment(ministack_url):
 
 
 @pytest.mark.timeout(120)
-def test_the_commands_run_as_they_stand(environment, tmp_path):
-    """Only the function's Python is this machine's. The doctor's finding is the one that the page speaks of."""
+def test_the_commands_of_the_page_run(environment, tmp_path):
+    """They run as written, except that the function's Python version is that of this machine.
+
+    The doctor reports the one danger that the page mentions.
+    """
     block = PAGE.split("```bash\n")[3].split("```")[0]
-    said = {}
+    results = {}
     for line in block.strip().splitlines():
         command = line.replace("--python 3.11", "--python {}.{}".format(*sys.version_info)).split()
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        said[command[1]] = (done.returncode, done.stdout, done.stderr)
-    assert {name: status for name, (status, *_) in said.items()} == {
+        results[command[1]] = (done.returncode, done.stdout, done.stderr)
+    assert {name: status for name, (status, *_) in results.items()} == {
         **dict.fromkeys(("deploy", "simulate", "status", "scale", "destroy"), 0),
         "doctor": 1,
-    }, said
-    assert "DANGER  stream-encrypted" in said["doctor"][1]
-    assert "Stream  AWS::Kinesis::Stream  trucks" in said["destroy"][1].split("Kept")[1]
+    }, results
+    assert "DANGER  stream-encrypted" in results["doctor"][1]
+    assert "Stream  AWS::Kinesis::Stream  trucks" in results["destroy"][1].split("Kept")[1]
 
 
 @pytest.mark.timeout(120)
-def test_the_example_runs(environment, tmp_path):
+def test_the_python_example_runs(environment, tmp_path):
     [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", block],

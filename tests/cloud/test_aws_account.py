@@ -1,6 +1,6 @@
-"""What AWS refuses, as it comes over the wire: the message says what to do, and the command's exit status what kind.
+"""Errors of AWS as they arrive over HTTP: Account raises each one with its code and with advice for the user.
 
-The answers are those of the services: XML from CloudFormation, STS and S3, JSON from Kinesis.
+The responses have the format of the service: XML from CloudFormation, STS and S3, JSON from Kinesis.
 """
 
 import json
@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from truckstream.cloud.aws_account import Account
-from truckstream.cloud.error_hints import ABSENT, HINTS, hint_for, hint_for_failure, hint_for_reasons
 from truckstream.errors import AwsError, ConfigurationError
 
 
@@ -26,8 +25,8 @@ def json_error(code, message):
     return json.dumps({"__type": code, "message": message})
 
 
-class Recorded(ThreadingHTTPServer):
-    """Gives every request one answer."""
+class FixedResponseServer(ThreadingHTTPServer):
+    """Returns the same response to every request."""
 
     status, body = 200, ""
 
@@ -37,7 +36,7 @@ class Recorded(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def answer(self):
+    def respond(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = b"" if self.command == "HEAD" else self.server.body.encode()
         self.send_response(self.server.status)
@@ -46,15 +45,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_HEAD = answer  # noqa: N815 - the names that the server calls
+    do_GET = do_POST = do_PUT = do_HEAD = respond  # noqa: N815 - names that the base class defines
 
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture
-def recorded():
-    with Recorded() as server:
+def server():
+    with FixedResponseServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -65,24 +64,24 @@ def recorded():
 DENIED = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: cloudformation:DescribeStacks"
 STACK = ("cloudformation", "describe_stacks", {"StackName": "acme"})
 STREAM = ("kinesis", "describe_stream_summary", {"StreamName": "trucks"})
-MAKE_STREAM = ("kinesis", "create_stream", {"StreamName": "trucks"})
-MAKE_BUCKET = ("s3", "create_bucket", {"Bucket": "acme-truck-data"})
+CREATE_STREAM = ("kinesis", "create_stream", {"StreamName": "trucks"})
+CREATE_BUCKET = ("s3", "create_bucket", {"Bucket": "acme-truck-data"})
 LIST = ("s3", "list_objects_v2", {"Bucket": "acme-truck-data"})
-WHO = ("sts", "get_caller_identity", {})
+IDENTITY = ("sts", "get_caller_identity", {})
 
-#: (the call, the HTTP status, the body, what the message says of what to do)
-REFUSALS = {
+#: (call, HTTP status, body, part of the advice in the message)
+ERRORS = {
     "denied permissions": (STACK, 403, query_error("AccessDenied", DENIED), "truckstream policies prints"),
     "denied in S3": (LIST, 403, s3_error("AccessDenied", "Access Denied"), "truckstream policies prints"),
     "expired token": (
-        WHO,
+        IDENTITY,
         403,
         query_error("ExpiredToken", "The security token included in the request is expired"),
         "log in again",
     ),
     "expired token of Kinesis": (STREAM, 400, json_error("ExpiredTokenException", "expired"), "log in again"),
     "unknown credentials": (
-        WHO,
+        IDENTITY,
         403,
         query_error("InvalidClientTokenId", "The security token is invalid"),
         "check AWS_PROFILE",
@@ -95,19 +94,19 @@ REFUSALS = {
     ),
     "region not enabled": (STACK, 403, query_error("OptInRequired", "not subscribed"), "enable it"),
     "bucket name taken by others": (
-        MAKE_BUCKET,
+        CREATE_BUCKET,
         409,
         s3_error("BucketAlreadyExists", "not available"),
         "choose another with --bucket",
     ),
     "stream name taken": (
-        MAKE_STREAM,
+        CREATE_STREAM,
         400,
         json_error("ResourceInUseException", "Stream trucks already exists."),
         "CreateStream=false",
     ),
     "limit of shards": (
-        MAKE_STREAM,
+        CREATE_STREAM,
         400,
         json_error("LimitExceededException", "This request would exceed the shard limit for the account"),
         "Service Quotas",
@@ -118,38 +117,38 @@ REFUSALS = {
         json_error("ResourceNotFoundException", "Stream trucks under account 123456789012 not found."),
         "Check the name, the account and the region",
     ),
-    "a proxy's own page": (STACK, 502, "Bad Gateway", "is a proxy or another endpoint in between"),
+    "page of a proxy": (STACK, 502, "Bad Gateway", "is a proxy or another endpoint in between"),
     "clock": (LIST, 403, s3_error("RequestTimeTooSkewed", "too large"), "clock is wrong"),
 }
 
 
 @pytest.mark.usefixtures("fake_credentials")
-@pytest.mark.parametrize("case", REFUSALS)
-async def test_a_refusal_says_what_to_do(recorded, case):
-    (service, operation, parameters), recorded.status, recorded.body, words = REFUSALS[case]
-    async with Account(region_name="us-east-1", endpoint_url=recorded.url) as account:
-        with pytest.raises(AwsError, match=words) as refused:
+@pytest.mark.parametrize("case", ERRORS)
+async def test_an_error_contains_advice(server, case):
+    (service, operation, parameters), server.status, server.body, words = ERRORS[case]
+    async with Account(region_name="us-east-1", endpoint_url=server.url) as account:
+        with pytest.raises(AwsError, match=words) as error:
             await account.call(service, operation, **parameters)
-    assert refused.value.code == "ResponseParserError" or refused.value.code in recorded.body
-    assert refused.value.operation.startswith(f"{service}:")
+    assert error.value.code == "ResponseParserError" or error.value.code in server.body
+    assert error.value.operation.startswith(f"{service}:")
 
 
 @pytest.mark.usefixtures("fake_credentials")
-async def test_what_is_not_there_is_none(recorded):
-    recorded.status, recorded.body = 400, query_error("ValidationError", "Stack with id acme does not exist")
-    async with Account(region_name="us-east-1", endpoint_url=recorded.url) as account:
+async def test_find_returns_none_for_a_missing_resource(server):
+    server.status, server.body = 400, query_error("ValidationError", "Stack with id acme does not exist")
+    async with Account(region_name="us-east-1", endpoint_url=server.url) as account:
         assert await account.find("cloudformation", "describe_stacks", StackName="acme") is None
 
 
 @pytest.mark.usefixtures("fake_credentials")
-async def test_an_endpoint_that_is_no_address_is_a_setting():
+async def test_an_invalid_endpoint_raises_a_configuration_error():
     async with Account(region_name="us-east-1", endpoint_url="nonsense") as account:
         with pytest.raises(ConfigurationError, match=r"endpoint_url is invalid \(Invalid endpoint: nonsense\)"):
             await account.call("kinesis", "list_streams")
 
 
 @pytest.mark.usefixtures("fake_credentials")
-async def test_half_of_the_credentials_is_a_setting(monkeypatch):
+async def test_incomplete_credentials_raise_a_configuration_error(monkeypatch):
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     async with Account(region_name="us-east-1", endpoint_url="http://127.0.0.1:9") as account:
         with pytest.raises(ConfigurationError, match=r"credentials are incomplete .* Log in"):
@@ -157,8 +156,8 @@ async def test_half_of_the_credentials_is_a_setting(monkeypatch):
 
 
 @pytest.mark.usefixtures("fake_credentials")
-async def test_a_login_that_ran_out_says_to_log_in_again(monkeypatch, tmp_path):
-    """A profile of IAM Identity Center whose token nobody has fetched."""
+async def test_a_missing_login_asks_the_user_to_log_in_again(monkeypatch, tmp_path):
+    """The profile uses IAM Identity Center, and there is no token in its cache."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     (tmp_path / "config").write_text(
@@ -171,33 +170,3 @@ async def test_a_login_that_ran_out_says_to_log_in_again(monkeypatch, tmp_path):
     async with Account(region_name="us-east-1", endpoint_url="http://127.0.0.1:9") as account:
         with pytest.raises(AwsError, match="log in again"):
             await account.call("sts", "get_caller_identity")
-
-
-# --- The table --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("code", sorted(HINTS))
-def test_every_hint_is_a_sentence_that_asks_for_something(code):
-    assert hint_for(code).endswith((".", "?"))
-    assert (code in ABSENT) == hint_for(code).startswith("Check the name, ")
-
-
-def test_a_code_that_nobody_knows_has_no_hint():
-    assert hint_for("TeapotException") == hint_for_failure("TeapotError", "us-east-1") == hint_for_reasons("tea") == ""
-
-
-def test_no_answer_asks_for_the_network_and_the_region():
-    assert hint_for_failure("EndpointConnectionError", "eu-west-9").endswith("whether eu-west-9 is the right region.")
-
-
-@pytest.mark.parametrize(
-    ("reasons", "words"),
-    [
-        ("Bucket (AWS::S3::Bucket): acme-truck-data already exists", "choose another with --stream, --bucket"),
-        ("Stream: User: arn:… is not authorized to perform: kinesis:CreateStream", "truckstream policies prints"),
-        ("Stream: LimitExceededException: 10 in 24 h; Topic already exists", "Service Quotas"),
-        ("Function: decreases account's UnreservedConcurrentExecution below its minimum", "ReservedConcurrency=-1"),
-    ],
-)
-def test_the_first_reason_that_cloudformation_gives_decides_the_hint(reasons, words):
-    assert words in hint_for_reasons(reasons)

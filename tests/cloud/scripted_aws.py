@@ -1,7 +1,7 @@
-"""An AWS that answers what a test has written down, held to the services' own models.
+"""A fake AWS account that returns responses written in the test, checked against the services' own models.
 
-What is asked and what is answered is checked against botocore's description of the operation, so that neither a
-misspelt parameter nor an answer that the service cannot give gets through.
+Parameters and responses are validated against botocore's model of the operation. A misspelt parameter, or a response
+that the service cannot return, therefore fails the test.
 """
 
 from __future__ import annotations
@@ -33,24 +33,29 @@ def service_model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
-def refusal(code: str, message: str = "no", operation: str = "service:Operation") -> AwsError:
+def aws_error(code: str, message: str = "no", operation: str = "service:Operation") -> AwsError:
     return AwsError(code, message, operation=operation, hint=hint_for(code, message))
 
 
 class ScriptedAws:
-    """Answers by "service.operation": a dict, an exception, a function of the parameters, or a list of these.
+    """Fake account with a response for each "service.operation".
 
-    Of a list each call takes one, and the last one stays. What has no answer is not there.
+    A response is a dict, an exception to raise, a function of the parameters, or a list of these. Each call takes the
+    next item of a list, and the last item repeats. An operation without a response raises ResourceNotFoundException.
     """
 
-    def __init__(self, answers: Mapping[str, Any], region: str = "us-east-1", endpoint_url: str | None = None) -> None:
-        self.answers = {name: list(found) if isinstance(found, list) else [found] for name, found in answers.items()}
+    def __init__(
+        self, responses: Mapping[str, Any], region: str = "us-east-1", endpoint_url: str | None = None
+    ) -> None:
+        self.responses = {
+            name: list(found) if isinstance(found, list) else [found] for name, found in responses.items()
+        }
         self.region = region
         self.endpoint_url = endpoint_url
         self.calls = []
 
-    def asked(self, name: str) -> list[dict[str, Any]]:
-        """The parameters of each call of one operation."""
+    def calls_of(self, name: str) -> list[dict[str, Any]]:
+        """Return the parameters of each call of one operation."""
         return [parameters for called, parameters in self.calls if called == name]
 
     async def call(self, service: str, operation: str, **parameters: Any) -> Any:
@@ -58,14 +63,15 @@ class ScriptedAws:
         model = operation_model(service, operation)
         validate_parameters(parameters, model.input_shape)
         self.calls.append((name, parameters))
-        waiting = self.answers.get(name) or [refusal("ResourceNotFoundException", name, f"{service}:{model.name}")]
-        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-        answer = answer(parameters) if callable(answer) else answer
-        if isinstance(answer, Exception):
-            raise answer
+        missing = [aws_error("ResourceNotFoundException", name, f"{service}:{model.name}")]
+        waiting = self.responses.get(name) or missing
+        response = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        response = response(parameters) if callable(response) else response
+        if isinstance(response, Exception):
+            raise response
         if model.output_shape:
-            validate_parameters(answer, model.output_shape)
-        return answer
+            validate_parameters(response, model.output_shape)
+        return response
 
     async def find(self, service: str, operation: str, **parameters: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Ctrl-C as its user presses it, against a CloudFormation that never comes to an end."""
+"""Ctrl-C during a deployment: the command runs in a process, against a CloudFormation that never finishes."""
 
 import json
 import os
@@ -18,7 +18,7 @@ STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackN
 NO_STACK = (
     "<ErrorResponse><Error><Code>ValidationError</Code><Message>acme does not exist</Message></Error></ErrorResponse>"
 )
-ANSWERS = {
+RESPONSES = {
     "GetCallerIdentity": "<r><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></r>",
     "CreateChangeSet": "<r><CreateChangeSetResult><Id>change</Id><StackId>acme</StackId></CreateChangeSetResult></r>",
     "DescribeChangeSet": """<r><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status><Changes><member>
@@ -30,7 +30,7 @@ ANSWERS = {
 }
 
 
-#: The command with Ctrl-C as in a terminal: whoever runs the tests in a shell's background has it switched off.
+#: The command with the SIGINT handler of a terminal, because a shell ignores SIGINT in its background processes.
 COMMAND = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,27 +45,27 @@ class EndlessAws(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.asked = []
-        self.looked_after_execution = threading.Event()
+        self.actions = []
+        self.polled_after_execution = threading.Event()
 
-    def answer(self, action):
-        """Status and body."""
-        self.asked.append(action)
+    def respond(self, action):
+        """Return the status and the body."""
+        self.actions.append(action)
         if action != "DescribeStacks":
-            return 200, ANSWERS.get(action, "<r/>")
-        if "ExecuteChangeSet" in self.asked:
-            self.looked_after_execution.set()
+            return 200, RESPONSES.get(action, "<r/>")
+        if "ExecuteChangeSet" in self.actions:
+            self.polled_after_execution.set()
             return 200, STACK.format("CREATE_IN_PROGRESS")
-        return (200, STACK.format("REVIEW_IN_PROGRESS")) if "CreateChangeSet" in self.asked else (400, NO_STACK)
+        return (200, STACK.format("REVIEW_IN_PROGRESS")) if "CreateChangeSet" in self.actions else (400, NO_STACK)
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if "X-Amz-Target" in self.headers:  # Kinesis: there is no such stream
+        if "X-Amz-Target" in self.headers:  # a call of Kinesis, which has no such stream
             status, text = 400, '{"__type": "ResourceNotFoundException", "message": "no"}'
         else:
-            status, text = self.server.answer(parse_qs(body.decode())["Action"][0])
+            status, text = self.server.respond(parse_qs(body.decode())["Action"][0])
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -85,7 +85,7 @@ def aws():
         thread.join()
 
 
-def test_ctrl_c_says_that_cloudformation_goes_on_and_how_to_see_the_end(aws, tmp_path):
+def test_ctrl_c_prints_that_cloudformation_continues_and_how_to_see_the_outcome(aws, tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "NO_PROXY": "127.0.0.1"}
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "provision", "--stack", "acme", "--yes", "--json"],
@@ -95,11 +95,11 @@ def test_ctrl_c_says_that_cloudformation_goes_on_and_how_to_see_the_end(aws, tmp
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert aws.looked_after_execution.wait(40), process.communicate(timeout=1)
+    assert aws.polled_after_execution.wait(40), process.communicate(timeout=1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "but CloudFormation continues" in err
     assert "truckstream status --stack acme shows the outcome" in err
     assert json.loads(out)["error"]["kind"] == "Interrupted"
-    assert not {"DeleteChangeSet", "DeleteStack"} & set(aws.asked)
+    assert not {"DeleteChangeSet", "DeleteStack"} & set(aws.actions)

@@ -1,0 +1,55 @@
+"""The bytes of a zip depend only on the names and contents of its files."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cloud.package.support import unzipped
+from truckstream.cloud.package.archive import MAX_ZIP_BYTES, is_noise, pack
+from truckstream.errors import PackageError
+
+
+@pytest.mark.parametrize(
+    ("name", "noise"),
+    [
+        ("msgspec/__pycache__/json.cpython-313.pyc", True),
+        ("msgspec/json.pyi", True),
+        ("msgspec/py.typed", True),
+        ("bin/pybase64", True),
+        (".lock", True),
+        ("obstore-0.12.1.dist-info/RECORD", True),
+        ("obstore-0.12.1.dist-info/INSTALLER", True),
+        ("obstore-0.12.1.dist-info/METADATA", False),
+        ("msgspec-0.22.0.dist-info/licenses/LICENSE", False),
+        ("obstore-0.12.1.dist-info/sboms/obstore.cyclonedx.json", False),
+        ("obstore/_obstore.abi3.so", False),
+        ("msgspec/json.py", False),
+        ("typing_extensions.py", False),
+    ],
+)
+def test_files_that_the_function_does_not_need_are_noise(name, noise):
+    assert is_noise(name) is noise
+
+
+FILES = st.dictionaries(st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8}){0,2}\.py", fullmatch=True), st.binary(max_size=64))
+
+
+@given(FILES, st.randoms(use_true_random=False))
+def test_the_zip_depends_neither_on_the_order_nor_on_the_time(files, random):
+    names = list(files)
+    random.shuffle(names)
+    first, second = pack(files, {}), pack({name: files[name] for name in names}, {})
+    assert (first.content, first.digest) == (second.content, second.digest)
+    assert unzipped(first) == files
+
+
+def test_different_names_or_contents_have_different_digests():
+    digests = {pack(files, {}).digest for files in ({"a": b"x"}, {"b": b"x"}, {"a": b"y"}, {"a": b"x", "b": b""}, {})}
+    assert len(digests) == 5
+
+
+def test_a_zip_that_is_too_large_is_rejected():
+    with pytest.raises(PackageError, match="the function's limit is 15,000,000"):
+        pack({"noise": os.urandom(MAX_ZIP_BYTES)}, {})

@@ -1,0 +1,199 @@
+"""Builds of the function's zip: reproducible, for each processor and Python version, and only with needed files."""
+
+import asyncio
+import gc
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+
+import pytest
+
+from tests.cloud.package.support import unzipped
+from truckstream.cloud.package.archive import MAX_ZIP_BYTES, is_noise
+from truckstream.cloud.package.build import REQUIREMENTS, PackageOptions, build_package
+from truckstream.errors import ConfigurationError, InvalidArgumentError, PackageError
+
+
+@pytest.fixture(scope="module")
+def arm64():
+    return asyncio.run(build_package())
+
+
+# --- The same bytes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_two_builds_make_the_same_bytes(arm64):
+    again = await build_package(PackageOptions("arm64", "3.13"))
+    assert again.content == arm64.content
+    assert again.sha256 == hashlib.sha256(arm64.content).hexdigest()
+
+
+def test_entries_are_sorted_and_have_the_same_date_and_mode(arm64):
+    with zipfile.ZipFile(io.BytesIO(arm64.content)) as opened:
+        found = opened.infolist()
+    assert [entry.filename for entry in found] == sorted(entry.filename for entry in found)
+    assert {(entry.date_time, entry.external_attr >> 16, entry.create_system) for entry in found} == {
+        ((1980, 1, 1, 0, 0, 0), 0o100644, 3)
+    }
+
+
+# --- Contents ---------------------------------------------------------------------------------------
+
+
+def test_the_zip_contains_the_handler_and_its_requirements_and_is_small(arm64):
+    names = set(unzipped(arm64))
+    assert {part.name for part in arm64.parts} == {"lambda_entry", "truckstream", *REQUIREMENTS}
+    assert {"lambda_entry/handler.py", "truckstream/batcher/batcher.py", "truckstream/record.py"} <= names
+    assert not any(is_noise(name) for name in names)
+    assert arm64.size < MAX_ZIP_BYTES == 15_000_000
+    assert sum(part.zipped_bytes for part in arm64.parts) < arm64.size
+    assert all(part.version for part in arm64.parts)
+
+
+#: The machine field of an ELF file, at byte 18.
+MACHINES = {"arm64": 183, "x86_64": 62}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "tag"),
+    [
+        (PackageOptions("arm64", "3.13"), "cpython-313-aarch64"),
+        (PackageOptions("x86_64", "3.13"), "cpython-313-x86_64"),
+        (PackageOptions("arm64", "3.14"), "cpython-314-aarch64"),
+        (PackageOptions("x86_64", "3.11"), "cpython-311-x86_64"),
+    ],
+    ids=lambda value: value.architecture + value.python if isinstance(value, PackageOptions) else "",
+)
+async def test_the_wheels_are_for_the_platform_of_the_function(options, tag):
+    files = unzipped(await build_package(options))
+    libraries = {name: body for name, body in files.items() if name.endswith(".so")}
+    assert {int.from_bytes(body[18:20], "little") for body in libraries.values()} == {MACHINES[options.architecture]}
+    assert any(tag in name for name in libraries)
+
+
+async def test_the_versions_are_those_of_this_environment(arm64):
+    from importlib.metadata import version  # noqa: PLC0415
+
+    assert {part.name: part.version for part in arm64.parts if part.name in REQUIREMENTS} == {
+        name: version(name) for name in REQUIREMENTS
+    }
+
+
+@pytest.mark.skipif(sysconfig.get_platform() != "linux-x86_64", reason="the zip is for Linux on x86_64")
+def test_the_handler_can_be_imported_from_the_zip_alone(tmp_path):
+    """The interpreter has no access to this environment: no site-packages and no checkout."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    archive = asyncio.run(build_package(PackageOptions("x86_64", python)))
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
+        opened.extractall(tmp_path / "task")
+    task = str(tmp_path / "task")
+    code = f"import sys; sys.path.insert(0, {task!r}); import lambda_entry.handler as h; print(h.__file__)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(tmp_path / "task" / "lambda_entry" / "handler.py"), done.stderr
+
+
+# --- Failures ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"architecture": "sparc"}, "architecture is 'sparc': must be arm64 or x86_64"),
+        ({"python": "3.10"}, "python is '3.10': must be one of 3.11, 3.12, 3.13, 3.14"),
+    ],
+)
+def test_a_platform_that_lambda_does_not_have_is_rejected(options, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        PackageOptions(**options)
+
+
+async def test_the_error_for_a_missing_wheel_quotes_uv():
+    """The wheels of obstore for arm64 need a newer C library than Lambda's python3.11 has."""
+    with pytest.raises(PackageError, match=r"Python 3.11 on arm64.*obstore"):
+        await build_package(PackageOptions("arm64", "3.11"))
+
+
+async def test_the_error_for_a_missing_uv_explains_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(ConfigurationError, match=r"uv was not found\. Install it: pip install uv"):
+        await build_package()
+
+
+def test_a_cancelled_build_ends_uv_and_causes_no_unraisable_error(monkeypatch, tmp_path):
+    """The build has a loop of its own that closes immediately, as in the command."""
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    uv.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(uv))
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+
+    async def cancel_a_build():
+        building = asyncio.create_task(build_package())
+        # uv writes the file, so that there is no event to wait for.
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        building.cancel()
+        await building
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel_a_build())
+    gc.collect()
+    assert not unraisable
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+# --- The command ------------------------------------------------------------------------------------
+
+
+def command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "truckstream", "package", *arguments],
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_writes_the_zip_and_prints_its_contents(tmp_path, arm64):
+    done = command("--out", "f.zip", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "f.zip").read_bytes() == arm64.content
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["package", "version", "files", "bytes", "zipped"]
+    assert [line.split()[0] for line in lines[1:5]] == ["lambda_entry", "msgspec", "obstore", "truckstream"]
+    assert lines[-1].startswith("f.zip: ")
+    assert arm64.sha256 in lines[-1]
+
+
+@pytest.mark.slow
+def test_a_dry_run_writes_nothing_and_prints_json(tmp_path, arm64):
+    done = command("--dry-run", "--json", cwd=tmp_path)
+    facts = json.loads(done.stdout)
+    assert (facts["size"], facts["sha256"], facts["digest"]) == (arm64.size, arm64.sha256, arm64.digest)
+    assert {part["name"]: part["bytes"] for part in facts["parts"]} == {part.name: part.bytes for part in arm64.parts}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--python", "3.9"), "python is '3.9'"),
+        pytest.param(("--out", "/dev/null/f.zip"), "--out cannot be written", marks=pytest.mark.slow),
+    ],
+)
+def test_the_command_names_a_bad_argument(tmp_path, arguments, words):
+    done = command(*arguments, cwd=tmp_path)
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr

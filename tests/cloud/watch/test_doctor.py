@@ -1,0 +1,96 @@
+"""The doctor on a scripted AWS: which findings follow from AWS's responses."""
+
+from datetime import UTC, datetime
+
+from tests.cloud.scripted_aws import ScriptedAws, aws_error
+from tests.cloud.watch.healthy_pipeline import NO_PUBLIC_ACCESS, healthy_function, healthy_mapping, healthy_stream
+from truckstream.cloud.watch.doctor import diagnose
+
+ROLE = "arn:aws:iam::123456789012:role/acme-FunctionRole-1"
+STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
+
+
+def deployed(**changed):
+    """Return an AWS with a healthy pipeline that has no stack; `changed` replaces responses."""
+    allowed = {"EvaluationResults": [{"EvalActionName": "s3:PutObject", "EvalDecision": "allowed"}]}
+    responses = {
+        "lambda.get_function_configuration": healthy_function() | {"Role": ROLE},
+        "lambda.get_function_concurrency": {},
+        "lambda.list_event_source_mappings": {
+            "EventSourceMappings": [healthy_mapping() | {"EventSourceArn": STREAM_ARN}]
+        },
+        "kinesis.describe_stream_summary": {
+            "StreamDescriptionSummary": healthy_stream()
+            | {
+                "StreamARN": STREAM_ARN,
+                "StreamStatus": "ACTIVE",
+                "StreamCreationTimestamp": "2026-11-23T12:00:00Z",
+                "EnhancedMonitoring": [],
+            }
+        },
+        "s3.head_bucket": {},
+        "s3.get_bucket_encryption": {
+            "ServerSideEncryptionConfiguration": {
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            }
+        },
+        "s3.get_public_access_block": {"PublicAccessBlockConfiguration": NO_PUBLIC_ACCESS},
+        "s3.get_bucket_policy": {"Policy": '{"aws:SecureTransport": "false"}'},
+        "s3.list_objects_v2": {},
+        "iam.simulate_principal_policy": allowed,
+        "cloudwatch.get_metric_data": {"MetricDataResults": []},
+        "cloudwatch.describe_alarms": {"MetricAlarms": []},
+        "logs.filter_log_events": {"events": []},
+    }
+    return ScriptedAws(responses | {name.replace("__", "."): response for name, response in changed.items()})
+
+
+async def findings_and_unread(aws):
+    diagnosis = await diagnose(aws, "acme", now=datetime(2026, 11, 23, 12, tzinfo=UTC), function_name="acme")
+    return {finding.check for finding in diagnosis.findings}, diagnosis.unread
+
+
+async def test_a_healthy_pipeline_without_a_stack_has_no_findings():
+    assert await findings_and_unread(deployed()) == (set(), ())
+
+
+async def test_a_bucket_without_settings_causes_three_findings():
+    absent = {
+        "s3__get_bucket_encryption": aws_error("ServerSideEncryptionConfigurationNotFoundError"),
+        "s3__get_public_access_block": aws_error("NoSuchPublicAccessBlockConfiguration"),
+        "s3__get_bucket_policy": aws_error("NoSuchBucketPolicy"),
+    }
+    expected = {"bucket-encrypted", "bucket-private", "bucket-tls-only"}
+    assert await findings_and_unread(deployed(**absent)) == (expected, ())
+
+
+async def test_a_deleted_bucket_causes_one_finding():
+    gone = aws_error("NoSuchBucket")
+    calls = ("head_bucket", "get_bucket_encryption", "get_public_access_block", "get_bucket_policy", "list_objects_v2")
+    found, _ = await findings_and_unread(deployed(**{f"s3__{call}": gone for call in calls}))
+    assert found == {"bucket-found"}
+
+
+async def test_a_deleted_stream_is_a_finding():
+    found, _ = await findings_and_unread(
+        deployed(kinesis__describe_stream_summary=aws_error("ResourceNotFoundException"))
+    )
+    assert found == {"stream-found"}
+
+
+async def test_a_missing_permission_of_the_role_is_a_finding():
+    denied = {"EvaluationResults": [{"EvalActionName": "s3:PutObject", "EvalDecision": "implicitDeny"}]}
+    assert (await findings_and_unread(deployed(iam__simulate_principal_policy=denied)))[0] == {"has-permissions"}
+
+
+async def test_a_denied_upload_in_the_log_is_a_finding():
+    events = {"events": [{"timestamp": 1763899200000, "message": '{"level":"ERROR","error":"PermissionDenied: 403"}'}]}
+    assert (await findings_and_unread(deployed(logs__filter_log_events=events)))[0] == {"s3-lets-it-in"}
+
+
+async def test_a_denied_read_is_reported_as_unread_and_is_no_finding():
+    denied = aws_error("AccessDenied", "no", "s3:GetBucketEncryption")
+    found, unread = await findings_and_unread(deployed(s3__get_bucket_encryption=denied))
+    assert found == set()
+    assert len(unread) == 1
+    assert "truckstream policies" in unread[0]

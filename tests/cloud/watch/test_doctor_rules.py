@@ -1,0 +1,162 @@
+"""The doctor's rules: each dangerous setting causes exactly one finding, and its repair command is valid."""
+
+import re
+import shlex
+
+import pytest
+
+from tests.cloud.scripted_aws import operation_model
+from tests.cloud.watch.healthy_pipeline import (
+    BUCKET_ARN,
+    NO_PUBLIC_ACCESS,
+    healthy_function,
+    healthy_mapping,
+    healthy_stack,
+    healthy_stream,
+)
+from truckstream.cloud.watch.doctor_rules import CHECKS, EVENT_BYTES, RECORD_BYTES_IN_EVENT, Facts, examine
+from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
+from truckstream.commands.app import app
+
+
+def facts(*, stream=None, mapping=None, function=None, parts=None, missing=(), **more):
+    """Return the facts of a healthy pipeline, with these changes."""
+    found = {
+        "stream": healthy_stream() | (stream or {}),
+        "mapping": healthy_mapping() | (mapping or {}),
+        "function": healthy_function() | (function or {}),
+    }
+    found |= dict.fromkeys(missing)
+    names = {"stream_name": "trucks", "bucket_name": "acme-truck-data", "function_name": "acme"}
+    seen = {
+        "encryption": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
+        "public_access_block": NO_PUBLIC_ACCESS,
+        "bucket_policy": '{"Condition": {"Bool": {"aws:SecureTransport": "false"}}}',
+        "bucket_exists": True,
+        "subscribers": 1,
+        "seen": frozenset({"encryption", "public", "policy"}),
+    }
+    return Facts("acme", DeployedParts(healthy_stack(), **names, **found, **(parts or {})), **(seen | more))
+
+
+#: (check, changed facts, part of the problem, part of the repair)
+DANGERS = [
+    ("stream-found", {"missing": ["stream"]}, "trucks does not exist in this account and region", "deploy --stack"),
+    ("function-found", {"missing": ["function", "mapping"]}, "no function is deployed", "deploy --stack acme"),
+    ("function-runs", {"function": {"State": "Failed", "StateReason": "no such key"}}, "no such key", "deploy"),
+    ("function-runs", {"function": {"LastUpdateStatus": "Failed"}}, "its last update Failed", "deploy"),
+    ("mapping-found", {"missing": ["mapping"]}, "no event source mapping", "deploy --stack acme"),
+    ("mapping-enabled", {"mapping": {"State": "Disabled"}}, "disabled", "--enabled"),
+    (
+        "last-delivery-worked",
+        {"mapping": {"LastProcessingResult": "PROBLEM: Function call failed"}},
+        "PROBLEM: Function call failed",
+        "status --stack acme",
+    ),
+    ("reports-failures", {"mapping": {"FunctionResponseTypes": []}}, "those records are lost", "ReportBatchItem"),
+    ("does-not-bisect", {"mapping": {"BisectBatchOnFunctionError": True}}, "stored twice", "--no-bisect"),
+    (
+        "gives-up-into-a-destination",
+        {"mapping": {"MaximumRetryAttempts": 3, "DestinationConfig": {}}},
+        "3 attempts, 72000 s",
+        BUCKET_ARN,
+    ),
+    (
+        "destination-keeps-records",
+        {"mapping": {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:1:dead"}}}},
+        "only S3 receives the records",
+        BUCKET_ARN,
+    ),
+    (
+        "gives-up-before-the-stream-forgets",
+        {"mapping": {"MaximumRecordAgeInSeconds": -1}},
+        "until they expire after 24 h",
+        "--maximum-record-age-in-seconds 72000",
+    ),
+    (
+        "gives-up-before-the-stream-forgets",
+        {"mapping": {"MaximumRecordAgeInSeconds": 86_400}},
+        "until they expire after 24 h",
+        "--maximum-record-age-in-seconds 72000",
+    ),
+    ("no-parallel-shards", {"mapping": {"ParallelizationFactor": 10}}, "aggregated records", "factor 1"),
+    ("bucket-found", {"bucket_exists": False}, "acme-truck-data does not exist", "deploy --stack acme"),
+    (
+        "writes-to-its-bucket",
+        {"function": {"Environment": {"Variables": {"BUCKET_NAME": "another"}}}},
+        "writes to another, but the bucket of the stack is acme-truck-data",
+        "ExistingBucketName=another",
+    ),
+    ("has-permissions", {"denied": (f"s3:PutObject on {BUCKET_ARN}/*",)}, "does not allow s3:PutObject", "deploy"),
+    ("s3-lets-it-in", {"access_errors": ("PutObject: AccessDenied",)}, "PutObject: AccessDenied", "deploy"),
+    ("stream-encrypted", {"stream": {"EncryptionType": "NONE"}}, "not encrypted at rest", "start-stream-encryption"),
+    ("bucket-encrypted", {"encryption": None}, "no encryption", "put-bucket-encryption"),
+    ("bucket-private", {"public_access_block": None}, "can be made public", "put-public-access-block"),
+    (
+        "bucket-private",
+        {"public_access_block": NO_PUBLIC_ACCESS | {"BlockPublicAcls": False}},
+        "public",
+        "BlockPublicAcls",
+    ),
+    ("bucket-tls-only", {"bucket_policy": None}, "without TLS", "deploy --stack acme"),
+    ("timeout-long-enough", {"function": {"Timeout": 3}}, "timeout is 3 s", "--timeout 300"),
+    ("memory-enough", {"function": {"MemorySize": 128}}, "has 128 MB", "--memory-size 512"),
+    ("batch-can-fill", {"mapping": {"BatchSize": 10_000}}, "6 MB hold about 4,971", "--batch-size 4900"),
+    ("batch-fills-objects", {"mapping": {"BatchSize": 100}}, "small objects", "--batch-size 4900"),
+    ("batch-fills-objects", {"mapping": {"MaximumBatchingWindowInSeconds": 0}}, "window of 0 s", "in-seconds 5"),
+    ("reservation-fits", {"parts": {"reserved_concurrency": 2}}, "4 shards need one each", "Concurrency=4"),
+    ("somebody-listens", {"subscribers": 0}, "nobody receives", "AlarmEmail="),
+]
+
+
+def test_a_healthy_pipeline_has_no_findings():
+    assert examine(facts()) == ()
+
+
+@pytest.mark.parametrize(("check", "changed", "problem", "repair"), DANGERS)
+def test_a_dangerous_setting_causes_one_finding_with_its_repair(check, changed, problem, repair):
+    [finding] = examine(facts(**changed))
+    assert finding.check == check
+    assert problem in finding.problem
+    assert repair in finding.repair
+
+
+def test_every_check_has_a_case():
+    assert {check.__name__.replace("_", "-") for check in CHECKS} == {check for check, *_ in DANGERS}
+
+
+def test_the_most_serious_finding_comes_first():
+    found = examine(facts(subscribers=0, mapping={"State": "Disabled", "FunctionResponseTypes": []}))
+    assert [finding.severity for finding in found] == ["danger", "stopped", "warning"]
+
+
+def test_the_recommended_batch_fits_an_event_of_6_mb():
+    assert 4_900 * RECORD_BYTES_IN_EVENT <= EVENT_BYTES < 5_000 * RECORD_BYTES_IN_EVENT
+
+
+# --- The repairs are commands -----------------------------------------------------------------------
+
+REPAIRS = sorted({finding.repair for _, changed, *_ in DANGERS for finding in examine(facts(**changed))})
+
+#: Services whose name in the AWS command line differs from botocore's.
+SERVICES = {"s3api": "s3"}
+
+
+def parameter_of(flag):
+    return flag.removeprefix("--").removeprefix("no-").replace("-", "").lower()
+
+
+@pytest.mark.parametrize("repair", [repair for repair in REPAIRS if repair.startswith("aws ")])
+def test_a_repair_by_the_aws_command_line_is_valid(repair):
+    """The operation exists, each flag is a parameter of it, and no required parameter is missing."""
+    _, service, operation, *arguments = shlex.split(repair)
+    model = operation_model(SERVICES.get(service, service), operation.replace("-", "_"))
+    flags = {parameter_of(word) for word in arguments if word.startswith("--")}
+    assert flags <= {name.lower() for name in model.input_shape.members}
+    required = {name.lower() for name in model.input_shape.required_members}
+    assert required <= flags
+
+
+@pytest.mark.parametrize("repair", [repair for repair in REPAIRS if repair.startswith("truckstream ")])
+def test_a_repair_by_truckstream_is_valid(repair):
+    app.parse_args(shlex.split(re.sub(", after .*", "", repair))[1:], exit_on_error=False, print_error=False)

@@ -1,0 +1,1 @@
+"""Calls to AWS that status, doctor and scale share: the deployed parts and CloudWatch's figures."""
