@@ -14,7 +14,7 @@ from truckstream.alarms import ALARMS
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
 from truckstream.cloud.watch.doctor_rules import CHECKS
 from truckstream.commands.app import app
-from truckstream.metrics import FUNCTION_METRICS
+from truckstream.metrics import FUNCTION_METRICS, METRICS
 
 PAGE = (ROOT / "truckstream" / "cloud" / "README.md").read_text(encoding="utf-8")
 
@@ -32,6 +32,11 @@ def rows(text):
 def test_the_table_of_alarms_agrees_with_the_code():
     expected = [[alarm.name, alarm.rings, alarm.means, alarm.do] for alarm in ALARMS]
     assert rows(section("Alarms"))[1:] == expected
+
+
+def test_the_table_of_metrics_agrees_with_the_code():
+    expected = [[row.name, row.namespace, row.statistic, row.unit, row.meaning] for row in METRICS]
+    assert rows(section("Metrics"))[1:] == expected
 
 
 def test_every_resource_parameter_and_command_on_the_page_exists():

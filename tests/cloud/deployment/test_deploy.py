@@ -8,6 +8,7 @@ from tests import virtual_time
 from tests.cloud.deployment.support import NO_STACK, THEN, account, event, stack
 from tests.cloud.scripted_aws import aws_error
 from truckstream.cloud import DeployOptions, deploy
+from truckstream.cloud.deployment.template import compact, read_template
 from truckstream.errors import AwsError, DeploymentError
 
 STORAGE = DeployOptions("acme", "STORAGE")
@@ -56,6 +57,28 @@ def test_an_empty_plan_is_no_error_and_leaves_no_change_set():
     assert (done.done, done.plan.empty, done.outputs["StreamName"]) == (False, True, "truck-sensor-stream")
     assert len(aws.calls_of("cloudformation.delete_change_set")) == 1
     assert aws.calls_of("cloudformation.delete_stack") == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "prefix"),
+    [
+        (None, "https://truckstream-artifacts-123456789012-us-east-1.s3.us-east-1.amazonaws.com"),
+        ("http://127.0.0.1:4566", "http://127.0.0.1:4566/truckstream-artifacts-123456789012-us-east-1"),
+    ],
+)
+def test_a_template_that_is_too_large_for_a_call_is_uploaded(monkeypatch, endpoint_url, prefix):
+    large = read_template() + f"  # {'x' * 60_000}\n" + f"  Filler: {{Value: {'x' * 60_000}}}\n"
+    monkeypatch.setattr("truckstream.cloud.deployment.deploy.read_template", lambda: large)
+    aws = account(NO_STACK, REVIEW, stack("CREATE_COMPLETE"))
+    aws.endpoint_url = endpoint_url
+    aws.responses["s3.head_bucket"] = [{}]
+    aws.responses["s3.put_object"] = [{}]
+    virtual_time.run(deploy(aws, STORAGE))
+    [uploaded] = aws.calls_of("s3.put_object")
+    [call] = aws.calls_of("cloudformation.create_change_set")
+    assert call["TemplateURL"] == f"{prefix}/{uploaded['Key']}"
+    assert "TemplateBody" not in call
+    assert uploaded["Body"].decode() == compact(large)
 
 
 # --- Failures ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ to the same stack. Parameters keep their previous values unless new ones are giv
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -27,9 +28,9 @@ from truckstream.cloud.deployment.stack import (
     is_empty,
     read_changes,
 )
-from truckstream.cloud.deployment.template import compact, parameters_of, read_template, without
+from truckstream.cloud.deployment.template import compact, fits_a_call, parameters_of, read_template, without
 from truckstream.cloud.error_hints import hint_for_reasons
-from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload
+from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, url_of
 from truckstream.cloud.package.build import PackageOptions, build_package
 from truckstream.errors import DeploymentError, InvalidArgumentError
 
@@ -60,8 +61,8 @@ class DeployOptions:
         scope: "STORAGE" for stream and bucket, "PIPELINE" for everything.
         parameters: values by the name of the template's parameters; others keep their value or their default.
         package: processor and Python version of the function.
-        artifact_bucket: bucket for the zip; the default is truckstream-artifacts-{account}-{region}, which is created
-            when needed.
+        artifact_bucket: bucket for the zip, and for a template that is too large for a call; the default is
+            truckstream-artifacts-{account}-{region}, which is created when needed.
         leave_out: names of resources to leave out of the template.
         dry_run: create and show the plan, and change nothing.
 
@@ -122,14 +123,14 @@ async def deploy(
     archive = await build_package(options.package) if options.scope == "PIPELINE" else None
     bucket = options.artifact_bucket or await artifact_bucket(aws)
     parameters = _parameters(options, archive, bucket)
-    template = without(compact(read_template()), options.leave_out)
+    template = await _template(aws, options, bucket)
     proposal = _Proposal(aws, options.stack, stack, parameters, template, options.leave_out, poll)
 
     async def confirm_and_upload(plan: Plan) -> bool:
         if options.dry_run or not await confirm(plan):
             return False
         if archive:  # only now, so that a plan that is not confirmed leaves nothing behind
-            await upload(aws, bucket, parameters["CodeKey"], archive.content)
+            await upload(aws, bucket, parameters["CodeKey"], archive.content, "application/zip")
         return True
 
     return await proposal.carry_out(confirm_and_upload, on_event)
@@ -155,6 +156,29 @@ async def update_parameters(
 
 
 @dataclass(frozen=True, slots=True)
+class _Template:
+    """A template: its text, and its URL if it is too large for a call."""
+
+    text: str
+    url: str | None = None
+
+    def argument(self) -> dict[str, str]:
+        """Return the argument of CreateChangeSet for it."""
+        return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.text}
+
+
+async def _template(aws: Aws, options: DeployOptions, bucket: str) -> _Template:
+    """Return the template without the resources to leave out, after uploading it if necessary."""
+    text = without(compact(read_template()), options.leave_out)
+    if fits_a_call(text):
+        return _Template(text)
+    # CloudFormation reads it when the change set is created, so that even a dry run must upload it.
+    key = f"{options.stack}/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
+    await upload(aws, bucket, key, text.encode(), "application/yaml")
+    return _Template(text, url_of(aws, bucket, key))
+
+
+@dataclass(frozen=True, slots=True)
 class _Proposal:
     """A change set that is created, shown, and executed or discarded."""
 
@@ -164,7 +188,7 @@ class _Proposal:
     stack: Stack | None
     parameters: Mapping[str, str]
     #: None for the template that the stack has.
-    template: str | None
+    template: _Template | None
     left_out: tuple[str, ...]
     poll: float
 
@@ -246,11 +270,11 @@ def _parameters(options: DeployOptions, archive: Archive | None, bucket: str) ->
 
 
 async def _create_change_set(
-    aws: Aws, stack: Stack | None, name: str, template: str | None, parameters: Mapping[str, str]
+    aws: Aws, stack: Stack | None, name: str, template: _Template | None, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
     """Create a change set, and return its IDs as parameters of the other calls."""
     known = stack.parameters if stack else {}
-    names = tuple(known) if template is None else parameters_of(template)
+    names = tuple(known) if template is None else parameters_of(template.text)
     rows: list[dict[str, Any]] = [
         {"ParameterKey": each, "ParameterValue": parameters[each]}
         if each in parameters
@@ -266,7 +290,7 @@ async def _create_change_set(
         ChangeSetType="UPDATE" if stack else "CREATE",
         Parameters=rows,
         Capabilities=["CAPABILITY_IAM"],
-        **({"UsePreviousTemplate": True} if template is None else {"TemplateBody": template}),
+        **({"UsePreviousTemplate": True} if template is None else template.argument()),
     )
     return {"ChangeSetName": response["Id"], "StackName": response["StackId"]}
 

@@ -1,6 +1,7 @@
-"""The bucket for the function's zips: one per account and region, private, created when needed.
+"""The bucket that CloudFormation reads zips and large templates from: private, created when needed.
 
-A zip is named after its contents, so that an existing zip need not be uploaded, and old versions remain for a rollback.
+There is one per account and region. An object is named after its contents, so that an existing one need not be
+uploaded, and old versions remain for a rollback.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Aws
 
-__all__ = ["artifact_bucket", "upload"]
+__all__ = ["artifact_bucket", "upload", "url_of"]
 
 
 async def artifact_bucket(aws: Aws) -> str:
@@ -20,12 +21,20 @@ async def artifact_bucket(aws: Aws) -> str:
     return f"truckstream-artifacts-{identity['Account']}-{aws.region}"
 
 
-async def upload(aws: Aws, bucket: str, key: str, content: bytes) -> None:
-    """Upload the zip unless it exists, and create the bucket if needed."""
+def url_of(aws: Aws, bucket: str, key: str) -> str:
+    """Return the URL of an object, as CloudFormation expects it."""
+    if aws.endpoint_url:
+        return f"{aws.endpoint_url.rstrip('/')}/{bucket}/{key}"
+    suffix = "amazonaws.com.cn" if aws.region.startswith("cn-") else "amazonaws.com"
+    return f"https://{bucket}.s3.{aws.region}.{suffix}/{key}"
+
+
+async def upload(aws: Aws, bucket: str, key: str, content: bytes, content_type: str) -> None:
+    """Upload an object unless it exists, and create the bucket if needed."""
     if await aws.find("s3", "head_bucket", Bucket=bucket) is None:
         await _create(aws, bucket)
     if await aws.find("s3", "head_object", Bucket=bucket, Key=key) is None:
-        await aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, ContentType="application/zip")
+        await aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, ContentType=content_type)
 
 
 async def _create(aws: Aws, bucket: str) -> None:
