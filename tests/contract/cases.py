@@ -1,7 +1,7 @@
-"""What the cases say about themselves, read from their source: the operations, the errors, the sentence.
+"""Read from the source of the cases which operations they call, which errors they provoke, and their first sentence.
 
-`kinesis.put_record(...)` in a case, or in a helper of its file, exercises PutRecord; `with refused("X"):` around it
-provokes X. So neither the coverage nor the table of differences is kept by hand.
+`kinesis.put_record(...)` in a case, or in a helper of its file, calls PutRecord; `with rejected_with("X"):` around the
+call provokes X. The coverage and the table of differences are computed from this, so that neither is kept by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CASE_FILES: Final = tuple(
 
 @functools.cache
 def model() -> dict[str, Any]:
-    """The service's model, as botocore ships it."""
+    """Return the service's model, as botocore ships it."""
     return json.loads(gzip.decompress(MODEL_PATH.read_bytes()))
 
 
@@ -39,7 +39,7 @@ def operation_of_method() -> dict[str, str]:
 
 @dataclass(slots=True)
 class Case:
-    """One case, or one helper of the cases."""
+    """One case, or one helper function of the cases."""
 
     name: str
     file: str
@@ -47,13 +47,13 @@ class Case:
     operations: set[str] = field(default_factory=set)
     #: (operation, error)
     errors: set[tuple[str, str]] = field(default_factory=set)
-    #: Names of functions of the same file or of support.py that it calls.
+    #: Names of the functions that it uses, in its own file or in support.py.
     helpers: set[str] = field(default_factory=set)
 
 
 @functools.cache
 def cases() -> dict[str, Case]:
-    """All cases by their function's name."""
+    """Return all cases by the names of their functions."""
     shared = _functions(HERE / "support.py")
     found: dict[str, Case] = {}
     for path in CASE_FILES:
@@ -67,7 +67,7 @@ def cases() -> dict[str, Case]:
 
 
 def operations_of(case: str) -> set[str]:
-    """The operations of a case with its parameters, as `test_name[parameters]`."""
+    """Return the operations that a case calls. A case is named `test_name[parameters]`."""
     name, _, parameter = case.partition("[")
     operation = parameter.rstrip("]")
     named = {operation} if operation in model()["operations"] else set()
@@ -85,25 +85,25 @@ def _functions(path: Path) -> dict[str, Case]:
     return found
 
 
-def _read(node: ast.AST, case: Case, refused: tuple[str, ...]) -> None:
+def _read(node: ast.AST, case: Case, rejected: tuple[str, ...]) -> None:
     if isinstance(node, ast.With):
         for item in node.items:
             call = item.context_expr
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "refused":
-                refused = tuple(each.value for each in call.args if isinstance(each, ast.Constant))
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "rejected_with":
+                rejected = tuple(each.value for each in call.args if isinstance(each, ast.Constant))
     if isinstance(node, ast.Attribute) and node.attr in operation_of_method():
         operation = operation_of_method()[node.attr]
         case.operations.add(operation)
-        case.errors |= {(operation, code) for code in refused}
+        case.errors |= {(operation, code) for code in rejected}
     if isinstance(node, ast.Name):
         case.helpers.add(node.id)
         if node.id in SHORTHANDS:
-            case.errors |= {(SHORTHANDS[node.id], code) for code in refused}
+            case.errors |= {(SHORTHANDS[node.id], code) for code in rejected}
     for child in ast.iter_child_nodes(node):
-        _read(child, case, refused)
+        _read(child, case, rejected)
 
 
-#: Helpers whose one call may be refused.
+#: Helpers with one operation that a case may expect to be rejected.
 SHORTHANDS: Final = {
     "put": "PutRecord",
     "create": "CreateStream",

@@ -1,4 +1,4 @@
-"""Every case runs against every server; what a server is known to do otherwise is expected to fail, strictly."""
+"""Run every case against every server. A case with a known difference is a strict expected failure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
-#: No answer: the server died, or takes longer than a client waits.
+#: No response: the server ended, or took longer than the client's timeout.
 LOST = (ConnectionError, HTTPClientError)
 
-#: How a server may show a difference. A mistake in a case itself (a NameError, say) stays an error.
+#: The exceptions by which a difference may show. Any other, such as a NameError in a case, remains an error.
 SHOWN_BY = (
     *LOST,
     AssertionError,
@@ -37,7 +37,7 @@ SHOWN_BY = (
 
 
 def case_of(item: Any) -> str:
-    """The case's name as the tables have it: without the server, with its other parameters."""
+    """Return the name of the case in the tables: with its parameters, except the server."""
     others = [each for each in item.callspec._idlist if each != item.callspec.params["server"]]
     return f"{item.originalname}[{'-'.join(others)}]" if others else item.originalname
 
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[Any]) -> None:
-    """After a lost connection, no answer in time, or a case that spoils it, the next case has a new server."""
+    """End the server after a lost connection, a timeout, or a case that leaves it unusable. `_alive` starts another."""
     server = getattr(item, "funcargs", {}).get("server")
     if server is None or call.when != "call":
         return
@@ -66,7 +66,7 @@ def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[Any]) -> None:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server that runs, with a client and the streams that cases take of it."""
+    """A running server, with a client and a supply of streams for the cases."""
 
     server: servers.Server
     kinesis: Any
@@ -75,21 +75,21 @@ class Contestant:
 
 @pytest.fixture(scope="session")
 def contestant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Contestant]]:
-    """`contestant(name)` is the same to the end of the session, however often cases go from one server to another."""
+    """Return a function that starts a server when it is first called with its name, and keeps it for the session."""
     with contextlib.ExitStack() as stack:
 
         @functools.cache
         def start(name: str) -> Contestant:
             server = stack.enter_context(servers.running(name, tmp_path_factory.mktemp("servers")))
             client = stack.enter_context(contextlib.closing(client_of(server)))
-            await_answer(client)
+            await_response(client)
             return Contestant(server, client, Streams(client))
 
         yield start
 
 
-def await_answer(client: Any) -> None:
-    """What a server loads for its first answer may take longer than a client waits, on a busy machine."""
+def await_response(client: Any) -> None:
+    """Wait for the first response, because a server may load for longer than the client's timeout on a busy machine."""
     for _ in range(10):
         with contextlib.suppress(*LOST):
             client.list_streams()
@@ -122,13 +122,13 @@ def all_streams(server: servers.Server, contestant: Callable[[str], Contestant])
 
 @pytest.fixture(autouse=True)
 def _alive(request: pytest.FixtureRequest) -> None:
-    """A server that the last case ended is started again, so that one difference is counted once."""
+    """Start the server again if the last case ended it, so that one difference does not fail the next case too."""
     if "server" in request.fixturenames and request.getfixturevalue("server").start():
-        await_answer(request.getfixturevalue("kinesis"))
+        await_response(request.getfixturevalue("kinesis"))
         request.getfixturevalue("all_streams").forget()
 
 
 @pytest.fixture
 def stream(all_streams: Streams) -> Streams:
-    """`stream(shards=1)` is the name of a fresh ACTIVE stream; `stream.new_name()` is the name of none."""
+    """`stream(shards=1)` returns the name of a new ACTIVE stream; `stream.new_name()` returns an unused name."""
     return all_streams

@@ -1,8 +1,8 @@
-"""Kinesis servers that others wrote, each started once on a free port of 127.0.0.1 and ended by its process id.
+"""Start and stop the Kinesis servers that the cases run against, each in a process of its own on 127.0.0.1.
 
-Two come from npm. They are installed once, by exact version and with install scripts off, into a cache folder of the
-user's; a lock file keeps parallel runs apart. Where npm or the network is missing, the cases of these servers are
-skipped; with CI=true that is an error, because there a skipped server would pass for a server that agrees.
+Two of them come from npm. They are installed once, by exact version and without install scripts, into the user's cache
+folder; a lock file serializes parallel runs. If npm or the network is missing, the cases of these servers are skipped.
+With CI=true that is a failure instead, because a skipped server would look like a server without differences.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-#: The names under which the cases and the table of differences know the servers.
+#: The names of the servers in the cases and in the table of differences.
 TRUCKSTREAM: Final = "truckstream"
 KINESALITE: Final = "kinesalite"
 KINESIS_MOCK: Final = "kinesis-mock"
 MOTO: Final = "moto"
 
-#: How each is called in a text, with the version that the table of differences was written for.
+#: Each server's name on the page, with the version that the table of differences was written for.
 TITLES: Final = {
     TRUCKSTREAM: "truckstream.local",
     KINESALITE: "kinesalite 3.3.3",
@@ -41,10 +41,10 @@ TITLES: Final = {
 
 NPM_PACKAGES: Final = ("kinesalite@3.3.3", "kinesis-local@0.6.2")
 
-#: How long a stream stays CREATING, UPDATING or DELETING: long enough to be seen, short enough to be waited for.
+#: Duration of CREATING, UPDATING and DELETING: long enough for a case to see it, short enough to wait for.
 SETTLE_MS: Final = 100
 
-#: Node has no address to bind to unless told: without this, both npm servers would listen on all interfaces.
+#: Makes Node bind to 127.0.0.1. Neither npm server has an option for it, and both would listen on all interfaces.
 LOOPBACK_ONLY: Final = """
 const net = require('node:net');
 const listen = net.Server.prototype.listen;
@@ -56,28 +56,28 @@ net.Server.prototype.listen = function (first, ...rest) {
 
 
 class CannotStartError(Exception):
-    """This machine lacks what the server needs."""
+    """A program that the server needs is missing on this machine."""
 
 
 class Server:
-    """A server in a process of its own, on a port that it keeps when it has to be started again."""
+    """A server in a process of its own. It keeps its port when it is started again."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.port = free_port()
         self.endpoint_url = f"http://127.0.0.1:{self.port}"
-        #: Where its output goes, to be shown when it does not start.
+        #: File with its output, which is shown if it does not start.
         self.log = folder / f"{name}.log"
         self._command = COMMANDS[name](self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> bool:
-        """Have it running; whether it had to be started, as after a crash."""
+        """Start the server if it is not running, for example after a crash, and return whether it was started."""
         if self._process is not None and self._process.poll() is None:
             return False
         command = self._command
         with self.log.open("ab") as output:
-            # Standard input is a pipe of ours, so that a server which watches it ends when this process does.
+            # truckstream.local ends when its standard input is closed, which happens when this process ends.
             self._process = subprocess.Popen(
                 command.arguments,
                 cwd=command.folder,
@@ -93,10 +93,10 @@ class Server:
                 return True
             time.sleep(0.05)
         self.end()
-        pytest.fail(f"{self.name} does not start; it said:\n{self.log.read_text(errors='replace')}", pytrace=False)
+        pytest.fail(f"{self.name} does not start; its output:\n{self.log.read_text(errors='replace')}", pytrace=False)
 
     def end(self) -> None:
-        """End it; `start` has another one in its place, with nothing in it."""
+        """End the server. `start` starts another one, which is empty."""
         if self._process is None:
             return
         self._process.terminate()
@@ -112,7 +112,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(name: str, folder: Path) -> Iterator[Server]:
-    """Start the server and end it afterwards. Skips if this machine can't run it; on CI that is a failure."""
+    """Start the server, and end it afterwards. Skip if this machine cannot run it; on CI that is a failure."""
     try:
         server = Server(name, folder)
     except CannotStartError as error:
@@ -166,7 +166,7 @@ def kinesis_mock(port: int) -> Command:
         "SHARD_LIMIT": "1000",
         "LOG_LEVEL": "ERROR",
     }
-    # It reads its certificate, server.json, from the folder that it runs in.
+    # The server reads its certificate, server.json, from the working directory.
     folder = npm_folder() / "node_modules" / "kinesis-local"
     return Command([tool("node"), "-e", f"{LOOPBACK_ONLY} import('./main.js');"], folder, environment)
 
@@ -187,12 +187,12 @@ COMMANDS: Final[Mapping[str, Callable[[int], Command]]] = {
 def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        raise CannotStartError(f"there is no {name} on this machine")
+        raise CannotStartError(f"{name} is not installed on this machine")
     return path
 
 
 def npm_folder() -> Path:
-    """The folder in whose node_modules both packages stand, installed on first use."""
+    """Return the folder whose node_modules has both packages, after installing them on first use."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "truckstream-tests" / "npm"
     done = folder / f"installed-{'-'.join(NPM_PACKAGES)}".replace("@", "-")
@@ -203,11 +203,11 @@ def npm_folder() -> Path:
         if not done.exists():
             install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", *NPM_PACKAGES]
             try:
-                answer = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
+                result = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
             except subprocess.TimeoutExpired:
                 raise CannotStartError("npm install took more than 50 s") from None
-            if answer.returncode:
-                raise CannotStartError(f"npm install failed: {answer.stderr.strip()[-500:]}")
+            if result.returncode:
+                raise CannotStartError(f"npm install failed: {result.stderr.strip()[-500:]}")
             done.touch()
     return folder
 

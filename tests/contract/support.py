@@ -1,4 +1,4 @@
-"""What the cases share: a client whose every answer is checked against the model, streams that are ready, readers."""
+"""Shared by the cases: a client that checks every response against the model, a supply of streams, and readers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.contract.servers import SETTLE_MS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Half of the hash keys: where a stream of two shards is cut, and a stream of one is split evenly.
+#: The middle of the hash keys: the boundary of two equal shards.
 MIDDLE: Final = str(2**127)
 LAST_HASH_KEY: Final = str(2**128 - 1)
 
 ACCOUNT: Final = "123456789012"
 CREDENTIALS: Final = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
 
-#: Nothing is retried and nothing is checked on our side: what a case sends is what the server has to judge.
+#: The client neither retries nor validates requests, so that the server receives exactly the requests of a case.
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
     "parameter_validation": False,
     "retries": {"total_max_attempts": 1, "mode": "standard"},
@@ -39,7 +39,7 @@ CLIENT_OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-#: Bounds of the model that it shares between requests and answers, and that the reference's own examples break:
+#: Bounds of the model that apply to requests and responses alike, and that the examples of the reference break:
 #: `"EnhancedMonitoring": [{"ShardLevelMetrics": []}]` and `"FailedRecordCount": 0`.
 BREAKS: Final = (
     "ShardLevelMetrics, value: 0, valid min length: 1",
@@ -48,14 +48,14 @@ BREAKS: Final = (
 
 
 def in_passing(case: Callable[[Any, Streams], None]) -> Callable[[Any, Streams], None]:
-    """A case that looks at a state in passing (CREATING, UPDATING, DELETING), which lasts for SETTLE_MS.
+    """Repeat a case that must see a state such as CREATING, which lasts only for SETTLE_MS.
 
-    Where this machine was too busy to look in time, what the case saw says nothing: it gets other streams and looks
-    again. So the verdict does not depend on how busy the machine is.
+    If the machine was too busy to look in time, a failure proves nothing, and the case runs again with other streams.
+    The result does therefore not depend on the load of the machine.
     """
 
     @functools.wraps(case)
-    def looked(kinesis: Any, stream: Streams) -> None:
+    def repeated(kinesis: Any, stream: Streams) -> None:
         for _ in range(19):
             try:
                 return case(kinesis, stream)
@@ -64,7 +64,7 @@ def in_passing(case: Callable[[Any, Streams], None]) -> Callable[[Any, Streams],
                     raise
         return case(kinesis, stream)
 
-    return looked
+    return repeated
 
 
 def kinesis_client(endpoint_url: str, *, known_breaks: tuple[str, ...] = ()) -> Any:
@@ -72,24 +72,24 @@ def kinesis_client(endpoint_url: str, *, known_breaks: tuple[str, ...] = ()) -> 
     client = session.client(
         "kinesis", endpoint_url=endpoint_url, config=botocore.config.Config(**CLIENT_OPTIONS), verify=False
     )
-    client.meta.events.register("after-call.kinesis", functools.partial(check_answer, (*BREAKS, *known_breaks)))
+    client.meta.events.register("after-call.kinesis", functools.partial(check_response, (*BREAKS, *known_breaks)))
     return client
 
 
-def check_answer(known: tuple[str, ...], *, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
-    """An answer that breaks the service's model is a difference, whatever the case asked for."""
+def check_response(known: tuple[str, ...], *, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Fail a case whose response breaks the service's model, whatever the case tests."""
     shape = model.output_shape
     if http_response.status_code != 200 or shape is None or model.has_event_stream_output:
         return
-    answer = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
-    report = botocore.validate.ParamValidator().validate(answer, shape).generate_report().splitlines()
-    broken = [line for line in (*report, *broken_strings(answer, shape, model.name)) if line]
+    response = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+    report = botocore.validate.ParamValidator().validate(response, shape).generate_report().splitlines()
+    broken = [line for line in (*report, *broken_strings(response, shape, model.name)) if line]
     unknown = [line for line in broken if not any(part in line for part in known)]
     assert not unknown, f"{model.name}: {unknown}"
 
 
 def broken_strings(value: Any, shape: Any, path: str) -> Iterator[str]:
-    """What botocore's validator leaves out: enumerations and patterns."""
+    """Yield the violations that botocore's validator does not check: those of enumerations and patterns."""
     match shape.type_name:
         case "structure":
             for name, member in value.items():
@@ -106,8 +106,8 @@ def broken_strings(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def refused(*codes: str, says: str = "") -> Iterator[None]:
-    """The call inside is answered with one of these errors, and its message has this in it."""
+def rejected_with(*codes: str, says: str = "") -> Iterator[None]:
+    """Expect one of these errors from the call inside, with `says` in its message."""
     with pytest.raises(ClientError) as caught:
         yield
     error = caught.value.response["Error"]
@@ -116,7 +116,7 @@ def refused(*codes: str, says: str = "") -> Iterator[None]:
 
 
 def create(kinesis: Any, name: str, **members: Any) -> None:
-    """Create a stream, after a while if five are CREATING already."""
+    """Create a stream. If five are CREATING already, try again until one of them is ACTIVE."""
     for _ in range(100):
         with contextlib.suppress(kinesis.exceptions.LimitExceededException):
             kinesis.create_stream(StreamName=name, **members)
@@ -126,23 +126,23 @@ def create(kinesis: Any, name: str, **members: Any) -> None:
 
 
 class Streams:
-    """Streams of a server, created ahead of need, so that a case rarely waits for its own.
+    """Streams of a server, created in advance, so that a case rarely waits for its stream.
 
-    Each case takes streams that no other case has seen. They are left behind: the server ends with the session.
+    Each case uses streams that no other case has used. They are not deleted, because the server ends with the session.
     """
 
-    #: How many stand ready, by number of shards. CreateStream refuses a sixth stream in CREATING.
+    #: Number of streams in advance, by number of shards. CreateStream rejects a sixth stream in CREATING.
     AHEAD: Final = {1: 4, 2: 1}
 
     def __init__(self, kinesis: Any) -> None:
         self._kinesis = kinesis
         self._numbers = itertools.count(1)
         self._ready: defaultdict[int, deque[str]] = defaultdict(deque)
-        #: When the last one was given to its case.
+        #: The time at which a case received its last stream or name.
         self.given_at = 0.0
 
     def __call__(self, shards: int = 1) -> str:
-        """The name of an ACTIVE stream that is the case's own."""
+        """Return the name of an ACTIVE stream that no other case uses."""
         self._fill(shards, 1)
         name = self._ready[shards].popleft()
         self._fill(shards, self.AHEAD.get(shards, 0))
@@ -151,7 +151,7 @@ class Streams:
         return name
 
     def new_name(self) -> str:
-        """A name that no stream has."""
+        """Return a name that no stream has."""
         self.given_at = time.monotonic()
         return f"contract-{next(self._numbers)}"
 
@@ -162,7 +162,7 @@ class Streams:
             self._ready[shards].append(name)
 
     def forget(self) -> None:
-        """The server was started again and has none of them any more."""
+        """Forget the streams in advance, because the server was started again and is empty."""
         self._ready.clear()
 
 
@@ -215,14 +215,14 @@ def iterator(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON",
 
 
 def read(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON", **options: Any) -> list[bytes]:
-    """The data that stands behind such an iterator: "it might take multiple calls to get to ... records"."""
+    """Return the data after such an iterator. It may take several calls, as the reference says of GetRecords."""
     position: str | None = iterator(kinesis, name, shard_id, kind, **options)
     found: list[bytes] = []
     for _ in range(5):
-        answer = kinesis.get_records(ShardIterator=position)
-        found += [record["Data"] for record in answer["Records"]]
-        position = answer.get("NextShardIterator")
-        if position is None or (found and not answer.get("MillisBehindLatest")):
+        response = kinesis.get_records(ShardIterator=position)
+        found += [record["Data"] for record in response["Records"]]
+        position = response.get("NextShardIterator")
+        if position is None or (found and not response.get("MillisBehindLatest")):
             break
     return found
 
@@ -233,7 +233,7 @@ def split(kinesis: Any, name: str, shard_id: str, at: str = MIDDLE) -> None:
 
 
 def even(ranges: list[tuple[int, int]]) -> bool:
-    """Whether these cover all hash keys without a gap, and share them equally, give or take a key a shard."""
+    """Return whether the ranges cover all hash keys without a gap, and their sizes differ only by rounding."""
     starts, ends = [start for start, _ in ranges], [end for _, end in ranges]
     sizes = [end - start + 1 for start, end in ranges]
     whole = starts[0] == 0 and ends[-1] == 2**128 - 1

@@ -1,4 +1,4 @@
-"""The asyncio client of botocore, against the same servers: what a user of aiobotocore or aioboto3 does all day."""
+"""The most common calls through aiobotocore, the asyncio client of botocore, against the same servers."""
 
 import asyncio
 
@@ -21,39 +21,39 @@ async def aio(server):
         yield client
 
 
-async def test_what_is_put_is_read(aio, stream):
+async def test_a_record_that_was_put_is_read(aio, stream):
     """PutRecord, GetShardIterator and GetRecords through the asyncio client."""
     name = stream()
     stored = await aio.put_record(StreamName=name, Data=b"hello", PartitionKey="k")
     position = await aio.get_shard_iterator(StreamName=name, ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")
-    answer = await aio.get_records(ShardIterator=position["ShardIterator"])
-    assert [record["Data"] for record in answer["Records"]] == [b"hello"]
-    assert answer["Records"][0]["SequenceNumber"] == stored["SequenceNumber"]
+    response = await aio.get_records(ShardIterator=position["ShardIterator"])
+    assert [record["Data"] for record in response["Records"]] == [b"hello"]
+    assert response["Records"][0]["SequenceNumber"] == stored["SequenceNumber"]
 
 
-async def test_requests_run_at_the_same_time(aio, stream):
-    """Ten PutRecords requests of 50 records in flight: every record has its answer."""
+async def test_requests_can_run_concurrently(aio, stream):
+    """With ten PutRecords requests of 50 records in flight, every record has its response."""
     name = stream(2)
     records = [{"Data": b"x" * 100, "PartitionKey": f"truck-{number}"} for number in range(50)]
-    answers = await asyncio.gather(*(aio.put_records(StreamName=name, Records=records) for _ in range(10)))
-    assert [answer["FailedRecordCount"] for answer in answers] == [0] * 10
-    assert [len(answer["Records"]) for answer in answers] == [50] * 10
+    responses = await asyncio.gather(*(aio.put_records(StreamName=name, Records=records) for _ in range(10)))
+    assert [response["FailedRecordCount"] for response in responses] == [0] * 10
+    assert [len(response["Records"]) for response in responses] == [50] * 10
 
 
 async def test_streams_are_created_described_and_deleted(aio, stream):
-    """The client's waiters see a stream come and go."""
+    """The client's waiters notice that a stream exists, and that it no longer exists."""
     name = stream.new_name()
     await aio.create_stream(StreamName=name, ShardCount=1)
     waiting = {"Delay": 0.05, "MaxAttempts": 100}
     await aio.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=waiting)
-    answer = await aio.describe_stream_summary(StreamName=name)
-    assert answer["StreamDescriptionSummary"]["OpenShardCount"] == 1
+    response = await aio.describe_stream_summary(StreamName=name)
+    assert response["StreamDescriptionSummary"]["OpenShardCount"] == 1
     await aio.delete_stream(StreamName=name)
     await aio.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig=waiting)
 
 
 async def test_shards_are_paginated(aio, stream):
-    """The next page is asked for by NextToken alone: botocore's own paginator repeats the name, which is refused."""
+    """The next page is requested by NextToken alone: botocore's own paginator repeats the name, which is rejected."""
     page = await aio.list_shards(StreamName=stream(4), MaxResults=3)
     found = [len(page["Shards"])]
     while token := page.get("NextToken"):
@@ -62,7 +62,7 @@ async def test_shards_are_paginated(aio, stream):
     assert found == [3, 1]
 
 
-async def test_errors_have_their_classes(aio):
+async def test_errors_have_their_exception_classes(aio):
     """An error's __type is the name of the exception's shape."""
     with pytest.raises(aio.exceptions.ResourceNotFoundException):
-        await aio.put_record(StreamName="nobody-created-this", Data=b"x", PartitionKey="k")
+        await aio.put_record(StreamName="unknown-stream", Data=b"x", PartitionKey="k")

@@ -1,4 +1,4 @@
-"""Consumers of enhanced fan-out: Register, Describe, List and DeregisterStreamConsumer, and SubscribeToShard."""
+"""Enhanced fan-out: Register-, Describe-, List- and DeregisterStreamConsumer(s), and SubscribeToShard."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +7,13 @@ from contextlib import closing
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.support import arn_of, in_passing, put, refused, summary
+from tests.contract.support import arn_of, in_passing, put, rejected_with, summary
 
 SHARD = "shardId-000000000000"
 
 
 def register(kinesis, arn, name="reader"):
-    """The ARN of a consumer that is ACTIVE."""
+    """Register a consumer, wait until it is ACTIVE, and return its ARN."""
     consumer_arn = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)["Consumer"]["ConsumerARN"]
     for _ in range(500):
         description = kinesis.describe_stream_consumer(ConsumerARN=consumer_arn)["ConsumerDescription"]
@@ -32,10 +32,10 @@ def wait_until_gone(kinesis, arn):
 
 
 def subscribe(kinesis, consumer_arn):
-    answer = kinesis.subscribe_to_shard(
+    response = kinesis.subscribe_to_shard(
         ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition={"Type": "TRIM_HORIZON"}
     )
-    return closing(answer["EventStream"])
+    return closing(response["EventStream"])
 
 
 def test_a_consumer_is_registered(kinesis, stream):
@@ -71,19 +71,19 @@ def test_a_summary_counts_the_consumers(kinesis, stream):
     assert summary(kinesis, name)["ConsumerCount"] == 1
 
 
-def test_a_consumers_name_is_taken_once(kinesis, stream):
+def test_the_name_of_a_consumer_is_unique(kinesis, stream):
     """For a given stream, each consumer must have a unique name."""
     arn = arn_of(kinesis, stream())
     register(kinesis, arn)
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reader")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "n" * 129], ids=["empty", "a b", "129 characters"])
-def test_a_consumers_name_has_a_pattern(kinesis, stream, name):
+def test_the_name_of_a_consumer_has_a_pattern(kinesis, stream, name):
     """ConsumerName has 1 to 128 characters of [a-zA-Z0-9_.-]."""
     arn = arn_of(kinesis, stream())
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)
 
 
@@ -109,7 +109,7 @@ def test_a_stream_has_at_most_20_consumers(kinesis, stream):
     arn = arn_of(kinesis, stream())
     for number in range(20):
         register(kinesis, arn, f"reader-{number}")
-    with refused("LimitExceededException"):
+    with rejected_with("LimitExceededException"):
         kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reader-20")
 
 
@@ -134,28 +134,28 @@ def test_consumers_are_listed_in_pages(kinesis, stream):
     assert "NextToken" not in rest
 
 
-def test_a_made_up_token_of_consumers_is_refused(kinesis, stream):
+def test_an_invalid_token_of_consumers_is_rejected(kinesis, stream):
     """InvalidArgumentException: a specified parameter is not valid."""
     arn = arn_of(kinesis, stream())
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.list_stream_consumers(StreamARN=arn, NextToken="bm90IGEgdG9rZW4=")
 
 
 @pytest.mark.parametrize("limit", [0, 10_001])
-def test_list_stream_consumers_has_a_range_of_limits(kinesis, stream, limit):
+def test_list_stream_consumers_has_a_range_of_max_results(kinesis, stream, limit):
     """ListStreamConsumersInputLimit is from 1 to 10,000."""
     arn = arn_of(kinesis, stream())
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_stream_consumers(StreamARN=arn, MaxResults=limit)
 
 
 def test_a_consumer_is_deregistered(kinesis, stream):
-    """To deregister a consumer, provide its ARN; ResourceNotFoundException once it is gone."""
+    """To deregister a consumer, provide its ARN; afterwards it raises ResourceNotFoundException."""
     arn = arn_of(kinesis, stream())
     consumer_arn = register(kinesis, arn)
     kinesis.deregister_stream_consumer(ConsumerARN=consumer_arn)
     wait_until_gone(kinesis, arn)
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.describe_stream_consumer(ConsumerARN=consumer_arn)
 
 
@@ -170,21 +170,21 @@ def test_a_consumer_is_deregistered_by_name(kinesis, stream):
 def test_an_unknown_consumer_is_not_found(kinesis, stream):
     """ResourceNotFoundException: the requested resource could not be found."""
     arn = arn_of(kinesis, stream())
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.describe_stream_consumer(StreamARN=arn, ConsumerName="nobody")
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.deregister_stream_consumer(StreamARN=arn, ConsumerName="nobody")
 
 
-def test_a_consumer_is_named_somehow(kinesis):
+def test_a_consumer_must_be_named(kinesis):
     """Provide the ARN of the consumer, or the ARN of the data stream and the consumer's name."""
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.describe_stream_consumer()
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.deregister_stream_consumer(ConsumerName="reader")
 
 
-def test_a_subscriber_is_sent_the_records(kinesis, stream):
+def test_a_subscriber_receives_the_records(kinesis, stream):
     """Kinesis Data Streams pushes records from the shard to the consumer: events of type SubscribeToShardEvent."""
     name = stream()
     put(kinesis, name, b"1")
@@ -197,29 +197,29 @@ def test_a_subscriber_is_sent_the_records(kinesis, stream):
     assert pushed["MillisBehindLatest"] == 0
 
 
-def test_a_shard_has_one_subscription_of_a_consumer(kinesis, stream):
-    """A second call within 5 seconds of a successful one gets a ResourceInUseException."""
+def test_a_consumer_has_one_subscription_to_a_shard(kinesis, stream):
+    """A second call within 5 seconds of a successful one fails with ResourceInUseException."""
     consumer_arn = register(kinesis, arn_of(kinesis, stream()))
     latest = {"Type": "LATEST"}
-    with subscribe(kinesis, consumer_arn), refused("ResourceInUseException"):
+    with subscribe(kinesis, consumer_arn), rejected_with("ResourceInUseException"):
         subscription = kinesis.subscribe_to_shard(ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition=latest)
         subscription["EventStream"].close()
 
 
-def test_an_unknown_consumer_does_not_subscribe(kinesis, stream):
+def test_an_unknown_consumer_cannot_subscribe(kinesis, stream):
     """ResourceNotFoundException: the requested resource could not be found."""
     consumer_arn = f"{arn_of(kinesis, stream())}/consumer/nobody:1700000000"
     latest = {"Type": "LATEST"}
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         subscription = kinesis.subscribe_to_shard(ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition=latest)
         subscription["EventStream"].close()
 
 
-def test_a_subscription_has_a_starting_position(kinesis, stream):
-    """StartingPosition has a Type, one of the five of shard iterators."""
+def test_a_subscription_needs_a_valid_starting_position(kinesis, stream):
+    """The Type of StartingPosition is one of the five types of shard iterators."""
     consumer_arn = f"{arn_of(kinesis, stream())}/consumer/reader:1700000000"
     noon = {"Type": "AT_NOON"}
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         subscription = kinesis.subscribe_to_shard(ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition=noon)
         subscription["EventStream"].close()
 
@@ -227,7 +227,7 @@ def test_a_subscription_has_a_starting_position(kinesis, stream):
 def test_a_dry_run_of_subscribe_to_shard_does_not_subscribe(kinesis, stream):
     """DryRun checks if the request will succeed: DryRunOperationException, rejected because DryRun was specified."""
     consumer_arn = register(kinesis, arn_of(kinesis, stream()))
-    with refused("DryRunOperationException"):
+    with rejected_with("DryRunOperationException"):
         subscription = kinesis.subscribe_to_shard(
             ConsumerARN=consumer_arn, ShardId=SHARD, StartingPosition={"Type": "LATEST"}, DryRun=True
         )

@@ -5,22 +5,22 @@ import time
 
 import pytest
 
-from tests.contract.support import arn_of, is_open, refused, shard_ids, shards_of, split, summary
+from tests.contract.support import arn_of, is_open, rejected_with, shard_ids, shards_of, split, summary
 
 PARENT, LOW, HIGH = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
 
 
 def filtered(kinesis, name, kind, **options):
-    answer = kinesis.list_shards(StreamName=name, ShardFilter={"Type": kind, **options})
-    return [shard["ShardId"] for shard in answer["Shards"]]
+    response = kinesis.list_shards(StreamName=name, ShardFilter={"Type": kind, **options})
+    return [shard["ShardId"] for shard in response["Shards"]]
 
 
 def now():
     return dt.datetime.now(dt.UTC)
 
 
-def moments_around_a_split(kinesis, name):
-    """A moment before the split of the only shard and one after it, each a tenth of a second away."""
+def times_around_a_split(kinesis, name):
+    """Split the only shard, and return a time a tenth of a second before the split, and one as long after it."""
     time.sleep(0.1)
     before = now()
     time.sleep(0.1)
@@ -30,7 +30,7 @@ def moments_around_a_split(kinesis, name):
 
 
 def test_shards_have_ranges_of_sequence_numbers(kinesis, stream):
-    """Each object has the starting sequence number; the ending one only when the shard is closed."""
+    """Each shard has a starting sequence number; only a closed shard has an ending one."""
     name = stream(2)
     shards = shards_of(kinesis, name)
     assert [shard["ShardId"] for shard in shards] == ["shardId-000000000000", "shardId-000000000001"]
@@ -38,7 +38,7 @@ def test_shards_have_ranges_of_sequence_numbers(kinesis, stream):
     assert all(is_open(shard) for shard in shards)
 
 
-def test_list_shards_takes_an_arn(kinesis, stream):
+def test_list_shards_accepts_an_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     assert len(kinesis.list_shards(StreamARN=arn_of(kinesis, name))["Shards"]) == 1
@@ -54,8 +54,8 @@ def test_list_shards_has_pages(kinesis, stream):
     assert "NextToken" not in rest
 
 
-def test_a_token_may_give_another_token(kinesis, stream):
-    """With a MaxResults that is less than what is left, the response will contain a new NextToken value."""
+def test_a_page_by_token_may_have_a_next_token(kinesis, stream):
+    """With a MaxResults below the number of remaining shards, the response contains a new NextToken."""
     name = stream(4)
     first = kinesis.list_shards(StreamName=name, MaxResults=1)
     second = kinesis.list_shards(NextToken=first["NextToken"], MaxResults=2)
@@ -63,44 +63,44 @@ def test_a_token_may_give_another_token(kinesis, stream):
     assert "NextToken" in second
 
 
-def test_a_token_and_a_name_are_not_given_together(kinesis, stream):
+def test_a_token_excludes_a_stream_name(kinesis, stream):
     """You cannot specify StreamName if you specify the NextToken parameter."""
     name = stream(2)
     token = kinesis.list_shards(StreamName=name, MaxResults=1)["NextToken"]
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.list_shards(StreamName=name, NextToken=token)
 
 
-def test_a_token_and_a_start_are_not_given_together(kinesis, stream):
+def test_a_token_excludes_a_start_shard(kinesis, stream):
     """You cannot specify ExclusiveStartShardId if you specify NextToken."""
     name = stream(2)
     token = kinesis.list_shards(StreamName=name, MaxResults=1)["NextToken"]
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.list_shards(NextToken=token, ExclusiveStartShardId="shardId-000000000000")
 
 
-def test_a_made_up_token_is_refused(kinesis):
+def test_an_invalid_token_is_rejected(kinesis):
     """InvalidArgumentException: a specified parameter is not valid."""
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.list_shards(NextToken="bm90IGEgdG9rZW4=")
 
 
 @pytest.mark.parametrize("limit", [0, 10_001])
-def test_list_shards_has_a_range_of_limits(kinesis, stream, limit):
+def test_list_shards_has_a_range_of_max_results(kinesis, stream, limit):
     """ListShardsInputLimit is from 1 to 10,000."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_shards(StreamName=name, MaxResults=limit)
 
 
 def test_list_shards_starts_after_a_shard(kinesis, stream):
-    """ExclusiveStartShardId: starting with the shard whose ID immediately follows it."""
+    """ExclusiveStartShardId: the list starts with the shard whose ID immediately follows it."""
     name = stream(2)
-    answer = kinesis.list_shards(StreamName=name, ExclusiveStartShardId="shardId-000000000000")
-    assert [shard["ShardId"] for shard in answer["Shards"]] == ["shardId-000000000001"]
+    response = kinesis.list_shards(StreamName=name, ExclusiveStartShardId="shardId-000000000000")
+    assert [shard["ShardId"] for shard in response["Shards"]] == ["shardId-000000000001"]
 
 
-def test_a_stream_may_be_told_by_its_creation(kinesis, stream):
+def test_a_stream_may_be_identified_by_its_creation_time(kinesis, stream):
     """StreamCreationTimestamp distinguishes data streams that have the same name."""
     name = stream()
     created = summary(kinesis, name)["StreamCreationTimestamp"]
@@ -138,7 +138,7 @@ def test_filter_after_shard_id(kinesis, stream):
 def test_filter_at_timestamp(kinesis, stream):
     """AT_TIMESTAMP: shards that started by the given timestamp and ended at or after it, or are still open."""
     name = stream()
-    before, after = moments_around_a_split(kinesis, name)
+    before, after = times_around_a_split(kinesis, name)
     assert filtered(kinesis, name, "AT_TIMESTAMP", Timestamp=before) == [PARENT]
     assert filtered(kinesis, name, "AT_TIMESTAMP", Timestamp=after) == [LOW, HIGH]
 
@@ -146,13 +146,13 @@ def test_filter_at_timestamp(kinesis, stream):
 def test_filter_from_timestamp(kinesis, stream):
     """FROM_TIMESTAMP: closed shards that ended at or after the given timestamp, and all open shards."""
     name = stream()
-    before, after = moments_around_a_split(kinesis, name)
+    before, after = times_around_a_split(kinesis, name)
     assert filtered(kinesis, name, "FROM_TIMESTAMP", Timestamp=before) == [PARENT, LOW, HIGH]
     assert filtered(kinesis, name, "FROM_TIMESTAMP", Timestamp=after) == [LOW, HIGH]
 
 
 def test_filters_have_pages(kinesis, stream):
-    """MaxResults and NextToken serve a filtered list too."""
+    """MaxResults and NextToken apply to a filtered list too."""
     name = stream(4)
     first = kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AT_LATEST"}, MaxResults=3)
     assert len(first["Shards"]) == 3
@@ -163,7 +163,7 @@ def test_filters_have_pages(kinesis, stream):
 def test_filter_after_shard_id_needs_a_shard_id(kinesis, stream):
     """If you specify the AFTER_SHARD_ID type, you must also provide the value for the ShardId property."""
     name = stream()
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AFTER_SHARD_ID"})
 
 
@@ -171,19 +171,19 @@ def test_filter_after_shard_id_needs_a_shard_id(kinesis, stream):
 def test_filter_by_time_needs_a_timestamp(kinesis, stream, kind):
     """If you specify AT_TIMESTAMP or FROM_TIMESTAMP, you must also provide the value for the Timestamp property."""
     name = stream()
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.list_shards(StreamName=name, ShardFilter={"Type": kind})
 
 
 def test_a_filter_needs_a_type(kinesis, stream):
     """The Type is the required property and must be specified."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_shards(StreamName=name, ShardFilter={"ShardId": "shardId-000000000000"})
 
 
-def test_a_filter_has_one_of_six_types(kinesis, stream):
+def test_a_filter_has_a_valid_type(kinesis, stream):
     """ShardFilterType is an enumeration."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AT_NOON"})

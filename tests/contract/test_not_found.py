@@ -1,14 +1,14 @@
-"""A stream that nobody created, in every operation that names one."""
+"""A stream that does not exist, in every operation that names a stream."""
 
 import pytest
 
-from tests.contract.support import MIDDLE, arn_of, refused
+from tests.contract.support import MIDDLE, arn_of, rejected_with
 
-UNKNOWN = "nobody-created-this"
+UNKNOWN = "unknown-stream"
 STREAM = {"StreamName": UNKNOWN}
 SHARD = "shardId-000000000000"
 
-#: By name: the operation and what it takes beside the stream.
+#: Operations on a stream by name, with their other parameters.
 BY_NAME = {
     "AddTagsToStream": {"Tags": {"k": "v"}},
     "DecreaseStreamRetentionPeriod": {"RetentionPeriodHours": 24},
@@ -32,7 +32,7 @@ BY_NAME = {
     "UpdateStreamWarmThroughput": {"WarmThroughputMiBps": 100},
 }
 
-#: By ARN: the operation, the name of the parameter that takes the ARN, and the others.
+#: Operations on a stream by ARN: the parameter for the ARN, and the other parameters.
 BY_ARN = {
     "DeleteResourcePolicy": ("ResourceARN", {}),
     "DeregisterStreamConsumer": ("StreamARN", {"ConsumerName": "reader"}),
@@ -58,14 +58,14 @@ def call(kinesis, operation, **parameters):
 @pytest.mark.parametrize("operation", BY_NAME)
 def test_an_unknown_stream_is_not_found(kinesis, operation):
     """ResourceNotFoundException: the requested resource could not be found; the message names the stream."""
-    with refused("ResourceNotFoundException", says=UNKNOWN):
+    with rejected_with("ResourceNotFoundException", says=UNKNOWN):
         call(kinesis, operation, StreamName=UNKNOWN, **BY_NAME[operation])
 
 
 @pytest.mark.parametrize("operation", BY_NAME)
-def test_a_stream_is_named_somehow(kinesis, operation):
+def test_a_stream_must_be_named(kinesis, operation):
     """You must use either the StreamARN or the StreamName parameter, or both."""
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         call(kinesis, operation, **BY_NAME[operation])
 
 
@@ -75,5 +75,5 @@ def test_an_unknown_arn_is_not_found(kinesis, stream, operation):
     parameter, others = BY_ARN[operation]
     name = stream()
     unknown = arn_of(kinesis, name).replace(name, UNKNOWN)
-    with refused("ResourceNotFoundException", says=UNKNOWN):
+    with rejected_with("ResourceNotFoundException", says=UNKNOWN):
         call(kinesis, operation, **{parameter: unknown}, **others)

@@ -10,7 +10,7 @@ from tests.contract.support import (
     iterator,
     put,
     read,
-    refused,
+    rejected_with,
     split,
     wait_active,
     wait_gone,
@@ -41,7 +41,7 @@ def test_latest_starts_after_the_newest_record(kinesis, stream):
     assert [record["Data"] for record in kinesis.get_records(ShardIterator=position)["Records"]] == [b"4"]
 
 
-def test_at_sequence_number_starts_with_that_record(kinesis, stream):
+def test_at_sequence_number_starts_with_this_record(kinesis, stream):
     """AT_SEQUENCE_NUMBER: start from the position denoted by a specific sequence number."""
     name = stream()
     _, second, _ = three_records(kinesis, name)
@@ -56,7 +56,7 @@ def test_after_sequence_number_starts_with_the_next_record(kinesis, stream):
 
 
 def test_the_starting_sequence_number_of_a_shard_is_a_position(kinesis, stream):
-    """Sequence numbers returned by DescribeStream may be read from as well."""
+    """A starting sequence number that DescribeStream returned is a valid position."""
     name = stream()
     three_records(kinesis, name)
     shard = kinesis.describe_stream(StreamName=name)["StreamDescription"]["Shards"][0]
@@ -83,27 +83,27 @@ def test_a_timestamp_before_the_trim_horizon_is_the_trim_horizon(kinesis, stream
     assert read(kinesis, name, SHARD, "AT_TIMESTAMP", Timestamp=long_ago) == [b"1", b"2", b"3"]
 
 
-def test_get_shard_iterator_takes_an_arn(kinesis, stream):
+def test_get_shard_iterator_accepts_an_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     put(kinesis, name, b"1")
     arn = arn_of(kinesis, name)
     position = kinesis.get_shard_iterator(StreamARN=arn, ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")
-    answer = kinesis.get_records(StreamARN=arn, ShardIterator=position["ShardIterator"])
-    assert [record["Data"] for record in answer["Records"]] == [b"1"]
+    response = kinesis.get_records(StreamARN=arn, ShardIterator=position["ShardIterator"])
+    assert [record["Data"] for record in response["Records"]] == [b"1"]
 
 
-def test_get_shard_iterator_has_five_types(kinesis, stream):
+def test_get_shard_iterator_needs_a_valid_type(kinesis, stream):
     """ShardIteratorType is an enumeration."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId=SHARD, ShardIteratorType="AT_NOON")
 
 
 def test_get_shard_iterator_needs_a_type(kinesis, stream):
     """ShardIteratorType is required."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId=SHARD)
 
 
@@ -111,30 +111,30 @@ def test_get_shard_iterator_needs_a_type(kinesis, stream):
 def test_an_iterator_by_sequence_number_needs_one(kinesis, stream, kind):
     """The position is provided in the value StartingSequenceNumber."""
     name = stream()
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId=SHARD, ShardIteratorType=kind)
 
 
 def test_an_iterator_by_time_needs_a_timestamp(kinesis, stream):
     """The position is provided in the value Timestamp."""
     name = stream()
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId=SHARD, ShardIteratorType="AT_TIMESTAMP")
 
 
 def test_a_starting_sequence_number_is_a_number(kinesis, stream):
     r"""SequenceNumber has the pattern 0|([1-9]\d{0,128})."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_shard_iterator(
             StreamName=name, ShardId=SHARD, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="first"
         )
 
 
-def test_a_starting_sequence_number_is_one_of_the_service(kinesis, stream):
-    """InvalidArgumentException: a sequence number that the service never gave is not a position in the shard."""
+def test_a_starting_sequence_number_must_come_from_the_service(kinesis, stream):
+    """InvalidArgumentException: a sequence number that the service did not assign is not a position in the shard."""
     name = stream()
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.get_shard_iterator(
             StreamName=name, ShardId=SHARD, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="123"
         )
@@ -143,14 +143,14 @@ def test_a_starting_sequence_number_is_one_of_the_service(kinesis, stream):
 def test_a_shard_id_has_a_pattern(kinesis, stream):
     """ShardId has 1 to 128 characters of [a-zA-Z0-9_.-]."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId="no shard", ShardIteratorType="LATEST")
 
 
 def test_an_unknown_shard_is_not_found(kinesis, stream):
     """ResourceNotFoundException: the requested resource could not be found."""
     name = stream()
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId="shardId-000000000009", ShardIteratorType="LATEST")
 
 
@@ -159,18 +159,18 @@ def test_an_iterator_of_a_closed_shard_is_valid(kinesis, stream):
     name = stream()
     put(kinesis, name, b"1")
     split(kinesis, name, SHARD)
-    answer = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD, "LATEST"))
-    assert answer["Records"] == []
+    response = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD, "LATEST"))
+    assert response["Records"] == []
 
 
-def test_a_dry_run_of_get_shard_iterator_gives_none(kinesis, stream):
+def test_a_dry_run_of_get_shard_iterator_returns_no_iterator(kinesis, stream):
     """DryRun checks if the request will succeed: DryRunOperationException, rejected because DryRun was specified."""
     name = stream()
-    with refused("DryRunOperationException"):
+    with rejected_with("DryRunOperationException"):
         kinesis.get_shard_iterator(StreamName=name, ShardId=SHARD, ShardIteratorType="LATEST", DryRun=True)
 
 
-def test_a_record_comes_back_whole(kinesis, stream):
+def test_a_record_is_read_with_all_its_members(kinesis, stream):
     """A record has its sequence number, arrival time, data and partition key."""
     name = stream()
     stored = put(kinesis, name, b"data", "truck-7")
@@ -182,15 +182,15 @@ def test_a_record_comes_back_whole(kinesis, stream):
     assert dt.timedelta(seconds=-1) < age < dt.timedelta(minutes=1)
 
 
-def test_an_empty_shard_gives_no_records_and_an_iterator(kinesis, stream):
-    """If there are no records available, GetRecords returns an empty list, and a new iterator to go on with."""
+def test_an_empty_shard_returns_no_records_and_a_next_iterator(kinesis, stream):
+    """If there are no records available, GetRecords returns an empty list and the iterator for the next call."""
     name = stream()
-    answer = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
-    assert answer["Records"] == []
-    assert kinesis.get_records(ShardIterator=answer["NextShardIterator"])["Records"] == []
+    response = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
+    assert response["Records"] == []
+    assert kinesis.get_records(ShardIterator=response["NextShardIterator"])["Records"] == []
 
 
-def test_the_next_iterator_goes_on(kinesis, stream):
+def test_the_next_iterator_continues_after_the_last_record(kinesis, stream):
     """Specify the shard iterator returned in NextShardIterator in subsequent calls to GetRecords."""
     name = stream()
     three_records(kinesis, name)
@@ -205,8 +205,8 @@ def test_an_iterator_may_be_used_twice(kinesis, stream):
     name = stream()
     three_records(kinesis, name)
     position = iterator(kinesis, name, SHARD)
-    answers = [kinesis.get_records(ShardIterator=position)["Records"] for _ in range(2)]
-    assert [[record["Data"] for record in records] for records in answers] == [[b"1", b"2", b"3"]] * 2
+    responses = [kinesis.get_records(ShardIterator=position)["Records"] for _ in range(2)]
+    assert [[record["Data"] for record in records] for records in responses] == [[b"1", b"2", b"3"]] * 2
 
 
 def test_a_reader_at_the_tip_is_not_behind(kinesis, stream):
@@ -229,65 +229,65 @@ def test_a_reader_before_the_tip_is_behind(kinesis, stream):
 
 @pytest.mark.parametrize("limit", [0, 10_001])
 def test_get_records_has_a_range_of_limits(kinesis, stream, limit):
-    """GetRecordsInputLimit is from 1 to 10,000; the text has InvalidArgumentException for more."""
+    """GetRecordsInputLimit is from 1 to 10,000; the reference names InvalidArgumentException for a larger value."""
     name = stream()
     position = iterator(kinesis, name, SHARD)
-    with refused("ValidationException", "InvalidArgumentException"):
+    with rejected_with("ValidationException", "InvalidArgumentException"):
         kinesis.get_records(ShardIterator=position, Limit=limit)
 
 
-def test_get_records_gives_at_most_10_mib(kinesis, stream):
+def test_get_records_returns_at_most_10_mib(kinesis, stream):
     """The maximum size of data that GetRecords can return is 10 MiB."""
     name = stream()
     for _ in range(3):
         kinesis.put_records(
             StreamName=name, Records=[{"Data": b"x" * (MIB - 1), "PartitionKey": str(number)} for number in range(4)]
         )
-    answer = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
-    assert 1 <= sum(len(record["Data"]) for record in answer["Records"]) // MIB <= 10
-    assert kinesis.get_records(ShardIterator=answer["NextShardIterator"])["Records"]
+    response = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
+    assert 1 <= sum(len(record["Data"]) for record in response["Records"]) // MIB <= 10
+    assert kinesis.get_records(ShardIterator=response["NextShardIterator"])["Records"]
 
 
 @pytest.mark.parametrize("position", ["made-up", "AAAAAAAAAAF" + "A" * 200], ids=["short", "long"])
-def test_a_made_up_iterator_is_refused(kinesis, position):
+def test_an_invalid_iterator_is_rejected(kinesis, position):
     """InvalidArgumentException: a specified parameter is not valid."""
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.get_records(ShardIterator=position)
 
 
 @pytest.mark.parametrize("length", [0, 513])
 def test_an_iterator_has_a_range_of_lengths(kinesis, length):
     """ShardIterator has 1 to 512 characters."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_records(ShardIterator="A" * length)
 
 
 def test_get_records_needs_an_iterator(kinesis):
     """ShardIterator is required."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.get_records()
 
 
-def test_an_iterator_of_a_deleted_stream_finds_nothing(kinesis, stream):
+def test_an_iterator_of_a_deleted_stream_is_rejected(kinesis, stream):
     """An application that operates on a deleted stream receives ResourceNotFoundException."""
     name = stream()
     position = iterator(kinesis, name, SHARD)
     kinesis.delete_stream(StreamName=name)
     wait_gone(kinesis, name)
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.get_records(ShardIterator=position)
 
 
-def test_a_dry_run_of_get_records_gives_none(kinesis, stream):
+def test_a_dry_run_of_get_records_returns_no_records(kinesis, stream):
     """DryRun checks if the request will succeed: DryRunOperationException, rejected because DryRun was specified."""
     name = stream()
     position = iterator(kinesis, name, SHARD)
-    with refused("DryRunOperationException"):
+    with rejected_with("DryRunOperationException"):
         kinesis.get_records(ShardIterator=position, DryRun=True)
 
 
 def test_a_closed_shard_stays_readable(kinesis, stream):
-    """Records that were in the parent before the split stay there."""
+    """Records that were in the parent before the split remain there."""
     name = stream()
     three_records(kinesis, name)
     split(kinesis, name, SHARD)
@@ -315,12 +315,12 @@ def test_the_end_of_a_split_shard_names_its_children(kinesis, stream):
     split(kinesis, name, SHARD)
     first = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD), Limit=1)
     assert "ChildShards" not in first
-    answer = first
+    response = first
     for _ in range(5):
-        answer = kinesis.get_records(ShardIterator=answer["NextShardIterator"])
-        if answer.get("NextShardIterator") is None:
+        response = kinesis.get_records(ShardIterator=response["NextShardIterator"])
+        if response.get("NextShardIterator") is None:
             break
-    assert answer["ChildShards"] == [
+    assert response["ChildShards"] == [
         {
             "ShardId": LOW,
             "ParentShards": [SHARD],
@@ -335,11 +335,11 @@ def test_the_end_of_a_split_shard_names_its_children(kinesis, stream):
 
 
 def test_the_end_of_a_merged_shard_names_its_child(kinesis, stream):
-    """ParentShards: the child of a merge has two."""
+    """ParentShards: the child of a merge has two parents."""
     name = stream(2)
     kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=LOW)
     wait_active(kinesis, name)
-    answer = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
-    [child] = answer["ChildShards"]
+    response = kinesis.get_records(ShardIterator=iterator(kinesis, name, SHARD))
+    [child] = response["ChildShards"]
     assert child["ShardId"] == HIGH
     assert set(child["ParentShards"]) == {SHARD, LOW}

@@ -12,7 +12,7 @@ from tests.contract.support import (
     is_open,
     open_ranges,
     put,
-    refused,
+    rejected_with,
     shards_of,
     split,
     summary,
@@ -31,12 +31,12 @@ def on_demand_stream(kinesis, stream):
 
 
 def scale(kinesis, name, target):
-    answer = kinesis.update_shard_count(StreamName=name, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
+    response = kinesis.update_shard_count(StreamName=name, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
     wait_active(kinesis, name)
-    return answer
+    return response
 
 
-def test_a_split_makes_two_children(kinesis, stream):
+def test_a_split_creates_two_children(kinesis, stream):
     """The new hash key and all higher ones go to one of the child shards, all the lower ones to the other."""
     name = stream()
     split(kinesis, name, SHARD, at="1000")
@@ -67,14 +67,14 @@ def test_a_split_stream_is_updating_for_a_while(kinesis, stream):
     wait_active(kinesis, name)
 
 
-def test_an_updating_stream_takes_records(kinesis, stream):
+def test_an_updating_stream_accepts_records(kinesis, stream):
     """Read and write operations continue to work while the stream is in the UPDATING state."""
     name = stream()
     kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey=MIDDLE)
     assert put(kinesis, name)["SequenceNumber"]
 
 
-def test_split_shard_takes_an_arn(kinesis, stream):
+def test_split_shard_accepts_an_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     kinesis.split_shard(StreamARN=arn_of(kinesis, name), ShardToSplit=SHARD, NewStartingHashKey=MIDDLE)
@@ -83,59 +83,59 @@ def test_split_shard_takes_an_arn(kinesis, stream):
 
 
 @pytest.mark.parametrize("hash_key", ["-1", "01", "half"])
-def test_a_split_needs_a_hash_key(kinesis, stream, hash_key):
+def test_a_split_needs_a_valid_hash_key(kinesis, stream, hash_key):
     r"""HashKey has the pattern 0|([1-9]\d{0,38})."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey=hash_key)
 
 
-def test_a_split_at_the_start_is_refused(kinesis, stream):
-    """All the lower hash key values go to the other child: there are none below the first."""
+def test_a_split_at_the_start_is_rejected(kinesis, stream):
+    """All the lower hash key values go to the other child, but no value is below the first of the shard."""
     name = stream()
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="0")
 
 
-def test_a_split_outside_the_shard_is_refused(kinesis, stream):
+def test_a_split_outside_the_shard_is_rejected(kinesis, stream):
     """NewStartingHashKey must be in the range of hash keys being mapped into the shard."""
     name = stream(2)
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey=str(2**127 + 5))
 
 
-def test_a_split_of_an_unknown_shard_is_refused(kinesis, stream):
+def test_a_split_of_an_unknown_shard_is_rejected(kinesis, stream):
     """ResourceNotFoundException: the requested resource could not be found."""
     name = stream()
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.split_shard(StreamName=name, ShardToSplit="shardId-000000000009", NewStartingHashKey=MIDDLE)
 
 
-def test_a_split_of_a_closed_shard_is_refused(kinesis, stream):
-    """A shard that has been split is closed; the reference does not say by which error it is refused."""
+def test_a_split_of_a_closed_shard_is_rejected(kinesis, stream):
+    """A shard that has been split is closed; the reference does not name the error."""
     name = stream()
     split(kinesis, name, SHARD)
-    with refused("InvalidArgumentException", "ResourceInUseException"):
+    with rejected_with("InvalidArgumentException", "ResourceInUseException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="1000")
 
 
 @in_passing
-def test_a_split_waits_for_an_active_stream(kinesis, stream):
+def test_a_split_requires_an_active_stream(kinesis, stream):
     """ResourceInUseException: for successful operation, the resource must be in the ACTIVE state."""
     name = stream(2)
     kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="1000")
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SECOND, NewStartingHashKey=str(2**127 + 5))
 
 
-def test_a_split_of_an_on_demand_stream_is_refused(kinesis, stream):
+def test_a_split_of_an_on_demand_stream_is_rejected(kinesis, stream):
     """ValidationException: this API is only supported for data streams with the provisioned capacity mode."""
     name = on_demand_stream(kinesis, stream)
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="1000")
 
 
-def test_a_merge_makes_one_child(kinesis, stream):
+def test_a_merge_creates_one_child(kinesis, stream):
     """After the merge, the single child shard receives data for all hash keys covered by the two parents."""
     name = stream(2)
     kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SECOND)
@@ -158,56 +158,56 @@ def test_a_merged_stream_is_updating_for_a_while(kinesis, stream):
     wait_active(kinesis, name)
 
 
-def test_shards_that_are_not_adjacent_are_not_merged(kinesis, stream):
+def test_a_merge_of_shards_that_are_not_adjacent_is_rejected(kinesis, stream):
     """Two shards are adjacent if the union of their hash key ranges forms a contiguous set with no gaps."""
     name = stream(4)
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=THIRD)
 
 
-def test_a_shard_is_not_merged_with_itself(kinesis, stream):
-    """A merge is of two adjacent shards."""
+def test_a_merge_of_a_shard_with_itself_is_rejected(kinesis, stream):
+    """A merge needs two adjacent shards."""
     name = stream(2)
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SHARD)
 
 
-def test_a_merge_with_an_unknown_shard_is_refused(kinesis, stream):
+def test_a_merge_with_an_unknown_shard_is_rejected(kinesis, stream):
     """ResourceNotFoundException: the requested resource could not be found."""
     name = stream(2)
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge="shardId-000000000009")
 
 
-def test_a_merge_of_a_closed_shard_is_refused(kinesis, stream):
-    """A shard that has been split is closed; the reference does not say by which error it is refused."""
+def test_a_merge_of_a_closed_shard_is_rejected(kinesis, stream):
+    """A shard that has been split is closed; the reference does not name the error."""
     name = stream(2)
     split(kinesis, name, SHARD, at="1000")
-    with refused("InvalidArgumentException", "ResourceInUseException"):
+    with rejected_with("InvalidArgumentException", "ResourceInUseException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SECOND)
 
 
 @in_passing
-def test_a_merge_waits_for_an_active_stream(kinesis, stream):
+def test_a_merge_requires_an_active_stream(kinesis, stream):
     """If a stream is in the CREATING, UPDATING, or DELETING state, MergeShards returns a ResourceInUseException."""
     name = stream(2)
     kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey="1000")
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SECOND)
 
 
-def test_a_merge_in_an_on_demand_stream_is_refused(kinesis, stream):
+def test_a_merge_in_an_on_demand_stream_is_rejected(kinesis, stream):
     """ValidationException: this API is only supported for data streams with the provisioned capacity mode."""
     name = on_demand_stream(kinesis, stream)
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.merge_shards(StreamName=name, ShardToMerge=SHARD, AdjacentShardToMerge=SECOND)
 
 
 def test_a_stream_is_scaled_up_to_equal_shards(kinesis, stream):
     """UNIFORM_SCALING creates shards of equal size."""
     name = stream(2)
-    answer = scale(kinesis, name, 4)
-    assert (answer["StreamName"], answer["CurrentShardCount"], answer["TargetShardCount"]) == (name, 2, 4)
+    response = scale(kinesis, name, 4)
+    assert (response["StreamName"], response["CurrentShardCount"], response["TargetShardCount"]) == (name, 2, 4)
     ranges = open_ranges(kinesis, name)
     assert len(ranges) == 4
     assert even(ranges)
@@ -221,8 +221,8 @@ def test_a_stream_is_scaled_down(kinesis, stream):
     assert len(shards_of(kinesis, name)) == 3
 
 
-def test_a_stream_is_scaled_by_a_half(kinesis, stream):
-    """You can specify any target value within the limits; the shards then have equal size, give or take a key."""
+def test_a_stream_is_scaled_by_half_its_shards(kinesis, stream):
+    """You can specify any target value within the limits; the sizes of the shards then differ only by rounding."""
     name = stream(2)
     scale(kinesis, name, 3)
     ranges = open_ranges(kinesis, name)
@@ -242,14 +242,14 @@ def test_a_scaled_stream_is_updating_for_a_while(kinesis, stream):
 def test_a_stream_is_at_most_doubled(kinesis, stream):
     """You cannot scale up to more than double your current shard count for a stream."""
     name = stream()
-    with refused("InvalidArgumentException", "LimitExceededException"):
+    with rejected_with("InvalidArgumentException", "LimitExceededException"):
         scale(kinesis, name, 3)
 
 
 def test_a_stream_is_at_most_halved(kinesis, stream):
     """You cannot scale down below half your current shard count for a stream."""
     name = stream(4)
-    with refused("InvalidArgumentException", "LimitExceededException"):
+    with rejected_with("InvalidArgumentException", "LimitExceededException"):
         scale(kinesis, name, 1)
 
 
@@ -258,44 +258,44 @@ def test_a_stream_is_scaled_ten_times_a_day(kinesis, stream):
     name = stream()
     for target in (2, 1) * 5:
         scale(kinesis, name, target)
-    with refused("LimitExceededException"):
+    with rejected_with("LimitExceededException"):
         scale(kinesis, name, 2)
 
 
 def test_a_target_shard_count_is_positive(kinesis, stream):
     """PositiveIntegerObject has a minimum of 1."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         scale(kinesis, name, 0)
 
 
-def test_scaling_has_one_type(kinesis, stream):
-    """ScalingType is an enumeration of one, UNIFORM_SCALING."""
+def test_scaling_needs_a_valid_type(kinesis, stream):
+    """ScalingType is an enumeration whose only value is UNIFORM_SCALING."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="BY_LOAD")
 
 
 @in_passing
-def test_scaling_waits_for_an_active_stream(kinesis, stream):
+def test_scaling_requires_an_active_stream(kinesis, stream):
     """ResourceInUseException: for successful operation, the resource must be in the ACTIVE state."""
     name = stream()
     kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey=MIDDLE)
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
 
 
-def test_scaling_of_an_on_demand_stream_is_refused(kinesis, stream):
+def test_scaling_of_an_on_demand_stream_is_rejected(kinesis, stream):
     """ValidationException: this API is only supported for data streams with the provisioned capacity mode."""
     name = on_demand_stream(kinesis, stream)
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.update_shard_count(StreamName=name, TargetShardCount=8, ScalingType="UNIFORM_SCALING")
 
 
-def test_scaling_takes_an_arn(kinesis, stream):
+def test_scaling_accepts_an_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     arn = arn_of(kinesis, name)
-    answer = kinesis.update_shard_count(StreamARN=arn, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
-    assert answer["StreamARN"] == arn
+    response = kinesis.update_shard_count(StreamARN=arn, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    assert response["StreamARN"] == arn
     wait_active(kinesis, name)

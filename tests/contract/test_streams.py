@@ -14,7 +14,7 @@ from tests.contract.support import (
     is_open,
     open_ranges,
     put,
-    refused,
+    rejected_with,
     shard_ids,
     summary,
     wait_active,
@@ -31,47 +31,47 @@ def test_a_new_stream_becomes_active(kinesis, stream):
     wait_active(kinesis, name)
 
 
-def test_the_shards_of_a_new_stream_share_the_hash_keys_evenly(kinesis, stream):
+def test_the_shards_of_a_new_stream_have_equal_ranges(kinesis, stream):
     """The hash key ranges of the shards cover 0 to 2^128 - 1 without a gap."""
     assert even(open_ranges(kinesis, stream(3)))
 
 
-def test_a_name_is_taken_once(kinesis, stream):
-    """ResourceInUseException where a stream of that name exists."""
+def test_a_stream_name_is_unique(kinesis, stream):
+    """ResourceInUseException: a stream of the same name exists."""
     name = stream()
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.create_stream(StreamName=name, ShardCount=1)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "n" * 129], ids=["empty", "a b", "a/b", "129 characters"])
-def test_a_name_has_a_pattern(kinesis, name):
+def test_a_stream_name_has_a_pattern(kinesis, name):
     """StreamName has 1 to 128 characters of [a-zA-Z0-9_.-]."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.create_stream(StreamName=name, ShardCount=1)
 
 
-def test_a_name_is_required(kinesis):
+def test_a_stream_name_is_required(kinesis):
     """StreamName is required."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.create_stream(ShardCount=1)
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_a_shard_count_is_positive(kinesis, stream, count):
     """PositiveIntegerObject has a minimum of 1."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.create_stream(StreamName=stream.new_name(), ShardCount=count)
 
 
 def test_a_provisioned_stream_needs_a_shard_count(kinesis, stream):
     """For the data streams with a provisioned mode, you must specify the number of shards."""
-    with refused("ValidationException", "InvalidArgumentException"):
+    with rejected_with("ValidationException", "InvalidArgumentException"):
         kinesis.create_stream(StreamName=stream.new_name(), StreamModeDetails={"StreamMode": "PROVISIONED"})
 
 
-def test_more_shards_than_the_account_may_have_are_refused(kinesis, stream):
+def test_more_shards_than_the_account_may_have_are_rejected(kinesis, stream):
     """LimitExceededException on creating more shards than are authorized for the account."""
-    with refused("LimitExceededException"):
+    with rejected_with("LimitExceededException"):
         kinesis.create_stream(StreamName=stream.new_name(), ShardCount=50_000)
 
 
@@ -119,24 +119,24 @@ def test_a_stream_may_be_created_for_large_records(kinesis, stream):
 
 
 @pytest.mark.parametrize("size", [1023, 10241])
-def test_a_stream_is_not_created_for_records_of_any_size(kinesis, stream, size):
+def test_the_record_size_of_a_new_stream_has_a_range(kinesis, stream, size):
     """MaxRecordSizeInKiB is from 1024 to 10240."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.create_stream(StreamName=stream.new_name(), ShardCount=1, MaxRecordSizeInKiB=size)
 
 
-def test_a_provisioned_stream_has_no_distribution_strategy(kinesis, stream):
+def test_a_provisioned_stream_cannot_be_created_with_auto_distribution(kinesis, stream):
     """Attempting to set AUTO on a provisioned stream results in an InvalidArgumentException."""
-    with refused("InvalidArgumentException"):
+    with rejected_with("InvalidArgumentException"):
         kinesis.create_stream(StreamName=stream.new_name(), ShardCount=1, RecordDistributionStrategy="AUTO")
 
 
-def test_a_deleted_stream_is_gone(kinesis, stream):
+def test_a_deleted_stream_is_not_found(kinesis, stream):
     """An application that operates on a deleted stream receives ResourceNotFoundException."""
     name = stream()
     kinesis.delete_stream(StreamName=name)
     wait_gone(kinesis, name)
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         put(kinesis, name)
 
 
@@ -155,8 +155,8 @@ def test_a_stream_is_deleted_by_arn(kinesis, stream):
     wait_gone(kinesis, name)
 
 
-def test_a_name_is_free_again_after_deletion(kinesis, stream):
-    """When you delete a stream, its shards, its data and its tags go with it."""
+def test_the_name_of_a_deleted_stream_can_be_used_again(kinesis, stream):
+    """The deletion of a stream deletes its shards, its data and its tags."""
     name = stream()
     kinesis.add_tags_to_stream(StreamName=name, Tags={"depot": "north"})
     kinesis.delete_stream(StreamName=name)
@@ -167,17 +167,17 @@ def test_a_name_is_free_again_after_deletion(kinesis, stream):
     assert kinesis.list_tags_for_stream(StreamName=name)["Tags"] == []
 
 
-def test_a_stream_with_consumers_is_not_deleted(kinesis, stream):
+def test_the_deletion_of_a_stream_with_consumers_is_rejected(kinesis, stream):
     """If EnforceConsumerDeletion is unset and the stream has consumers, DeleteStream fails: ResourceInUseException."""
     name = stream()
     kinesis.register_stream_consumer(StreamARN=arn_of(kinesis, name), ConsumerName="reader")
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.delete_stream(StreamName=name)
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=False)
 
 
-def test_a_stream_is_deleted_with_its_consumers_when_told(kinesis, stream):
+def test_enforced_deletion_deletes_the_consumers_too(kinesis, stream):
     """EnforceConsumerDeletion deletes a stream although it has consumers."""
     name = stream()
     kinesis.register_stream_consumer(StreamARN=arn_of(kinesis, name), ConsumerName="reader")
@@ -185,7 +185,7 @@ def test_a_stream_is_deleted_with_its_consumers_when_told(kinesis, stream):
     wait_gone(kinesis, name)
 
 
-def test_describe_stream_tells_everything(kinesis, stream):
+def test_describe_stream_returns_all_members(kinesis, stream):
     """The information includes the name, ARN, creation time, enhanced metric configuration and shard map."""
     name = stream(2)
     description = kinesis.describe_stream(StreamName=name)["StreamDescription"]
@@ -203,7 +203,7 @@ def test_describe_stream_tells_everything(kinesis, stream):
 
 
 def test_describe_stream_has_pages(kinesis, stream):
-    """Limit is the maximum number of shards to return; HasMoreShards says that there are more after the last."""
+    """Limit is the maximum number of shards to return; HasMoreShards is true if there are more."""
     name = stream(2)
     first = kinesis.describe_stream(StreamName=name, Limit=1)["StreamDescription"]
     assert [shard["ShardId"] for shard in first["Shards"]] == ["shardId-000000000000"]
@@ -217,19 +217,19 @@ def test_describe_stream_has_pages(kinesis, stream):
 def test_describe_stream_has_a_range_of_limits(kinesis, stream, limit):
     """DescribeStreamInputLimit is from 1 to 10,000."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.describe_stream(StreamName=name, Limit=limit)
 
 
-def test_describe_stream_takes_an_arn(kinesis, stream):
+def test_describe_stream_accepts_an_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     description = kinesis.describe_stream(StreamARN=arn_of(kinesis, name))["StreamDescription"]
     assert description["StreamName"] == name
 
 
-def test_a_summary_tells_what_a_new_stream_is(kinesis, stream):
-    """A summarized description without the shard list; a new stream is provisioned, 24 hours, not encrypted."""
+def test_a_summary_of_a_new_stream_has_the_defaults(kinesis, stream):
+    """The summary has no list of shards; a new stream keeps records for 24 hours and is not encrypted."""
     name = stream(2)
     description = summary(kinesis, name)
     assert description["OpenShardCount"] == 2
@@ -240,17 +240,17 @@ def test_a_summary_tells_what_a_new_stream_is(kinesis, stream):
     assert "Shards" not in description
 
 
-def test_a_summary_tells_the_capacity_mode(kinesis, stream):
+def test_a_summary_has_the_capacity_mode(kinesis, stream):
     """StreamModeDetails is the capacity mode; a stream with a shard count is PROVISIONED."""
     assert summary(kinesis, stream())["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
 
 
-def test_a_summary_tells_the_largest_record(kinesis, stream):
+def test_a_summary_has_the_maximum_record_size(kinesis, stream):
     """MaxRecordSizeInKiB is the maximum record size of a single record; a new stream's is 1,024 KiB."""
     assert summary(kinesis, stream())["MaxRecordSizeInKiB"] == 1024
 
 
-def test_limits_are_told(kinesis, stream):
+def test_limits_are_described(kinesis, stream):
     """DescribeLimits describes the shard limits and usage for the account."""
     stream()
     limits = kinesis.describe_limits()
@@ -258,7 +258,7 @@ def test_limits_are_told(kinesis, stream):
     assert limits["OnDemandStreamCount"] <= limits["OnDemandStreamCountLimit"]
 
 
-def test_limits_count_the_on_demand_streams(kinesis, stream):
+def test_limits_include_the_number_of_on_demand_streams(kinesis, stream):
     """OnDemandStreamCount is the number of data streams with the on-demand capacity mode."""
     before = kinesis.describe_limits()["OnDemandStreamCount"]
     name = stream.new_name()
@@ -268,7 +268,7 @@ def test_limits_count_the_on_demand_streams(kinesis, stream):
 
 
 def test_streams_are_listed_in_pages(kinesis, stream):
-    """Limit is the maximum number of streams to list, HasMoreStreams says if there are more."""
+    """Limit is the maximum number of streams to list; HasMoreStreams is true if there are more."""
     names = {stream(), stream()}
     page = kinesis.list_streams(Limit=1)
     assert len(page["StreamNames"]) == 1
@@ -282,7 +282,7 @@ def test_streams_are_listed_in_pages(kinesis, stream):
 
 
 def test_streams_are_listed_by_token(kinesis, stream):
-    """ListStreams answers a NextToken for the next page."""
+    """ListStreams returns a NextToken for the next page."""
     names = {stream(), stream()}
     page = kinesis.list_streams(Limit=1)
     found = list(page["StreamNames"])
@@ -308,5 +308,5 @@ def test_streams_are_listed_with_their_summaries(kinesis, stream):
 @pytest.mark.parametrize("limit", [0, 10_001])
 def test_list_streams_has_a_range_of_limits(kinesis, limit):
     """ListStreamsInputLimit is from 1 to 10,000."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_streams(Limit=limit)

@@ -1,4 +1,4 @@
-"""The page of differences is written by `python -m tests.contract.differences`, and the product's page counts them."""
+"""The page of differences is up to date, and the product's page has the same numbers."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ LOCAL_PAGE = Path(__file__).parents[2] / "truckstream" / "local" / "README.md"
 
 
 def test_the_page_is_up_to_date():
-    """README.md is what the table renders to."""
+    """README.md is the output of `python -m tests.contract.differences`."""
     assert PAGE.read_text() == render(), "run python -m tests.contract.differences"
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.contract.support import arn_of, create, in_passing, refused
+from tests.contract.support import arn_of, create, in_passing, rejected_with
 
 SHARD = "shardId-000000000000"
 
@@ -50,7 +50,7 @@ def test_tags_are_removed(kinesis, stream):
     assert tags_of(kinesis, name) == {"fleet": "7"}
 
 
-def test_tags_are_taken_by_arn(kinesis, stream):
+def test_tags_are_added_by_arn(kinesis, stream):
     """You must use either the StreamARN or the StreamName parameter, or both."""
     name = stream()
     kinesis.add_tags_to_stream(StreamARN=arn_of(kinesis, name), Tags={"depot": "north"})
@@ -58,7 +58,7 @@ def test_tags_are_taken_by_arn(kinesis, stream):
 
 
 def test_tags_are_listed_in_pages(kinesis, stream):
-    """HasMoreTags is true with a Limit below their number; go on from ExclusiveStartTagKey."""
+    """HasMoreTags is true if Limit is below the number of tags; ExclusiveStartTagKey requests the next page."""
     name = stream()
     kinesis.add_tags_to_stream(StreamName=name, Tags={"a": "1", "b": "2", "c": "3"})
     first = kinesis.list_tags_for_stream(StreamName=name, Limit=2)
@@ -73,7 +73,7 @@ def test_tags_are_listed_in_pages(kinesis, stream):
 def test_list_tags_has_a_range_of_limits(kinesis, stream, limit):
     """ListTagsForStreamInputLimit is from 1 to 50."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_tags_for_stream(StreamName=name, Limit=limit)
 
 
@@ -81,7 +81,7 @@ def test_a_stream_has_at_most_50_tags(kinesis, stream):
     """You can assign up to 50 tags to a data stream."""
     name = stream()
     kinesis.add_tags_to_stream(StreamName=name, Tags={f"first-{number}": "x" for number in range(30)})
-    with refused("InvalidArgumentException", "LimitExceededException"):
+    with rejected_with("InvalidArgumentException", "LimitExceededException"):
         kinesis.add_tags_to_stream(StreamName=name, Tags={f"second-{number}": "x" for number in range(21)})
 
 
@@ -90,49 +90,49 @@ def test_a_stream_has_at_most_50_tags(kinesis, stream):
     [{}, {"": "x"}, {"k" * 129: "x"}, {"k": "x" * 257}, {f"key-{number}": "x" for number in range(201)}],
     ids=["no tags", "no key", "a key of 129", "a value of 257", "201 tags"],
 )
-def test_tags_have_sizes(kinesis, stream, tags):
+def test_tags_have_limited_sizes(kinesis, stream, tags):
     """TagMap has 1 to 200 members, TagKey 1 to 128 characters, TagValue 0 to 256."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.add_tags_to_stream(StreamName=name, Tags=tags)
 
 
-def test_tags_have_an_alphabet(kinesis, stream):
+def test_tags_have_valid_characters(kinesis, stream):
     """Valid characters: Unicode letters, digits, white space, _ . / = + - % @."""
     name = stream()
     kinesis.add_tags_to_stream(StreamName=name, Tags={"Dep\N{LATIN SMALL LETTER O WITH ACUTE}t_1./=+-@": "a b"})
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"depot!": "north"})
 
 
 @in_passing
-def test_tags_wait_for_an_active_stream(kinesis, stream):
+def test_tags_require_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
     create(kinesis, name, ShardCount=1)
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"depot": "north"})
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.remove_tags_from_stream(StreamName=name, TagKeys=["depot"])
 
 
 @in_passing
-def test_tags_of_a_resource_wait_for_an_active_stream(kinesis, stream):
+def test_tags_of_a_resource_require_an_active_stream(kinesis, stream):
     """You can't make any updates to the tags until the stream is in the ACTIVE state (CreateStream)."""
     name = stream.new_name()
     create(kinesis, name, ShardCount=1)
     arn = arn_of(kinesis, name)
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.tag_resource(ResourceARN=arn, Tags={"depot": "north"})
-    with refused("ResourceInUseException"):
+    with rejected_with("ResourceInUseException"):
         kinesis.untag_resource(ResourceARN=arn, TagKeys=["depot"])
 
 
 @pytest.mark.parametrize("keys", [[], [f"key-{number}" for number in range(51)]], ids=["0", "51"])
-def test_tags_to_remove_are_1_to_50(kinesis, stream, keys):
+def test_the_list_of_tags_to_remove_has_1_to_50_members(kinesis, stream, keys):
     """TagKeyList has 1 to 50 members."""
     name = stream()
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.remove_tags_from_stream(StreamName=name, TagKeys=keys)
 
 
@@ -154,7 +154,7 @@ def test_a_resource_is_untagged(kinesis, stream):
     assert tags_of_resource(kinesis, arn) == {"fleet": "7"}
 
 
-def test_a_stream_and_its_arn_have_the_same_tags(kinesis, stream):
+def test_a_stream_has_the_same_tags_by_name_and_by_arn(kinesis, stream):
     """Both families of operations work on the tags of the same resource."""
     name = stream()
     kinesis.add_tags_to_stream(StreamName=name, Tags={"depot": "north"})
@@ -164,12 +164,12 @@ def test_a_stream_and_its_arn_have_the_same_tags(kinesis, stream):
 def test_a_resource_has_at_most_50_tags(kinesis, stream):
     """You can assign up to 50 tags to a Kinesis resource."""
     arn = arn_of(kinesis, stream())
-    with refused("InvalidArgumentException", "LimitExceededException"):
+    with rejected_with("InvalidArgumentException", "LimitExceededException"):
         kinesis.tag_resource(ResourceARN=arn, Tags={f"key-{number}": "x" for number in range(51)})
 
 
 def test_a_consumer_is_tagged(kinesis, stream):
-    """TagResource takes the ARN of a consumer too, and RegisterStreamConsumer takes tags."""
+    """TagResource accepts the ARN of a consumer too, and RegisterStreamConsumer accepts tags."""
     arn = arn_of(kinesis, stream())
     consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="reader", Tags={"depot": "north"})
     consumer_arn = consumer["Consumer"]["ConsumerARN"]
@@ -177,18 +177,18 @@ def test_a_consumer_is_tagged(kinesis, stream):
     assert tags_of_resource(kinesis, consumer_arn) == {"depot": "north", "fleet": "7"}
 
 
-@pytest.mark.parametrize("arn", ["", "stream", "arn:aws:s3:::bucket"], ids=["empty", "a name", "of a bucket"])
-def test_a_resource_has_an_arn(kinesis, arn):
+@pytest.mark.parametrize("arn", ["", "stream", "arn:aws:s3:::bucket"], ids=["empty", "name", "bucket"])
+def test_a_resource_needs_a_valid_arn(kinesis, arn):
     r"""ResourceARN has the pattern arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel)/\S+."""
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.tag_resource(ResourceARN=arn, Tags={"k": "v"})
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.untag_resource(ResourceARN=arn, TagKeys=["k"])
-    with refused("ValidationException"):
+    with rejected_with("ValidationException"):
         kinesis.list_tags_for_resource(ResourceARN=arn)
 
 
-def test_a_policy_is_kept(kinesis, stream):
+def test_a_policy_can_be_read_back(kinesis, stream):
     """PutResourcePolicy attaches a resource-based policy, GetResourcePolicy returns it."""
     arn = arn_of(kinesis, stream())
     kinesis.put_resource_policy(ResourceARN=arn, Policy=policy_for(arn))
@@ -200,12 +200,12 @@ def test_a_policy_is_deleted(kinesis, stream):
     arn = arn_of(kinesis, stream())
     kinesis.put_resource_policy(ResourceARN=arn, Policy=policy_for(arn))
     kinesis.delete_resource_policy(ResourceARN=arn)
-    with refused("ResourceNotFoundException"):
+    with rejected_with("ResourceNotFoundException"):
         kinesis.delete_resource_policy(ResourceARN=arn)
 
 
-def test_a_policy_is_json(kinesis, stream):
+def test_a_policy_must_be_json(kinesis, stream):
     """Policy is formatted as a JSON string."""
     arn = arn_of(kinesis, stream())
-    with refused("InvalidArgumentException", "ValidationException"):
+    with rejected_with("InvalidArgumentException", "ValidationException"):
         kinesis.put_resource_policy(ResourceARN=arn, Policy="allow everybody")

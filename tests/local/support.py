@@ -6,6 +6,9 @@ import math
 from itertools import cycle
 from typing import Any
 
+import pytest
+
+from truckstream.local import RefusedError
 from truckstream.local.mapping.function.batch_outcome import UNHANDLED_ERROR, BatchOutcome
 from truckstream.local.mapping.function.lambda_event import EventMaker
 from truckstream.local.mapping.mapping_settings import MappingSettings
@@ -40,7 +43,7 @@ class Api:
         return self.service.call(operation, read_request(operation, members), T0 + at)
 
     def put(self, at: float, count: int = 1, *, size: int = 1, key: str = "k", **members: Any) -> int:
-        """Put `count` equal records in one request; how many were taken."""
+        """Put `count` equal records in one request, and return how many were stored."""
         entry = {"Data": bytes(size - len(key.encode())) if size > 1 else b"", "PartitionKey": key, **members}
         return count - self(at, "PutRecords", StreamName="s", Records=[entry] * count)["FailedRecordCount"]
 
@@ -48,24 +51,35 @@ class Api:
         return self.service.stream("s", T0 + at)
 
     def shards(self, at: float = 0.0, **members: Any) -> list[int]:
-        """The IDs that ListShards gives, as numbers."""
-        answer = self(at, "ListShards", StreamName="s", **members)
-        return [int(shard["ShardId"][-12:]) for shard in answer["Shards"]]
+        """Return the IDs from ListShards, as numbers."""
+        response = self(at, "ListShards", StreamName="s", **members)
+        return [int(shard["ShardId"][-12:]) for shard in response["Shards"]]
 
     def iterator(self, at: float, kind: str = "TRIM_HORIZON", shard: int = 0, **members: Any) -> str:
-        answer = self(
+        response = self(
             at, "GetShardIterator", StreamName="s", ShardId=f"shardId-{shard:012}", ShardIteratorType=kind, **members
         )
-        return answer["ShardIterator"]
+        return response["ShardIterator"]
 
     def read(
         self, at: float, kind: str = "TRIM_HORIZON", shard: int = 0, limit: int = 10_000, **members: Any
     ) -> dict[str, Any]:
-        """GetRecords at a new iterator."""
+        """Call GetRecords with a new iterator."""
         return self(at, "GetRecords", ShardIterator=self.iterator(at, kind, shard, **members), Limit=limit)
 
 
-#: Settings of the mapping where the tests do not set others.
+def error_text(api: Api, at: float, operation: str, **members: Any) -> str:
+    """Make a call that must be rejected, and return the code and message of its error."""
+    with pytest.raises(RefusedError) as caught:
+        api(at, operation, **members)
+    return str(caught.value)
+
+
+def split(api: Api, at: float, shard: int = 0, point: int = 2**127) -> None:
+    api(at, "SplitShard", StreamName="s", ShardToSplit=f"shardId-{shard:012}", NewStartingHashKey=str(point))
+
+
+#: Settings of the mapping, unless a test sets others.
 DEFAULTS: dict[str, Any] = {"batch_size": 100, "retry_base_in_seconds": 0.5}
 
 EVENTS = EventMaker("shardId-000000000000", stream_arn=ARN, region="us-east-1", role_arn="arn:aws:iam::0:role/r")
@@ -84,7 +98,7 @@ class PolledShard:
         self.api(at, "PutRecords", StreamName="s", Records=records)
 
     def poll(self, at: float, **options: Any) -> bool:
-        """Poll, if the poller wants to, and return whether it did."""
+        """Poll if the poller wants to, and return whether it did."""
         if not self.poller.wants_poll(T0 + at, **options):
             return False
         records = self.shard.read(self.poller.read_from, 10_000, 10 * 2**20)
@@ -94,7 +108,7 @@ class PolledShard:
         return True
 
     def batch(self, at: float, **options: Any) -> list[str] | None:
-        """Return the records to invoke now, by name; None for nothing."""
+        """Return the names of the records to invoke the function with now, or None."""
         records = self.poller.next_batch(T0 + at, **options)
         return None if records is None else [record.data.decode().strip() for record in records]
 

@@ -1,4 +1,4 @@
-"""What holds whatever comes: quotas over any window, the partition of the hash keys, the order of the numbers."""
+"""Properties for any sequence of calls: quotas over any window, partition of hash keys, order of sequence numbers."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from truckstream.local import RefusedError
 MIB = 2**20
 QUICK = settings(max_examples=60)
 
-#: Seconds since the request before, records, and bytes of each.
+#: Seconds since the previous request, number of records, and bytes of each record.
 requests = st.lists(
     st.tuples(st.floats(0, 1.5), st.integers(1, 500), st.sampled_from([2, 500, 5_000, 20_000])),
     min_size=2,
@@ -21,29 +21,29 @@ requests = st.lists(
 
 @QUICK
 @given(requests)
-def test_no_window_takes_more_than_its_quota_and_one_burst(requests):
+def test_no_window_accepts_more_than_its_quota_and_one_burst(requests):
     """Over any window of w seconds: (1 + w) x 1,000 records, and (1 + w) MiB."""
     api = Api()
-    at, taken = 0.0, []
+    at, accepted = 0.0, []
     for pause, count, size in requests:
         at += pause
         records = api.put(at, count, size=size)
-        taken.append((at, records, records * size))
-    for first in range(len(taken)):
+        accepted.append((at, records, records * size))
+    for first in range(len(accepted)):
         records = sent = 0
-        for end, count, size in taken[first:]:
+        for end, count, size in accepted[first:]:
             records += count
             sent += size
-            window = end - taken[first][0]
-            # Times of this century have steps of 0.24 µs in a float: one byte of 1 MiB/s in four.
+            window = end - accepted[first][0]
+            # A float of the present time has a resolution of 0.24 µs, in which a quarter of a byte arrives at 1 MiB/s.
             assert records <= 1_000 * (1 + window) + 0.01
             assert sent <= MIB * (1 + window) + 10
 
 
 @QUICK
 @given(requests)
-def test_what_is_within_the_quota_is_taken(requests):
-    """The reverse: after a pause of a second everything that fits a second is taken."""
+def test_everything_within_the_quota_is_accepted(requests):
+    """After a pause of a second, as many records as fit the quota of a second are accepted."""
     api = Api()
     at = 0.0
     for pause, count, size in requests:
@@ -54,7 +54,7 @@ def test_what_is_within_the_quota_is_taken(requests):
 
 @QUICK
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=60))
-def test_no_window_has_more_than_its_reads_and_one_burst(pauses):
+def test_no_window_has_more_reads_than_the_quota_and_one_burst(pauses):
     api = Api()
     iterator = api.iterator(0)
     at, admitted = 0.0, []
@@ -70,7 +70,7 @@ def test_no_window_has_more_than_its_reads_and_one_burst(pauses):
             assert count <= 5 * (1 + end - start) + 0.01
 
 
-#: A split (of which open shard, and where in it), a merge (of which neighbours), or a resize (by which factor).
+#: A split (open shard, point in it), a merge (lower shard, order of the two) or a resize (factor), as fractions.
 reshards = st.lists(
     st.one_of(
         st.tuples(st.just("split"), st.floats(0, 1), st.floats(0.01, 0.99)),
@@ -82,7 +82,7 @@ reshards = st.lists(
 
 
 def reshard(api, at, kind, which, how):
-    """Do one, through the API; a refusal is one that the API is right to make."""
+    """Make one change through the API, which may reject it with one of two errors."""
     shards = api.stream(at).open_shards
     chosen = shards[min(int(which * len(shards)), len(shards) - 1)]
     try:
@@ -98,8 +98,8 @@ def reshard(api, at, kind, which, how):
         else:
             count = max(1, int(len(shards) * which))
             api(at, "UpdateShardCount", StreamName="s", TargetShardCount=count, ScalingType="UNIFORM_SCALING")
-    except RefusedError as refused:
-        assert refused.code in {"InvalidArgumentException", "LimitExceededException"}  # noqa: PT017 - either is right
+    except RefusedError as error:
+        assert error.code in {"InvalidArgumentException", "LimitExceededException"}  # noqa: PT017 - not every one fails
 
 
 @QUICK
@@ -117,15 +117,15 @@ def test_the_open_shards_always_partition_the_hash_keys(shards, reshards, pause)
 
 @QUICK
 @given(st.integers(1, 3), reshards, st.sampled_from([0.0, 0.3, 5.0]))
-def test_numbers_grow_in_a_shard_and_along_its_family(shards, reshards, pause):
-    """Each key's records, read parents first, come back in the order in which they were put."""
+def test_sequence_numbers_increase_in_a_shard_and_from_parent_to_child(shards, reshards, pause):
+    """The records of each key, read from parents first, have the order in which they were put."""
     api = Api(shards=shards, limited=False)
     keys = [f"KEY_{number}" for number in range(8)]
     put = {key: [] for key in keys}
     for number, step in enumerate([*reshards, None]):
         for key in keys:
-            answer = api(number * pause, "PutRecord", StreamName="s", Data=b"", PartitionKey=key)
-            put[key].append(int(answer["SequenceNumber"]))
+            response = api(number * pause, "PutRecord", StreamName="s", Data=b"", PartitionKey=key)
+            put[key].append(int(response["SequenceNumber"]))
         if step is not None:
             reshard(api, number * pause, *step)
     for numbers in put.values():
@@ -149,15 +149,15 @@ def test_numbers_grow_in_a_shard_and_along_its_family(shards, reshards, pause):
 
 @QUICK
 @given(st.lists(st.tuples(st.floats(0, 40_000), st.integers(1, 5)), min_size=1, max_size=20), st.integers(1, 7))
-def test_a_reader_sees_each_record_once_whatever_its_pages(writes, limit):
-    """With records expiring meanwhile: what it reads last is a suffix of what was put, in order."""
+def test_a_reader_receives_each_record_once_for_any_page_size(writes, limit):
+    """Records may expire meanwhile: those that are left are read in the order in which they were put."""
     api = Api(limited=False)
     at, numbers = 0.0, []
     for pause, count in writes:
         at += pause
         entry = {"Data": b"", "PartitionKey": "k"}
-        answer = api(at, "PutRecords", StreamName="s", Records=[entry] * count)
-        numbers += [(at, record["SequenceNumber"]) for record in answer["Records"]]
+        response = api(at, "PutRecords", StreamName="s", Records=[entry] * count)
+        numbers += [(at, record["SequenceNumber"]) for record in response["Records"]]
     kept = [number for arrival, number in numbers if arrival > at - 86_400 + 0.001]
     page = api.read(at, limit=limit)
     seen = []

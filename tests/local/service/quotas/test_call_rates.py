@@ -1,4 +1,4 @@
-"""Quotas of the control plane, their scale, and what the stats tell of them. Times are seconds."""
+"""The call rates of operations, the scale of quotas, and both in the stats. Times are seconds after the start."""
 
 import math
 
@@ -18,17 +18,17 @@ SHARD = "shardId-000000000000"
 
 
 def passed(api, at, operation, tries, **members):
-    """How many of the tries pass, and the refusal of the others."""
-    refusals = []
+    """Return how many of the calls pass, and the distinct errors of the others."""
+    errors = []
     for _ in range(tries):
         try:
             api(at, operation, **members)
-        except RefusedError as refusal:
-            refusals.append(str(refusal))
-    return tries - len(refusals), set(refusals)
+        except RefusedError as error:
+            errors.append(str(error))
+    return tries - len(errors), set(errors)
 
 
-def test_the_rates_are_of_operations_that_document_them():
+def test_every_operation_with_a_rate_documents_a_throttling_error():
     model = get_session().get_service_model("kinesis")
     for operation in RATES:
         errors = {shape.name for shape in model.operation_model(operation).error_shapes}
@@ -36,7 +36,7 @@ def test_the_rates_are_of_operations_that_document_them():
 
 
 @pytest.mark.parametrize(("operation", "rate"), [("DescribeStream", 10), ("DescribeStreamSummary", 20)])
-def test_an_operation_is_called_so_often_a_second(operation, rate):
+def test_an_operation_has_a_rate_of_calls_a_second(operation, rate):
     api = Api()
     text = "Rate exceeded for stream s under account 000000000000."
     assert passed(api, 0, operation, rate + 5, StreamName="s") == (rate, {f"LimitExceededException: {text}"})
@@ -44,12 +44,12 @@ def test_an_operation_is_called_so_often_a_second(operation, rate):
     assert passed(api, 60, operation, rate + 5, StreamName="s")[0] == rate
 
 
-def test_an_operation_without_a_stream_names_the_account():
+def test_the_error_of_an_operation_without_a_stream_names_the_account():
     text = "LimitExceededException: Rate exceeded for account 000000000000."
     assert passed(Api(), 0, "ListStreams", 6) == (5, {text})
 
 
-def test_list_shards_counts_for_each_stream():
+def test_the_rate_of_list_shards_applies_to_each_stream():
     api = Api()
     api(0, "CreateStream", StreamName="t", ShardCount=1)
     assert passed(api, 0, "ListShards", 1_001, StreamName="s")[0] == 1_000
@@ -57,22 +57,22 @@ def test_list_shards_counts_for_each_stream():
     assert passed(api, 0, "ListShards", 1, StreamName="t")[0] == 1
 
 
-def test_iterators_count_for_each_shard_and_have_an_error_of_their_own():
+def test_the_rate_of_get_shard_iterator_applies_to_each_shard():
     api = Api(2)
     members = {"StreamName": "s", "ShardIteratorType": "LATEST"}
     text = f"Rate exceeded for shard {SHARD} in stream s under account 000000000000."
-    refused = {f"ProvisionedThroughputExceededException: {text}"}
-    assert passed(api, 0, "GetShardIterator", 6, ShardId=SHARD, **members) == (5, refused)
+    errors = {f"ProvisionedThroughputExceededException: {text}"}
+    assert passed(api, 0, "GetShardIterator", 6, ShardId=SHARD, **members) == (5, errors)
     assert passed(api, 0, "GetShardIterator", 1, ShardId="shardId-000000000001", **members)[0] == 1
 
 
-def test_a_refused_request_counts_too():
+def test_a_request_for_an_unknown_stream_counts_towards_the_rate():
     api = Api()
-    assert passed(api, 0, "DescribeStream", 10, StreamName="nobody")[0] == 0
+    assert passed(api, 0, "DescribeStream", 10, StreamName="unknown")[0] == 0
     assert passed(api, 0, "DescribeStream", 1, StreamName="s")[0] == 0
 
 
-def test_a_request_that_breaks_a_constraint_does_not_count():
+def test_a_request_that_violates_a_constraint_does_not_count_towards_the_rate():
     api = Api()
     assert passed(api, 0, "DescribeStream", 10, StreamName="s", Limit=0)[0] == 0
     assert passed(api, 0, "DescribeStream", 10, StreamName="s")[0] == 10
@@ -88,23 +88,23 @@ def test_a_scale_multiplies_every_quota():
     assert api.read(2.1)["Records"]
 
 
-def test_without_quotas_nothing_is_refused():
+def test_without_quotas_no_call_is_throttled():
     api = Api(limited=False)
     assert passed(api, 0, "DescribeLimits", 100)[0] == 100
     stats = read_stats(api.service, "s", T0, {})
     assert (stats.calls_left, stats.shards[SHARD].quota_left) == ({}, None)
 
 
-def test_buckets_that_are_full_again_are_forgotten(monkeypatch):
+def test_buckets_that_are_full_again_are_deleted(monkeypatch):
     monkeypatch.setattr("truckstream.local.service.quotas.call_rates._BUCKETS", 10)
     api = Api()
     for number in range(10):
-        passed(api, 0, "ListShards", 1, StreamName=f"nobody-{number}")
+        passed(api, 0, "ListShards", 1, StreamName=f"unknown-{number}")
     passed(api, 10, "ListShards", 1, StreamName="s")
     assert list(read_stats(api.service, "s", T0 + 10, {}).calls_left) == ["ListShards s"]
 
 
-def test_the_stats_tell_what_is_left_and_what_was_refused():
+def test_the_stats_have_the_remaining_quotas_and_the_throttled_calls():
     api = Api()
     passed(api, 0, "DescribeStream", 12, StreamName="s")
     api.put(0, 400, size=1_000)
@@ -118,7 +118,7 @@ def test_the_stats_tell_what_is_left_and_what_was_refused():
     assert (left.read_calls, left.read_bytes) == (4, 2**21 - 400_000)
 
 
-def test_reads_that_are_refused_are_counted():
+def test_throttled_reads_are_counted():
     api = Api()
     iterator = api.iterator(0)
     assert passed(api, 0, "GetRecords", 8, ShardIterator=iterator)[0] == 5
@@ -127,15 +127,15 @@ def test_reads_that_are_refused_are_counted():
 
 @QUICK
 @given(st.lists(st.floats(0, 0.5), max_size=80), st.sampled_from([0.5, 1.0, 3.0]))
-def test_no_window_has_more_than_its_rate_and_one_burst(pauses, scale):
+def test_no_window_has_more_calls_than_its_rate_and_one_burst(pauses, scale):
     api = Api(quota_scale=scale)
-    now, taken = 0.0, []
+    now, accepted = 0.0, []
     for pause in pauses:
         now += pause
-        taken += [now] * passed(api, now, "DescribeStream", 1, StreamName="s")[0]
+        accepted += [now] * passed(api, now, "DescribeStream", 1, StreamName="s")[0]
     rate = 10 * scale
-    for index, start in enumerate(taken):
-        for count, end in enumerate(taken[index:], 1):
+    for index, start in enumerate(accepted):
+        for count, end in enumerate(accepted[index:], 1):
             assert count <= rate * (1 + end - start) + 1e-6
 
 

@@ -1,4 +1,4 @@
-"""The cap on what is stored, and streams of 10,000 shards. Times are seconds after the stream's start."""
+"""The cap on the memory of stored records, and streams of 10,000 shards. Times are seconds after the start."""
 
 import tracemalloc
 
@@ -18,7 +18,7 @@ SHARD = "shardId-000000000000"
 
 
 def capped(records, shards=1):
-    """An Api that holds `records` records of 1 kB, give or take a sixteenth."""
+    """Return an Api with a cap of `records` records of 1 kB, which may be exceeded by a sixteenth."""
     return Api(shards, limited=False, max_bytes=records * (1_000 + RECORD_OVERHEAD))
 
 
@@ -26,7 +26,7 @@ def stats_of(api, stream="s"):
     return read_stats(api.service, stream, T0, {})
 
 
-def test_the_oldest_records_go_first_and_are_counted():
+def test_the_oldest_records_are_trimmed_first_and_counted():
     api = capped(100)
     for second in range(30):
         api.put(second, 10, size=1_000)
@@ -38,19 +38,19 @@ def test_the_oldest_records_go_first_and_are_counted():
     assert left[0]["ApproximateArrivalTimestamp"] == T0 + 30 - len(left) // 10
 
 
-def test_they_go_from_all_streams_and_shards():
+def test_records_of_all_streams_are_trimmed():
     api = capped(100)
     api(0, "CreateStream", StreamName="t", ShardCount=1)
     for second in range(10):
         api.put(second, 10, size=1_000)
     for second in range(10, 20):
         api(second, "PutRecord", StreamName="t", Data=bytes(9_999), PartitionKey="k")
-    gone = stats_of(api).records_trimmed
-    assert gone >= 80
+    trimmed = stats_of(api).records_trimmed
+    assert trimmed >= 80
     assert stats_of(api, "t").records_trimmed == 0
 
 
-def test_a_deleted_stream_makes_room():
+def test_the_deletion_of_a_stream_frees_memory():
     api = capped(100)
     api(0, "CreateStream", StreamName="t", ShardCount=1)
     api(1, "PutRecord", StreamName="t", Data=bytes(80_000), PartitionKey="k")
@@ -60,7 +60,7 @@ def test_a_deleted_stream_makes_room():
     assert stats_of(api).records_trimmed == 0
 
 
-def test_a_reader_at_a_place_that_is_gone_goes_on_with_the_oldest_record():
+def test_a_reader_at_a_trimmed_record_continues_with_the_oldest_one():
     api = capped(100)
     api.put(0, 10, size=1_000)
     first = api.read(0)["Records"][0]["SequenceNumber"]
@@ -74,7 +74,7 @@ def test_a_reader_at_a_place_that_is_gone_goes_on_with_the_oldest_record():
     assert at_first["Records"][0]["SequenceNumber"] == oldest
 
 
-def test_what_retention_takes_weighs_nothing_and_is_not_counted():
+def test_expired_records_are_not_counted_as_trimmed():
     api = Api()
     api.put(0, 10, size=1_000)
     api.read(86_402)
@@ -87,27 +87,27 @@ def test_what_retention_takes_weighs_nothing_and_is_not_counted():
     writes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(1, 5_000)), max_size=60),
     cap=st.integers(5_000, 60_000),
 )
-def test_no_record_goes_before_an_older_one(writes, cap):
+def test_no_record_is_trimmed_before_an_older_one(writes, cap):
     api = Api(4, limited=False, max_bytes=cap)
     now, written = 0.0, []
     for pause, shard, size in writes:
         now += pause
-        answer = api(
+        response = api(
             *(now, "PutRecord"), StreamName="s", Data=bytes(size), PartitionKey="k", ExplicitHashKey=str(shard * 2**126)
         )
-        written.append((T0 + now, answer["SequenceNumber"]))
+        written.append((T0 + now, response["SequenceNumber"]))
     left = {record["SequenceNumber"] for shard in range(4) for record in api.read(now, shard=shard)["Records"]}
-    gone = [arrival for arrival, number in written if number not in left]
+    trimmed = [arrival for arrival, number in written if number not in left]
     kept = [arrival for arrival, number in written if number in left]
-    assert max(gone, default=0) <= min(kept, default=float("inf"))
+    assert max(trimmed, default=0) <= min(kept, default=float("inf"))
     shards = api.stream(now).shards.values()
     assert sum(shard.weight for shard in shards) <= cap * 17 / 16 + 5_000 + RECORD_OVERHEAD
-    assert sum(shard.counts.records_trimmed for shard in shards) == len(gone)
+    assert sum(shard.counts.records_trimmed for shard in shards) == len(trimmed)
 
 
 @pytest.mark.slow
-def test_a_records_weight_is_about_what_it_takes():
-    """The overhead that is counted covers what Python takes, and not much more."""
+def test_the_weight_of_a_record_is_close_to_its_memory():
+    """The overhead in the weight covers the memory that Python needs for a record, and not much more."""
     api = Api(limited=False)
     api.put(0)
     tracemalloc.start()
@@ -122,18 +122,18 @@ def test_a_records_weight_is_about_what_it_takes():
     assert 0.8 < weight / taken < 1.5
 
 
-def test_a_cap_is_looked_at_seldom():
+def test_the_cap_is_checked_only_after_a_sixteenth_of_it_was_written():
     memory = MemoryCap(16_000)
     assert [memory.is_due(900 - RECORD_OVERHEAD, 1) for _ in range(2)] == [False, True]
 
 
 @pytest.mark.parametrize("max_bytes", [0, -1, 16 * MIB - 1])
-def test_a_cap_holds_a_request_at_least(max_bytes):
+def test_a_cap_must_have_room_for_a_request(max_bytes):
     with pytest.raises(InvalidArgumentError, match="max_bytes"):
         LocalKinesis(max_bytes=max_bytes)
 
 
-async def test_the_cap_reaches_the_process_of_its_own():
+async def test_the_cap_applies_in_a_child_process():
     async with LocalKinesis(own_process=True, quotas=False, max_bytes=16 * MIB) as kinesis:
         records = [{"Data": "A" * 4 * 12_000, "PartitionKey": "k"}] * 200  # 7.2 MB
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""SubscribeToShard without a loop. Times are seconds after the stream's start."""
+"""SubscribeToShard without an event loop. Times are seconds after the start."""
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +13,7 @@ TRIM_HORIZON = {"Type": "TRIM_HORIZON"}
 
 
 class Subscriber:
-    """One consumer of the first shard."""
+    """A consumer that subscribes to the first shard."""
 
     def __init__(self, api, at=0.0, **position):
         self.api = api
@@ -28,14 +28,14 @@ class Subscriber:
     def subscribe(self, at, shard=0, **members):
         position = {"Type": "TRIM_HORIZON"} | members
         shard_id = f"shardId-{shard:012}"
-        answer = self.api(at, "SubscribeToShard", ConsumerARN=self.arn, ShardId=shard_id, StartingPosition=position)
-        return answer["EventStream"]
+        response = self.api(at, "SubscribeToShard", ConsumerARN=self.arn, ShardId=shard_id, StartingPosition=position)
+        return response["EventStream"]
 
     def next(self, at):
         return self.subscription.next_event(T0 + at)
 
     def count(self, at):
-        """How many records come now."""
+        """Return how many records the next event has."""
         event = self.next(at)
         return 0 if event is None else len(event["Records"])
 
@@ -46,7 +46,7 @@ def code_of(function, *arguments, **members):
     return caught.value.code
 
 
-def test_records_are_pushed_as_they_come():
+def test_records_are_pushed_as_they_arrive():
     api = Api(limited=False)
     api.put(0, 2)
     reader = Subscriber(api)
@@ -59,13 +59,13 @@ def test_records_are_pushed_as_they_come():
     assert set(event["Records"][0]) == {"SequenceNumber", "ApproximateArrivalTimestamp", "Data", "PartitionKey"}
 
 
-def test_an_idle_shard_is_heard_of_every_five_seconds():
+def test_an_idle_shard_sends_an_event_every_five_seconds():
     reader = Subscriber(Api())
     events = [at for at in range(301) if reader.next(at) is not None]
     assert events == list(range(0, 300, 5))
 
 
-def test_a_subscription_lasts_five_minutes_and_its_continuation_goes_on():
+def test_a_subscription_lasts_five_minutes_and_can_be_continued():
     api = Api(limited=False)
     reader = Subscriber(api)
     api.put(299, 1)
@@ -77,7 +77,7 @@ def test_a_subscription_lasts_five_minutes_and_its_continuation_goes_on():
     assert renewed.count(301) == 2
 
 
-def test_a_continuation_also_marks_an_empty_shard():
+def test_an_empty_shard_has_a_continuation_too():
     api = Api()
     event = Subscriber(api).next(0)
     assert event["Records"] == []
@@ -87,7 +87,7 @@ def test_a_continuation_also_marks_an_empty_shard():
 
 
 @pytest.mark.parametrize(("kind", "count"), [("LATEST", 1), ("TRIM_HORIZON", 3), ("AT_TIMESTAMP", 2)])
-def test_a_subscription_starts_where_it_is_told(kind, count):
+def test_a_subscription_starts_at_its_position(kind, count):
     api = Api()
     api.put(0, 1)
     api.put(10, 1)
@@ -97,7 +97,7 @@ def test_a_subscription_starts_where_it_is_told(kind, count):
     assert reader.count(21) == count
 
 
-def test_the_end_of_a_shard_names_its_children_and_ends_the_subscription():
+def test_the_last_event_of_a_shard_names_its_children_and_ends_the_subscription():
     api = Api(limited=False)
     api.put(0, 1)
     reader = Subscriber(api)
@@ -121,7 +121,7 @@ def test_a_closed_shard_is_read_to_its_end():
     assert ["ChildShards" in event for event in events] == [False, True]
 
 
-def test_each_consumer_reads_2_mib_a_second_beside_the_readers_of_the_shard():
+def test_each_consumer_has_2_mib_a_second_of_its_own():
     api = Api(limited=True)
     for second in range(10):
         api.put(second, 1, size=MIB - 1)
@@ -130,7 +130,7 @@ def test_each_consumer_reads_2_mib_a_second_beside_the_readers_of_the_shard():
     assert len(api.read(22, limit=1)["Records"]) == 1
 
 
-def test_a_second_call_within_five_seconds_is_refused():
+def test_a_second_call_within_five_seconds_is_rejected():
     api = Api(limited=False)
     reader = Subscriber(api)
     assert code_of(reader.subscribe, 4.9) == "ResourceInUseException"
@@ -146,7 +146,7 @@ def test_a_later_call_takes_the_subscription_over():
     assert newer.next_event(T0 + 5) is not None
 
 
-def test_another_shard_and_another_consumer_have_subscriptions_of_their_own():
+def test_each_shard_and_each_consumer_has_a_subscription_of_its_own():
     api = Api(2)
     reader = Subscriber(api)
     assert reader.subscribe(0, shard=1).next_event(T0) is not None
@@ -171,7 +171,7 @@ def test_a_subscription_ends_with_its_stream():
     assert code_of(reader.next, 1) == "ResourceNotFoundException"
 
 
-def test_a_subscription_is_refused_for_what_is_not_there_or_not_ready():
+def test_a_subscription_needs_an_active_consumer_and_valid_members():
     api = Api(transition_seconds=1)
     api(1, "RegisterStreamConsumer", StreamARN=ARN, ConsumerName="reader")
     arn = api.stream().known_consumers(T0)["reader"].arn
@@ -193,8 +193,8 @@ def test_a_subscription_is_refused_for_what_is_not_there_or_not_ready():
     steps=st.lists(st.tuples(st.floats(0, 200), st.integers(0, 40), st.booleans()), max_size=40),
     size=st.sampled_from([10, 200_000]),
 )
-def test_a_consumer_that_renews_is_pushed_each_record_once_and_in_order(steps, size):
-    """Whatever the pauses, the sizes and the moment of the split: five minutes end, the continuation goes on."""
+def test_a_consumer_that_renews_receives_each_record_once_and_in_order(steps, size):
+    """This holds for any pauses, sizes and time of a split; the subscription is renewed after five minutes."""
     api = Api(limited=False)
     reader, now, put, pushed = Subscriber(api), 0.0, 0, []
     position = {"Type": "TRIM_HORIZON"}
@@ -216,4 +216,4 @@ def test_a_consumer_that_renews_is_pushed_each_record_once_and_in_order(steps, s
             number = event.get("ContinuationSequenceNumber")
             position = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number} if number else {}
     assert pushed == list(range(put))
-    assert position == {}, "the end of the shard was told"
+    assert position == {}, "the last event of the shard has no continuation"

@@ -1,4 +1,4 @@
-"""The table of requests is botocore's: every operation, member and bound of its model, or the reason why not."""
+"""The table of requests agrees with botocore's model in every operation, member and bound; exceptions have a reason."""
 
 import pytest
 from botocore.session import get_session
@@ -23,15 +23,15 @@ MODEL = get_session().get_service_model("kinesis")
 #: Operations that the model has and this service does not, with the reason.
 NO_OPERATION = dict.fromkeys(
     ("CreateChannel", "DeleteChannel", "DescribeChannel", "ListChannels", "UpdateChannel"),
-    "a channel delivers a stream to S3 or Iceberg tables: another service's work, which nobody does here",
+    "a channel delivers a stream to S3 or Iceberg tables, which the local Kinesis does not do",
 )
 #: Members that the model has and this service does not, with the reason.
 LEFT_OUT = {
     "StreamId": "not implemented by the service either",
 }
-#: The model no longer requires it, because a stream that distributes by itself needs none; see `shapes.KEYLESS`.
+#: The model no longer requires it, because a stream with automatic distribution needs none; see `shapes.KEYLESS`.
 STRICTER = {"PartitionKey"}
-#: Bounds that the service has and its model has not, with where they are known from.
+#: Bounds that the service has and its model does not, with their source.
 BOUNDS_OF_ITS_OWN = {
     "RetentionPeriodHours": "kinesalite's tests, recorded when the year that is documented now was a week",
 }
@@ -48,7 +48,7 @@ KINDS = {
 
 
 def differences(rule, shape, path):
-    """What the table has and the model has not, or the other way round."""
+    """Yield each difference between a rule of the table and a shape of the model."""
     if KINDS[type(rule)] != shape.type_name:
         yield f"{path}: {KINDS[type(rule)]} for {shape.type_name}"
         return
@@ -76,7 +76,7 @@ def members(rule, shape, path):
 def texts(rule, shape, path):
     if set(rule.choices) != set(shape.enum):
         yield f"{path}: {rule.choices} for {shape.enum}"
-    # The model of 2026 anchors its patterns, and the service's sentences still quote them without.
+    # The model of 2026 anchors its patterns; the messages of the service still quote them without anchors.
     pattern = shape.metadata.get("pattern", "").removeprefix("^").removesuffix("$")
     if pattern not in {rule.pattern, f"({rule.pattern})"}:
         yield f"{path}: {rule.pattern} for {pattern}"
@@ -89,11 +89,11 @@ def bounds(rule, shape, path):
         yield f"{path}: {ours} for {theirs}"
 
 
-def test_every_operation_of_the_model_is_here():
+def test_the_service_has_every_operation_of_the_model():
     assert set(MODEL.operation_names) - set(NO_OPERATION) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", sorted(REQUESTS))
-def test_a_request_has_the_models_shape(operation):
+def test_a_request_has_the_shape_of_the_model(operation):
     shape = MODEL.operation_model(operation).input_shape
     assert list(differences(REQUESTS[operation], shape, operation)) == []

@@ -1,4 +1,4 @@
-"""What hangs on a stream: consumers, tags, policies, metrics, capacity; and the account's settings."""
+"""Consumers, tags, policies, metrics, encryption and capacity of a stream, and the settings of the account."""
 
 import json
 
@@ -13,16 +13,16 @@ PROVISIONED = {"StreamModeDetails": {"StreamMode": "PROVISIONED"}}
 POLICY = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kinesis:PutRecords"}]})
 
 
-def refused(api, at, operation, **members):
-    """The code of the refusal."""
+def error_code(api, at, operation, **members):
+    """Make a call that must be rejected, and return the code of its error."""
     with pytest.raises(RefusedError) as caught:
         api(at, operation, **members)
     return caught.value.code
 
 
 def register(api, at, name="reader", **members):
-    answer = api(at, "RegisterStreamConsumer", StreamARN=ARN, ConsumerName=name, **members)
-    return answer["Consumer"]["ConsumerARN"]
+    response = api(at, "RegisterStreamConsumer", StreamARN=ARN, ConsumerName=name, **members)
+    return response["Consumer"]["ConsumerARN"]
 
 
 def summary(api, at=0.0):
@@ -30,14 +30,14 @@ def summary(api, at=0.0):
 
 
 def commit(api, at, status="ENABLED"):
-    answer = api(at, "UpdateAccountSettings", MinimumThroughputBillingCommitment={"Status": status})
-    return answer["MinimumThroughputBillingCommitment"]
+    response = api(at, "UpdateAccountSettings", MinimumThroughputBillingCommitment={"Status": status})
+    return response["MinimumThroughputBillingCommitment"]
 
 
 # --- Consumers ------------------------------------------------------------------------------------
 
 
-def test_a_consumer_is_creating_then_active_then_deleting_then_gone():
+def test_a_consumer_is_creating_then_active_then_deleting_then_deleted():
     api = Api(transition_seconds=2)
     arn = register(api, 10)
 
@@ -47,73 +47,73 @@ def test_a_consumer_is_creating_then_active_then_deleting_then_gone():
     assert (status(11.9), status(12)) == ("CREATING", "ACTIVE")
     api(20, "DeregisterStreamConsumer", ConsumerARN=arn)
     assert status(21.9) == "DELETING"
-    assert refused(api, 22, "DescribeStreamConsumer", ConsumerARN=arn) == "ResourceNotFoundException"
+    assert error_code(api, 22, "DescribeStreamConsumer", ConsumerARN=arn) == "ResourceNotFoundException"
     assert summary(api, 22)["ConsumerCount"] == 0
 
 
-def test_a_consumers_arn_holds_the_second_of_its_registration():
+def test_the_arn_of_a_consumer_contains_the_second_of_its_registration():
     api = Api()
     first = register(api, 10)
     api(20, "DeregisterStreamConsumer", StreamARN=ARN, ConsumerName="reader")
     assert register(api, 20) != first
-    assert refused(api, 20, "DescribeStreamConsumer", ConsumerARN=first) == "ResourceNotFoundException"
+    assert error_code(api, 20, "DescribeStreamConsumer", ConsumerARN=first) == "ResourceNotFoundException"
 
 
-def test_a_consumers_three_names_must_agree():
+def test_the_arn_and_the_names_of_a_consumer_must_agree():
     api = Api()
     arn = register(api, 0)
     register(api, 0, "other")
     both = {"ConsumerARN": arn, "StreamARN": ARN}
     assert api(0, "DescribeStreamConsumer", ConsumerName="reader", **both)
-    assert refused(api, 0, "DescribeStreamConsumer", ConsumerName="other", **both) == "InvalidArgumentException"
+    assert error_code(api, 0, "DescribeStreamConsumer", ConsumerName="other", **both) == "InvalidArgumentException"
 
 
-def test_five_consumers_of_a_stream_are_creating_at_a_time():
+def test_only_five_consumers_of_a_stream_can_be_creating():
     api = Api(transition_seconds=2, limited=False)
     for number in range(5):
         register(api, 10, f"reader-{number}")
     sixth = {"StreamARN": ARN, "ConsumerName": "reader"}
-    assert refused(api, 10, "RegisterStreamConsumer", **sixth) == "LimitExceededException"
+    assert error_code(api, 10, "RegisterStreamConsumer", **sixth) == "LimitExceededException"
     assert api(12, "RegisterStreamConsumer", **sixth)
 
 
-def test_the_commitment_raises_the_consumers_of_an_on_demand_stream_to_50():
+def test_the_commitment_raises_the_limit_of_consumers_of_an_on_demand_stream():
     api = Api(limited=False)
     api(0, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND)
     for number in range(20):
         register(api, 0, f"reader-{number}")
     one_more = {"StreamARN": ARN, "ConsumerName": "reader-20"}
-    assert refused(api, 0, "RegisterStreamConsumer", **one_more) == "LimitExceededException"
+    assert error_code(api, 0, "RegisterStreamConsumer", **one_more) == "LimitExceededException"
     commit(api, 0)
     assert api(0, "RegisterStreamConsumer", **one_more)
 
 
-def test_a_list_of_consumers_belongs_to_one_stream():
+def test_a_page_token_of_consumers_is_valid_for_one_stream():
     api = Api(limited=False)
     for name in ("a", "b", "c"):
         register(api, 0, name)
     page = api(0, "ListStreamConsumers", StreamARN=ARN, MaxResults=2)
     assert [consumer["ConsumerName"] for consumer in page["Consumers"]] == ["a", "b"]
-    go_on = {"StreamARN": ARN, "NextToken": page["NextToken"]}
-    assert [c["ConsumerName"] for c in api(300, "ListStreamConsumers", **go_on)["Consumers"]] == ["c"]
-    assert refused(api, 301, "ListStreamConsumers", **go_on) == "ExpiredNextTokenException"
+    next_page = {"StreamARN": ARN, "NextToken": page["NextToken"]}
+    assert [c["ConsumerName"] for c in api(300, "ListStreamConsumers", **next_page)["Consumers"]] == ["c"]
+    assert error_code(api, 301, "ListStreamConsumers", **next_page) == "ExpiredNextTokenException"
     api(0, "CreateStream", StreamName="t", ShardCount=1)
-    go_on["StreamARN"] = ARN.replace("/s", "/t")
-    assert refused(api, 0, "ListStreamConsumers", **go_on) == "InvalidArgumentException"
+    next_page["StreamARN"] = ARN.replace("/s", "/t")
+    assert error_code(api, 0, "ListStreamConsumers", **next_page) == "InvalidArgumentException"
 
 
-def test_a_list_of_consumers_is_of_the_stream_that_was_created_then():
+def test_the_creation_time_selects_the_stream_of_a_list_of_consumers():
     api = Api()
     created = summary(api)["StreamCreationTimestamp"]
     assert api(0, "ListStreamConsumers", StreamARN=ARN, StreamCreationTimestamp=created)["Consumers"] == []
     wrong = {"StreamARN": ARN, "StreamCreationTimestamp": created - 5}
-    assert refused(api, 0, "ListStreamConsumers", **wrong) == "ResourceNotFoundException"
+    assert error_code(api, 0, "ListStreamConsumers", **wrong) == "ResourceNotFoundException"
 
 
 def test_a_stream_with_consumers_is_deleted_only_by_force():
     api = Api()
     register(api, 0)
-    assert refused(api, 0, "DeleteStream", StreamName="s") == "ResourceInUseException"
+    assert error_code(api, 0, "DeleteStream", StreamName="s") == "ResourceInUseException"
     api(0, "DeleteStream", StreamName="s", EnforceConsumerDeletion=True)
     assert api(0, "ListStreams")["StreamNames"] == []
 
@@ -130,13 +130,13 @@ def test_a_consumer_has_tags_and_a_policy_of_its_own():
     assert api(0, "ListTagsForResource", ResourceARN=ARN)["Tags"] == []
     api(0, "PutResourcePolicy", ResourceARN=arn, Policy=POLICY)
     assert api(0, "GetResourcePolicy", ResourceARN=arn) == {"Policy": POLICY}
-    assert refused(api, 0, "GetResourcePolicy", ResourceARN=ARN) == "ResourceNotFoundException"
+    assert error_code(api, 0, "GetResourcePolicy", ResourceARN=ARN) == "ResourceNotFoundException"
 
 
-def test_tags_wait_for_an_active_stream():
+def test_tags_require_an_active_stream():
     api = Api(transition_seconds=2)
-    assert refused(api, 1, "AddTagsToStream", StreamName="s", Tags={"a": "b"}) == "ResourceInUseException"
-    assert refused(api, 1, "TagResource", ResourceARN=ARN, Tags={"a": "b"}) == "ResourceInUseException"
+    assert error_code(api, 1, "AddTagsToStream", StreamName="s", Tags={"a": "b"}) == "ResourceInUseException"
+    assert error_code(api, 1, "TagResource", ResourceARN=ARN, Tags={"a": "b"}) == "ResourceInUseException"
     api(2, "TagResource", ResourceARN=ARN, Tags={"a": "b"})
     assert api(2, "ListTagsForStream", StreamName="s")["Tags"] == [{"Key": "a", "Value": "b"}]
 
@@ -144,41 +144,41 @@ def test_tags_wait_for_an_active_stream():
 @pytest.mark.parametrize(
     "policy", ["allow everybody", "[]", "{}", '{"Statement": []}', '{"Statement": [{"Effect": "Allow"}]}']
 )
-def test_a_policy_names_who_may_do_what(policy):
+def test_an_invalid_policy_is_rejected(policy):
     members = {"ResourceARN": ARN, "Policy": policy}
-    assert refused(Api(), 0, "PutResourcePolicy", **members) == "InvalidArgumentException"
+    assert error_code(Api(), 0, "PutResourcePolicy", **members) == "InvalidArgumentException"
 
 
-def test_a_channel_is_no_resource_here():
+def test_the_arn_of_a_channel_is_rejected():
     arn = ARN.replace("stream/s", "channel/c")
-    assert refused(Api(), 0, "ListTagsForResource", ResourceARN=arn) == "InvalidArgumentException"
+    assert error_code(Api(), 0, "ListTagsForResource", ResourceARN=arn) == "InvalidArgumentException"
 
 
 # --- Metrics, encryption --------------------------------------------------------------------------
 
 
-def test_metrics_are_told_as_they_were_and_as_they_will_be():
+def test_a_change_of_metrics_returns_those_before_and_after_it():
     api = Api(limited=False)
-    answer = api(0, "EnableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["OutgoingBytes", "IncomingBytes"])
-    assert (answer["CurrentShardLevelMetrics"], answer["DesiredShardLevelMetrics"]) == (
+    response = api(0, "EnableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["OutgoingBytes", "IncomingBytes"])
+    assert (response["CurrentShardLevelMetrics"], response["DesiredShardLevelMetrics"]) == (
         [],
         ["IncomingBytes", "OutgoingBytes"],
     )
-    answer = api(0, "DisableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["OutgoingBytes"])
-    assert answer["CurrentShardLevelMetrics"] == ["IncomingBytes", "OutgoingBytes"]
+    response = api(0, "DisableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["OutgoingBytes"])
+    assert response["CurrentShardLevelMetrics"] == ["IncomingBytes", "OutgoingBytes"]
     assert summary(api)["EnhancedMonitoring"] == [{"ShardLevelMetrics": ["IncomingBytes"]}]
     api(0, "DisableEnhancedMonitoring", StreamName="s", ShardLevelMetrics=["ALL"])
     assert summary(api)["EnhancedMonitoring"] == [{"ShardLevelMetrics": []}]
 
 
-def test_encryption_is_started_25_times_a_day_and_stopped_as_often():
+def test_encryption_can_be_started_and_stopped_25_times_a_day():
     api = Api(limited=False)
     members = {"StreamName": "s", "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
     for second in range(25):
         api(second, "StartStreamEncryption", **members)
         api(second, "StopStreamEncryption", **members)
-    assert refused(api, 100, "StartStreamEncryption", **members) == "LimitExceededException"
-    assert refused(api, 100, "StopStreamEncryption", **members) == "LimitExceededException"
+    assert error_code(api, 100, "StartStreamEncryption", **members) == "LimitExceededException"
+    assert error_code(api, 100, "StopStreamEncryption", **members) == "LimitExceededException"
     api(DAY, "StartStreamEncryption", **members)
 
 
@@ -191,48 +191,48 @@ def test_a_stream_changes_its_mode_twice_a_day():
     api(1, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND)  # no change, and not counted
     api(2, "UpdateStreamMode", StreamARN=ARN, **PROVISIONED)
     assert summary(api)["OpenShardCount"] == 2
-    assert refused(api, DAY - 1, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND) == "LimitExceededException"
+    assert error_code(api, DAY - 1, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND) == "LimitExceededException"
     api(DAY, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND)
 
 
-def test_a_larger_record_is_taken_after_the_update():
+def test_a_larger_record_is_accepted_after_the_update():
     api = Api(limited=False)
     record = {"StreamName": "s", "Data": bytes(2 * 2**20 - 1), "PartitionKey": "k"}
-    assert refused(api, 0, "PutRecord", **record) == "ValidationException"
+    assert error_code(api, 0, "PutRecord", **record) == "ValidationException"
     api(0, "UpdateMaxRecordSize", StreamARN=ARN, MaxRecordSizeInKiB=2048)
     assert api(0, "PutRecord", **record)["SequenceNumber"]
 
 
-def test_warm_throughput_needs_the_commitment_and_gives_shards():
+def test_warm_throughput_needs_the_commitment_and_adds_shards():
     api = Api(limited=False)
     api(0, "UpdateStreamMode", StreamARN=ARN, **ON_DEMAND)
     warm = {"StreamName": "s", "WarmThroughputMiBps": 10}
-    assert refused(api, 0, "UpdateStreamWarmThroughput", **warm) == "ValidationException"
+    assert error_code(api, 0, "UpdateStreamWarmThroughput", **warm) == "ValidationException"
     commit(api, 0)
-    answer = api(0, "UpdateStreamWarmThroughput", **warm)
-    assert answer["WarmThroughput"] == {"TargetMiBps": 10, "CurrentMiBps": 10}
+    response = api(0, "UpdateStreamWarmThroughput", **warm)
+    assert response["WarmThroughput"] == {"TargetMiBps": 10, "CurrentMiBps": 10}
     assert (summary(api)["OpenShardCount"], summary(api)["WarmThroughput"]["CurrentMiBps"]) == (10, 10)
     warm["WarmThroughputMiBps"] = 10_241
-    assert refused(api, 0, "UpdateStreamWarmThroughput", **warm) == "InvalidArgumentException"
+    assert error_code(api, 0, "UpdateStreamWarmThroughput", **warm) == "InvalidArgumentException"
 
 
-def test_a_provisioned_stream_has_neither_warmth_nor_a_strategy():
+def test_a_provisioned_stream_has_neither_warm_throughput_nor_auto_distribution():
     api = Api(limited=False)
     commit(api, 0)
     warm = {"StreamName": "s", "WarmThroughputMiBps": 10}
-    assert refused(api, 0, "UpdateStreamWarmThroughput", **warm) == "ValidationException"
+    assert error_code(api, 0, "UpdateStreamWarmThroughput", **warm) == "ValidationException"
     auto = {"StreamARN": ARN, "RecordDistributionStrategy": "AUTO"}
-    assert refused(api, 0, "UpdateStreamRecordDistributionStrategy", **auto) == "InvalidArgumentException"
+    assert error_code(api, 0, "UpdateStreamRecordDistributionStrategy", **auto) == "InvalidArgumentException"
     new = {"StreamName": "t", "ShardCount": 1, "RecordDistributionStrategy": "AUTO"}
-    assert refused(api, 0, "CreateStream", **new) == "InvalidArgumentException"
+    assert error_code(api, 0, "CreateStream", **new) == "InvalidArgumentException"
 
 
-def test_a_stream_that_distributes_by_itself_needs_no_keys_and_heeds_none():
+def test_a_stream_with_auto_distribution_ignores_partition_keys():
     api = Api(shards=0, limited=False)
     api(0, "CreateStream", StreamName="s", RecordDistributionStrategy="AUTO", **ON_DEMAND)
     records = [{"Data": b"x", "PartitionKey": "k", "ExplicitHashKey": "0"}, {"Data": b"y"}, {"Data": b"z"}]
-    answer = api(0, "PutRecords", StreamName="s", Records=records)
-    shards = [record["ShardId"] for record in answer["Records"]]
+    response = api(0, "PutRecords", StreamName="s", Records=records)
+    shards = [record["ShardId"] for record in response["Records"]]
     shards.append(api(0, "PutRecord", StreamName="s", Data=b"w")["ShardId"])
     assert len(set(shards)) == 4
     read = [record for shard in range(4) for record in api.read(0, shard=shard)["Records"]]
@@ -244,23 +244,23 @@ def test_a_stream_that_distributes_by_itself_needs_no_keys_and_heeds_none():
     ]
     user = {"StreamARN": ARN, "RecordDistributionStrategy": "USER_PARTITION_KEY"}
     api(0, "UpdateStreamRecordDistributionStrategy", **user)
-    assert refused(api, 0, "PutRecord", StreamName="s", Data=b"w") == "ValidationException"
-    assert refused(api, 0, "PutRecords", StreamName="s", Records=records) == "ValidationException"
+    assert error_code(api, 0, "PutRecord", StreamName="s", Data=b"w") == "ValidationException"
+    assert error_code(api, 0, "PutRecords", StreamName="s", Records=records) == "ValidationException"
 
 
-def test_a_stream_that_distributes_by_itself_still_bounds_records_and_requests():
+def test_a_stream_with_auto_distribution_limits_records_and_requests():
     api = Api(shards=0, limited=False)
     api(0, "CreateStream", StreamName="s", RecordDistributionStrategy="AUTO", **ON_DEMAND)
     too_long = [{"Data": bytes(2**20 + 1)}]
-    assert refused(api, 0, "PutRecords", StreamName="s", Records=too_long) == "ValidationException"
+    assert error_code(api, 0, "PutRecords", StreamName="s", Records=too_long) == "ValidationException"
     too_much = [{"Data": bytes(2**20)}] * 11
-    assert refused(api, 0, "PutRecords", StreamName="s", Records=too_much) == "InvalidArgumentException"
+    assert error_code(api, 0, "PutRecords", StreamName="s", Records=too_much) == "InvalidArgumentException"
 
 
 # --- The account ----------------------------------------------------------------------------------
 
 
-def test_a_commitment_lasts_a_day_at_least():
+def test_a_commitment_lasts_at_least_a_day():
     api = Api()
     assert api(0, "DescribeAccountSettings") == {"MinimumThroughputBillingCommitment": {"Status": "DISABLED"}}
     started = commit(api, 10)
@@ -272,7 +272,7 @@ def test_a_commitment_lasts_a_day_at_least():
     assert (ended["Status"], ended["EndedAt"]) == ("DISABLED", started["EarliestAllowedEndAt"])
 
 
-def test_a_commitment_older_than_a_day_ends_at_once():
+def test_a_commitment_older_than_a_day_ends_immediately():
     api = Api()
     commit(api, 0)
     assert commit(api, 2 * DAY, "DISABLED")["Status"] == "DISABLED"
