@@ -1,4 +1,4 @@
-"""Options and fixtures of the whole suite: which tests run, a moto server, and credentials that are worth nothing."""
+"""Options and fixtures of the whole suite: the selection of tests, a moto server, and fake credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# With bytecode the suite's two hundred child processes start twice as fast; containers often switch it off.
+# With bytecode the suite's two hundred child processes start twice as fast. Containers often disable it.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

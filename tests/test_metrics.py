@@ -1,4 +1,4 @@
-"""The table of metrics is sound in itself; template.yaml and the docs are held to it elsewhere."""
+"""The tables of metrics are consistent. Other tests compare the template and the pages with them."""
 
 from truckstream.alarms import ALARMS
 from truckstream.metrics import FUNCTION_METRICS, METRICS, NAMESPACE, PRODUCER_METRICS
@@ -9,16 +9,16 @@ def test_names_are_unique():
     assert len({alarm.name for alarm in ALARMS}) == len(ALARMS)
 
 
-def test_each_alarm_looks_at_metrics_of_the_table():
+def test_each_alarm_uses_metrics_of_the_table():
     assert {name for alarm in ALARMS for name in alarm.metrics} <= {metric.name for metric in METRICS}
 
 
-def test_the_function_writes_its_own_alone():
+def test_the_function_writes_only_metrics_of_its_namespace():
     assert {metric.namespace for metric in FUNCTION_METRICS} == {NAMESPACE}
     assert [metric.name for metric in FUNCTION_METRICS][:3] == ["RecordsReceived", "RecordsStored", "RecordsRejected"]
 
 
-def test_the_producers_have_names_of_their_own_and_buckets_that_grow():
+def test_the_producers_metrics_have_unique_names_and_increasing_buckets():
     assert len({row.name for row in PRODUCER_METRICS}) == len(PRODUCER_METRICS)
     for row in PRODUCER_METRICS:
         assert row.attributes[0] == "aws.kinesis.stream_name"

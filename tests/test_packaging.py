@@ -48,13 +48,13 @@ def test_the_command_and_the_licence_are_declared(wheel):
     assert (info / "licenses" / "LICENSE").exists()
 
 
-def test_its_fixtures_are_found_by_what_a_stranger_pastes(wheel, tmp_path):
+def test_its_fixtures_are_found_by_a_test_copied_from_the_page(wheel, tmp_path):
     page = (ROOT / "truckstream" / "local" / "README.md").read_text(encoding="utf-8")
     [pasted] = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in block]
-    of_the_wheel = (
+    test_of_origin = (
         f"\n\ndef test_whose(kinesis):\n    assert {str(wheel)!r} in type(kinesis).__init__.__code__.co_filename\n"
     )
-    (tmp_path / "test_shipping.py").write_text(pasted + of_the_wheel, encoding="utf-8")
+    (tmp_path / "test_shipping.py").write_text(pasted + test_of_origin, encoding="utf-8")
     isolated = {"PYTHONPATH": str(wheel), "PATH": ""}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:anyio", "test_shipping.py"]
     done = subprocess.run(command, env=isolated, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)

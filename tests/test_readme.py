@@ -38,7 +38,7 @@ async def test_a_code_block_runs(block, tmp_path):
     assert b"shardId-" in out or b"sensor_data/batch_" in out
 
 
-def test_the_two_commands_stand_at_the_top():
+def test_the_two_commands_are_at_the_top():
     commands = README.split("```")[1].split("\n")
     assert [line for line in commands if line] == [
         "pip install uv && uv run truckstream demo",
@@ -46,13 +46,13 @@ def test_the_two_commands_stand_at_the_top():
     ]
 
 
-def test_the_settings_table_is_the_codes():
+def test_the_table_of_settings_agrees_with_the_code():
     for setting in SETTINGS:
         variables = ", ".join(f"`{variable}`" for variable in setting.variables)
         assert f"| {setting.name} | {variables} | `{setting.flag}` |" in README
 
 
-def test_every_file_that_the_pages_name_is_there():
+def test_every_file_that_the_pages_name_exists():
     for page in (ROOT / "README.md", ROOT / "truckstream" / "README.md", ROOT / "truckstream" / "cloud" / "README.md"):
         text = page.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):

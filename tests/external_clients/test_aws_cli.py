@@ -121,7 +121,7 @@ def test_it_resizes_tags_and_retains_a_stream(aws, stream):
     assert tags == {"Tags": [{"Key": "team", "Value": "fleet"}], "HasMoreTags": False}
 
 
-def test_it_names_the_stream_that_is_not_there(aws):
+def test_its_error_names_the_missing_stream(aws):
     answer = aws("describe-stream-summary", "--stream-name", "nobody")
     assert answer.status != 0
     assert answer.out == ""

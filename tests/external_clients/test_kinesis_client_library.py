@@ -32,7 +32,7 @@ def test_it_reads_a_shard_to_its_end_and_then_its_children(worker):
         )
 
 
-def test_what_is_put_while_it_reads_is_pushed_to_it(worker, kinesis, server):
+def test_records_put_while_it_reads_are_pushed_to_it(worker, kinesis, server):
     worker.wait_for("before", "low", "high")
     later = [f"later-{number}" for number in range(200)]
     records = [{"Data": data.encode(), "PartitionKey": data} for data in later]

@@ -40,7 +40,7 @@ def test_async_kinesis_reads_back_what_it_wrote(server, stream):
     assert answer.json == list(range(1500))
 
 
-def test_aiokpl_is_told_where_each_record_is_stored(server, kinesis, stream):
+def test_aiokpl_receives_the_place_of_each_record(server, kinesis, stream):
     with or_skipped("aiokpl"):
         python = python_with(*AIOKPL)
     answer = server.run(python, server.program("aiokpl_producer.py"), stream, server.endpoint_url, 1000, "single")

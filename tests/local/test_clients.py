@@ -1,4 +1,4 @@
-"""The wire as botocore reads it: its own output validation accepts every answer, its exceptions are the service's."""
+"""The local Kinesis through aiobotocore: botocore parses every response, and raises the service's exceptions."""
 
 import pytest
 from aiobotocore.session import get_session
@@ -29,13 +29,13 @@ async def read_all(client, stream, shard_id, kind="TRIM_HORIZON"):
 
 async def test_a_record_is_read_back_from_the_shard_that_stored_it(client, kinesis):
     records = [{"Data": b"%d" % number, "PartitionKey": f"KEY_{number}"} for number in range(20)]
-    answer = await client.put_records(StreamName=kinesis.stream_name, Records=records)
-    assert answer["FailedRecordCount"] == 0
+    response = await client.put_records(StreamName=kinesis.stream_name, Records=records)
+    assert response["FailedRecordCount"] == 0
     for shard_id in ("shardId-000000000000", "shardId-000000000001"):
         page = await read_all(client, kinesis.stream_name, shard_id)
         expected = [
             (sent["Data"], sent["PartitionKey"], taken["SequenceNumber"])
-            for sent, taken in zip(records, answer["Records"], strict=True)
+            for sent, taken in zip(records, response["Records"], strict=True)
             if taken["ShardId"] == shard_id
         ]
         found = [(item["Data"], item["PartitionKey"], item["SequenceNumber"]) for item in page["Records"]]
@@ -75,13 +75,13 @@ async def test_a_stream_from_its_creation_to_its_deletion(client, kinesis):
     await client.get_waiter("stream_not_exists").wait(StreamName="other")
 
 
-async def test_lists_come_in_pages(client, kinesis):
-    """Pages of one or two: the tokens of ListShards, DescribeStream and ListStreams lead on."""
+async def test_lists_are_paginated(client, kinesis):
+    """ListShards, DescribeStream and ListStreams return tokens or names that lead to the next page."""
     found, page = [], {"StreamName": kinesis.stream_name}
     while page:
-        answer = await client.list_shards(**page, MaxResults=1)
-        found += [shard["ShardId"] for shard in answer["Shards"]]
-        page = {"NextToken": answer["NextToken"]} if "NextToken" in answer else None
+        response = await client.list_shards(**page, MaxResults=1)
+        found += [shard["ShardId"] for shard in response["Shards"]]
+        page = {"NextToken": response["NextToken"]} if "NextToken" in response else None
     assert found == ["shardId-000000000000", "shardId-000000000001"]
     pages = client.get_paginator("describe_stream").paginate(
         StreamName=kinesis.stream_name, PaginationConfig={"PageSize": 1}
@@ -93,8 +93,8 @@ async def test_lists_come_in_pages(client, kinesis):
     assert [name async for page in pages for name in page["StreamNames"]] == ["s0", "s1", "s2", kinesis.stream_name]
 
 
-async def test_a_page_token_stands_alone(client, kinesis):
-    """As on AWS, where botocore's own paginator of ListShards fails on a second page for this reason."""
+async def test_a_page_token_excludes_a_stream_name(client, kinesis):
+    """AWS behaves the same, which makes botocore's own paginator of ListShards fail on the second page."""
     first = await client.list_shards(StreamName=kinesis.stream_name, MaxResults=1)
     with pytest.raises(ClientError, match=r"NextToken and StreamName cannot be provided together\."):
         await client.list_shards(StreamName=kinesis.stream_name, NextToken=first["NextToken"])
@@ -102,8 +102,8 @@ async def test_a_page_token_stands_alone(client, kinesis):
 
 async def test_errors_are_botocores_typed_exceptions(client):
     with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
-        await client.put_record(StreamName="nobody", Data=b"x", PartitionKey="k")
-    assert caught.value.response["Error"]["Message"] == "Stream nobody under account 000000000000 not found."
+        await client.put_record(StreamName="unknown", Data=b"x", PartitionKey="k")
+    assert caught.value.response["Error"]["Message"] == "Stream unknown under account 000000000000 not found."
     assert caught.value.response["ResponseMetadata"]["RequestId"]
     with pytest.raises(
         ClientError, match=r"1 validation error detected: Value 'java.* at 'data' failed to satisfy constraint"
@@ -115,9 +115,9 @@ async def test_only_the_throttled_record_fails(client, kinesis):
     """1 MiB of quota: two records of 600 kB to one shard, one to the other."""
     low, high = "0", str(2**128 - 1)
     records = [{"Data": bytes(600_000), "PartitionKey": "k", "ExplicitHashKey": key} for key in (low, low, high)]
-    answer = await client.put_records(StreamName=kinesis.stream_name, Records=records)
-    assert answer["FailedRecordCount"] == 1
-    assert answer["Records"][1] == {
+    response = await client.put_records(StreamName=kinesis.stream_name, Records=records)
+    assert response["FailedRecordCount"] == 1
+    assert response["Records"][1] == {
         "ErrorCode": "ProvisionedThroughputExceededException",
         "ErrorMessage": "Rate exceeded for shard shardId-000000000000 in stream truck-sensor-stream "
         "under account 000000000000.",
@@ -132,19 +132,19 @@ async def test_only_the_throttled_record_fails(client, kinesis):
 
 @pytest.fixture
 async def consumer_arn(client, kinesis):
-    answer = await client.register_stream_consumer(StreamARN=kinesis.stream_arn, ConsumerName="reader")
-    return answer["Consumer"]["ConsumerARN"]
+    response = await client.register_stream_consumer(StreamARN=kinesis.stream_arn, ConsumerName="reader")
+    return response["Consumer"]["ConsumerARN"]
 
 
 async def subscribe(client, consumer_arn, **position):
-    answer = await client.subscribe_to_shard(
+    response = await client.subscribe_to_shard(
         ConsumerARN=consumer_arn, ShardId="shardId-000000000000", StartingPosition={"Type": "TRIM_HORIZON"} | position
     )
-    return answer["EventStream"]
+    return response["EventStream"]
 
 
 async def test_a_consumer_receives_records_until_its_shard_ends(client, kinesis, consumer_arn):
-    """Aiobotocore reads each event as it comes, and the children at the end."""
+    """Each event is received as it is sent; the last one names the children."""
     record = {"StreamName": kinesis.stream_name, "PartitionKey": "k", "ExplicitHashKey": "0"}
     await client.put_record(Data=b"before", **record)
     data, children = [], []
@@ -160,7 +160,7 @@ async def test_a_consumer_receives_records_until_its_shard_ends(client, kinesis,
     assert (data, children) == ([b"before", b"after"], ["2", "3"])
 
 
-async def test_a_subscription_that_breaks_off_raises_the_services_error(client, consumer_arn):
+async def test_a_subscription_that_fails_raises_the_services_error(client, consumer_arn):
     events = await subscribe(client, consumer_arn)
     await anext(aiter(events))
     await client.deregister_stream_consumer(ConsumerARN=consumer_arn)

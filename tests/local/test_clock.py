@@ -1,4 +1,4 @@
-"""Time that a test moves: an hour of a stream's life in seconds, and the same each time."""
+"""The virtual clock: a test moves the time, so that an hour of a stream takes seconds and is reproducible."""
 
 import pytest
 
@@ -7,22 +7,22 @@ from truckstream.local import LocalKinesis, RefusedError, VirtualClock, make_ser
 
 
 def an_hour():
-    """3,600 seconds of 60 records each at a shard that takes 40, without a socket."""
+    """Put 60 records a second for 3,600 seconds to a shard with a quota of 40, without a socket."""
     clock = VirtualClock()
     service = make_service("s", now=clock(), quota_scale=0.04)
     records = [{"Data": b"x", "PartitionKey": f"k{number}"} for number in range(60)]
-    answers = []
+    responses = []
     for _ in range(3_600):
-        answers.append(service.call("PutRecords", {"StreamName": "s", "Records": records}, clock()))
+        responses.append(service.call("PutRecords", {"StreamName": "s", "Records": records}, clock()))
         clock.advance(1.0)
-    return answers, service.shard_stats("s", clock())
+    return responses, service.shard_stats("s", clock())
 
 
 def test_a_virtual_hour_stores_the_quota_of_an_hour_each_time():
-    answers, stats = an_hour()
-    assert {answer["FailedRecordCount"] for answer in answers} == {20}
+    responses, stats = an_hour()
+    assert {response["FailedRecordCount"] for response in responses} == {20}
     assert stats["shardId-000000000000"].records_in == 40 * 3_600
-    assert (answers, stats) == an_hour()
+    assert (responses, stats) == an_hour()
 
 
 async def test_iterators_expire_and_retention_trims_by_the_clock():

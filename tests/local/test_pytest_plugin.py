@@ -105,7 +105,7 @@ def test_a_wrong_mark_is_an_error(run, mark, message):
 
 
 def test_faults_are_added_and_cleared_in_async_tests_too(run):
-    """The test's own loop is another than the service's, so that a call that blocks it stops nothing."""
+    """The service has a loop of its own, which a blocking call in the test's loop does not stop."""
     result = run(
         """
         import asyncio
@@ -194,7 +194,7 @@ def test_the_report_of_a_failure_shows_the_seed_and_the_hits(run):
 
 
 def test_its_import_loads_nothing_heavy():
-    """Every pytest of a machine with truckstream pays for it."""
+    """Every run of pytest in an environment with truckstream imports the plugin."""
     code = (
         "import pytest, sys, json; before = set(sys.modules); import truckstream.pytest_plugin; "
         "json.dump(sorted(set(sys.modules) - before), sys.stdout)"

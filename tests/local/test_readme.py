@@ -1,4 +1,4 @@
-"""The examples of the local Kinesis's page run, and its table of faults is that of the code."""
+"""The examples on the page of the local Kinesis run, and its tables agree with the code."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def fault_table():
     return "\n".join(lines)
 
 
-def test_the_table_of_faults_is_that_of_the_code():
+def test_the_table_of_faults_agrees_with_the_code():
     table = re.search(r"<!-- faults:.*?-->\n(.*?)\n<!-- /faults -->", TEXT, re.DOTALL)[1]
     assert table.strip() == fault_table()
 

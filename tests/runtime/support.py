@@ -1,4 +1,4 @@
-"""Lambda's own runtime around the function's zip: a Runtime API server, and a bucket that refuses or delays requests.
+"""Lambda's own runtime around the function's zip: a Runtime API server, and a bucket that rejects or delays requests.
 
 AWS runs python3.x functions with the runtime awslambdaric. It asks the server for the next event over HTTP and posts
 the response back. It runs here as on AWS: in its own process, which can import the modules of the zip, of the runtime

@@ -1,4 +1,4 @@
-"""The function's zip under Lambda's own runtime: full events, bad records, failing stores, deadlines, warm and cold."""
+"""The function's zip under Lambda's runtime: full events, invalid records, failing stores, deadlines, cold starts."""
 
 import json
 
@@ -62,7 +62,7 @@ async def test_a_full_event_reaches_s3(function, moto_url, fake_credentials):  #
     assert sorted(line for body in bodies for line in body.splitlines()) == reports(4_900)
 
 
-async def test_bad_records_are_set_aside_and_stop_nothing(function, tmp_path):
+async def test_invalid_records_are_rejected_and_valid_ones_stored(function, tmp_path):
     bad = [
         record(b"", 700),
         record(b"\xff\xfe{", 701),
@@ -80,8 +80,8 @@ async def test_bad_records_are_set_aside_and_stop_nothing(function, tmp_path):
 
 
 @pytest.mark.parametrize("status", [403, 503])
-async def test_a_store_that_refuses_all_is_answered_with_the_first_record(function, bucket, status):
-    """S3 always returns AccessDenied or SlowDown: the function gives up by itself, long before its timeout."""
+async def test_if_s3_rejects_every_put_the_first_record_is_reported(function, bucket, status):
+    """S3 always returns AccessDenied or SlowDown: the function responds long before its timeout."""
     bucket.refuse = lambda _: status
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(1_400), seconds=900.0)).response == failed_from(0)
@@ -91,8 +91,8 @@ async def test_a_store_that_refuses_all_is_answered_with_the_first_record(functi
     assert lines_in(bucket) == reports(1_400)
 
 
-async def test_a_store_that_refuses_one_object_is_answered_with_its_first_record(function, bucket):
-    """Of five groups of ten, the third PUT is refused: the groups stored before it are not redelivered."""
+async def test_if_s3_rejects_one_put_the_first_record_of_its_group_is_reported(function, bucket):
+    """Of five groups of ten, the third PUT is rejected: the groups stored before it are not redelivered."""
     async with function(**s3(bucket, BATCH_SIZE="10")) as runtime:
         assert (await runtime.invoke(trucks(50))).response == DONE
         third = sorted(bucket.objects, key=lambda key: min(bucket.objects[key][0].splitlines()))[2]
@@ -104,7 +104,7 @@ async def test_a_store_that_refuses_one_object_is_answered_with_its_first_record
     assert lines_in(bucket) == reports(50)
 
 
-async def test_a_deadline_that_is_too_near_begins_nothing(function, bucket):
+async def test_too_little_time_starts_no_put(function, bucket):
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(700), seconds=0.5)).response == failed_from(0)
         assert bucket.objects == {}
@@ -112,8 +112,8 @@ async def test_a_deadline_that_is_too_near_begins_nothing(function, bucket):
     assert lines_in(bucket) == reports(700)
 
 
-async def test_a_deadline_that_comes_while_s3_is_silent_is_answered_in_time(function, bucket):
-    """The PUTs hang: the function gives up by itself, and the redelivery finds the objects that were stored late."""
+async def test_the_function_responds_before_its_deadline_if_s3_is_silent(function, bucket):
+    """The PUTs hang: the function responds in time, and the redelivery finds the objects that were stored late."""
     bucket.open.clear()
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(1_400), seconds=4.0)).response == failed_from(0)
@@ -122,7 +122,7 @@ async def test_a_deadline_that_comes_while_s3_is_silent_is_answered_in_time(func
     assert lines_in(bucket) == reports(1_400)
 
 
-async def test_an_environment_that_is_killed_amid_its_work_stores_each_record_once(function, bucket):
+async def test_after_a_kill_during_puts_each_record_is_stored_once(function, bucket):
     """The process is killed while PUTs are in flight, some of which succeed; a new one gets the same event."""
     async with function(**s3(bucket)) as runtime:
         bucket.open.clear()
@@ -136,7 +136,7 @@ async def test_an_environment_that_is_killed_amid_its_work_stores_each_record_on
     assert lines_in(bucket) == reports(4_900)
 
 
-async def test_warm_calls_follow_one_another(function, bucket):
+async def test_warm_calls_succeed_one_after_another(function, bucket):
     async with function(**s3(bucket)) as runtime:
         first = await runtime.invoke(trucks(700))
         pid = runtime.process.pid
@@ -145,7 +145,7 @@ async def test_warm_calls_follow_one_another(function, bucket):
     assert lines_in(bucket) == reports(1_400)
 
 
-async def test_a_warm_call_after_an_idle_gap_does_without_the_connections_of_before(function, bucket):
+async def test_a_warm_call_after_a_freeze_opens_new_connections(function, bucket):
     """S3 closes the connections while Lambda has frozen the environment."""
     async with function(**s3(bucket)) as runtime:
         assert (await runtime.invoke(trucks(2_100))).response == DONE
@@ -156,7 +156,7 @@ async def test_a_warm_call_after_an_idle_gap_does_without_the_connections_of_bef
     assert lines_in(bucket) == reports(4_200)
 
 
-async def test_an_event_of_another_source_is_refused_and_the_next_is_served(function, tmp_path):
+async def test_an_event_of_another_source_is_an_error_and_the_next_event_succeeds(function, tmp_path):
     async with function(STORE_URL=tmp_path.as_uri()) as runtime:
         refused = await runtime.invoke([{"eventSource": "aws:sqs", "body": ""}])
         assert "Kinesis" in refused.error["errorMessage"]
@@ -170,7 +170,7 @@ async def test_a_missing_setting_is_named(function):
     assert "BUCKET_NAME is not set" in answer.error["errorMessage"]
 
 
-async def test_each_call_logs_its_request_and_nothing_of_the_records(function, tmp_path):
+async def test_each_call_logs_its_request_id_and_no_records(function, tmp_path):
     async with function(STORE_URL=tmp_path.as_uri()) as runtime:
         await runtime.invoke([*trucks(9), record(truck(9, speed=555.5), 9)])
         await runtime.invoke(trucks(10, 10))

@@ -1,4 +1,4 @@
-"""HTTP/2 before the same endpoint: large bodies through small windows, many requests at once, resets, subscriptions."""
+"""The endpoint over HTTP/2: large bodies through small windows, concurrent requests, resets and subscriptions."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ async def kinesis():
 
 
 class Client:
-    """As much of HTTP/2 as a client needs, with the protocol's windows of 65,535 bytes."""
+    """A minimal HTTP/2 client with the protocol's default windows of 65,535 bytes."""
 
     def __init__(self, reader, writer):
         self._reader, self._writer = reader, writer
         self._http2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         self._http2.initiate_connection()
         self._happened = asyncio.Condition()
-        self.answers = {}
+        self.responses = {}
         self._flush()
 
     @property
@@ -53,17 +53,17 @@ class Client:
     def _take(self, event):
         match event:
             case ResponseReceived():
-                self.answers[event.stream_id] = {"headers": dict(event.headers), "body": b"", "end": ""}
+                self.responses[event.stream_id] = {"headers": dict(event.headers), "body": b"", "end": ""}
             case DataReceived():
                 self._http2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                self.answers[event.stream_id]["body"] += event.data
+                self.responses[event.stream_id]["body"] += event.data
             case StreamEnded():
-                self.answers[event.stream_id]["end"] = "whole"
+                self.responses[event.stream_id]["end"] = "whole"
             case StreamReset():
-                self.answers.setdefault(event.stream_id, {"headers": {}, "body": b""})["end"] = "reset"
+                self.responses.setdefault(event.stream_id, {"headers": {}, "body": b""})["end"] = "reset"
 
     async def send(self, operation, **members):
-        """Send a request; its number."""
+        """Send a request, and return the number of its stream."""
         number = self._http2.get_next_available_stream_id()
         target = {"x-amz-target": f"Kinesis_20131202.{operation}", "content-type": JSON}
         pseudo = {":method": "POST", ":scheme": "http", ":authority": "here", ":path": "/"}
@@ -86,11 +86,11 @@ class Client:
             await self._happened.wait_for(condition)
 
     async def __call__(self, operation, **members):
-        """The members of the answer, or how it ended if not whole."""
+        """Return the document of the response, or "reset" if its stream was reset."""
         number = await self.send(operation, **members)
-        await self.happens(lambda: self.answers.get(number, {}).get("end"))
-        answer = self.answers[number]
-        return json.loads(answer["body"] or b"null") if answer["end"] == "whole" else answer["end"]
+        await self.happens(lambda: self.responses.get(number, {}).get("end"))
+        response = self.responses[number]
+        return json.loads(response["body"] or b"null") if response["end"] == "whole" else response["end"]
 
     def give_up(self, number):
         self._http2.reset_stream(number)
@@ -124,24 +124,24 @@ async def test_responses_of_one_connection_have_the_numbers_of_their_requests(ki
     async with connected(kinesis) as client:
         keys = [f"K{number}" for number in range(50)]
         puts = [client("PutRecord", StreamName="s", Data="QQ==", PartitionKey=key) for key in keys]
-        numbers = [answer["SequenceNumber"] for answer in await asyncio.gather(*puts)]
+        numbers = [response["SequenceNumber"] for response in await asyncio.gather(*puts)]
         found = {record["SequenceNumber"]: record["PartitionKey"] for record in await read(client)}
         assert [found[number] for number in numbers] == keys
 
 
 async def test_an_error_has_its_status_and_headers(kinesis):
     async with connected(kinesis) as client:
-        answer = await client("DescribeStreamSummary", StreamName="nobody")
-        assert answer["__type"] == "ResourceNotFoundException"
-        headers = client.answers[1]["headers"]
+        response = await client("DescribeStreamSummary", StreamName="unknown")
+        assert response["__type"] == "ResourceNotFoundException"
+        headers = client.responses[1]["headers"]
         assert (headers[":status"], headers["content-type"]) == ("400", JSON)
         assert not {"connection", "transfer-encoding"} & headers.keys()
 
 
 async def test_a_body_over_the_limit_is_rejected_and_the_connection_stays_open(kinesis):
     async with connected(kinesis) as client:
-        answer = await client("PutRecord", StreamName="s", Data="A" * 17_000_000, PartitionKey="k")
-        assert (answer["__type"], client.answers[1]["headers"][":status"]) == ("RequestEntityTooLarge", "413")
+        response = await client("PutRecord", StreamName="s", Data="A" * 17_000_000, PartitionKey="k")
+        assert (response["__type"], client.responses[1]["headers"][":status"]) == ("RequestEntityTooLarge", "413")
         assert (await client("PutRecord", StreamName="s", Data="QQ==", PartitionKey="k"))["ShardId"] == SHARD
 
 
@@ -176,14 +176,14 @@ async def test_a_subscription_sends_events_until_its_consumer_disconnects(kinesi
         members = {"ConsumerARN": arn, "ShardId": SHARD, "StartingPosition": position}
         number = await client.send("SubscribeToShard", **members)
         await client("PutRecord", StreamName="s", Data="aGVsbG8=", PartitionKey="k")
-        await client.happens(lambda: b"aGVsbG8=" in client.answers.get(number, {"body": b""})["body"])
+        await client.happens(lambda: b"aGVsbG8=" in client.responses.get(number, {"body": b""})["body"])
         client.give_up(number)
         assert await client("PutRecord", StreamName="s", Data="QQ==", PartitionKey="k")
 
 
 @pytest.mark.parametrize("request_line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: here\r\n\r\n"])
 async def test_the_first_bytes_decide_the_version_however_they_are_split(kinesis, request_line):
-    """A SETTINGS frame answers the one, and a status line the other."""
+    """The server answers HTTP/2 with a SETTINGS frame, and HTTP/1.1 with a status line."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
     for octet in request_line:
         writer.write(bytes([octet]))
@@ -204,7 +204,7 @@ async def test_https_negotiates_it_before_the_first_request():
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_it_runs_on_uvloop_as_well(tls):
-    """The command runs on uvloop, whose transports and TLS are its own."""
+    """The command uses uvloop, which has transports and TLS of its own."""
 
     async def course():
         async with LocalKinesis(stream="s", tls=tls) as kinesis:
@@ -215,8 +215,8 @@ def test_it_runs_on_uvloop_as_well(tls):
             put = {"StreamName": "s", "Data": "A" * 500_000, "PartitionKey": "k"}
             await kinesis.inject(Fault("reset-after", operations=("PutRecord",), count=1))
             async with connected(kinesis, context) as client:
-                answers = [await client("PutRecord", **put) for _ in range(2)]
-                return answers[0], answers[1]["ShardId"], len(await read(client))
+                responses = [await client("PutRecord", **put) for _ in range(2)]
+                return responses[0], responses[1]["ShardId"], len(await read(client))
 
     assert uvloop.run(course()) == ("reset", SHARD, 2)
 

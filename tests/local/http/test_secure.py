@@ -33,7 +33,7 @@ def client(kinesis, credentials, *, verify=None, region="us-east-1"):
 
 
 async def put(kinesis, credentials, **options):
-    """One record through boto3: the shard that took it, or the code of the refusal."""
+    """Put one record with boto3, and return its shard or the code of the error."""
 
     def call():
         with closing(client(kinesis, credentials, **options)) as boto:
@@ -45,14 +45,14 @@ async def put(kinesis, credentials, **options):
         return error.response["Error"]["Code"]
 
 
-TAKEN = "shardId-000000000000"
+STORED = "shardId-000000000000"
 
 
 @pytest.mark.parametrize("own_process", [False, True], ids=["here", "own process"])
 async def test_only_its_own_authority_makes_https_trusted(own_process):
     async with LocalKinesis(tls=True, own_process=own_process) as kinesis:
         assert kinesis.endpoint_url.startswith("https://127.0.0.1:")
-        assert await put(kinesis, Credentials(), verify=kinesis.ca_file) == TAKEN
+        assert await put(kinesis, Credentials(), verify=kinesis.ca_file) == STORED
         with pytest.raises(SSLError, match="certificate"):
             await put(kinesis, Credentials())
         assert (await kinesis.stats()).records_in == 1
@@ -70,8 +70,8 @@ async def test_faults_reset_connections_with_tls_too(kind, stored):
     async with LocalKinesis(tls=True, faults=FaultPlan(Fault(kind))) as kinesis, aiohttp.ClientSession() as session:
         trust = ssl.create_default_context(cafile=kinesis.ca_file)
         with pytest.raises(aiohttp.ClientError):
-            async with session.post(kinesis.endpoint_url, data=body, headers=headers, ssl=trust) as answer:
-                await answer.read()
+            async with session.post(kinesis.endpoint_url, data=body, headers=headers, ssl=trust) as response:
+                await response.read()
         assert len([record async for record in kinesis.stored()]) == stored
 
 
@@ -92,17 +92,17 @@ async def test_only_signatures_by_known_credentials_pass(own_process):
     gone = Credentials("ASIB", "secret", session_token="token", expires_at=time.time() - 1)
     known = [Credentials(), role, gone]
     async with LocalKinesis(credentials=known, own_process=own_process) as kinesis:
-        assert [await put(kinesis, one) for one in known] == [TAKEN, TAKEN, "ExpiredTokenException"]
+        assert [await put(kinesis, one) for one in known] == [STORED, STORED, "ExpiredTokenException"]
         assert await put(kinesis, Credentials("local", "wrong")) == "InvalidSignatureException"
         assert await put(kinesis, Credentials("nobody")) == "UnrecognizedClientException"
         assert await put(kinesis, Credentials(), region="eu-west-1") == "InvalidSignatureException"
         headers = {"X-Amz-Target": "Kinesis_20131202.ListStreams", "Content-Type": "application/x-amz-json-1.1"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(kinesis.endpoint_url, data=b"{}", headers=headers) as answer,
+            session.post(kinesis.endpoint_url, data=b"{}", headers=headers) as response,
         ):
-            assert answer.status == 400
-            assert (await answer.json(content_type=None))["__type"] == "MissingAuthenticationTokenException"
+            assert response.status == 400
+            assert (await response.json(content_type=None))["__type"] == "MissingAuthenticationTokenException"
         assert (await kinesis.call("ListStreams"))["StreamNames"] == [kinesis.stream_name]
         assert (await kinesis.stats()).records_in == 2
 
@@ -110,7 +110,7 @@ async def test_only_signatures_by_known_credentials_pass(own_process):
 async def test_check_signatures_alone_accepts_the_default_credentials():
     async with LocalKinesis(check_signatures=True) as kinesis:
         assert kinesis.credentials == (Credentials(),)
-        assert await put(kinesis, *kinesis.credentials) == TAKEN
+        assert await put(kinesis, *kinesis.credentials) == STORED
         assert await put(kinesis, Credentials(secret_access_key="wrong")) == "InvalidSignatureException"
 
 
@@ -120,4 +120,4 @@ async def test_a_skewed_service_rejects_signatures_of_botocore(check_signatures,
     skew = FaultPlan(Fault("skew", seconds=seconds, count=1))
     async with LocalKinesis(faults=skew, check_signatures=check_signatures) as kinesis:
         assert await put(kinesis, Credentials()) == "InvalidSignatureException"
-        assert await put(kinesis, Credentials()) == TAKEN
+        assert await put(kinesis, Credentials()) == STORED

@@ -1,4 +1,4 @@
-"""Requests that no client should send: each gets its answer, and the next client is served as before."""
+"""Malformed requests: each is answered with an error or closes its connection, and the next request succeeds."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ async def kinesis():
 
 
 def request(body=b"{}", *, operation="ListStreams", content_type=JSON, length=None, **headers):
-    """The bytes of a request; `Content_Encoding="gzip"` is a header more."""
+    """Return the bytes of a request; `Content_Encoding="gzip"` adds a header."""
     lines = [
         "POST / HTTP/1.1",
         "Host: here",
@@ -32,8 +32,8 @@ def request(body=b"{}", *, operation="ListStreams", content_type=JSON, length=No
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def answer(kinesis, sent, *, half_closed=False):
-    """The status line and the body that come back."""
+async def exchange(kinesis, sent, *, half_closed=False):
+    """Send bytes, and return the status line and the body of the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
     try:
         writer.write(sent)
@@ -46,9 +46,9 @@ async def answer(kinesis, sent, *, half_closed=False):
 
 
 @pytest.fixture(autouse=True)
-async def _serves_on(kinesis):
+async def _next_request_succeeds(kinesis):
     yield
-    status, body = await answer(kinesis, request())
+    status, body = await exchange(kinesis, request())
     assert (status, json.loads(body)["StreamNames"]) == ("HTTP/1.1 200 OK", ["s"])
 
 
@@ -68,42 +68,42 @@ async def _serves_on(kinesis):
     ],
     ids=["bytes", "words", "TLS", "version", "header", "path", "length", "negative", "two lengths", "trailing"],
 )
-async def test_what_is_no_request_is_a_bad_one(kinesis, sent):
-    status, said = await answer(kinesis, sent)
+async def test_malformed_http_is_a_bad_request(kinesis, sent):
+    status, received = await exchange(kinesis, sent)
     assert status.endswith(("400 Bad Request", "200 OK") if sent.endswith(b"more") else "400 Bad Request")
-    assert said
+    assert received
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HT", request(length=20), b"PRI * HTTP/2.0\r\n"])
-async def test_a_client_that_goes_in_the_middle_is_let_go(kinesis, sent):
-    assert await answer(kinesis, sent, half_closed=True) == ("", b"")
+async def test_a_request_that_ends_early_closes_the_connection(kinesis, sent):
+    assert await exchange(kinesis, sent, half_closed=True) == ("", b"")
 
 
-async def test_a_client_that_goes_before_it_is_asked_for_the_body_is_let_go(kinesis):
-    status, _ = await answer(kinesis, request(b"", length=2, Expect="100-continue"), half_closed=True)
+async def test_a_client_that_ends_before_100_continue_is_tolerated(kinesis):
+    status, _ = await exchange(kinesis, request(b"", length=2, Expect="100-continue"), half_closed=True)
     assert status in {"", "HTTP/1.1 100 Continue"}
 
 
-async def test_a_length_over_the_limit_is_refused_before_the_body_comes(kinesis):
+async def test_a_length_over_the_limit_is_rejected_before_the_body_arrives(kinesis):
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
     writer.write(request(length=10**15))
-    said = await asyncio.wait_for(reader.readuntil(b"}"), 10)  # it lingers for the rest of the body
+    received = await asyncio.wait_for(reader.readuntil(b"}"), 10)  # the server still waits for the rest of the body
     writer.close()
-    assert said.startswith(b"HTTP/1.1 413 Request Entity Too Large")
-    assert b'"__type":"RequestEntityTooLarge"' in said
+    assert received.startswith(b"HTTP/1.1 413 Request Entity Too Large")
+    assert b'"__type":"RequestEntityTooLarge"' in received
 
 
-async def test_a_body_may_be_compressed_but_not_over_the_limit(kinesis):
-    status, said = await answer(kinesis, request(gzip.compress(b"{}"), Content_Encoding="gzip"))
-    assert (status, json.loads(said)["StreamNames"]) == ("HTTP/1.1 200 OK", ["s"])
-    status, said = await answer(kinesis, request(gzip.compress(b" " * 50_000_000, 1), Content_Encoding="gzip"))
+async def test_a_compressed_body_is_accepted_up_to_the_limit(kinesis):
+    status, received = await exchange(kinesis, request(gzip.compress(b"{}"), Content_Encoding="gzip"))
+    assert (status, json.loads(received)["StreamNames"]) == ("HTTP/1.1 200 OK", ["s"])
+    status, received = await exchange(kinesis, request(gzip.compress(b" " * 50_000_000, 1), Content_Encoding="gzip"))
     assert status == "HTTP/1.1 413 Request Entity Too Large"
 
 
-async def test_a_body_that_is_not_compressed_as_it_says_is_told_so(kinesis):
-    status, said = await answer(kinesis, request(b"abcd", Content_Encoding="gzip"))
+async def test_a_body_that_is_not_gzip_as_declared_is_rejected(kinesis):
+    status, received = await exchange(kinesis, request(b"abcd", Content_Encoding="gzip"))
     assert status == "HTTP/1.1 400 Bad Request"
-    assert json.loads(said)["Message"] == "The body is not gzip, as Content-Encoding says."
+    assert json.loads(received)["Message"] == "The body is not gzip, as Content-Encoding says."
 
 
 @pytest.mark.parametrize("operation", ["AddTagsToStream", "PutRecords", "Levitate"])
@@ -119,9 +119,9 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_told_so(kinesis):
     ],
     ids=["lists", "maps", "records", "zero", "surrogate", "digits"],
 )
-async def test_json_that_cannot_be_read_is_told_so(kinesis, operation, body):
-    status, said = await answer(kinesis, request(body, operation=operation))
-    assert (status, json.loads(said)) == ("HTTP/1.1 400 Bad Request", {"__type": "SerializationException"})
+async def test_malformed_json_is_a_serialization_error(kinesis, operation, body):
+    status, received = await exchange(kinesis, request(body, operation=operation))
+    assert (status, json.loads(received)) == ("HTTP/1.1 400 Bad Request", {"__type": "SerializationException"})
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ async def test_json_that_cannot_be_read_is_told_so(kinesis, operation, body):
     ],
     ids=["cut", "lists", "tags", "bytes", "items", "undefined", "fraction"],
 )
-async def test_cbor_that_cannot_be_read_is_told_so(kinesis, body):
-    status, said = await answer(kinesis, request(body, content_type=CBOR))
-    assert (status, cbor2.loads(said)) == ("HTTP/1.1 400 Bad Request", {"__type": "SerializationException"})
+async def test_malformed_cbor_is_a_serialization_error(kinesis, body):
+    status, received = await exchange(kinesis, request(body, content_type=CBOR))
+    assert (status, cbor2.loads(received)) == ("HTTP/1.1 400 Bad Request", {"__type": "SerializationException"})
 
 
-async def test_requests_that_do_not_wait_for_answers_are_answered_in_their_order(kinesis):
-    first = request(b'{"StreamName": "nobody"}', operation="DescribeStream").replace(b"Connection: close\r\n", b"")
-    _, said = await answer(kinesis, first + request())
-    assert said.index(b"ResourceNotFoundException") < said.index(b"StreamNames")
+async def test_pipelined_requests_are_answered_in_their_order(kinesis):
+    first = request(b'{"StreamName": "unknown"}', operation="DescribeStream").replace(b"Connection: close\r\n", b"")
+    _, received = await exchange(kinesis, first + request())
+    assert received.index(b"ResourceNotFoundException") < received.index(b"StreamNames")

@@ -1,4 +1,4 @@
-"""CBOR beside JSON, and event streams, from bytes to bytes."""
+"""Requests and responses in CBOR and JSON, and event streams, as bytes."""
 
 import cbor2
 import msgspec
@@ -18,7 +18,7 @@ SHARD = "shardId-000000000000"
 
 
 class Millis(int):
-    """A time of the API: tag 1 with milliseconds."""
+    """A time in CBOR: tag 1 with milliseconds."""
 
 
 def loads(body):
@@ -32,10 +32,10 @@ def post(api, at, operation, body, content_type=CBOR):
 
 
 def call(api, at, operation, **members):
-    """An answer in CBOR."""
-    answer = post(api, at, operation, cbor2.dumps(members))
-    assert (answer.status, answer.content_type) == (200, CBOR), loads(answer.body)
-    return loads(answer.body) if answer.body else None
+    """Make a call in CBOR, and return its result."""
+    response = post(api, at, operation, cbor2.dumps(members))
+    assert (response.status, response.content_type) == (200, CBOR), loads(response.body)
+    return loads(response.body) if response.body else None
 
 
 def test_blobs_are_bytes_and_times_are_milliseconds():
@@ -53,7 +53,7 @@ def test_blobs_are_bytes_and_times_are_milliseconds():
 
 
 @pytest.mark.parametrize("tagged", [True, False], ids=["tag 1", "a number"])
-def test_a_request_gives_its_times_in_milliseconds(tagged):
+def test_times_in_a_request_are_milliseconds(tagged):
     api = Api()
     api.put(0)
     api.put(10)
@@ -70,23 +70,23 @@ def test_a_request_gives_its_times_in_milliseconds(tagged):
     assert len(listed["Shards"]) == 1
 
 
-def test_jacksons_indefinite_maps_lists_and_texts_are_read():
-    """As the Java SDK sends them: BF ... FF."""
+def test_maps_lists_and_texts_of_indefinite_length_are_read():
+    """The Java SDK uses Jackson, which writes them as BF ... FF."""
     entry = b"\xbf" + b"".join(map(cbor2.dumps, ["Data", b"x", "PartitionKey", "k"])) + b"\xff"
     records = cbor2.dumps("Records") + b"\x9f" + entry + entry + b"\xff"
     name = cbor2.dumps("StreamName") + b"\x7f" + cbor2.dumps("s") + b"\xff"
-    answer = post(Api(), 0, "PutRecords", b"\xbf" + name + records + b"\xff")
-    assert loads(answer.body)["FailedRecordCount"] == 0
+    response = post(Api(), 0, "PutRecords", b"\xbf" + name + records + b"\xff")
+    assert loads(response.body)["FailedRecordCount"] == 0
 
 
-def test_an_error_comes_in_the_encoding_of_its_request():
+def test_an_error_has_the_encoding_of_its_request():
     api = Api()
-    refused = post(api, 0, "DescribeStream", cbor2.dumps({"StreamName": "nobody"}))
-    assert (refused.status, refused.content_type) == (400, CBOR)
-    text = "Stream nobody under account 000000000000 not found."
-    assert loads(refused.body) == {"__type": "ResourceNotFoundException", "message": text}
-    same = post(api, 0, "DescribeStream", b'{"StreamName": "nobody"}', JSON)
-    assert (same.content_type, msgspec.json.decode(same.body)) == (JSON, loads(refused.body))
+    response = post(api, 0, "DescribeStream", cbor2.dumps({"StreamName": "unknown"}))
+    assert (response.status, response.content_type) == (400, CBOR)
+    text = "Stream unknown under account 000000000000 not found."
+    assert loads(response.body) == {"__type": "ResourceNotFoundException", "message": text}
+    same = post(api, 0, "DescribeStream", b'{"StreamName": "unknown"}', JSON)
+    assert (same.content_type, msgspec.json.decode(same.body)) == (JSON, loads(response.body))
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_an_error_comes_in_the_encoding_of_its_request():
     ],
     ids=repr,
 )
-def test_what_cannot_be_read_is_a_serialization_exception(body):
-    refused = post(Api(), 0, "PutRecords", body)
-    assert (refused.status, loads(refused.body)["__type"]) == (400, "SerializationException")
+def test_an_unreadable_body_is_a_serialization_error(body):
+    response = post(Api(), 0, "PutRecords", body)
+    assert (response.status, loads(response.body)["__type"]) == (400, "SerializationException")
 
 
-def test_a_broken_constraint_has_the_same_words_in_both():
+def test_a_violated_constraint_has_the_same_message_in_both_encodings():
     members = {"StreamName": "s", "Records": [{"PartitionKey": ""}]}
     in_cbor = post(Api(), 0, "PutRecords", cbor2.dumps(members))
     in_json = post(Api(), 0, "PutRecords", msgspec.json.encode(members), JSON)
@@ -119,19 +119,19 @@ def test_a_broken_constraint_has_the_same_words_in_both():
 
 @QUICK
 @given(st.binary(max_size=200))
-def test_no_bytes_make_it_stumble(body):
+def test_any_bytes_are_answered_with_200_or_400(body):
     for operation in ("PutRecords", "GetShardIterator", "CreateStream"):
         assert post(Api(), 0, operation, body).status in {200, 400}
 
 
 def test_an_unknown_encoding_is_an_unknown_operation_in_json():
     for content_type in ("text/plain", "application/json"):
-        refused = post(Api(), 0, "ListStreams", b"{}", content_type)
-        assert (refused.status, refused.content_type) == (404, JSON)
-        assert msgspec.json.decode(refused.body) == {"__type": "UnknownOperationException"}
+        response = post(Api(), 0, "ListStreams", b"{}", content_type)
+        assert (response.status, response.content_type) == (404, JSON)
+        assert msgspec.json.decode(response.body) == {"__type": "UnknownOperationException"}
 
 
-def test_nothing_at_all_is_answered_in_cbor_unless_it_is_called_json():
+def test_an_empty_body_is_answered_in_cbor_unless_its_type_is_json():
     for content_type, read in ((JSON, msgspec.json.decode), ("text/plain", loads), ("application/json", loads)):
         assert read(post(Api(), 0, "ListStreams", b"", content_type).body) == {"__type": "SerializationException"}
         assert read(post(Api(), 0, "Levitate", b"", content_type).body) == {"__type": "UnknownOperationException"}
@@ -147,13 +147,13 @@ def test_a_subscription_is_an_event_stream_in_the_requests_encoding(content_type
     arn = api(0, "RegisterStreamConsumer", StreamARN=ARN, ConsumerName="reader")["Consumer"]["ConsumerARN"]
     members = {"ConsumerARN": arn, "ShardId": SHARD, "StartingPosition": {"Type": "TRIM_HORIZON"}}
     encode = cbor2.dumps if content_type == CBOR else msgspec.json.encode
-    answer = post(api, 0, "SubscribeToShard", encode(members), content_type)
-    assert answer.content_type == "application/vnd.amazon.eventstream"
+    response = post(api, 0, "SubscribeToShard", encode(members), content_type)
+    assert response.content_type == "application/vnd.amazon.eventstream"
     buffer = EventStreamBuffer()
     for _ in range(2):
-        buffer.add_data(answer.events.next_message(T0))
+        buffer.add_data(response.events.next_message(T0))
     api(1, "DeregisterStreamConsumer", ConsumerARN=arn)
-    buffer.add_data(answer.events.next_message(T0 + 1))
+    buffer.add_data(response.events.next_message(T0 + 1))
     first, second, third = buffer
     assert (first.headers[":event-type"], decode(first.payload)) == ("initial-response", {})
     assert second.headers == {
@@ -167,13 +167,13 @@ def test_a_subscription_is_an_event_stream_in_the_requests_encoding(content_type
         "ResourceNotFoundException",
     )
     assert "not found" in decode(third.payload)["message"]
-    assert answer.events.is_over
-    assert answer.events.next_message(T0 + 2) == b""
+    assert response.events.is_over
+    assert response.events.next_message(T0 + 2) == b""
 
 
 @QUICK
 @given(st.binary(max_size=5_000), st.text(min_size=1, max_size=60))
-def test_a_message_is_read_as_it_was_written(payload, kind):
+def test_botocore_reads_the_messages_of_an_event_stream(payload, kind):
     """Botocore checks the lengths and both checksums."""
     buffer = EventStreamBuffer()
     buffer.add_data(eventstream.event(kind, payload, JSON) + eventstream.exception(kind, payload, JSON))

@@ -1,4 +1,4 @@
-"""The service's look at signatures, judged by botocore's signer: what that signs must pass, and nothing else."""
+"""The check of signatures: requests signed by botocore are accepted, and all others are rejected."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ CHECK = SignatureCheck((USER, ROLE), "us-east-1")
 
 
 class Signer(SigV4Auth):
-    """botocore's, at a time that a test sets: it writes the date from the context."""
+    """The signer of botocore, with the time of the test in place of the present time."""
 
     def _modify_request_before_signing(self, request):
         super()._modify_request_before_signing(request)
@@ -30,7 +30,7 @@ class Signer(SigV4Auth):
 
 
 def signed(credentials=USER, *, at=0.0, body=b"{}", region="us-east-1", service="kinesis", headers=(), url="/"):
-    """A request as the service receives it, signed by botocore `at` seconds after T0."""
+    """Return a request as the service receives it, signed by botocore `at` seconds after T0."""
     moment = datetime.fromtimestamp(T0 + at, UTC).strftime("%Y%m%dT%H%M%SZ")
     request = AWSRequest(
         "POST",
@@ -51,10 +51,10 @@ def signed(credentials=USER, *, at=0.0, body=b"{}", region="us-east-1", service=
     return SignedRequest("POST", path, query, received, body)
 
 
-def refusal(request, now=T0):
-    with pytest.raises(RefusedError) as refused:
+def error_of(request, now=T0):
+    with pytest.raises(RefusedError) as caught:
         CHECK.check(request, now)
-    return refused.value.code, refused.value.message
+    return caught.value.code, caught.value.message
 
 
 def altered(request, **headers):
@@ -63,7 +63,7 @@ def altered(request, **headers):
 
 
 @pytest.mark.parametrize("credentials", [USER, ROLE], ids=["user", "role"])
-def test_what_botocore_signs_passes(credentials):
+def test_a_signature_of_botocore_is_accepted(credentials):
     CHECK.check(signed(credentials, body=b'{"StreamName": "s"}'), T0)
 
 
@@ -72,24 +72,24 @@ def test_what_botocore_signs_passes(credentials):
     spaced=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
     at=st.floats(-299, 299),
 )
-def test_whatever_body_header_and_time_botocore_signs_passes(body, spaced, at):
+def test_botocores_signature_of_any_body_header_and_time_is_accepted(body, spaced, at):
     CHECK.check(signed(body=body, at=at, headers={"X-Amz-Meta": spaced}), T0)
 
 
 @pytest.mark.parametrize("url", ["/?b=2&a=1", "/?a=%20x&a=", "/a%20b/c"])
-def test_paths_and_queries_are_part_of_it(url):
+def test_the_signature_covers_path_and_query(url):
     CHECK.check(signed(url=url), T0)
-    code, _ = refusal(signed(url=url)._replace(query="a=3"))
+    code, _ = error_of(signed(url=url)._replace(query="a=3"))
     assert code == "InvalidSignatureException"
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50))
-def test_another_body_does_not_pass(body, other):
+def test_the_signature_covers_the_body(body, other):
     request = signed(body=body)._replace(body=other)
     if body == other:
         CHECK.check(request, T0)
     else:
-        assert refusal(request)[0] == "InvalidSignatureException"
+        assert error_of(request)[0] == "InvalidSignatureException"
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_another_body_does_not_pass(body, other):
     ],
     ids=["secret", "target", "host", "signature"],
 )
-def test_a_signature_that_does_not_match_is_told_with_what_should_have_been_signed(request_):
-    code, message = refusal(request_)
+def test_the_error_for_a_wrong_signature_contains_the_string_to_sign(request_):
+    code, message = error_of(request_)
     assert code == "InvalidSignatureException"
     assert message.startswith(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
@@ -113,15 +113,15 @@ def test_a_signature_that_does_not_match_is_told_with_what_should_have_been_sign
     assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20261123T000000Z\n20261123/us-east-1/" in message
 
 
-def test_five_minutes_of_skew_pass_and_more_do_not():
+def test_a_skew_of_five_minutes_is_accepted_and_no_more():
     request = signed()
     CHECK.check(request, T0 + 300)
     CHECK.check(request, T0 - 300)
-    assert refusal(request, T0 + 301) == (
+    assert error_of(request, T0 + 301) == (
         "InvalidSignatureException",
         "Signature expired: 20261123T000000Z is now earlier than 20261123T000001Z (20261123T000501Z - 5 min.)",
     )
-    assert refusal(request, T0 - 301) == (
+    assert error_of(request, T0 - 301) == (
         "InvalidSignatureException",
         "Signature not yet current: 20261123T000000Z is still later than 20261122T235959Z (20261122T235459Z + 5 min.)",
     )
@@ -130,7 +130,7 @@ def test_five_minutes_of_skew_pass_and_more_do_not():
 def test_a_token_expires_at_its_time():
     request = signed(ROLE, at=3_600)
     CHECK.check(request, T0 + 3_599)
-    assert refusal(request, T0 + 3_600) == (
+    assert error_of(request, T0 + 3_600) == (
         "ExpiredTokenException",
         "The security token included in the request is expired",
     )
@@ -139,7 +139,7 @@ def test_a_token_expires_at_its_time():
 @pytest.mark.parametrize(
     "credentials",
     [
-        Credentials("AKIDNOBODY", "secret"),
+        Credentials("AKIDUNKNOWN", "secret"),
         Credentials("ASIAROLE", "role's secret"),
         Credentials("ASIAROLE", "role's secret", session_token="another"),
         Credentials("AKIDUSER", "user's secret/+", session_token="token=="),
@@ -147,15 +147,15 @@ def test_a_token_expires_at_its_time():
     ids=["key", "no token", "another token", "token too many"],
 )
 def test_unknown_keys_and_tokens_are_not_recognized(credentials):
-    assert refusal(signed(credentials)) == (
+    assert error_of(signed(credentials)) == (
         "UnrecognizedClientException",
         "The security token included in the request is invalid.",
     )
 
 
-def test_a_request_without_a_signature_is_told_so():
+def test_a_request_without_a_signature_is_rejected():
     missing = ("MissingAuthenticationTokenException", "Missing Authentication Token")
-    assert refusal(altered(signed(), authorization=None)) == missing
+    assert error_of(altered(signed(), authorization=None)) == missing
 
 
 @pytest.mark.parametrize(
@@ -175,23 +175,23 @@ def test_a_request_without_a_signature_is_told_so():
         ({"x_amz_date": None, "date": "today"}, "Date must be in ISO-8601 'basic format'. Got 'today'."),
     ],
 )
-def test_an_incomplete_header_is_told_by_what_is_missing(headers, message):
-    code, said = refusal(altered(signed(), **headers))
+def test_the_error_for_an_incomplete_header_names_the_missing_part(headers, message):
+    code, text = error_of(altered(signed(), **headers))
     assert code == "IncompleteSignatureException"
-    assert said.startswith(message)
+    assert text.startswith(message)
 
 
-def test_the_scope_must_be_this_service_here_and_today():
-    assert refusal(signed(region="eu-west-1"))[1] == "Credential should be scoped to a valid region, not 'eu-west-1'. "
-    assert refusal(signed(service="s3"))[1] == "Credential should be scoped to correct service: 'kinesis'. "
+def test_the_scope_must_be_this_service_region_and_day():
+    assert error_of(signed(region="eu-west-1"))[1] == "Credential should be scoped to a valid region, not 'eu-west-1'. "
+    assert error_of(signed(service="s3"))[1] == "Credential should be scoped to correct service: 'kinesis'. "
     yesterday = altered(signed(), x_amz_date="20261122T235900Z")
-    assert refusal(yesterday)[1] == (
+    assert error_of(yesterday)[1] == (
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
         "'20261123' != '20261122', from '20261122T235900Z'."
     )
     header = signed().headers["authorization"]
-    assert "exactly 5" in refusal(altered(signed(), authorization=header.replace("/aws4_request", "")))[1]
-    assert refusal(altered(signed(), authorization=header.replace("host;", "")))[1].startswith("'Host'")
+    assert "exactly 5" in error_of(altered(signed(), authorization=header.replace("/aws4_request", "")))[1]
+    assert error_of(altered(signed(), authorization=header.replace("host;", "")))[1].startswith("'Host'")
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_the_scope_must_be_this_service_here_and_today():
         ("expires_at", {"expires_at": T0}),
     ],
 )
-def test_credentials_that_cannot_be_are_refused(field, options):
-    with pytest.raises(InvalidArgumentError) as refused:
+def test_invalid_credentials_are_rejected(field, options):
+    with pytest.raises(InvalidArgumentError) as caught:
         Credentials(**options)
-    assert refused.value.argument == field
+    assert caught.value.argument == field
 
 
 @pytest.mark.parametrize(
-    ("query", "answer"),
+    ("query", "message"),
     [
         ("X-Amz-Credential=a", "Missing Authentication Token"),
         (
@@ -218,12 +218,12 @@ def test_credentials_that_cannot_be_are_refused(field, options):
         ),
     ],
 )
-def test_a_signature_in_the_query_is_looked_at(query, answer):
-    assert refusal(altered(signed(), authorization=None)._replace(query=query))[1] == answer
+def test_the_parameters_of_a_signed_query_are_checked(query, message):
+    assert error_of(altered(signed(), authorization=None)._replace(query=query))[1] == message
 
 
-def test_a_request_is_signed_in_one_place():
-    assert refusal(signed()._replace(query="X-Amz-Algorithm")) == (
+def test_a_signature_in_both_header_and_query_is_rejected():
+    assert error_of(signed()._replace(query="X-Amz-Algorithm")) == (
         "InvalidSignatureException",
         "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
     )
