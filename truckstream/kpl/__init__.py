@@ -1,4 +1,4 @@
-"""The KPL's aggregated records: many user records in one Kinesis record, both ways and without protobuf."""
+"""The KPL's aggregated records, many user records in one Kinesis record: an encoder and a decoder without protobuf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aggregates of the KPL's format as a producer writes them.
+"""Encode user records as an aggregate in the KPL's format.
 
 The bytes are those that protobuf writes: fields by number, tables before records, shortest varints.
 
@@ -110,7 +110,7 @@ class Aggregate:
 
     @property
     def explicit_hash_key(self) -> str | None:
-        """The first record's explicit hash key, likewise: the aggregate goes to that record's shard."""
+        """The first record's explicit hash key, for the Kinesis record: the aggregate goes to that record's shard."""
         return self._first_keys()[1]
 
     def _first_keys(self) -> tuple[str, str | None]:

@@ -157,7 +157,7 @@ def _read_record(data: bytes, start: int, end: int) -> tuple[int, int | None, by
 
 
 def _read_any_record(data: bytes, start: int, end: int) -> tuple[int, int | None, bytes]:
-    """Return the same for fields in any order, with tags and unknown fields; of two equal fields the last counts."""
+    """Return the same as `_read_record` for fields in any order; of two equal fields the last one counts."""
     index = hash_index = content = None
     position = start
     while position < end:

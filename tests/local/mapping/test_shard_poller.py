@@ -166,7 +166,7 @@ def test_a_random_choice_decides_if_it_may_be_either():
 
 
 def test_recorded_on_aws_the_poison_record_is_delivered_five_times():
-    """Batches of 3, 3 retries, six records of which the last always fails (design.md, recorded facts)."""
+    """Batches of 3 records, 3 retries, and six records of which the last always fails."""
     shard = PolledShard(batch_size=3, maximum_retry_attempts=3)
     shard.put(0, *"123456")
     shard.poll(0)

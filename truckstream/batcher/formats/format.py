@@ -29,7 +29,7 @@ class Format(Protocol):
     @property
     def slow(self) -> bool: ...
 
-    #: Raises on a record that breaks the schema or that the format cannot hold; None to check the schema alone.
+    #: Raises on a record that breaks the schema or that the format cannot represent; None to check only the schema.
     @property
     def check(self) -> Callable[[bytes], object] | None: ...
 

@@ -20,7 +20,7 @@ class JsonFormat(NamedTuple):
 
     @property
     def check(self) -> None:
-        """Lines hold every record that the schema allows."""
+        """None: lines can represent every record that the schema allows."""
 
     @property
     def suffix(self) -> str:

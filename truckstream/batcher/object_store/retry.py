@@ -1,9 +1,9 @@
 """Retry policy for requests to the object store.
 
-Every request of the batcher may be retried. A look changes nothing, and a PUT never stores anything twice: the key
+Every request of the batcher may be retried. A lookup changes nothing, and a PUT never stores anything twice: the key
 follows from the records and nothing is overwritten, so the next attempt stores the object, or finds it if the previous
 one stored it. obstore cannot know that. It retries a PUT after a response of 5xx, but not after a reset or a
-timeout, when the object may be stored (0.12). So obstore's retries are off and these are used.
+timeout, when the object may be stored (0.12). So obstore's retries are disabled, and these are used.
 
 The wait is AWS's "full jitter": a random share of a bound that doubles. The first failure without a response is retried
 at once: most of these are connections that broke while the function was frozen.

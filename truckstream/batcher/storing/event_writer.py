@@ -104,7 +104,7 @@ class EventWriter:
         self._plan.stored(group, stored.stop, is_new=stored.is_new)
 
     async def _key_is_free(self, group: Group) -> bool:
-        """True if it is known that the group's object does not exist. A look that takes too long shows nothing."""
+        """True if it is known that the group's object does not exist. A lookup that takes too long proves nothing."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._groups.key_is_free(group)

@@ -1,4 +1,6 @@
-"""Store one group: the object of its valid records and the object of its rejected ones. Both, or it is not stored.
+"""Store one group: the object of its valid records and the object of its rejected ones.
+
+The group counts as stored only if both objects are.
 
 - The object that holds the group's first record is the *main object*. It is stored first, because its creation decides
   where the group ends (see `grouping/plan.py`). Every delivery that groups from that record on meets the same main
@@ -101,7 +103,7 @@ class GroupWriter:
 
 
 def _check_end(written: WrittenObject, start: int) -> None:
-    """Raise if the object goes on after the event; only log it if its group begins the event."""
+    """Raise if the object goes on after the event's end; only log a warning if its group begins the event."""
     if not written.coverage.beyond_event:
         return
     receipt = written.receipt

@@ -1,7 +1,7 @@
 """Store one object, or find that it is stored already.
 
-Create the object. If the key exists, look at the object there. If that object is ours, all is done. If there is no
-object after all (S3's 409), create it again. If it belongs to another group, use a longer key.
+Create the object. If the key exists, look the existing object up. If that object is ours, it counts as stored. If there
+is no object after all (S3's 409), create it again. If it belongs to another group, use a longer key.
 
 So the function reads only objects that it has just found to exist, and needs no more than s3:PutObject and
 s3:GetObject. (Without s3:ListBucket S3 returns 403 for an object that does not exist. That happens only after a 409 or
@@ -37,7 +37,7 @@ __all__ = ["ObjectWriter", "WrittenObject"]
 _logger = logging.getLogger("truckstream.batcher")
 
 #: Attempts to create an object whose key does not exist and which is not stored either. A 409 lasts as long as the
-#: other request, and each look takes a round trip in between.
+#: other request, and each lookup between two attempts takes a round trip.
 ATTEMPTS: Final = 5
 
 

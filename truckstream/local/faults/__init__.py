@@ -1,4 +1,4 @@
-"""Faults that strike by a seeded plan.
+"""Faults that are injected according to a plan with a seed.
 
 `fault` has one fault and a plan of faults as values, `injector` decides which of them strike (without a socket or a
 clock), and `kinds/` has the kinds with their effects.

@@ -32,7 +32,7 @@ STORED_PATH: Final = "/_truckstream/stored"
 
 
 class Control:
-    """Responds to the requests for these paths. A request that names no stream means the first one."""
+    """Responds to the requests for these paths. A request without a stream concerns the first one."""
 
     def __init__(self, backend: FaultyService) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""CORS headers, which let a page in a browser call the service. As recorded from the service, all origins may."""
+"""CORS headers, which let a page in a browser call the service. As in the service [rec], all origins are allowed."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A shard has one lane, or as many as the parallelization factor. The decisions are those of the lane's `ShardPoller`.
 
-Reads are not charged to the shard's read quota, although Lambda's are: one poll a second stays below 5 calls and
-2 MiB/s, except while a backlog is read, and a test need not wait for that.
+Unlike Lambda's, these reads do not count against the shard's read quota. One poll a second stays below 5 calls and
+2 MiB/s anyway, except while a backlog is read, and a test need not wait for that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Decides for one shard which batches to invoke and when, and follows their records.
+"""Decides for one shard which batches to invoke and when, and tracks their records.
 
-Records come in from polls, wait in the backlog, are cut into a batch, and are then processed or discarded. This happens
-in the order of the shard, and one batch is invoked at a time.
+Polls read records into the backlog. Batches are cut from it in the order of the shard and invoked one at a time, and
+their records are processed or discarded.
 
 A batch is cut when one of three limits is reached (https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html): its
 number of records, the 6 MB of its event, or the end of its window, which begins when its first record starts to wait.
@@ -24,8 +24,8 @@ once in its batch of three, and 1 + 3 times as a batch of its own.
 
 Before each invocation, including the first, records older than the maximum age are discarded.
 
-Not recorded anywhere, and decided here: whether a rest is topped up (`tail`); and the pauses between retries (the
-service documents that it backs off, but not how).
+Decided here, because no source describes it: whether the rest of a batch is topped up (`tail`), and the pauses between
+retries (the service documents that it backs off, but not how).
 
 With a parallelization factor, each shard has that many lanes. Each lane has a poller of its own, which gets all records
 whose partition keys belong to the lane, and a checkpoint of its own. So the records of one key stay in order. That is
@@ -158,7 +158,7 @@ class ShardPoller:
             self.position = read_to
 
     def return_to_checkpoint(self, now: float) -> None:
-        """Forget the records that were read and are not settled, because the mapping was disabled. They are read again.
+        """Forget the records that were read and are not settled, because the mapping was disabled; they are read again.
 
         Must not be called during an invocation.
         """

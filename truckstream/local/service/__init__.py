@@ -1,7 +1,7 @@
 """Kinesis Data Streams as plain objects: a request and the time go in, a response comes out.
 
-`Service.call` is the entry. No file in here uses a socket, a task, a clock or chance: `now` is an argument everywhere,
-in seconds since the epoch. The HTTP endpoint and the event source mapping call the service.
+`Service.call` is the entry. No file in here uses a socket, a task, a clock or randomness: `now` is an argument
+everywhere, in seconds since the epoch. The HTTP endpoint and the event source mapping call the service.
 
 - `validation/` parses requests and checks their constraints.
 - `operations/` carries out the operations of the API, one file per group.

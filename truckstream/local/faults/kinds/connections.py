@@ -1,4 +1,4 @@
-"""Faults of the connection: a request that is cut off, a response that never comes or comes in half."""
+"""Faults of the connection: it is reset during the request, or the response is missing or incomplete."""
 
 from __future__ import annotations
 

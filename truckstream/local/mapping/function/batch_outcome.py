@@ -1,11 +1,12 @@
 """The outcome of a batch, from the function's response.
 
-Recorded on AWS (design.md, "What Lambda does with a Kinesis batch", and
-https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html, read 2026-11-23):
+Recorded on AWS, in addition to
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html (read 2026-11-23):
 
 - `""`, `[]`, null, `{}`, `{"batchItemFailures": []}` and a null list are success.
 - An identifier that is not in the batch, an empty or null one, and a wrong item key fail the whole batch.
-- The lowest identifier is the checkpoint: that record and everything after it comes again. Numbers compare as integers.
+- The lowest identifier is the checkpoint: that record and all later ones are delivered again. Numbers compare as
+  integers.
 
 Inferred, not recorded: any other response without `batchItemFailures` is success, too; a `batchItemFailures` that is
 not a list fails the whole batch; and a response that is not JSON is an error of the runtime.

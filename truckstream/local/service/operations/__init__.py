@@ -1,1 +1,1 @@
-"""The operations of the API that create, read, write and reshard streams."""
+"""The operations of the API: streams, shards, records and consumers; those on settings are in `settings/`."""

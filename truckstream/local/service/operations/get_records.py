@@ -153,7 +153,7 @@ def describe_record(stream: Stream, record: Record) -> dict[str, Any]:
         "ApproximateArrivalTimestamp": record.arrival,
         "Data": record.data,
     }
-    if record.partition_key:  # a stream that distributes by itself needs none
+    if record.partition_key:  # a stream with automatic distribution needs none
         told["PartitionKey"] = record.partition_key
     if stream.is_encrypted(record.arrival):
         told["EncryptionType"] = "KMS"
@@ -161,7 +161,7 @@ def describe_record(stream: Stream, record: Record) -> dict[str, Any]:
 
 
 def millis_behind(shard: LocalShard, place: int, now: float) -> int:
-    """How far the answer is from the shard's tip: the age of the oldest record that is still to be read."""
+    """Return how far a response is from the shard's tip: the age of the oldest record that is still to be read."""
     waiting = shard.arrival_of(place)
     return 0 if waiting is None else max(1, round((now - waiting) * 1000))
 

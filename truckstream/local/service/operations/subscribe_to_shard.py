@@ -1,7 +1,7 @@
 """SubscribeToShard: records pushed to a consumer.
 
-A `Subscription` is a position in a shard that advances by itself. Its sender asks for the next event whenever it can
-send one; nothing waits in here. It ends after five minutes, at the end of a closed shard (the last event names the
+A `Subscription` is a position in a shard that advances with each event. Its sender asks for the next event whenever it
+can send one; nothing waits in here. It ends after five minutes, at the end of a closed shard (the last event names the
 child shards), when a later call takes it over, or when its consumer or stream is deleted.
 
 Each subscription has 2 MiB a second of its own, "unaffected by the total number of consumers that read from the same
