@@ -99,6 +99,7 @@ SHELLS = {
     },
     "cloud": {
         "aws_account.py",
+        "deployment/change_set.py",
         "deployment/cloudformation.py",
         "deployment/deploy.py",
         "deployment/destroy.py",

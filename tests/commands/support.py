@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: What the commands need to sign requests; moto and the local Kinesis accept any credentials.
+#: Settings with which the commands sign requests; moto and the local Kinesis accept any credentials.
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 
 

@@ -215,7 +215,7 @@ def iterator(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON",
 
 
 def read(kinesis: Any, name: str, shard_id: str, kind: str = "TRIM_HORIZON", **options: Any) -> list[bytes]:
-    """Return the data after such an iterator. It may take several calls, as the reference says of GetRecords."""
+    """Return the data after such an iterator. GetRecords may return it only after several calls."""
     position: str | None = iterator(kinesis, name, shard_id, kind, **options)
     found: list[bytes] = []
     for _ in range(5):

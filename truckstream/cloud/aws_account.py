@@ -87,7 +87,7 @@ class Account:
         """Make one call, such as `call("kinesis", "list_shards", StreamName="trucks")`.
 
         Raises:
-            AwsError: AWS returned an error or no response; its hint says what to do.
+            AwsError: AWS returned an error or no response; its hint is a remedy.
             ConfigurationError: credentials are missing or incomplete, or the endpoint is no URL.
         """
         from botocore.exceptions import (  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Destroy: delete the stack, keep its data unless told otherwise, and list the resources that remain."""
+"""Destroy: delete the stack, keep its data unless `delete_data` is set, and list the resources that remain."""
 
 from __future__ import annotations
 

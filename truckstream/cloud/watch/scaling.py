@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.deploy import Deployment
+    from truckstream.cloud.deployment.change_set import Deployment
     from truckstream.cloud.deployment.stack import Plan, StackEvent
     from truckstream.cloud.watch.figures import Figures
 

@@ -36,7 +36,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a run. Counts are records unless they say otherwise."""
+    """The result of a run. Counts are records unless noted otherwise."""
 
     records_put: int
     records_acked: int
