@@ -102,8 +102,8 @@ def test_the_same_bytes_come_from_another_process():
         "f = Fleet(9, seed=7, invalid=0.1, start=d.datetime(2025, 1, 15, 14, 30, 25));"
         "print(hashlib.sha256(b'\\n'.join(r.data for r in f.take(3000))).hexdigest())"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == digest(Fleet(9, seed=7, invalid=0.1, start=START))
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == digest(Fleet(9, seed=7, invalid=0.1, start=START))
 
 
 def test_a_fleet_continues_where_it_stopped():

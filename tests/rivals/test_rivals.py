@@ -61,20 +61,20 @@ async def copies(kinesis):
 async def leave_under_throttling(library):
     """Put ten records while the stream throttles sixty; return the counts of copies, and the output."""
     async with LocalKinesis(faults=FaultPlan(Fault("throttle", count=60))) as kinesis:
-        said = await run(library, kinesis, 10)
-        return Counter((await copies(kinesis)).values()), said
+        outputs = await run(library, kinesis, 10)
+        return Counter((await copies(kinesis)).values()), outputs
 
 
 async def test_leaving_aiokpl_under_throttling_loses_records():
     """The context manager raises, the records are lost, and callers that await them wait for ever."""
-    stored, (told, error) = await leave_under_throttling("aiokpl")
+    stored, (acknowledged, error) = await leave_under_throttling("aiokpl")
     assert "ExceptionGroup" in error
-    assert (stored.total(), told) == (0, "0")
+    assert (stored.total(), acknowledged) == (0, "0")
 
 
 async def test_leaving_truckstream_under_throttling_stores_every_record():
-    stored, (told, error) = await leave_under_throttling("truckstream")
-    assert (stored, told, error) == ({1: 10}, "10", "")
+    stored, (acknowledged, error) = await leave_under_throttling("truckstream")
+    assert (stored, acknowledged, error) == ({1: 10}, "10", "")
 
 
 # --- A split while records are in flight ------------------------------------------------------------
@@ -83,20 +83,20 @@ async def test_leaving_truckstream_under_throttling_stores_every_record():
 async def write_through_a_split(library):
     """Put one record before a split and ten after it; return the copies of each, the output and the error output."""
     async with LocalKinesis(faults=FaultPlan(Fault("split", operations=("PutRecords",), skip=1))) as kinesis:
-        told, error = await run(library, kinesis, 1, 10, 0)
-        return await copies(kinesis), told, error
+        acknowledged, error = await run(library, kinesis, 1, 10, 0)
+        return await copies(kinesis), acknowledged, error
 
 
 async def test_aiokpl_stores_a_record_many_times_after_a_split():
     """It resends records that landed on another shard than predicted, again and again, and then reports a failure."""
-    stored, told, _ = await write_through_a_split("aiokpl")
+    stored, acknowledged, _ = await write_through_a_split("aiokpl")
     assert max(stored.values()) > 10
-    assert (len(stored), told) == (11, "1")
+    assert (len(stored), acknowledged) == (11, "1")
 
 
 async def test_truckstream_stores_each_record_once_through_a_split():
-    stored, told, error = await write_through_a_split("truckstream")
-    assert (Counter(stored.values()), told, error) == ({1: 11}, "11", "")
+    stored, acknowledged, error = await write_through_a_split("truckstream")
+    assert (Counter(stored.values()), acknowledged, error) == ({1: 11}, "11", "")
 
 
 # --- The most records of a request ------------------------------------------------------------------

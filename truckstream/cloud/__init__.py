@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.watch.status import read_status as read_status
     from truckstream.cloud.watch.status_page import Status as Status
 
-_HOMES = {
+_MODULES = {
     "Account": "aws_account",
     "Archive": "package.archive",
     "DeployOptions": "deployment.deploy",
@@ -53,13 +53,13 @@ _HOMES = {
     "watch_policies": "policies",
 }
 
-__all__ = list(_HOMES)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'truckstream.cloud' has no attribute {name!r}")
-    return getattr(import_module(f"truckstream.cloud.{_HOMES[name]}"), name)
+    return getattr(import_module(f"truckstream.cloud.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

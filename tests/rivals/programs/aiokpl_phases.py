@@ -37,14 +37,14 @@ async def main(outcomes: list[Any]) -> None:
 
 async def count(outcomes: list[Any]) -> None:
     """Print how many records are reported as stored; one without an outcome by now will never have one."""
-    told = 0
+    acknowledged = 0
     for outcome in outcomes:
         try:
             result = await asyncio.wait_for(outcome.wait(), 0.1)
         except TimeoutError:
             continue
-        told += result.success
-    sys.stdout.write(str(told))
+        acknowledged += result.success
+    sys.stdout.write(str(acknowledged))
 
 
 async def both() -> None:

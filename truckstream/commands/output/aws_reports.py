@@ -132,8 +132,8 @@ def _status_paragraphs(status: Status) -> Iterator[list[str]]:
         yield ["Could not be read:", *(f"  {text}" for text in status.unread)]
 
 
-def _facts(answer: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{name} {value}" for name, value in answer.items()) if answer else "none"
+def _facts(description: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in description.items()) if description else "none"
 
 
 def _figure_lines(figures: Figures) -> Iterator[str]:

@@ -135,29 +135,29 @@ def get_records(
     records = shard.read(iterator.place, request.get("Limit", limits.GET_RECORDS), limits.GET_BYTES)
     shard.read_quota.charge(sum(record.size for record in records))
     place = records[-1].place + 1 if records else max(iterator.place, shard.first_place)
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "Records": [describe_record(stream, record) for record in records],
         "MillisBehindLatest": millis_behind(shard, place, now),
     }
     if not shard.is_open and place >= shard.next_place:  # "the shard iterator can't return more data"
-        answer["ChildShards"] = children(stream, shard)
+        response["ChildShards"] = children(stream, shard)
     else:
         following = ShardIterator(stream.name, stream.created_at, shard.shard_id, place, now)
-        answer["NextShardIterator"] = seal(following)
-    return answer
+        response["NextShardIterator"] = seal(following)
+    return response
 
 
 def describe_record(stream: Stream, record: Record) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "SequenceNumber": record.sequence_number,
         "ApproximateArrivalTimestamp": record.arrival,
         "Data": record.data,
     }
     if record.partition_key:  # a stream with automatic distribution needs none
-        told["PartitionKey"] = record.partition_key
+        described["PartitionKey"] = record.partition_key
     if stream.is_encrypted(record.arrival):
-        told["EncryptionType"] = "KMS"
-    return told
+        described["EncryptionType"] = "KMS"
+    return described
 
 
 def millis_behind(shard: LocalShard, place: int, now: float) -> int:
