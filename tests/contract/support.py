@@ -59,7 +59,7 @@ def in_passing(case: Callable[[Any, Streams], None]) -> Callable[[Any, Streams],
         for _ in range(19):
             try:
                 return case(kinesis, stream)
-            except (AssertionError, pytest.fail.Exception):
+            except (AssertionError, ClientError, pytest.fail.Exception):
                 if time.monotonic() - stream.given_at < SETTLE_MS / 1000:
                     raise
         return case(kinesis, stream)
