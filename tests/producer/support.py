@@ -74,6 +74,18 @@ class Service:
     def respond(self, request: Any) -> list[RecordResponse]:
         return [self.store(parcel) for parcel in request.parcels]
 
+    def read_as_kcl(self) -> list[tuple[str, str | None, bytes]]:
+        """The user records that the KCL finds, in the order of the log.
+
+        It discards an aggregate whole if the hash key of any of its records lies outside the shard that it reads.
+        """
+        return [
+            record
+            for shard, _, records in self.log
+            if len(records) == 1 or all(shard.owns(hash_of(key, hash_key)) for key, hash_key, _ in records)
+            for record in records
+        ]
+
 
 def throttled() -> RecordResponse:
     return RecordResponse(error_code=THROTTLED, error_message="Rate exceeded for shard …")

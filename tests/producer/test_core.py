@@ -416,9 +416,43 @@ def test_without_a_map_an_aggregate_is_of_one_key(make_core):
     core = make_core(aggregate=True)
     core.on_shards([], 0.0)
     for index in range(12):
-        put(core, b"x", 0.0, f"TRUCK_{index // 3}")
+        put(core, b"x", 0.0, f"TRUCK_{index % 4}")
     _, request = next_request(core, 0.0)
     assert [len(parcel.members) for parcel in request.parcels] == [3, 3, 3, 3]
+
+
+def test_without_a_map_records_of_a_rejected_aggregate_go_alone(make_core):
+    core = make_core(aggregate=True)
+    core.on_shards([], 0.0)
+    for data in (b"good", b"poison"):
+        put(core, data, 0.0)
+    now, request = next_request(core, 0.0)
+    core.on_failure(request, failure(FailureKind.POISONED, "ValidationException"), now)
+    put(core, b"later", now)
+    [request] = core.requests_due(now)
+    assert [parcel.data for parcel in request.parcels] == [b"good", b"poison", b"later"]
+
+
+def test_without_a_map_a_request_has_500_aggregates_at_most(make_core):
+    core = make_core(aggregate=True)
+    core.on_shards([], 0.0)
+    for index in range(1_200):
+        put(core, b"x", 0.0, f"TRUCK_{index}")
+    assert [len(request.parcels) for request in core.requests_due(0.1)] == [500, 500, 200]
+
+
+def test_without_permission_the_shards_are_listed_less_and_less_often(make_core):
+    core, service, asked, now = make_core(), Service(even_shards(1)), [], 0.0
+    core.on_shards([], 0.0)
+    while now < 100.0:
+        put(core, b"x", now)
+        now += 0.2
+        for request in core.requests_due(now):
+            core.on_responses(request, service.respond(request), now)
+        if core.start_listing(now):
+            asked.append(now)
+            core.on_shards_failure(now)
+    assert len(asked) <= 7
 
 
 @pytest.mark.parametrize("aggregate", [False, True])

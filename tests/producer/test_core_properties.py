@@ -1,10 +1,13 @@
 """Random histories: no record is lost, stored twice without `maybe_duplicate`, or left without an outcome.
 
 The service of these tests stores, throttles, fails, never responds, rejects malformed records and reshards at random.
-The records that it stored decide what is right.
+Its listings of the shards fail, are late, incomplete or out of date. The records that it stored decide what is right,
+and two readers: one takes each aggregate apart, and the other one is the KCL, which discards some.
 """
 
-from collections import defaultdict
+import dataclasses
+import itertools
+from collections import Counter, defaultdict
 from random import Random
 
 import pytest
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from tests.producer.support import Service, even_shards, hash_of, reserve, throttled, user_records
 from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.shard_map import Shard
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 from truckstream.producer.queueing.keyed_queue import lane_key
@@ -31,6 +35,41 @@ class UnreliableService(Service):
         self._dice = dice
         self._reliability = reliability
         self.doubted = set()
+        #: Shards that were split or merged. A listing has them, too.
+        self.closed = []
+        #: The last listing that was up to date when it was made.
+        self.listing = list(shards)
+
+    def reshard(self, first):
+        """Split a shard, merge two, or divide the hash keys anew."""
+        before = self.shards.shards
+        index = self._dice.randrange(len(before))
+        old, ids = before[index], (f"shardId-{number:012}" for number in itertools.count(first))
+        kind = self._dice.choice(["split", "merge", "divide"])
+        if kind == "divide":
+            gone, new = before, even_shards(self._dice.randrange(1, 5), first=first)
+        elif kind == "split" or index + 1 == len(before):
+            middle = self._dice.randint(old.starting_hash_key + 1, old.ending_hash_key)
+            new = [
+                Shard(next(ids), old.starting_hash_key, middle - 1),
+                Shard(next(ids), middle, old.ending_hash_key),
+            ]
+            gone = [old]
+        else:
+            gone = before[index : index + 2]
+            new = [Shard(next(ids), old.starting_hash_key, gone[1].ending_hash_key)]
+        self.closed += [dataclasses.replace(shard, is_open=False) for shard in gone]
+        self.shards.__init__([*(shard for shard in before if shard not in gone), *new])
+
+    def list_shards(self):
+        """Return the shards, now and then without some of them, or those of an earlier listing; None is a failure."""
+        chance = self._dice.random()
+        if chance < 0.2:
+            return None
+        if chance < 0.4:
+            return self.listing
+        self.listing = [*self.closed, *self.shards.shards]
+        return [shard for shard in self.listing if chance > 0.6 or self._dice.random() < 0.5]
 
     def reply(self, core, request, now):
         assert 1 <= len(request.parcels) <= 500
@@ -70,6 +109,7 @@ class Run:
         self.core.on_shards(even_shards(shards), 0.0)
         self.service = UnreliableService(even_shards(shards), dice, reliability)
         self.records, self.keys, self.settled, self.in_flight = [], [], [], []
+        self.lists = False
         self.reserved = []  # not put yet, like a record whose put was just granted room
 
     def make(self, *, keys, poison):
@@ -89,11 +129,15 @@ class Run:
         self.reserved.clear()
 
     def look_at_the_map(self, now):
-        """Now and then the listing is incomplete: empty, or with a gap."""
-        shards = self.service.shards.shards
-        if self.dice.random() < 0.3:
-            shards = [shard for shard in shards if self.dice.random() < 0.5]
-        self.core.on_shards(shards, now)
+        self.lists = self.lists or self.core.start_listing(now)
+        if not self.lists or self.dice.random() < 0.5:  # a listing takes its time
+            return
+        self.lists = False
+        shards = self.service.list_shards()
+        if shards is None:
+            self.core.on_shards_failure(now)
+        else:
+            self.core.on_shards(shards, now)
 
     def to_the_end(self, records, *, reshards=(), keys=20, poison=0.0):
         now, steps = 0.0, 0
@@ -103,10 +147,7 @@ class Run:
             if len(self.records) < records:
                 self.make(keys=keys, poison=poison)
                 if len(self.records) in reshards:
-                    shards = even_shards(self.dice.randrange(1, 5), first=len(self.records) * 100)
-                    self.service.shards.__init__(shards)
-                    if self.dice.random() < 0.5:
-                        self.look_at_the_map(now)
+                    self.service.reshard(first=len(self.records) * 100)
             if len(self.records) == records or self.dice.random() < 0.8:
                 self.put_reserved(now)
             requests = self.core.requests_due(now)
@@ -117,14 +158,13 @@ class Run:
             assert len(self.in_flight) <= self.core.options.max_in_flight
             if self.core.options.ordered:
                 self.assert_no_key_twice()
-            if self.core.start_listing(now):
-                self.look_at_the_map(now)
+            self.look_at_the_map(now)
             if self.in_flight and self.dice.random() < 0.7:
                 self.service.reply(self.core, self.in_flight.pop(self.dice.randrange(len(self.in_flight))), now)
             self.settled += self.core.take_settled()
             wakeup = self.core.next_wakeup(now)
             idle = now + self.dice.random() * 0.05
-            waits = len(self.records) < records or self.in_flight or wakeup is None
+            waits = len(self.records) < records or self.in_flight or self.lists or wakeup is None
             now = idle if waits else max(wakeup, now)
         return now
 
@@ -158,17 +198,18 @@ class Run:
     def assert_true(self, now):
         """Each record has one outcome, and it agrees with the stream."""
         assert sorted(map(id, self.settled)) == sorted(map(id, self.records))
-        copies = defaultdict(int)
-        for _, _, records in self.service.log:
-            for record in records:
-                copies[record] += 1
+        copies = Counter(record for _, _, records in self.service.log for record in records)
+        aggregated = {record for _, _, records in self.service.log if len(records) > 1 for record in records}
+        readable = {*self.service.read_as_kcl()}
         assert set(copies) <= set(self.keys), "a record is stored that was not put, or under another key"
         for record, keys in zip(self.records, self.keys, strict=True):
             stored = copies[keys]
             assert record.response is None or stored >= 1, "acknowledged but not stored"
+            assert record.response is None or keys in readable, "acknowledged in an aggregate that the KCL discards"
             assert stored <= 1 or record.maybe_duplicate, "stored twice without maybe_duplicate"
             assert record.response is not None or stored == 0 or record.error.may_be_stored
-            assert record.maybe_duplicate == (id(record) in self.service.doubted)
+            doubted = id(record) in self.service.doubted
+            assert doubted <= record.maybe_duplicate <= (doubted or keys in aggregated)
             assert keys[2].startswith(POISON) <= (record.error is not None)
         stats = self.core.stats(now)
         assert stats.acked + stats.failed == len(self.records)
@@ -176,14 +217,15 @@ class Run:
         assert all((shard.buffered, shard.in_flight) == (0, 0) for shard in stats.shards.values())
 
     def assert_ordered(self):
-        """The first copies of a key's records stand in the stream in the order of put."""
-        first_copies = defaultdict(dict)
-        for _, _, records in self.service.log:
-            for key, hash_key, data in records:
+        """Every reader finds the first copies of a key's records in the order of put."""
+        all_records = [record for _, _, records in self.service.log for record in records]
+        for read in (all_records, self.service.read_as_kcl()):
+            first_copies = defaultdict(dict)
+            for key, hash_key, data in read:
                 first_copies[key, hash_key].setdefault(data)
-        for datas in first_copies.values():
-            numbers = [int(data.removeprefix(POISON)) for data in datas]
-            assert numbers == sorted(numbers)
+            for datas in first_copies.values():
+                numbers = [int(data.removeprefix(POISON)) for data in datas]
+                assert numbers == sorted(numbers)
 
     def assert_unmixed(self, shards):
         """Every record of an aggregate belongs to the shard that the aggregate was addressed to."""

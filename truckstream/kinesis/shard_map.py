@@ -17,7 +17,7 @@ from truckstream.kinesis.limits import MAX_HASH_KEY, MAX_PARTITION_KEY_CHARACTER
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_hash_key", "plain_str"]
+__all__ = ["Shard", "ShardMap", "check_partition_key", "hash_key_of", "parse_hash_key", "plain_str", "record_hash_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Shard:
     ending_hash_key: int
     #: A closed shard accepts no more records: it was split or merged.
     is_open: bool = True
+
+    def owns(self, hash_key: int) -> bool:
+        """Return whether `hash_key` lies in the shard's range."""
+        return self.starting_hash_key <= hash_key <= self.ending_hash_key
 
 
 def plain_str(argument: str, value: object) -> str:
@@ -78,6 +82,11 @@ def parse_hash_key(explicit_hash_key: str) -> int:
     return int(explicit_hash_key)
 
 
+def record_hash_key(partition_key: str, explicit_hash_key: str | None) -> int:
+    """Return the hash key of a record with these keys, which were checked before."""
+    return hash_key_of(partition_key.encode()) if explicit_hash_key is None else int(explicit_hash_key)
+
+
 class ShardMap:
     """The open shards of a stream by their ranges of hash keys."""
 
@@ -88,7 +97,7 @@ class ShardMap:
     def shard_of(self, hash_key: int) -> Shard | None:
         """Return the open shard that owns `hash_key`; None in the gap that an unfinished reshard can leave."""
         index = bisect_right(self._starts, hash_key) - 1
-        if index < 0 or hash_key > self.shards[index].ending_hash_key:
+        if index < 0 or not self.shards[index].owns(hash_key):
             return None
         return self.shards[index]
 

@@ -5,8 +5,10 @@ seconds of any monotonic clock. It sends the requests that `requests_due` return
 records that `take_settled` returns, and calls again at `next_wakeup`.
 
 Invariants:
-- A record is in exactly one place: an outbox, a request in flight, a half of a rejected request, or the retry queue.
-- A stored record is never sent again, even if a shard stored it that the map does not have.
+- A record is in exactly one place: an outbox, a request in flight, a half of a rejected request, the retry queue, or a
+  bundle whose shard is not proven.
+- A record that is acknowledged is never sent again, and every reader gets it. So a stored record is sent again in one
+  case only: in a bundle that the KCL discards (`queueing/unproven_bundles.py`).
 - After `abort` every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
 """
 
@@ -21,16 +23,20 @@ from typing import TYPE_CHECKING, Final
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
+from truckstream.kinesis.responses import RecordResponse
 from truckstream.producer.outcomes import delivery_errors
 from truckstream.producer.outcomes.settlement import Settlement
 from truckstream.producer.pacing.concurrency_limit import ConcurrencyLimit
 from truckstream.producer.pacing.refresh_schedule import RefreshSchedule
 from truckstream.producer.pacing.retry_backoff import RetryBackoff
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
+from truckstream.producer.queueing.bundle import is_mixed
 from truckstream.producer.queueing.outbox import records_of
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.retry_queue import RetryQueue
 from truckstream.producer.queueing.router import RoutedKey, Router
+from truckstream.producer.queueing.shard_doubts import ShardDoubts
+from truckstream.producer.queueing.unproven_bundles import UnprovenBundles
 from truckstream.producer.stats import Counters, ProducerStats
 from truckstream.producer.watching.event_sink import EventSink
 
@@ -38,19 +44,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from random import Random
 
-    from truckstream.kinesis.responses import RecordResponse, StreamSummary
+    from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
+    from truckstream.producer.queueing.unproven_bundles import StoredBundle
 
 __all__ = ["ProducerCore"]
 
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
 _shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
+_outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
+_put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 _shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
+
+#: The code by which observers see that a bundle is sent again because another shard stored it. Not the service's own.
+OTHER_SHARD_CODE: Final = "StoredInOtherShard"
 
 #: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
 #: flight have more than this share of the budget; a single request may have more.
@@ -88,9 +100,11 @@ class ProducerCore:
         self._backoff = RetryBackoff(random)
         self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
         self._refresh = RefreshSchedule()
+        self._doubts = ShardDoubts()
         # Where records are, beside the outboxes.
         self._retries = RetryQueue()
         self._halves: deque[list[Parcel]] = deque()
+        self._unproven = UnprovenBundles(options.delivery_timeout)
         self._in_flight: set[Request] = set()
         self._in_flight_bytes = 0
         # Nothing is due before this time. A put may bring it forward, at the earliest after so many more bytes of the
@@ -155,6 +169,8 @@ class ProducerCore:
         if now < self._quiet_until:
             return []
         self._return_retries(now)
+        if self._unproven.next_at <= now:
+            self._send_again(self._unproven.take_due(now))
         self._check_halves(now)
         self._expire(now)
         requests: list[Request] = []
@@ -222,39 +238,46 @@ class ProducerCore:
         return request
 
     def _return_retries(self, now: float) -> None:
-        for outbox, parcels in self._retries.take_due(now):
-            for parcel in parcels:
-                if outbox.is_closed:
-                    self._reroute(parcel)
-                else:
-                    outbox.return_parcel(parcel)
+        self._return([parcel for _, parcels in self._retries.take_due(now) for parcel in parcels])
 
-    def _reroute(self, parcel: Parcel) -> None:
-        """Queue the records of `parcel` for the shards that are open now. A bundle is taken apart."""
-        records = records_of(parcel)
-        if parcel.members is None:
-            self._router.reroute(records[0]).return_parcel(parcel)
-            return
+    def _return(self, parcels: Iterable[Parcel]) -> None:
+        """Let `parcels` wait for another attempt in their outbox, or in the one that their keys have now."""
+        misplaced: list[Parcel] = []
+        for parcel in parcels:
+            if _is_misplaced(parcel):
+                misplaced.append(parcel)
+            else:
+                parcel.outbox.return_parcel(parcel)
+        self._reroute(misplaced)
+
+    def _reroute(self, parcels: Iterable[Parcel]) -> None:
+        """Queue the records of `parcels` for the shards that are open now. Bundles are taken apart."""
         by_outbox: dict[Outbox, list[QueuedRecord]] = {}
-        for record in records:
-            by_outbox.setdefault(self._router.reroute(record), []).append(record)
+        for parcel in parcels:
+            if parcel.members is None:
+                self._router.reroute(records_of(parcel)[0]).return_parcel(parcel)
+                continue
+            for record in parcel.members:
+                by_outbox.setdefault(self._router.reroute(record), []).append(record)
         for outbox, members in by_outbox.items():
-            outbox.queue.put_back(members)
+            outbox.queue.put_back(sorted(members, key=_put_at))
 
     def _check_halves(self, now: float) -> None:
-        """Give up the parcels of halves that are past their deadline, and take bundles for closed shards apart."""
+        """Give up the parcels of halves that are past their deadline, and take misplaced bundles apart."""
         halves, self._halves = self._halves, deque()
+        misplaced: list[Parcel] = []
         for half in halves:
             kept: list[Parcel] = []
             for parcel in half:
-                if parcel.outbox.is_closed and parcel.members is not None:
-                    self._reroute(parcel)
+                if parcel.members is not None and _is_misplaced(parcel):
+                    misplaced.append(parcel)
                 elif parcel.put_at + self.options.delivery_timeout <= now:
                     self._give_up(parcel, now)
                 else:
                     kept.append(parcel)
             if kept:
                 self._halves.append(kept)
+        self._reroute(misplaced)
 
     def _expire(self, now: float) -> None:
         for outbox in self._router.outboxes:
@@ -274,7 +297,7 @@ class ProducerCore:
             self._settlement.fail(record, delivery_errors.timed_out(record, self.options.delivery_timeout))
 
     def _next_due(self, now: float) -> float:
-        at = self._retries.next_at
+        at = min(self._retries.next_at, self._unproven.next_at)
         opens_at = self._opens_at(now)
         if self._halves:
             at = min(at, opens_at)
@@ -360,8 +383,11 @@ class ProducerCore:
     def _acknowledge(
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
     ) -> None:
-        if list(map(_shard_id, responses)) != list(map(_shard_of, parcels)):
-            self._refresh.request()
+        if self._doubts or list(map(_shard_id, responses)) != list(map(_shard_of, parcels)):
+            self._compare_with_map(request, parcels, responses)
+            if self.options.aggregate:
+                parcels, responses = self._unproven.hold(request, parcels, responses, now)
+                self._judge_unproven(now)  # the map may know the shards that stored them
         self._settlement.acknowledge(request, parcels, responses, now)
 
     def _retry_all(
@@ -383,7 +409,7 @@ class ProducerCore:
             return
         for record in records_of(parcels[0]):
             record.goes_alone = True
-        self._reroute(parcels[0])
+        self._reroute(parcels[:1])
 
     def _slow_down(self, request: Request, throttled: dict[Outbox, int], now: float) -> None:
         for outbox, count in throttled.items():
@@ -415,14 +441,53 @@ class ProducerCore:
         before = self._router.shard_ids
         misplaced = self._router.set_shards(shards, now)
         self._refresh.done(now, changed=misplaced is not None)
-        for parcel in misplaced or ():
-            self._reroute(parcel)
+        self._doubts.on_listing(now)
+        self._reroute(misplaced or ())
+        self._judge_unproven(now)
+        if self._unproven:
+            self._refresh.request()
         self._events.shards_listed(before, self._router.shard_ids)
         self._quiet_until = -math.inf
 
     def on_shards_failure(self, now: float) -> None:
         """Keep the shard map, because the shards could not be listed, and list them again later if still wanted."""
         self._refresh.failed(now)
+
+    def _compare_with_map(
+        self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]
+    ) -> None:
+        """Find out from the shards that stored `parcels` which shards are in doubt, and whether to list them again."""
+        contradicted: list[Outbox] = []
+        for outbox, shard_id in dict.fromkeys(zip(map(_outbox, parcels), map(_shard_id, responses), strict=True)):
+            if shard_id == outbox.shard_id:
+                self._doubts.on_stored(outbox, request.sent_at)
+            elif not outbox.is_closed:
+                contradicted.append(outbox)
+            elif shard_id not in self._router.listed:  # otherwise a map that came meanwhile agrees with the response
+                self._refresh.request()
+        for outbox in contradicted:
+            is_new = outbox.shard_id is not None and self._doubts.begin(outbox)
+            self._refresh.request(at_once=is_new)
+            if is_new:
+                self._return(outbox.take_returned())
+
+    def _judge_unproven(self, now: float) -> None:
+        """Acknowledge the bundles that the KCL reads, and send the records of those again that it discards."""
+        readable, discarded = self._unproven.take_judged(self._router.listed)
+        if readable:
+            bundles = [stored.bundle for stored in readable]
+            request = Request(bundles, min(stored.sent_at for stored in readable))
+            self._settlement.acknowledge(request, bundles, [stored.response for stored in readable], now)
+        self._send_again(discarded)
+
+    def _send_again(self, stored: Sequence[StoredBundle]) -> None:
+        """Send the records of stored bundles again, because the KCL may discard them. Other readers get them twice."""
+        by_outbox: dict[Outbox, list[Parcel]] = {}
+        for bundle, _, _ in stored:
+            _mark_maybe_duplicate(bundle)
+            by_outbox.setdefault(bundle.outbox, []).append(bundle)
+        self._reroute(bundle for bundle, _, _ in stored)
+        self._events.retried(by_outbox, [RecordResponse(error_code=OTHER_SHARD_CODE)] * len(stored))
 
     # --- Flushing and the end ---------------------------------------------------------------------
 
@@ -456,6 +521,9 @@ class ProducerCore:
         """Remove every parcel that is not in flight."""
         waiting = [parcel for _, parcels in self._retries.take_due(math.inf) for parcel in parcels]
         waiting += [parcel for half in self._halves for parcel in half]
+        for bundle, _, _ in self._unproven.take_all():
+            _mark_maybe_duplicate(bundle)
+            waiting.append(bundle)
         self._halves.clear()
         for outbox in self._router.outboxes:
             waiting += [*outbox.take_returned(), *outbox.queue.clear()]
@@ -481,6 +549,11 @@ class ProducerCore:
             shards={outbox.shard_id: outbox.stats(now) for outbox in outboxes},
             **asdict(counters),
         )
+
+
+def _is_misplaced(parcel: Parcel) -> bool:
+    """Return whether `parcel` cannot be sent as it is: its shard is closed, or may no longer own all of its keys."""
+    return parcel.outbox.is_closed or (parcel.outbox.is_doubted and is_mixed(parcel))
 
 
 def _mark_maybe_duplicate(parcel: Parcel) -> None:

@@ -110,6 +110,19 @@ async def test_a_request_without_a_response_is_reported_and_its_records_are_retr
     assert watcher.of("RecordsAcknowledged")[0].maybe_duplicates == 3
 
 
+@on_virtual_time
+async def test_an_aggregate_that_a_split_divides_is_reported_as_retried():
+    watcher, client = Recorder(), Client()
+    async with Producer(client, observer=watcher, aggregate=True) as producer:
+        client.listed = even_shards(2, first=1)
+        client.service.shards.__init__(client.listed)
+        deliveries = await producer.put_many([(b"x", f"TRUCK_{number}") for number in range(10)])
+    [retried] = watcher.of("RecordsRetried")
+    assert (retried.records, retried.shards, retried.codes) == (10, {SHARD: 10}, {"StoredInOtherShard": 1})
+    assert sum(event.maybe_duplicates for event in watcher.of("RecordsAcknowledged")) == 10
+    assert all(delivery.result().maybe_duplicate for delivery in deliveries)
+
+
 @pytest.mark.parametrize("options", [{}, {"aggregate": True}])
 @on_virtual_time
 async def test_records_sent_again_in_halves_are_reported_as_retried(options):

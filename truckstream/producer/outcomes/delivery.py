@@ -27,7 +27,8 @@ class Ack:
     sequence_number: str
     #: The number of requests that carried it.
     attempts: int
-    #: True if an earlier attempt ended without a response, so that the stream may hold a second copy.
+    #: True if the stream may hold a second copy: an earlier attempt ended without a response, or was stored in an
+    #: aggregate that was divided by a reshard, which the KCL discards and other readers do not.
     maybe_duplicate: bool
 
 

@@ -1,8 +1,11 @@
 """Several records in one Kinesis record, in the KPL's aggregated format (`aggregate=True`).
 
 A bundle is made when its request is, not at `put`, so that a reshard before that costs nothing. All of its records
-belong to one shard. A retry sends the same bytes, which are encoded again for each attempt. If the shard is closed by
-then, the bundle is taken apart and its records are routed again.
+belong to one shard, because the KCL discards an aggregate with a record that belongs to another one. If the shard is
+unknown, or in doubt (see `shard_doubts.py`), only records of one key surely do.
+
+A retry sends the same bytes, which are encoded again for each attempt. If the shard is closed or in doubt by then, the
+bundle is taken apart and its records are routed again.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ from truckstream.producer.queueing.outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from truckstream.producer.queueing.keyed_queue import LaneKey
     from truckstream.producer.queueing.outbox import Parcel, QueuedRecord
 
-__all__ = ["AggregatingOutbox", "Bundle"]
+__all__ = ["AggregatingOutbox", "Bundle", "is_mixed"]
 
 _put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 
@@ -48,20 +52,15 @@ class Bundle:
 
     @classmethod
     def pack(cls, outbox: Outbox, limit: float) -> Bundle:
-        """Take the oldest records of the outbox's queue that fit into a Kinesis record of `limit` bytes; at least one.
-
-        If no shard is known, take records of one key: only those are sure to belong to one shard.
-        """
+        """Take the oldest records of the queue that fit into a Kinesis record of `limit` bytes; at least one."""
         aggregate = kpl.Aggregate()
         first = outbox.queue.head()
         aggregate.add(first.data, first.partition_key, first.explicit_hash_key)  # however large: it may be sent alone
         room = 0 if first.goes_alone else int(limit) - len(first.partition_key.encode())
-        only_key = lane_key(first) if outbox.shard_id is None else None
 
         def fits(record: QueuedRecord) -> bool:
             return record is first or (
                 not record.goes_alone
-                and (only_key is None or lane_key(record) == only_key)
                 and aggregate.add(record.data, record.partition_key, record.explicit_hash_key, limit=room)
             )
 
@@ -76,12 +75,47 @@ class Bundle:
         return f"<Bundle of {len(self.members)} records, {self.size:,} bytes>"
 
 
+class KeyDraft:
+    """A bundle of one key, as it is being filled."""
+
+    __slots__ = ("aggregate", "members", "size")
+
+    def __init__(self, first: QueuedRecord) -> None:
+        self.members = [first]
+        self.size = first.size
+        self.aggregate = kpl.Aggregate()
+        self.aggregate.add(first.data, first.partition_key, first.explicit_hash_key)
+
+    def add(self, record: QueuedRecord, limit: int, bytes_left: float) -> int:
+        """Add a record of the same key, and return by how many bytes the bundle grew.
+
+        Return 0 if the bundle would have more than `limit` bytes, or grow by more than `bytes_left`.
+        """
+        if record.goes_alone or self.members[0].goes_alone:
+            return 0
+        key_size = record.size - len(record.data)
+        room = int(min(limit, self.size + bytes_left)) - key_size
+        if not self.aggregate.add(record.data, record.partition_key, record.explicit_hash_key, limit=room):
+            return 0
+        self.members.append(record)
+        growth = self.aggregate.size + key_size - self.size
+        self.size += growth
+        return growth
+
+
+def is_mixed(parcel: Parcel) -> bool:
+    """Return whether `parcel` has records of several keys, which a reshard may divide."""
+    return parcel.members is not None and len(set(map(lane_key, parcel.members))) > 1
+
+
 class AggregatingOutbox(Outbox, eq=False, gc=False):
     """An outbox that sends its records in bundles."""
 
     def _take_queued(self, max_parcels: int, max_bytes: int, paced_bytes: float, max_record_bytes: int) -> list[Parcel]:
-        packed: list[Parcel] = []
         most = min(self._options.aggregate_bytes, max_record_bytes)
+        if self.shard_id is None or self.is_doubted:
+            return self._take_by_key(max_parcels, max_bytes, paced_bytes, most)
+        packed: list[Parcel] = []
         while self.queue.count and len(packed) < max_parcels:
             head = self.queue.head().size
             if not self._fits(head, max_bytes, paced_bytes):
@@ -92,7 +126,37 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
             paced_bytes -= bundle.size
         return packed
 
+    def _take_by_key(self, max_parcels: int, max_bytes: int, paced_bytes: float, limit: int) -> list[Parcel]:
+        """Take the oldest records of the queue in bundles of one key each."""
+        drafts: list[KeyDraft] = []
+        by_key: dict[LaneKey, KeyDraft] = {}
+
+        def fits(record: QueuedRecord) -> bool:
+            nonlocal max_bytes, paced_bytes
+            key = lane_key(record)
+            draft = by_key.get(key)
+            growth = draft.add(record, limit, min(max_bytes, paced_bytes)) if draft else 0
+            if not growth:
+                if draft and self._options.ordered:
+                    return False  # only one Kinesis record of a key may be in flight
+                if len(drafts) >= max_parcels or not self._fits(record.size, max_bytes, paced_bytes):
+                    return False
+                by_key[key] = KeyDraft(record)
+                drafts.append(by_key[key])
+                growth = record.size
+            max_bytes -= growth
+            paced_bytes -= growth
+            return True
+
+        self.queue.take_while(fits)
+        return [Bundle(draft.members, self, draft.aggregate) for draft in drafts]
+
     def _ready(self) -> int:
-        """Return the number of bundles that may go, estimated by their bytes."""
+        """Return the number of bundles that may go, estimated by their bytes.
+
+        In doubt, it is the most there can be: a backlog goes in steps, which must not be too small.
+        """
+        if self.is_doubted:
+            return len(self._returned) + self.queue.count
         bundles = min(self.queue.count, 1 + self.queue.bytes // self._options.aggregate_bytes)
         return len(self._returned) + bundles

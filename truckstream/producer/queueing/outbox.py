@@ -75,7 +75,8 @@ class QueuedRecord(msgspec.Struct, eq=False):
     epoch: int = 0
     #: The number of requests that carried it.
     attempts: int = 0
-    #: An attempt ended without a response, so the service may have stored a copy.
+    #: The service may have stored another copy: an attempt ended without a response, or its bundle was divided by a
+    #: reshard (see `unproven_bundles.py`).
     maybe_duplicate: bool = False
     #: The service rejected a bundle with this record as malformed, so it is sent by itself now.
     goes_alone: bool = False
@@ -177,6 +178,8 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     _options: ProducerOptions
     #: The shard takes no more records. Or it is unknown, and the map has changed since.
     is_closed: bool = False
+    #: The shard may be closed, because a response contradicted the map. Set by `ShardDoubts`.
+    is_doubted: bool = False
     # Parcels whose backoff is over, the oldest first. They go before the queue, whose records are younger.
     _returned: list[tuple[float, int, Parcel]] = field(default_factory=list)
     _returned_bytes: int = 0

@@ -83,6 +83,8 @@ class Router:
         #: With `ordered=True`, the keys that have records.
         self.lanes: Lanes = {}
         self.table = RoutingTable(self._make_outbox(None))
+        #: Every shard of the last listing, the closed ones too. A shard's range never changes.
+        self.listed: dict[str, Shard] = {}
         #: All outboxes that take records.
         self.outboxes: list[Outbox] = [self.table.unrouted]
 
@@ -108,7 +110,8 @@ class Router:
         Otherwise return the parcels that waited for another attempt at a shard that is closed now: pass them to
         `reroute`. Records that were never sent have been moved already.
         """
-        new, old = ShardMap(shards), self.table
+        self.listed = {shard.shard_id: shard for shard in shards}
+        new, old = ShardMap(self.listed.values()), self.table
         if new.shards == old.shard_map.shards:
             return None
         kept = {shard.shard_id for shard in {*new.shards} & {*old.shard_map.shards}}

@@ -101,7 +101,8 @@ class RecordsRetried(ProducerEvent, frozen=True, kw_only=True):
 
     records: int
     shards: ByShard
-    #: Why: Kinesis records by error code.
+    #: Why: Kinesis records by error code. "StoredInOtherShard" is the code of aggregates that were stored, but that the
+    #: KCL discards, because the shard was split meanwhile.
     codes: Mapping[str, int]
 
 
