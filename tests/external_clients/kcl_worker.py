@@ -1,4 +1,4 @@
-"""A worker of the Kinesis Client Library for Java, started by its multi-language daemon, on a stream that was split.
+"""A worker of the Kinesis Client Library for Java, started by its multi-language daemon.
 
 The library waits a random time of up to 30 s before it creates its first leases.
 """
@@ -48,27 +48,18 @@ class Worker:
     def wait_for(self, *records: str) -> None:
         """Wait until these records have been processed."""
         until = time.monotonic() + SECONDS
-        while not set(records) <= {value for _, what, value in self.facts() if what == "record"}:
-            assert time.monotonic() < until, f"{self.facts()}\n{self.log.read_text()[-3000:]}"
+        while missing := {*records} - {value for _, what, value in self.facts() if what == "record"}:
+            some = f"{len(missing)} of {len(records)} records are missing, such as {sorted(missing)[:5]}"
+            assert time.monotonic() < until, f"{some}\n{self.facts()[-20:]}\n{self.log.read_text()[-3000:]}"
             time.sleep(0.2)
 
 
-def split_stream(kinesis: Any, stream: str) -> None:
-    """Create a stream, put a record, split its shard, and put one record into each child."""
-    kinesis.create_stream(StreamName=stream, ShardCount=1)
-    kinesis.put_record(StreamName=stream, PartitionKey="k", Data=b"before")
-    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
-    for key, data in (("0", b"low"), (str(2**127), b"high")):
-        kinesis.put_record(StreamName=stream, PartitionKey="k", ExplicitHashKey=key, Data=data)
-
-
 @contextlib.contextmanager
-def working(server: Any, moto_url: str, kinesis: Any, folder: Path) -> Iterator[Worker]:
-    """Start a worker; skip the test if the library cannot be installed."""
+def working(server: Any, moto_url: str, stream: str, folder: Path) -> Iterator[Worker]:
+    """Start a worker on `stream`; skip the test if the library cannot be installed."""
     with or_skipped("the Kinesis Client Library"):
         java, python = java_with_sdk(), python_with(*KCLPY_EXT)
-    worker = Worker(server.new_name(), folder / "facts", folder / "log")
-    split_stream(kinesis, worker.stream)
+    worker = Worker(stream, folder / "facts", folder / "log")
     properties = folder / "worker.properties"
     properties.write_text(
         f"""
