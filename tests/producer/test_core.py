@@ -403,12 +403,13 @@ def test_a_half_of_a_rejected_request_is_given_up_at_its_deadline(make_core):
     assert all(isinstance(record.error, DeliveryTimeoutError) for record in records)
 
 
-def test_without_a_map_records_go_unpaced(make_core):
+def test_without_a_map_the_stream_is_paced_as_one_shard_until_more_is_known(make_core):
     core = make_core()
     core.on_shards([], 0.0)
     for _ in range(1_500):
         put(core, b"x", now=0.0)
-    assert sum(len(request.parcels) for request in core.requests_due(0.1)) == 1_500
+    assert sum(len(request.parcels) for request in core.requests_due(0.1)) == 500
+    assert core.next_wakeup(0.1) == pytest.approx(0.2)
 
 
 def test_without_a_map_an_aggregate_is_of_one_key(make_core):
@@ -434,7 +435,7 @@ def test_without_a_map_records_of_a_rejected_aggregate_go_alone(make_core):
 
 
 def test_without_a_map_a_request_has_500_aggregates_at_most(make_core):
-    core = make_core(aggregate=True)
+    core = make_core(aggregate=True, pacing=False)
     core.on_shards([], 0.0)
     for index in range(1_200):
         put(core, b"x", 0.0, f"TRUCK_{index}")

@@ -320,6 +320,7 @@ class ProducerCore:
         if any_failed:
             self._on_mixed_responses(request, responses, now)
         else:
+            self._pace(request, {}, now)
             self._acknowledge(request, request.parcels, responses, now)
 
     def _on_mixed_responses(self, request: Request, responses: Sequence[RecordResponse], now: float) -> None:
@@ -339,7 +340,7 @@ class ProducerCore:
             else:
                 _mark_maybe_duplicate(parcel)
         self._acknowledge(request, stored, stored_responses, now)
-        self._slow_down(request, throttled, now)
+        self._pace(request, throttled, now)
         for outbox, parcels in failed.items():
             self._retry(outbox, parcels, now)
         self._events.retried(failed, responses)
@@ -394,7 +395,7 @@ class ProducerCore:
         self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float
     ) -> None:
         if kind is FailureKind.THROTTLED:
-            self._slow_down(request, {outbox: len(parcels) for outbox, parcels in by_outbox.items()}, now)
+            self._pace(request, request.parcels_by_outbox, now)
         if kind is FailureKind.AMBIGUOUS:
             for parcel in request.parcels:
                 _mark_maybe_duplicate(parcel)
@@ -411,14 +412,16 @@ class ProducerCore:
             record.goes_alone = True
         self._reroute(parcels[:1])
 
-    def _slow_down(self, request: Request, throttled: dict[Outbox, int], now: float) -> None:
+    def _pace(self, request: Request, throttled: Mapping[Outbox, int], now: float) -> None:
+        """Tell each shard's pacer how many of the request's parcels the shard throttled."""
+        for outbox, sent in request.parcels_by_outbox.items():
+            if outbox.pacer:
+                outbox.pacer.on_response(sent, throttled.get(outbox, 0), request.sent_at, now)
         for outbox, count in throttled.items():
             outbox.throttled += count
             self._counters.throttled += count
-            if outbox.pacer:
-                sent = sum(parcel.outbox is outbox for parcel in request.parcels)
-                outbox.pacer.on_throttled(count / sent, request.sent_at, now)
-        self._events.throttled(throttled)
+        if throttled:
+            self._events.throttled(throttled)
 
     def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
         deadline = min(parcel.put_at for parcel in parcels) + self.options.delivery_timeout

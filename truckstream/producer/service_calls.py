@@ -47,8 +47,8 @@ class ServiceCalls:
             raise summary
         if isinstance(shards, RequestFailedError):
             if shards.kind is FailureKind.PERMANENT and "AccessDenied" in shards.code:
-                # Least privilege may leave the listing out. Everything but pacing works without it.
-                _logger.warning("%s: the shards cannot be listed, so sends are not paced", shards.code)
+                # Least privilege may leave the listing out. Then the stream is paced as a whole.
+                _logger.warning("%s: the shards cannot be listed, so the stream is paced as a whole", shards.code)
             else:
                 raise shards.to_service_error() from shards
         elif isinstance(shards, BaseException):

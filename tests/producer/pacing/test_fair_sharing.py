@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.producer.pacing.simulation import Feeder, QuotaService, simulate
+from tests.producer.pacing.simulation import Feeder, QuotaService, UnpacedWriter, simulate
 from tests.producer.support import even_shards
 
 
-def share(feeders, *, shards=1, scale=1.0, warm_up=3.0, seconds=30.0, seed=1):
+def share(feeders, *, shards=1, scale=1.0, refused=0.0, writers=(), warm_up=3.0, seconds=30.0, seed=1):
     """Records a second of each producer after the warm-up, and the share of all sends that was throttled."""
-    service = QuotaService(even_shards(shards), scale=scale)
-    samples = simulate(service, feeders, until=warm_up + seconds, sample_at=[warm_up], seed=seed)
+    service = QuotaService(even_shards(shards), scale=scale, refused=refused, seed=seed)
+    samples = simulate(service, feeders, until=warm_up + seconds, sample_at=[warm_up], seed=seed, writers=writers)
+    assert not any(feeder.core.stats(samples[-1].now).failed for feeder in feeders)
     return samples[1].since(samples[0])
 
 
@@ -24,26 +25,27 @@ def test_one_producer_fills_its_shards_and_nothing_is_throttled(shards):
 @pytest.mark.parametrize("later", [0.0, 5.03])
 def test_two_producers_share_a_shard_fairly_and_fill_it(seed, later):
     feeders = [Feeder(seed, even_shards(1)), Feeder(seed + 100, even_shards(1), starts=later)]
-    rates, wasted = share(feeders, warm_up=later + 3.0, seed=seed)
+    rates, wasted = share(feeders, warm_up=later + 3.0, seconds=10.0, seed=seed)
     assert sum(rates) >= 970
     assert all(0.4 <= rate / sum(rates) <= 0.6 for rate in rates)
-    assert wasted < 0.02
+    assert wasted < 0.05
 
 
 def test_four_producers_share_a_shard():
     rates, wasted = share([Feeder(number, even_shards(1)) for number in range(4)])
     assert sum(rates) >= 970
-    assert all(150 <= rate <= 350 for rate in rates)
-    assert wasted < 0.05
+    assert all(rate >= 125 for rate in rates)
+    assert wasted < 0.07
 
 
 def test_the_last_producer_gets_the_whole_shard_again():
-    """One of two stops; the other is at the full rate half a minute later."""
+    """One of two stops; the other is at the full rate five seconds later."""
     stops = Feeder(1, even_shards(1))
     stays = Feeder(2, even_shards(1))
     feed = stops.feed
     stops.feed = lambda now: feed(now) if now < 10.0 else None
-    samples = simulate(QuotaService(even_shards(1)), [stops, stays], until=60.0, sample_at=[40.0])
+    stopped = 10.0 + 3.0  # it had a backlog
+    samples = simulate(QuotaService(even_shards(1)), [stops, stays], until=30.0, sample_at=[stopped + 5.0])
     rates, wasted = samples[1].since(samples[0])
     assert rates[1] >= 999
     assert wasted == 0
@@ -53,13 +55,44 @@ def test_a_shard_that_takes_less_than_documented_is_found_out():
     """Another producer that cannot be seen takes half of it."""
     [rate], wasted = share([Feeder(1, even_shards(1))], scale=0.5)
     assert rate >= 490
-    assert wasted < 0.02
+    assert wasted < 0.05
+
+
+@pytest.mark.parametrize("refused", [0.001, 0.01, 0.05, 0.1, 0.3])
+def test_sporadic_throttles_do_not_slow_a_producer_down(refused):
+    [rate], wasted = share([Feeder(1, even_shards(1))], refused=refused, warm_up=5.0, seconds=20.0)
+    assert rate >= 0.9 * (1 - refused) * 1_000
+    assert wasted < refused * 1.5
+
+
+@pytest.mark.parametrize("pause", [0.03, 0.05, 0.15])
+def test_beside_a_writer_without_pacing_a_producer_keeps_its_part(pause):
+    """The writer sends 3,000 to 17,000 records a second, and sends what was throttled again at once."""
+    [rate], _ = share([Feeder(1, even_shards(1))], writers=[UnpacedWriter(pause=pause)], warm_up=5.0, seconds=20.0)
+    assert rate >= 400
+
+
+def test_when_a_writer_without_pacing_stops_the_full_rate_is_back_within_five_seconds():
+    writers = [UnpacedWriter(pause=0.03, ends=10.0)]
+    feeders = [Feeder(1, even_shards(1))]
+    samples = simulate(QuotaService(even_shards(1)), feeders, until=20.0, sample_at=[15.0], writers=writers)
+    [rate], wasted = samples[1].since(samples[0])
+    assert rate >= 950
+    assert wasted < 0.01
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_without_a_list_of_shards_the_stream_is_paced_as_a_whole(shards):
+    feeder = Feeder(1, even_shards(shards), listed=False, buffer_bytes=64 << 20)
+    [rate], wasted = share([feeder], shards=shards, warm_up=5.0, seconds=10.0)
+    assert rate >= 950 * shards
+    assert wasted < 0.05
 
 
 def test_an_on_demand_shard_that_takes_three_times_the_documented_quota_is_found_out():
     [rate], wasted = share([Feeder(1, even_shards(1), on_demand=True, backlog=5_000)], scale=3.0, warm_up=10.0)
     assert rate >= 2_700
-    assert wasted < 0.02
+    assert wasted < 0.05
 
 
 def test_an_on_demand_producer_below_the_quota_does_not_raise_its_rate():

@@ -1,10 +1,11 @@
-"""Buckets and the rate that learns from throttles."""
+"""A shard's buckets for records and bytes, at the rate that the shard accepts."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truckstream.producer.pacing.shard_pacer import ShardPacer, TokenBucket
+from truckstream.producer.pacing.shard_pacer import ShardPacer
+from truckstream.producer.pacing.token_bucket import TokenBucket
 
 
 def test_a_bucket_starts_full_and_refills_at_its_rate():
@@ -37,33 +38,40 @@ def test_no_window_of_time_lets_more_through_than_rate_and_burst(steps):
             assert window <= 500 + 1_000 * (closed - opened) + 1
 
 
-def test_a_throttle_lowers_the_rate_by_the_rejected_share_and_it_recovers_steadily():
+def test_a_throttled_shard_is_sent_about_what_it_accepts():
     pace = ShardPacer(0.0)
-    pace.on_throttled(0.25, sent_at=0.9, now=1.0)
-    assert pace.rate_at(1.0) == pytest.approx(750)
-    assert pace.rate_at(2.0) == pytest.approx(780)
-    assert pace.rate_at(60.0) == 1_000
+    for step in range(1, 200):
+        now = step / 20
+        count = pace.records_allowed(now)
+        pace.take(count, count * 500, now)
+        pace.on_response(count, max(0, count - 20), now, now)  # it accepts 400 a second
+    assert 300 <= pace.rate_at(10.0) <= 500
 
 
-def test_a_cut_is_at_least_a_tenth_and_at_most_half():
+def test_the_rate_for_bytes_falls_with_that_for_records():
+    pace, taken = ShardPacer(0.0), 0
+    for step in range(1, 200):
+        now = step / 20
+        count = int(max(0, pace.bytes_allowed(now)) // 100_000)
+        if count and pace.records_allowed(now) >= count:
+            pace.take(count, count * 100_000, now)
+            pace.on_response(count, count // 2 if step % 2 else count, now, now)
+        taken += count
+    assert taken < 60, "at the documented quota it would be 100"
+
+
+def test_a_backlog_goes_in_steps_that_are_finer_while_the_shard_throttles():
     pace = ShardPacer(0.0)
-    pace.on_throttled(0.01, sent_at=0.0, now=0.0)
-    assert pace.rate_at(0.0) == pytest.approx(900)
-    pace.on_throttled(1.0, sent_at=0.0, now=0.0)
-    assert pace.rate_at(0.0) == pytest.approx(450)
-
-
-def test_requests_that_were_in_flight_when_the_rate_fell_do_not_cut_it_again():
-    pace = ShardPacer(0.0)
-    pace.on_throttled(0.5, sent_at=1.0, now=1.1)
-    pace.on_throttled(0.5, sent_at=1.05, now=1.15)
-    assert pace.rate_at(1.15) == pytest.approx(501.5)
-    pace.on_throttled(0.5, sent_at=1.15, now=1.2)
-    assert pace.rate_at(1.2) == pytest.approx(251.5)
+    pace.take(500, 0, 0.0)
+    assert pace.when(1_000, 500_000, 500, 0.0) == pytest.approx(0.1)
+    pace.on_response(500, 1, 0.0, 0.02)
+    assert pace.when(1_000, 500_000, 500, 0.02) == pytest.approx(0.02)
+    pace.take(20, 0, 0.02)
+    assert pace.when(1_000, 500_000, 500, 0.02) == pytest.approx(0.03)
 
 
 def test_the_rate_never_falls_to_nothing():
     pace = ShardPacer(0.0)
     for second in range(200):
-        pace.on_throttled(1.0, float(second), float(second))
+        pace.on_response(100, 100, float(second), float(second))
     assert pace.rate_at(199.0) >= 20

@@ -5,7 +5,7 @@ A record refers to its outbox, and the outbox holds records in a queue, so these
 A *record* comes from one put. A *bundle* is several records in one Kinesis record (`aggregate=True`). A *parcel* is the
 content of one Kinesis record: a single record, or a bundle.
 
-If the stream's shards are unknown (the caller may not list them), there is one outbox, without pacing.
+If the stream's shards are unknown (the caller may not list them), there is one outbox for all of them.
 """
 
 from __future__ import annotations

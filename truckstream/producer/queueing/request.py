@@ -22,15 +22,18 @@ _size: Callable[[Parcel], int] = attrgetter("size")
 class Request:
     """Parcels that go in one PutRecords call."""
 
-    __slots__ = ("by_outbox", "fills_limit", "parcels", "records", "sent_at", "size")
+    __slots__ = ("by_outbox", "fills_limit", "parcels", "parcels_by_outbox", "records", "sent_at", "size")
 
     def __init__(self, parcels: list[Parcel], sent_at: float) -> None:
         #: One for each Kinesis record.
         self.parcels = parcels
         self.sent_at = sent_at
+        #: The number of Kinesis records for each outbox.
+        self.parcels_by_outbox = Counter(map(_outbox, parcels))
         #: The caller's records: their number for each outbox, and in all.
-        self.by_outbox = Counter(map(_outbox, parcels))
+        self.by_outbox = self.parcels_by_outbox
         if parcels[0].members is not None:  # then all are bundles
+            self.by_outbox = Counter(self.parcels_by_outbox)
             for parcel in parcels:
                 self.by_outbox[parcel.outbox] += count_records(parcel) - 1
         self.records = self.by_outbox.total()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.kinesis.encoding import encode_tail
@@ -82,7 +83,7 @@ class Router:
         self.on_demand = False
         #: With `ordered=True`, the keys that have records.
         self.lanes: Lanes = {}
-        self.table = RoutingTable(self._make_outbox(None))
+        self.table = RoutingTable(self._make_outbox(None, self._make_pacer(-math.inf, learns=True)))
         #: Every shard of the last listing, the closed ones too. A shard's range never changes.
         self.listed: dict[str, Shard] = {}
         #: All outboxes that take records.
@@ -121,10 +122,10 @@ class Router:
         by_shard = {
             shard.shard_id: old.by_shard[shard.shard_id]
             if shard.shard_id in kept
-            else self._make_outbox(shard.shard_id, self._make_pacer(now))
+            else self._make_outbox(shard.shard_id, self._make_pacer(now, learns=self.on_demand))
             for shard in new.shards
         }
-        self.table.replace(new, by_shard, self._make_outbox(None))
+        self.table.replace(new, by_shard, self._make_outbox(None, self._make_pacer(now, learns=True)))
         self.outboxes = [*by_shard.values(), self.table.unrouted]
         if self._options.ordered:
             self._move_lanes(gone)
@@ -152,10 +153,10 @@ class Router:
                 record.outbox = outbox
             _keyed_queue(outbox).adopt(lane)
 
-    def _make_pacer(self, now: float) -> ShardPacer | None:
-        return ShardPacer(now, learns=self.on_demand) if self._options.pacing else None
+    def _make_pacer(self, now: float, *, learns: bool) -> ShardPacer | None:
+        return ShardPacer(now, learns=learns) if self._options.pacing else None
 
-    def _make_outbox(self, shard_id: str | None, pacer: ShardPacer | None = None) -> Outbox:
+    def _make_outbox(self, shard_id: str | None, pacer: ShardPacer | None) -> Outbox:
         bundled = self._options.aggregate
         queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
         return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, self._options)
