@@ -11,11 +11,11 @@ what this class does:
    shard accepts.
 3. *Testing*: it sends a little less than that, for about a third of a second. If the throttles vanish, the rate was the
    cause, and the new rate is just below what the shard accepted.
-4. *Testing deeper*: otherwise it sends half, for a moment. If the throttles remain, and more than half of the records
-   that were not sent would have been accepted, the rate was not the cause. One such verdict is not believed: several
-   producers that overload a shard together all come to it, because each alone changes little. They all take the rate
-   that was accepted, and their throttles end. If the next test within some seconds has the same verdict, it goes back
-   to its rate, and this part of throttles is usual from now on.
+4. *Testing deeper*: otherwise it sends half, for a moment. If the throttles remain, and more than two fifths of the
+   records that were not sent would have been accepted, the rate was not the cause. One such verdict is not believed:
+   several producers that overload a shard together all come to it, because each alone changes little. They all take the
+   rate that was accepted, and their throttles end. If the next test within some seconds has the same verdict, it goes
+   back to its rate, and this part of throttles is usual from now on.
 
 Upwards, the rate grows with the square root of itself: by 6 % of the quota in a second at the full rate, and by 3 % at
 a quarter of it. A cut takes the same part of every rate, so the growth lets slow producers of a shard catch up with
@@ -70,7 +70,7 @@ DEEP_TEST_SHARE: Final = 0.5
 VANISHED_SHARE: Final = 0.2
 
 #: It is worth sending a record that is accepted with more than this probability.
-WORTH_SENDING: Final = 0.5
+WORTH_SENDING: Final = 0.4
 
 #: The new rate, as a share of what was accepted.
 YIELD_SHARE: Final = 0.99
