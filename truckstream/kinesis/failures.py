@@ -13,7 +13,7 @@ from typing import Final
 
 from truckstream.errors import ServiceError, StreamNotFoundError
 
-__all__ = ["FailureKind", "RequestFailedError", "kind_of_error"]
+__all__ = ["TRANSIENT", "FailureKind", "RequestFailedError", "kind_of_error"]
 
 
 class FailureKind(enum.Enum):
@@ -35,6 +35,9 @@ class FailureKind(enum.Enum):
     PERMANENT = "permanent"
 
 
+#: The kinds after which the same request may succeed later.
+TRANSIENT: Final = frozenset(FailureKind) - {FailureKind.POISONED, FailureKind.PERMANENT}
+
 #: Besides the codes of Kinesis these are all that botocore retries for any service (botocore/retries/standard.py),
 #: because gateways and servers by other makers return them too.
 _CODES: Final = {
@@ -48,6 +51,7 @@ _CODES: Final = {
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
+        "ResourceInUseException",  # not a quota, but the same remedy: "the resource must be in the ACTIVE state"
         "SlowDown",
         "ThrottledException",
         "Throttling",
@@ -101,7 +105,8 @@ class RequestFailedError(Exception):
         self.message = message
 
     def to_service_error(self) -> ServiceError:
-        """Return the public error for a record that fails for good."""
-        if self.code == "ResourceNotFoundException":
-            return StreamNotFoundError(self.code, self.message)
-        return ServiceError(self.code, self.message)
+        """Return the public error for a record that fails for good, or for a call that does."""
+        error_class = StreamNotFoundError if self.code == "ResourceNotFoundException" else ServiceError
+        error = error_class(self.code, self.message)
+        error.retryable = self.kind in TRANSIENT
+        return error

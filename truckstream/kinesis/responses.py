@@ -30,12 +30,14 @@ class RecordResponse(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 
 
 class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a stream that a producer needs."""
+    """The settings and the state of a stream, as far as a producer needs them."""
 
     #: The stream's largest record, data and partition key together.
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
     #: Whether the stream's capacity follows the load, so that its shards have no known quota.
     on_demand: bool = False
+    #: ACTIVE, UPDATING, DELETING, or CREATING: then the stream takes no records yet.
+    status: str = "ACTIVE"
 
 
 class _PutRecordsResponse(msgspec.Struct, gc=False, rename="pascal"):
@@ -68,6 +70,7 @@ class _Mode(msgspec.Struct, rename="pascal"):
 
 class _Summary(msgspec.Struct):
     max_record_kib: int = msgspec.field(default=DEFAULT_MAX_RECORD_BYTES // KIB, name="MaxRecordSizeInKiB")
+    stream_status: str = msgspec.field(default="ACTIVE", name="StreamStatus")
     stream_mode_details: _Mode = msgspec.field(default_factory=_Mode, name="StreamModeDetails")
 
 
@@ -132,7 +135,9 @@ def parse_summary(body: bytes) -> StreamSummary:
     except msgspec.MsgspecError as error:
         _malformed(f"{error}, in {_excerpt(body)}", error)
     on_demand = summary.stream_mode_details.stream_mode == "ON_DEMAND"
-    return StreamSummary(max_record_bytes=summary.max_record_kib * KIB, on_demand=on_demand)
+    return StreamSummary(
+        max_record_bytes=summary.max_record_kib * KIB, on_demand=on_demand, status=summary.stream_status
+    )
 
 
 def parse_error(status: int, error_type: str | None, body: bytes) -> RequestFailedError:

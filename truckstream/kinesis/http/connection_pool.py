@@ -30,6 +30,7 @@ from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.http.http1 import MalformedResponseError, ResponseReader
 
 if TYPE_CHECKING:
+    from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.http.http1 import HttpResponse
 
 __all__ = ["ConnectionPool"]
@@ -57,7 +58,8 @@ class ConnectionPool:
         tls: the context for HTTPS, or None for HTTP.
         connect_timeout: seconds to establish a connection, its TLS handshake included.
         response_timeout: seconds from the last byte of a request to the last byte of its response, and seconds in which
-            the kernel must take some more of an unsent request.
+            the kernel must take some more of an unsent request. So a slow uplink may take its time, and a response may
+            not; the caller bounds the whole by cancelling `post`.
     """
 
     def __init__(
@@ -71,18 +73,22 @@ class ConnectionPool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[_Connection] = []  # the most recently used connection is last, and is used next
 
-    async def post(self, head: bytes, body: bytes) -> HttpResponse:
+    async def post(self, head: bytes, body: bytes, attempt: Attempt) -> HttpResponse:
         """Send a request and return the response of any status. `head` ends with the empty line.
 
+        `attempt` is told of the progress.
+
         Raises:
-            RequestFailedError: there was no response, or it was incomplete.
+            RequestFailedError: there was no response, or it was incomplete; or the attempt was withdrawn.
         """
         connection = self._take() or await self._connect()
-        response = await connection.exchange(head, body, self._response_timeout)
-        if connection.is_open:
-            connection.idle_since = self._loop.time()
-            self._idle.append(connection)
-        return response
+        try:
+            attempt.begin()  # or it was withdrawn, and the connection is kept for the next request
+            return await connection.exchange(head, body, attempt, self._response_timeout)
+        finally:
+            if connection.is_open:
+                connection.idle_since = self._loop.time()
+                self._idle.append(connection)
 
     async def close(self) -> None:
         """Close the idle connections. Connections in use close when their requests end or are cancelled."""
@@ -157,7 +163,7 @@ class _Connection(asyncio.Protocol):
         size: int = self._socket.get_write_buffer_size()
         return size if self._transport is self._socket else size + self._transport.get_write_buffer_size()
 
-    async def exchange(self, head: bytes, body: bytes, response_timeout: float) -> HttpResponse:
+    async def exchange(self, head: bytes, body: bytes, attempt: Attempt, response_timeout: float) -> HttpResponse:
         """Send one request and return its response."""
         self._reader = ResponseReader()
         self._response = self._loop.create_future()
@@ -170,6 +176,8 @@ class _Connection(asyncio.Protocol):
         try:
             return await self._response
         except BaseException:
+            if not self._unsent:
+                attempt.finish()
             self.abort()  # after half a request or half a response, the connection cannot be used again
             raise
         finally:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpResponse", "MalformedResponseError", "ResponseReader", "header_lines"]
 
-#: The service's responses have at most 60 kB, and their heads 500 bytes.
+#: The service's responses have at most 400 kB (a page of 1,000 shards), and their heads 500 bytes.
 MAX_HEAD_BYTES: Final = 64 * 1024
-MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 
 _BODILESS: Final = {204, 304}
 _LENGTH: Final = re.compile("[0-9]{1,19}", re.ASCII)
@@ -75,6 +75,8 @@ class ResponseReader:
             if head is None:
                 return None
             self._head = head if head.status >= 200 else None  # noqa: PLR2004 - 1xx is interim
+        if len(self._buffer) > MAX_BODY_BYTES:
+            raise MalformedResponseError(f"the response has over {MAX_BODY_BYTES} bytes")
         return self._read_body(self._head)
 
     def feed_end(self) -> HttpResponse | None:

@@ -108,7 +108,7 @@ class NetworkSettings:
             session: aiohttp.ClientSession = await aiobotocores._get_session(proxy)  # noqa: SLF001
             return session
         tls = await asyncio.to_thread(self.tls_context)
-        made = make_session(tls, self.timeouts, self.max_connections, self.connector_args)
+        made = make_session(tls, self.max_connections, self.connector_args)
         return await resources.enter_async_context(made)
 
     def _aiobotocore_session(self) -> AIOHTTPSession:

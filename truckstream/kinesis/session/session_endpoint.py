@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
+    from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.http.http1 import HttpResponse
 
-    _Transport = Callable[[RequestTemplate, Mapping[str, str], bytes], Awaitable[HttpResponse]]
+    _Transport = Callable[[RequestTemplate, Mapping[str, str], bytes, Attempt], Awaitable[HttpResponse]]
 
 __all__ = ["SessionEndpoint"]
 
@@ -43,7 +44,7 @@ class SessionEndpoint:
     Args:
         region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
         connections: the maximum number of requests at a time.
-        request_timeout: seconds that the service may keep silent while a response is awaited.
+        request_timeout: seconds that the service may keep silent, while it takes a request or before its response.
     """
 
     #: The session's credentials, once the endpoint is open.
@@ -142,14 +143,18 @@ class SessionEndpoint:
             raise AssertionError("aiobotocore sent a request that it should only have prepared")
         return prepared
 
-    async def send(self, template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
+    async def send(
+        self, template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
+    ) -> HttpResponse:
         """Send one request with the template's headers and those of `signature`; return the response of any status.
+
+        `attempt` is told of the progress.
 
         Raises:
             RequestFailedError: there was no response, or it was incomplete.
         """
         transport = self._transports.get(template.origin) or await self._open_transport(template)
-        return await transport(template, signature, body)
+        return await transport(template, signature, body, attempt)
 
     async def _open_transport(self, template: RequestTemplate) -> _Transport:
         async with self._opening_transport:  # the first requests may come together
@@ -176,9 +181,11 @@ class SessionEndpoint:
         )
         self._resources.push_async_callback(pool.close)
 
-        async def send(template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
+        async def send(
+            template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
+        ) -> HttpResponse:
             added = header_lines({**signature, "Content-Length": str(len(body))})
-            return await pool.post(template.head + added + b"\r\n", body)
+            return await pool.post(template.head + added + b"\r\n", body, attempt)
 
         return send
 
@@ -186,9 +193,13 @@ class SessionEndpoint:
         from truckstream.kinesis.http.aiohttp_transport import post  # noqa: PLC0415 - for those who need a proxy
 
         session = await self._network.open_aiohttp_session(proxy, self._resources)
+        timeouts = (self._connect_timeout, self._request_timeout)
 
-        async def send(template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> HttpResponse:
-            return await post(session, template.url, {**template.headers, **signature}, body, proxy=proxy)
+        async def send(
+            template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
+        ) -> HttpResponse:
+            headers = {**template.headers, **signature}
+            return await post(session, template.url, headers, body, attempt, proxy=proxy, timeouts=timeouts)
 
         return send
 
