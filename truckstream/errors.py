@@ -11,7 +11,7 @@ Errors of other libraries are translated where they enter, with their cause kept
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003 - free here, and readers of the signature look it up
+from collections.abc import Mapping, Sequence  # noqa: TC003 - free here, and readers of the signature look them up
 
 __all__ = [
     "AwsError",
@@ -140,7 +140,10 @@ class WrongEventLoopError(UsageError, RuntimeError):
 
 
 class ServiceError(TruckstreamError):
-    """The service returned an error. `code` is its error type (such as `AccessDeniedException`), `message` its text."""
+    """The service returned an error. `code` is its error type (such as `AccessDeniedException`), `message` its text.
+
+    It is `retryable` if the service, or the way to it, was in trouble that can pass.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -196,9 +199,24 @@ class DeliveryError(TruckstreamError):
 
 
 class DeliveryTimeoutError(DeliveryError):
-    """`delivery_timeout` passed before the record was acknowledged."""
+    """`delivery_timeout` passed before the record was acknowledged.
+
+    The last failure is its `__cause__`. `attempts_by_kind` counts the attempts by the kind of their failure, such as
+    {"throttled": 3, "ambiguous": 1}; an attempt that was still under way counts as "in flight".
+    """
 
     retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        attempts: int,
+        may_be_stored: bool = False,
+        attempts_by_kind: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message, attempts=attempts, may_be_stored=may_be_stored)
+        self.attempts_by_kind = dict(attempts_by_kind or {})
 
 
 class DeliveryUnknownError(DeliveryError):

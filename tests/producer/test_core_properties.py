@@ -22,6 +22,7 @@ from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 from truckstream.producer.queueing.keyed_queue import lane_key
 from truckstream.producer.queueing.outbox import records_of
+from truckstream.producer.queueing.request import GRACE_SECONDS
 
 CLEAN = [FailureKind.THROTTLED, FailureKind.NOT_SENT, FailureKind.CREDENTIALS, FailureKind.CLOCK_SKEW]
 POISON = b"poison"
@@ -74,6 +75,11 @@ class UnreliableService(Service):
     def reply(self, core, request, now):
         assert 1 <= len(request.parcels) <= 500
         chance = self._dice.random()
+        try:
+            request.attempt.begin()
+        except RequestFailedError as withdrawn:
+            core.on_failure(request, withdrawn, now)
+            return
         if any(data.startswith(POISON) for parcel in request.parcels for _, _, data in user_records(parcel)):
             core.on_failure(request, RequestFailedError(FailureKind.POISONED, "ValidationException", ""), now)
         elif chance < self._reliability:
@@ -85,8 +91,27 @@ class UnreliableService(Service):
         else:
             if self._dice.random() < 0.5:
                 self.respond(request)
-            self.doubted |= {id(record) for parcel in request.parcels for record in records_of(parcel)}
+            for parcel in request.parcels:
+                self._doubt(parcel)
             core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "Reset", ""), now)
+
+    def cut_off(self, core, request, now):
+        """Let a request end by its deadline, at any point of its way."""
+        if self._dice.random() < 0.5 and not request.attempt.withdraw():
+            self.respond(request)
+            request.attempt.finish()
+        if not request.attempt.may_have_arrived:
+            core.on_failure(request, RequestFailedError(FailureKind.NOT_SENT, "TimeoutError", ""), now)
+            return
+        for parcel in request.parcels:
+            self._doubt(parcel)
+        core.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "TimeoutError", ""), now)
+
+    def forget(self, request):
+        """Never respond, and never end."""
+        if not request.attempt.withdraw():
+            for parcel in request.parcels:
+                self._doubt(parcel)
 
     def _one(self, parcel):
         chance = self._dice.random()
@@ -96,8 +121,11 @@ class UnreliableService(Service):
             return throttled()
         if self._dice.random() < 0.5:
             self.store(parcel)
-        self.doubted |= {id(record) for record in records_of(parcel)}
+        self._doubt(parcel)
         return RecordResponse(error_code="InternalFailure", error_message="Internal Service Failure")
+
+    def _doubt(self, parcel):
+        self.doubted |= {id(record) for record in records_of(parcel) if not record.settled}
 
 
 class Run:
@@ -150,8 +178,13 @@ class Run:
                     self.service.reshard(first=len(self.records) * 100)
             if len(self.records) == records or self.dice.random() < 0.8:
                 self.put_reserved(now)
+            self.end_attempts(now)
             requests = self.core.requests_due(now)
+            self.settle()
             self.in_flight += requests
+            for request in requests:
+                if self.dice.random() < 0.5:
+                    request.attempt.prepare()  # or its client does not report its progress
             self.assert_unmixed_now(requests)
             if steps % 16 == 0:
                 self.assert_in_time(now)
@@ -161,12 +194,32 @@ class Run:
             self.look_at_the_map(now)
             if self.in_flight and self.dice.random() < 0.7:
                 self.service.reply(self.core, self.in_flight.pop(self.dice.randrange(len(self.in_flight))), now)
-            self.settled += self.core.take_settled()
+            self.settle()
             wakeup = self.core.next_wakeup(now)
             idle = now + self.dice.random() * 0.05
             waits = len(self.records) < records or self.in_flight or self.lists or wakeup is None
             now = idle if waits else max(wakeup, now)
         return now
+
+    def end_attempts(self, now):
+        """Cut off the requests at their deadlines, as the shell does; one in ten clients does not obey."""
+        for request in [request for request in self.in_flight if request.deadline <= now]:
+            if self.dice.random() < 0.9:
+                self.in_flight.remove(request)
+                self.service.cut_off(self.core, request, now)
+            elif request.deadline + GRACE_SECONDS <= now:
+                self.in_flight.remove(request)
+                self.service.forget(request)
+
+    def settle(self):
+        """Take the outcomes; the service may have stored a record that failed while it was in flight."""
+        settled = {id(record): record for record in self.core.take_settled()}
+        self.settled += settled.values()
+        for request in self.in_flight:
+            for parcel in request.parcels:
+                late = {id(record) for record in records_of(parcel) if id(record) in settled}
+                if late and not request.attempt.withdraw():
+                    self.service.doubted |= late
 
     def assert_unmixed_now(self, requests):
         """An aggregate is for one shard if the core knows the shards, and of one key if it does not."""
@@ -178,18 +231,21 @@ class Run:
                     assert parcel.outbox.shard_id is not None
 
     def assert_in_time(self, now):
-        """A record past its deadline waits for the response to its own request, or to one with its key."""
-        sent = [*(request.parcels for request in self.in_flight), *self.core._halves]
-        carried = {record for parcels in sent for parcel in parcels for record in records_of(parcel)}
+        """A record past its deadline waits for the end of its own request, or of one with its key: not for long."""
+        ending = [request for request in self.in_flight if request.deadline <= now < request.deadline + GRACE_SECONDS]
+        carried = {record for request in ending for parcel in request.parcels for record in records_of(parcel)}
         keys = {lane_key(record) for record in carried} if self.core.options.ordered else set()
         for record in {*self.records} - {*self.reserved} - carried:
             if not record.settled and lane_key(record) not in keys:
                 assert record.put_at + self.core.options.delivery_timeout > now
 
     def assert_no_key_twice(self):
-        """Of one key at most one Kinesis record is in flight."""
+        """Of one key at most one Kinesis record is in flight, and may still be stored."""
         seen = set()
         for request in self.in_flight:
+            failed = any(record.error for parcel in request.parcels for record in records_of(parcel))
+            if failed and request.attempt.withdraw():
+                continue
             for parcel in request.parcels:
                 keys = {(key, hash_key) for key, hash_key, _ in user_records(parcel)}
                 assert not keys & seen

@@ -229,8 +229,8 @@ def test_an_aggregate_in_doubt_is_sent_again_before_its_deadline(make_core):
     core, service = make_core(aggregate=True, delivery_timeout=4.0), Service(even_shards(2, first=1))
     records = put_round(core, 5.0)
     _, request = next_request(core, 5.0)
-    core.on_responses(request, service.respond(request), 8.0)
-    assert run(core, service, 8.0, listing=even_shards(1)).ended_at < 9.0
+    core.on_responses(request, service.respond(request), 5.5)
+    assert run(core, service, 5.5, listing=even_shards(1)).ended_at < 9.0
     assert_kcl_reads_all(service, records)
 
 

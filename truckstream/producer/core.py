@@ -21,17 +21,21 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import RecordTooLargeError
-from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
 from truckstream.kinesis.responses import RecordResponse
 from truckstream.producer.outcomes import delivery_errors
+from truckstream.producer.outcomes.failure_history import note_failure
+from truckstream.producer.outcomes.in_flight_deadlines import InFlightDeadlines
 from truckstream.producer.outcomes.settlement import Settlement
 from truckstream.producer.pacing.concurrency_limit import ConcurrencyLimit
 from truckstream.producer.pacing.refresh_schedule import RefreshSchedule
+from truckstream.producer.pacing.response_time import ResponseTime
 from truckstream.producer.pacing.retry_backoff import RetryBackoff
+from truckstream.producer.pacing.shard_pacer import ShardPacer
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
 from truckstream.producer.queueing.bundle import is_mixed
-from truckstream.producer.queueing.outbox import records_of
+from truckstream.producer.queueing.outbox import count_records, records_of
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.retry_queue import RetryQueue
 from truckstream.producer.queueing.router import RoutedKey, Router
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from random import Random
 
+    from truckstream.errors import ServiceError
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
@@ -67,6 +72,9 @@ OTHER_SHARD_CODE: Final = "StoredInOtherShard"
 #: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
 #: flight have more than this share of the budget; a single request may have more.
 BODIES_SHARE: Final = 0.1
+
+#: A wake-up at the time of `_send_by` must find that it is too late, in spite of rounding.
+TOLERANCE: Final = 1e-6
 
 #: Failures of whole requests that lower the concurrency limit.
 TROUBLE: Final = {
@@ -97,9 +105,14 @@ class ProducerCore:
         self._counters = Counters()
         self._settlement = Settlement(options, self.budget, self._counters, self._events)
         self._epochs = self._settlement.epochs
+        self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
+        #: Why the latest request failed; None since the service has responded to one.
+        self._last_failure: ServiceError | None = None
         self._backoff = RetryBackoff(random)
         self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
+        self._response_time = ResponseTime(options.delivery_timeout, options.linger)
         self._refresh = RefreshSchedule()
+        self._summary_refresh = RefreshSchedule(random)
         self._doubts = ShardDoubts()
         # Where records are, beside the outboxes.
         self._retries = RetryQueue()
@@ -135,6 +148,7 @@ class ProducerCore:
             RecordTooLargeError: `size` is over the stream's limit or a request's, or takes more than the buffer.
         """
         if size > self.max_record_bytes:
+            self._summary_refresh.request()  # the limit may have been raised
             raise RecordTooLargeError(size, self.max_record_bytes, "the stream's limit")
         if size > self.options.max_batch_bytes:
             raise RecordTooLargeError(size, self.options.max_batch_bytes, "the limit of a request")
@@ -168,6 +182,7 @@ class ProducerCore:
         """Return the requests to send now. For each one `on_responses` or `on_failure` must follow."""
         if now < self._quiet_until:
             return []
+        self._expire_in_flight(now)
         self._return_retries(now)
         if self._unproven.next_at <= now:
             self._send_again(self._unproven.take_due(now))
@@ -184,7 +199,7 @@ class ProducerCore:
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to call `requests_due` again, after it was called. None: only a put or a response can matter."""
-        at = min(self._quiet_until, self._refresh.due_at())
+        at = min(self._quiet_until, self._refresh.due_at(), self._summary_refresh.due_at())
         return None if at == math.inf else max(at, now)
 
     def _opens_at(self, now: float) -> float:
@@ -217,7 +232,7 @@ class ProducerCore:
         return self._until_full <= 0 or any(box.due_at(now, self._epochs.flushed) <= now for box in outboxes)
 
     def _send(self, parcels: list[Parcel], now: float) -> Request:
-        request = Request(parcels, now)
+        request = Request(parcels, now, self.options.delivery_timeout)
         repeated = 0
         for parcel in parcels:
             parcel.attempts = attempts = parcel.attempts + 1
@@ -257,7 +272,7 @@ class ProducerCore:
             if parcel.members is None:
                 self._router.reroute(records_of(parcel)[0]).return_parcel(parcel)
                 continue
-            for record in parcel.members:
+            for record in _unsettled(parcel):
                 by_outbox.setdefault(self._router.reroute(record), []).append(record)
         for outbox, members in by_outbox.items():
             outbox.queue.put_back(sorted(members, key=_put_at))
@@ -271,7 +286,7 @@ class ProducerCore:
             for parcel in half:
                 if parcel.members is not None and _is_misplaced(parcel):
                     misplaced.append(parcel)
-                elif parcel.put_at + self.options.delivery_timeout <= now:
+                elif parcel.put_at + self.options.delivery_timeout <= self._response_at(now):
                     self._give_up(parcel, now)
                 else:
                     kept.append(parcel)
@@ -279,31 +294,49 @@ class ProducerCore:
                 self._halves.append(kept)
         self._reroute(misplaced)
 
+    def _expire_in_flight(self, now: float) -> None:
+        for request in list(self._in_flight):
+            if request.wakeup_at <= now and (failure := self._deadlines.expire(request, now)):
+                self.on_failure(request, failure, now)
+
     def _expire(self, now: float) -> None:
+        response_at = self._response_at(now)
         for outbox in self._router.outboxes:
-            while expired := outbox.take_expired(now):  # a key's next record may be as old
+            while expired := outbox.take_expired(response_at):  # a key's next record may be as old
                 for parcel in expired:
                     self._give_up(parcel, now)
 
     def _give_up(self, parcel: Parcel, now: float) -> None:
-        """Fail the records of `parcel` that are past their deadline: its oldest one is. The others are kept."""
+        """Fail the records of `parcel` for which it is too late: its oldest one is such. The others are kept."""
+        response_at = self._response_at(now)
         late: list[QueuedRecord] = []
         others: list[QueuedRecord] = []
         for record in records_of(parcel):
-            (late if record.put_at + self.options.delivery_timeout <= now else others).append(record)
+            (late if record.put_at + self.options.delivery_timeout <= response_at else others).append(record)
         if others:
             parcel.outbox.queue.put_back(others)
         for record in late:
-            self._settlement.fail(record, delivery_errors.timed_out(record, self.options.delivery_timeout))
+            error = delivery_errors.timed_out(record, self.options.delivery_timeout, self._last_failure)
+            self._settlement.fail(record, error)
 
     def _next_due(self, now: float) -> float:
-        at = min(self._retries.next_at, self._unproven.next_at)
+        wakeups = (request.wakeup_at for request in self._in_flight)
+        at = min([self._retries.next_at, self._unproven.next_at, *wakeups])
         opens_at = self._opens_at(now)
-        if self._halves:
-            at = min(at, opens_at)
+        for half in self._halves:
+            at = min(at, opens_at, *map(self._send_by, half))
+        allowance = self._response_time.allowance
         for outbox in self._router.outboxes:
-            at = min(at, outbox.expires_at(), max(opens_at, outbox.due_at(now, self._epochs.flushed)))
+            at = min(at, outbox.expires_at() - allowance, max(opens_at, outbox.due_at(now, self._epochs.flushed)))
         return at
+
+    def _response_at(self, now: float) -> float:
+        """Return when the response to a request may come that is sent now. A deadline before that is too soon."""
+        return now + self._response_time.allowance + TOLERANCE
+
+    def _send_by(self, parcel: Parcel) -> float:
+        """Return when `parcel` must be sent at the latest, so that the response can come before its deadline."""
+        return parcel.put_at + self.options.delivery_timeout - self._response_time.allowance
 
     # --- Responses and failures -------------------------------------------------------------------
 
@@ -316,55 +349,88 @@ class ProducerCore:
         any_failed = any(map(_error_code, responses))
         if not self._finish(request):
             return
+        self._last_failure = None
+        self._response_time.on_response(now - request.sent_at)
         self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)
+        parcels: Sequence[Parcel] = request.parcels
+        if request.has_expired_records:
+            waited_for = [pair for pair in zip(parcels, responses, strict=True) if _unsettled(pair[0])]
+            parcels, responses = [pair[0] for pair in waited_for], [pair[1] for pair in waited_for]
         if any_failed:
-            self._on_mixed_responses(request, responses, now)
+            self._on_mixed_responses(request, parcels, responses, now)
         else:
             self._pace(request, {}, now)
-            self._acknowledge(request, request.parcels, responses, now)
+            self._acknowledge(request, parcels, responses, now)
 
-    def _on_mixed_responses(self, request: Request, responses: Sequence[RecordResponse], now: float) -> None:
-        """Acknowledge the parcels that were stored, and retry the others."""
+    def _on_mixed_responses(
+        self, request: Request, sent: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
+    ) -> None:
+        """Acknowledge those of the parcels `sent` that were stored, and retry the others."""
         stored: list[Parcel] = []
         stored_responses: list[RecordResponse] = []
         failed: dict[Outbox, list[Parcel]] = {}
+        causes: dict[tuple[str, str], list[QueuedRecord]] = {}
         throttled: dict[Outbox, int] = {}
-        for parcel, response in zip(request.parcels, responses, strict=True):
+        for parcel, response in zip(sent, responses, strict=True):
             if not response.error_code:
                 stored.append(parcel)
                 stored_responses.append(response)
                 continue
             failed.setdefault(parcel.outbox, []).append(parcel)
+            cause = (response.error_code, response.error_message or "")
+            causes.setdefault(cause, []).extend(records_of(parcel))
             if response.error_code == THROTTLED_CODE:
                 throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
             else:
                 _mark_maybe_duplicate(parcel)
+        for (code, message), records in causes.items():
+            kind = FailureKind.THROTTLED if code == THROTTLED_CODE else FailureKind.AMBIGUOUS
+            note_failure(records, kind, code, message)
         self._acknowledge(request, stored, stored_responses, now)
         self._pace(request, throttled, now)
         for outbox, parcels in failed.items():
-            self._retry(outbox, parcels, now)
+            self._retry(outbox, self._to_send_again(request, parcels), now)
         self._events.retried(failed, responses)
 
     def on_failure(self, request: Request, failure: RequestFailedError, now: float) -> None:
         """Handle the failure of `request` as a whole."""
         if not self._finish(request):
             return
+        self._last_failure = failure.to_service_error()
+        records = [record for parcel in request.parcels for record in _unsettled(parcel)]
+        note_failure(records, failure.kind, failure.code, failure.message)
         self._events.request_failed(request, failure, now)
-        if failure.kind in TROUBLE:
+        if now >= request.deadline:  # its records had too little time, which need not mean trouble at the service
+            self._response_time.on_cut_off(now - request.sent_at)
+        elif failure.kind in TROUBLE:
             self._concurrency.on_failure(request.sent_at, now)
-        if failure.kind is FailureKind.PERMANENT or (failure.kind is FailureKind.POISONED and request.records == 1):
-            for parcel in request.parcels:
-                for record in records_of(parcel):
-                    self._settlement.fail(record, delivery_errors.rejected(record, failure.to_service_error()))
+        is_alone = request.records == 1 and not request.has_expired_records
+        if failure.kind is FailureKind.PERMANENT or (failure.kind is FailureKind.POISONED and is_alone):
+            for record in records:
+                self._settlement.fail(record, delivery_errors.rejected(record, failure.to_service_error()))
+            self._return_to_pacers(request, now)
             return
+        parcels = self._to_send_again(request, request.parcels)
         by_outbox: dict[Outbox, list[Parcel]] = {}
-        for parcel in request.parcels:
+        for parcel in parcels:
             by_outbox.setdefault(parcel.outbox, []).append(parcel)
         if failure.kind is FailureKind.POISONED:
-            self._split(request.parcels)
+            self._split(parcels)
         else:
             self._retry_all(request, by_outbox, failure.kind, now)
         self._events.retried(by_outbox, failure)
+
+    def _return_to_pacers(self, request: Request, now: float) -> None:
+        """Return what the pacers were charged for a request that was rejected: no shard has seen it.
+
+        Otherwise a lost permission would reach the callers of 5,000 buffered records over 4.5 s, at a shard's pace.
+        """
+        sizes: dict[Outbox, list[int]] = {}
+        for parcel in request.parcels:
+            sizes.setdefault(parcel.outbox, []).append(parcel.size)
+        for outbox, charged in sizes.items():
+            if outbox.pacer:
+                outbox.pacer.take(-len(charged), -sum(charged), now)
 
     def take_settled(self) -> list[QueuedRecord]:
         """Return the records that got their outcome since the last call."""
@@ -379,6 +445,7 @@ class ProducerCore:
         self._quiet_until = -math.inf
         for outbox, count in request.by_outbox.items():
             outbox.in_flight -= count
+        self._deadlines.on_end(request)
         return True
 
     def _acknowledge(
@@ -402,15 +469,29 @@ class ProducerCore:
         for outbox, parcels in by_outbox.items():
             self._retry(outbox, parcels, now)
 
+    def _to_send_again(self, request: Request, parcels: list[Parcel]) -> list[Parcel]:
+        """Return those of the request's `parcels` without expired records, and queue the rest of a bundle with some."""
+        if not request.has_expired_records:
+            return parcels
+        whole: list[Parcel] = []
+        for parcel in parcels:
+            records = _unsettled(parcel)
+            if len(records) == count_records(parcel):
+                whole.append(parcel)
+            elif records:
+                self._reroute([parcel])
+        return whole
+
     def _split(self, parcels: list[Parcel]) -> None:
         """Send `parcels` again in halves, until the one malformed record is alone: only that one shall fail."""
         if len(parcels) > 1:
             middle = len(parcels) // 2
             self._halves += (parcels[:middle], parcels[middle:])
             return
-        for record in records_of(parcels[0]):
-            record.goes_alone = True
-        self._reroute(parcels[:1])
+        for parcel in parcels:
+            for record in records_of(parcel):
+                record.goes_alone = True
+        self._reroute(parcels)
 
     def _pace(self, request: Request, throttled: Mapping[Outbox, int], now: float) -> None:
         """Tell each shard's pacer how many of the request's parcels the shard throttled."""
@@ -424,7 +505,9 @@ class ProducerCore:
             self._events.throttled(throttled)
 
     def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
-        deadline = min(parcel.put_at for parcel in parcels) + self.options.delivery_timeout
+        if not parcels:
+            return
+        deadline = min(map(self._send_by, parcels))
         at = self._backoff.retry_at(max(parcel.attempts for parcel in parcels), now, deadline)
         self._retries.add(at, outbox, parcels)
 
@@ -434,10 +517,27 @@ class ProducerCore:
         """Return whether to list the stream's shards now. If so, `on_shards` or `on_shards_failure` must follow."""
         return self._refresh.start(now)
 
-    def on_summary(self, summary: StreamSummary) -> None:
-        """Adopt the stream's own limits. Must come before `on_shards`."""
+    def start_summary(self, now: float) -> bool:
+        """Return whether to read the stream's summary now. If so, `on_summary` or `on_summary_failure` must follow."""
+        return self._summary_refresh.start(now)
+
+    def on_summary(self, summary: StreamSummary, now: float = 0.0) -> None:
+        """Adopt the stream's own limits."""
+        self._summary_refresh.done(now, changed=summary.max_record_bytes != self.max_record_bytes)
         self.max_record_bytes = summary.max_record_bytes
-        self._router.on_demand = summary.on_demand
+        if summary.on_demand != self._router.on_demand:
+            self._router.on_demand = summary.on_demand
+            for outbox in self._router.outboxes:
+                if outbox.pacer and outbox.shard_id is not None:
+                    outbox.pacer = ShardPacer(now, learns=summary.on_demand)
+
+    def on_summary_failure(self, failure: RequestFailedError, now: float) -> None:
+        """Keep the limits, because the summary could not be read, and read it again later if that may help."""
+        if failure.kind in TRANSIENT:
+            self._summary_refresh.request()
+            self._summary_refresh.failed(now)
+        else:
+            self._summary_refresh.done(now, changed=False)
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
@@ -479,7 +579,8 @@ class ProducerCore:
         readable, discarded = self._unproven.take_judged(self._router.listed)
         if readable:
             bundles = [stored.bundle for stored in readable]
-            request = Request(bundles, min(stored.sent_at for stored in readable))
+            sent_at = min(stored.sent_at for stored in readable)
+            request = Request(bundles, sent_at, self.options.delivery_timeout)
             self._settlement.acknowledge(request, bundles, [stored.response for stored in readable], now)
         self._send_again(discarded)
 
@@ -506,18 +607,23 @@ class ProducerCore:
     def abort(self, *, forked: bool = False) -> None:
         """Give every record an outcome now: those in flight are unknown, the others are not sent (again).
 
+        A request of which nothing was sent yet is withdrawn.
+
         `forked`: this is a copy of a producer in another process, so nothing is known of any record.
         """
         in_flight_error = delivery_errors.forked if forked else delivery_errors.closed_in_flight
         waiting_error = delivery_errors.forked if forked else delivery_errors.closed_before_sending
         for request in list(self._in_flight):
             self._finish(request)
+            is_withdrawn = not forked and request.attempt.withdraw()
             for parcel in request.parcels:
-                _mark_maybe_duplicate(parcel)
-                for record in records_of(parcel):
-                    self._settlement.fail(record, in_flight_error(record))
+                if not is_withdrawn:
+                    _mark_maybe_duplicate(parcel)
+                for record in _unsettled(parcel):
+                    error = delivery_errors.withdrawn(record) if is_withdrawn else in_flight_error(record)
+                    self._settlement.fail(record, error)
         for parcel in self._take_waiting():
-            for record in records_of(parcel):
+            for record in _unsettled(parcel):
                 self._settlement.fail(record, waiting_error(record))
 
     def _take_waiting(self) -> list[Parcel]:
@@ -561,5 +667,10 @@ def _is_misplaced(parcel: Parcel) -> bool:
 
 def _mark_maybe_duplicate(parcel: Parcel) -> None:
     """Note that the service may have stored `parcel`, because nothing proves that it did not."""
-    for record in records_of(parcel):
+    for record in _unsettled(parcel):
         record.maybe_duplicate = True
+
+
+def _unsettled(parcel: Parcel) -> list[QueuedRecord]:
+    """Return the records of `parcel` without an outcome: others failed while their request was in flight."""
+    return [record for record in records_of(parcel) if not record.settled]

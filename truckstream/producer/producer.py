@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self, cast
 
-from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError
+from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError, RecordTooLargeError
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.limits import (
     DEFAULT_MAX_RECORD_BYTES,
@@ -38,6 +38,7 @@ from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions, check
 from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.outcomes.flush_waiters import FlushWaiters
 from truckstream.producer.outcomes.unawaited_failures import MAX_KEPT, UnawaitedFailures
+from truckstream.producer.pacing.opening_retries import OPEN_SECONDS
 from truckstream.producer.queueing.buffer_budget import largest_size
 from truckstream.producer.service_calls import ServiceCalls
 from truckstream.producer.watching.notifier import SAMPLE_SECONDS, ObserverNotifier
@@ -58,6 +59,9 @@ _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits lets the event loop run after this many: one request's worth.
 PUTS_PER_TURN: Final = 500
+
+#: Seconds that a closed producer waits for cancelled calls to end, and for its connections to close.
+DISCONNECT_SECONDS: Final = 5.0
 
 _OPEN: Final = State.OPEN
 _running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but for its name
@@ -82,8 +86,10 @@ class Producer:
         buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data, its key and 500
             bytes; `put` waits for room. 64 MiB by default: over 60 seconds of one full shard of 500-byte records.
         linger: seconds that a record waits for others to share its request; 0.1 by default, as in the KPL.
-        delivery_timeout: seconds from put to the latest outcome; 120 by default, as in Kafka's producers.
-        request_timeout: seconds that the service may take for one response.
+        delivery_timeout: seconds from put to the outcome at the latest; 120 by default, as in Kafka's producers.
+        request_timeout: seconds that the service may keep silent: to take a request, and for the response.
+        open_timeout: seconds that opening may take, retries included; by default 30, or `delivery_timeout` if that is
+            less.
         max_in_flight: the most requests in flight at a time, 10 by default; fewer are sent while the service is slow or
             in trouble.
         max_batch_records, max_batch_bytes: the most in one request; by default the service's limits, 500 and 10 MiB.
@@ -112,6 +118,7 @@ class Producer:
         linger: float = 0.1,
         delivery_timeout: float = 120.0,
         request_timeout: float = 10.0,
+        open_timeout: float | None = None,
         max_in_flight: int = 10,
         max_batch_records: int = MAX_RECORDS_PER_REQUEST,
         max_batch_bytes: int = MAX_BYTES_PER_REQUEST,
@@ -124,6 +131,8 @@ class Producer:
         if not isinstance(stream, str) and not hasattr(stream, "put_records"):
             raise InvalidArgumentError("stream", stream, "must be a stream's name or ARN as a str, or a StreamClient")
         check_number("request_timeout", request_timeout, 0.001)
+        if open_timeout is not None:
+            check_number("open_timeout", open_timeout, 0.001)
         options = ProducerOptions(
             buffer_bytes=buffer_bytes,
             linger=linger,
@@ -148,6 +157,7 @@ class Producer:
             if isinstance(stream, str)
             else stream
         )
+        self._open_timeout = min(OPEN_SECONDS, delivery_timeout) if open_timeout is None else open_timeout
         self._notifier = None if observer is None else ObserverNotifier(observer, _name_of(stream))
         self._lifecycle = Lifecycle()
         self._loop_binding = LoopBinding()
@@ -157,7 +167,8 @@ class Producer:
         # Each put needs these. A record over `_surely_fits` may be too large for the stream, a request or the buffer.
         self._routing_table = self._core.routing_table
         self._budget = self._core.budget
-        self._surely_fits = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
+        self._fits_otherwise = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
+        self._surely_fits = self._fits_otherwise
         # Callers that wait, and failures for which nobody did.
         self._buffer_waiters = BufferWaiters(self._budget)
         self._waiting_for_room = self._buffer_waiters.callers
@@ -191,6 +202,9 @@ class Producer:
     async def open(self) -> None:
         """Connect, and read the stream's shards and its limit on a record's size. `async with` does this.
 
+        After a failure that a put would survive, and while the stream is being created, this tries again until
+        `open_timeout`. Then it raises the last failure.
+
         Raises:
             StreamNotFoundError: there is no such stream in this account and region.
             ServiceError: the service cannot be reached, or returns an error; the error has its own message.
@@ -201,7 +215,7 @@ class Producer:
         self._loop = self._loop_binding.bind()
         fork_hook.add(self, Producer._leave_to_parent)
         try:
-            await self._start(self._calls.connect())
+            await self._start(self._calls.connect(self._open_timeout))
         except BaseException:
             task = asyncio.current_task()
             closed_meanwhile = self._lifecycle.state is not State.OPENING
@@ -212,8 +226,9 @@ class Producer:
             raise
         if self._lifecycle.state is not State.OPENING:
             raise ProducerClosedError(_CLOSED_WHILE_OPENING)
-        self._surely_fits = min(self._surely_fits, self._core.max_record_bytes)
+        self._adopt_limit()
         self._lifecycle.to(State.OPEN)
+        self._want_pump()  # the summary may have to be read again
         _logger.debug("opened: %s", self.stats)
         if self._notifier:
             self._sample()
@@ -287,10 +302,13 @@ class Producer:
         for task in self._tasks:
             task.cancel()
         try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await _ended(self._tasks)
         finally:
             try:
-                await self._client.close()
+                async with asyncio.timeout(DISCONNECT_SECONDS):
+                    await self._client.close()
+            except TimeoutError:
+                _logger.warning("the connections were not closed within %s s", DISCONNECT_SECONDS)
             finally:
                 fork_hook.remove(self)
                 self._lifecycle.to(State.CLOSED)
@@ -307,7 +325,12 @@ class Producer:
 
     def __del__(self) -> None:
         lifecycle = getattr(self, "_lifecycle", None)  # not there if an option was invalid
-        if lifecycle and lifecycle.state in {State.OPENING, State.OPEN}:
+        if not lifecycle or lifecycle.state is State.NEW or lifecycle.has_ended:
+            return
+        stats = self.stats
+        if undelivered := stats.buffered + stats.in_flight:
+            _logger.error("a producer was garbage-collected with %d undelivered records: close it", undelivered)
+        if lifecycle.state is not State.CLOSING:
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
 
     # --- Records ----------------------------------------------------------------------------------
@@ -421,13 +444,20 @@ class Producer:
             outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         if size > self._surely_fits:
-            self._core.check_size(size)
+            self._check_size(size)
         delivery = Delivery(data, tail, partition_key, explicit_hash_key, size, outbox, loop_binding=self._loop_binding)
         if not self._pump_wanted:
             self._want_pump()
         if not self._waiting_for_room and self._budget.reserve(size):
             self._core.put(delivery, self._turn_began)
         return delivery
+
+    def _check_size(self, size: int) -> None:
+        try:
+            self._core.check_size(size)
+        except RecordTooLargeError:
+            self._want_pump()  # it reads the stream's limit again
+            raise
 
     async def _accept_later(self, delivery: Delivery) -> None:
         """Accept `delivery` as soon as there is room for it."""
@@ -465,6 +495,8 @@ class Producer:
             self._start(self._send(request), partial(self._calls.on_send_cancelled, request))
         if self._core.start_listing(now):
             self._start(self._list_shards(), self._calls.on_listing_failed)
+        if self._core.start_summary(now):
+            self._start(self._read_summary(), self._calls.on_summary_cancelled)
         self._hand_out()
         self._set_timer(now)
         if self._notifier:
@@ -493,6 +525,15 @@ class Producer:
     async def _list_shards(self) -> None:
         await self._calls.list_shards()
         self._want_pump()
+
+    async def _read_summary(self) -> None:
+        await self._calls.read_summary()
+        self._adopt_limit()
+        self._want_pump()
+
+    def _adopt_limit(self) -> None:
+        """Adopt the stream's limit on a record's size."""
+        self._surely_fits = min(self._fits_otherwise, self._core.max_record_bytes)
 
     def _set_timer(self, now: float) -> None:
         at = self._core.next_wakeup(now)
@@ -533,6 +574,18 @@ class Producer:
     def _raise_failures(self) -> None:
         if failures := self._unawaited_failures.take():
             raise failures
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait until cancelled tasks have ended, but not for ever for one that ignores it."""
+    if not (cancelled := set(tasks)):
+        return
+    ended, others = await asyncio.wait(cancelled, timeout=DISCONNECT_SECONDS)
+    for task in ended:
+        if not task.cancelled():
+            task.exception()  # its caller has it already
+    if others:
+        _logger.error("%d calls have not ended %s s after they were cancelled", len(others), DISCONNECT_SECONDS)
 
 
 def _bytes_of(data: object) -> bytes:

@@ -1,6 +1,7 @@
 """When the shards are listed: at once after the first contradiction about a shard, and less and less often in vain."""
 
 import math
+from random import Random
 
 from truckstream.producer.pacing.refresh_schedule import RefreshSchedule
 
@@ -81,3 +82,18 @@ def test_listings_that_fail_without_such_a_reason_are_repeated_less_and_less_oft
         schedule.failed(now)
         now = schedule.due_at()
     assert now == 2.0 + 4.0 + 8.0 + 16.0 + 30.0 + 30.0
+
+
+def test_a_hundred_callers_that_failed_together_do_not_come_back_together():
+    """The shortest pause is half of the longest."""
+    due = []
+    for seed in range(100):
+        calls = RefreshSchedule(Random(seed))
+        calls.request()
+        calls.start(0.0)
+        calls.failed(0.0)
+        due.append(calls.due_at())
+    assert 1.0 <= min(due) < 1.05
+    assert 1.95 < max(due) <= 2.0
+    most_in_a_tenth = max(sum(1.0 + tenth / 10 <= at < 1.1 + tenth / 10 for at in due) for tenth in range(10))
+    assert most_in_a_tenth < 20

@@ -65,12 +65,20 @@ class Settlement:
         duplicates = self._settle(stored, size)
         self._events.acknowledged(request, stored, by_outbox, size, duplicates, now)
 
-    def fail(self, record: QueuedRecord, error: TruckstreamError) -> None:
-        """Settle a record that is given up."""
+    def fail(self, record: QueuedRecord, error: TruckstreamError, *, may_come_yet: bool = False) -> None:
+        """Settle a record that is given up.
+
+        `may_come_yet`: a request with it is still in flight. No later record of its key may overtake it, so call
+        `on_request_ended` when that request has ended.
+        """
         record.error = error
         self._events.failed(record)
         self._counters.failed += 1
-        self._settle([record], record.size)
+        self._settle([record], record.size, may_come_yet=may_come_yet)
+
+    def on_request_ended(self, record: QueuedRecord) -> None:
+        """Let the later records of a key go: the request has ended that carried the failed `record` of this key."""
+        record.outbox.queue.on_outcome(record)
 
     def _assign(self, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]) -> list[QueuedRecord]:
         """Set the response of each record of `parcels`, and return the records."""
@@ -82,18 +90,19 @@ class Settlement:
         stored: list[QueuedRecord] = []
         for parcel, response in zip(parcels, responses, strict=True):
             for record in records_of(parcel):
-                record.response = response
-                stored.append(record)
+                if record.error is None:  # or it failed at its deadline, while the request was in flight
+                    record.response = response
+                    stored.append(record)
         return stored
 
-    def _settle(self, records: list[QueuedRecord], size: int) -> int:
+    def _settle(self, records: list[QueuedRecord], size: int, *, may_come_yet: bool = False) -> int:
         """Account for records of `size` bytes in all. Return how many of them may be duplicates."""
         self._budget.release(size, len(records))
         duplicates = sum(map(_maybe_duplicate, records))
         self._counters.maybe_duplicates += duplicates
         for epoch, count in Counter(map(_epoch, records)).items():
             self.epochs.settle(epoch, count)
-        if self._ordered:
+        if self._ordered and not may_come_yet:
             for record in records:
                 record.outbox.queue.on_outcome(record)
         self._settled += records

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -157,6 +158,17 @@ class KeyedQueue(RecordQueue):
             lane.queue._open_lane(lane)  # noqa: SLF001 - another queue of these lanes
         else:
             del self._lanes[key]
+
+    def deadline_behind(self, record: QueuedRecord, delivery_timeout: float) -> float:
+        waiting = self._lanes[lane_key(record)].records
+        return waiting[0].put_at + delivery_timeout if waiting else math.inf
+
+    def take_expired_behind(self, record: QueuedRecord, delivery_timeout: float, now: float) -> list[QueuedRecord]:
+        lane = self._lanes[lane_key(record)]
+        expired: list[QueuedRecord] = []
+        while lane.records and lane.records[0].put_at + delivery_timeout <= now:
+            expired.append(lane.queue._take_head(lane))  # noqa: SLF001 - another queue of these lanes
+        return expired
 
     def adopt(self, lane: Lane) -> None:
         """Take over a lane of another shard, open or closed."""

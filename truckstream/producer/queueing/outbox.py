@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # structs are created and never decoded, so their field types
     from truckstream.errors import TruckstreamError  # noqa: TC004
     from truckstream.kinesis.responses import RecordResponse  # noqa: TC004
     from truckstream.producer.options import ProducerOptions  # noqa: TC004
+    from truckstream.producer.outcomes.failure_history import FailureHistory  # noqa: TC004
     from truckstream.producer.pacing.shard_pacer import ShardPacer  # noqa: TC004
 
 __all__ = ["Outbox", "Parcel", "QueuedRecord", "RecordQueue", "count_records", "records_of"]
@@ -80,6 +81,8 @@ class QueuedRecord(msgspec.Struct, eq=False):
     maybe_duplicate: bool = False
     #: The service rejected a bundle with this record as malformed, so it is sent by itself now.
     goes_alone: bool = False
+    #: The attempts that failed; None if none did.
+    failures: FailureHistory | None = None
     # The outcome: at most one of these is set, and only once.
     response: RecordResponse | None = None
     error: TruckstreamError | None = None
@@ -156,6 +159,16 @@ class RecordQueue(ABC):
     @abstractmethod
     def on_outcome(self, record: QueuedRecord) -> None:
         """A record that was taken has its outcome."""
+
+    def deadline_behind(self, record: QueuedRecord, delivery_timeout: float) -> float:
+        """Return the deadline of the oldest record that waits for `record`'s outcome; infinity if none does."""
+        del record, delivery_timeout
+        return math.inf
+
+    def take_expired_behind(self, record: QueuedRecord, delivery_timeout: float, now: float) -> list[QueuedRecord]:
+        """Remove the records past their deadline that wait for `record`'s outcome."""
+        del record, delivery_timeout, now
+        return []
 
     @abstractmethod
     def clear(self) -> list[QueuedRecord]:

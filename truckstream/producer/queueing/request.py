@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from truckstream.producer.queueing.outbox import count_records
+from truckstream.kinesis.attempt import Attempt
+from truckstream.producer.queueing.outbox import count_records, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from truckstream.producer.queueing.outbox import Outbox, Parcel
+    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
 
-__all__ = ["Request"]
+__all__ = ["GRACE_SECONDS", "Request"]
+
+#: Seconds that an attempt may take after its deadline, while its end is on the way to the core.
+GRACE_SECONDS: Final = 1.0
 
 _outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
+_put_at: Callable[[Parcel], float] = attrgetter("put_at")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 
 class Request:
     """Parcels that go in one PutRecords call."""
 
-    __slots__ = ("by_outbox", "fills_limit", "parcels", "parcels_by_outbox", "records", "sent_at", "size")
+    __slots__ = (
+        *("_by_age", "_delivery_timeout", "attempt", "by_outbox", "deadline", "expires_at", "fills_limit", "overdue"),
+        *("parcels", "parcels_by_outbox", "records", "sent_at", "size", "wakeup_at"),
+    )
 
-    def __init__(self, parcels: list[Parcel], sent_at: float) -> None:
+    def __init__(self, parcels: list[Parcel], sent_at: float, delivery_timeout: float) -> None:
         #: One for each Kinesis record.
         self.parcels = parcels
         self.sent_at = sent_at
+        #: The progress of the call that sends it.
+        self.attempt = Attempt()
         #: The number of Kinesis records for each outbox.
         self.parcels_by_outbox = Counter(map(_outbox, parcels))
-        #: The caller's records: their number for each outbox, and in all.
+        #: The caller's records without an outcome: their number for each outbox, and in all.
         self.by_outbox = self.parcels_by_outbox
         if parcels[0].members is not None:  # then all are bundles
             self.by_outbox = Counter(self.parcels_by_outbox)
@@ -41,6 +52,51 @@ class Request:
         self.size = sum(map(_size, parcels))
         #: With this request as many were in flight as the concurrency limit allows.
         self.fills_limit = False
+        self._delivery_timeout = delivery_timeout
+        # They come nearly sorted, and sorting them is then faster than min and max.
+        put_ats = sorted(map(_put_at, parcels))
+        youngest = put_ats[-1]
+        if parcels[0].members is not None:
+            youngest = max(record.put_at for parcel in parcels for record in records_of(parcel))
+        #: When the attempt must end: at the deadline of its youngest record.
+        self.deadline = youngest + delivery_timeout
+        #: The deadline of its oldest record; infinity if that is as young as the youngest.
+        self.expires_at = self._expiry(put_ats[0])
+        #: When a record's deadline, or the end of the grace, comes next.
+        self.wakeup_at = min(self.expires_at, self.deadline + GRACE_SECONDS)
+        #: Records that failed at their deadlines, while the request may still be received.
+        self.overdue: list[QueuedRecord] = []
+        self._by_age: deque[tuple[float, int, Parcel, QueuedRecord]] | None = None
+
+    @property
+    def has_expired_records(self) -> bool:
+        """Whether some of the records have their outcome already: their deadline passed while it was in flight."""
+        return self._by_age is not None
+
+    def take_expired(self, now: float) -> list[QueuedRecord]:
+        """Count out, and return, the records past their deadline, except for the youngest."""
+        if self._by_age is None:
+            self._by_age = _by_age(self.parcels)
+            self.by_outbox = Counter(self.by_outbox)
+        expired: list[QueuedRecord] = []
+        while self.expires_at <= now:
+            _, _, parcel, record = self._by_age.popleft()
+            expired.append(record)
+            self.records -= 1
+            self.by_outbox[parcel.outbox] -= 1
+            parcel.outbox.in_flight -= 1
+            self.expires_at = self._expiry(self._by_age[0][0])
+        return expired
+
+    def _expiry(self, put_at: float) -> float:
+        deadline = put_at + self._delivery_timeout
+        return deadline if deadline < self.deadline else math.inf
 
     def __repr__(self) -> str:
         return f"<Request of {self.records} records for {len(self.by_outbox)} shards>"
+
+
+def _by_age(parcels: list[Parcel]) -> deque[tuple[float, int, Parcel, QueuedRecord]]:
+    """Return each record with the time of its put and its parcel, the oldest first."""
+    records = [(parcel, record) for parcel in parcels for record in records_of(parcel)]
+    return deque(sorted((record.put_at, place, parcel, record) for place, (parcel, record) in enumerate(records)))

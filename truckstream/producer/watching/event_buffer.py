@@ -9,7 +9,7 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
-from truckstream.errors import ServiceError
+from truckstream.errors import DeliveryError, ServiceError
 from truckstream.kinesis.failures import RequestFailedError
 from truckstream.producer.queueing.outbox import count_records
 from truckstream.producer.watching.event_sink import EventSink
@@ -159,6 +159,6 @@ def _by_shard(by_outbox: Mapping[Outbox, int]) -> ByShard:
 
 def _code_of(record: QueuedRecord) -> str:
     error = record.error
-    if error is not None and isinstance(error.__cause__, ServiceError):  # rejected after an ambiguous attempt
-        error = error.__cause__
+    if type(error) is DeliveryError and isinstance(error.__cause__, ServiceError):
+        error = error.__cause__  # rejected after an ambiguous attempt
     return error.code if isinstance(error, ServiceError) else type(error).__name__
