@@ -57,16 +57,30 @@ class ProducerHistory:
         kinesis: receives the records.
         seed: decides the keys.
         mode: a name of `MODES`.
+        padding: bytes that are added to each record.
+        endpoint_url: the way to the service, if not its own.
+        session: an aiobotocore session.
         options: further options of the producer.
     """
 
     def __init__(
-        self, kinesis: LocalKinesis, seed: int, mode: str = "plain", *, keys: int = 2_000, name: int = 0, **options: Any
+        self,
+        kinesis: LocalKinesis,
+        seed: int,
+        mode: str = "plain",
+        *,
+        keys: int = 2_000,
+        name: int = 0,
+        padding: int = 0,
+        endpoint_url: str | None = None,
+        session: Any = None,
+        **options: Any,
     ) -> None:
         self.kinesis = kinesis
         self.mode = mode
         self.name = name
         self._dice = random.Random(f"{seed}/{name}")
+        self._padding = b"/" + bytes(padding) if padding else b""
         self._keys = [f"TRUCK_{name}_{number:04}" for number in range(keys)]
         self.options = (
             {"buffer_bytes": 4 << 20, "linger": 0.02, "pacing": False, "request_timeout": 2.0} | MODES[mode] | options
@@ -74,7 +88,8 @@ class ProducerHistory:
         self.client = WatchedClient(
             kinesis.stream_name,
             region_name=kinesis.region_name,
-            endpoint_url=kinesis.endpoint_url,
+            endpoint_url=endpoint_url or kinesis.endpoint_url,
+            session=session,
             connections=self.options.get("max_in_flight", 10),
             request_timeout=self.options.pop("request_timeout"),
         )
@@ -89,7 +104,7 @@ class ProducerHistory:
                 if halfway and number == records // 2:
                     await halfway()
                 key = self._dice.choice(self._keys)
-                self.deliveries.append(await producer.put(b"%d/%d" % (self.name, number), key))
+                self.deliveries.append(await producer.put(b"%d/%d%b" % (self.name, number, self._padding), key))
             self.stats = await producer.close()
 
     async def check(self, *, lost_before: int = -1) -> None:
@@ -138,7 +153,7 @@ class ProducerHistory:
             stream.sort(key=lambda stored: stored.arrival)
         for stored in stream:
             for key, data in user_records(stored):
-                name, _, number = data.partition(b"/")
+                name, number = data.split(b"/")[:2]
                 if int(name) != self.name:
                     continue
                 copies = places[int(number)]
