@@ -12,10 +12,14 @@ from truckstream.local import Credentials, Fault, FaultPlan, LocalKinesis
 pytestmark = [pytest.mark.usefixtures("fake_credentials"), pytest.mark.timeout(600)]
 
 
-#: The faults. A rate is a share of the records for the first two plans, else of the requests.
+#: The faults. A rate is a share of the records for the first three plans, else of the requests.
 PLANS = {
     "throttles": [on_put("throttle", rate=0.3)],
     "internal failures": [on_put("internal-failure", rate=0.15), on_put("internal-failure-after", rate=0.15)],
+    "storms of internal failures": [
+        on_put("internal-failure", after=0.1, until=1.0),
+        on_put("internal-failure-after", rate=0.4, after=1.0),
+    ],
     "errors": [
         on_put("error-before", rate=0.1),
         on_put("error-after", rate=0.1, status=503),
@@ -61,6 +65,8 @@ PLANS = {
 HISTORIES = [
     ("ordered", "throttles", 0.4),
     ("ordered", "internal failures", 0.4),
+    ("ordered", "storms of internal failures", 0.2),
+    ("plain", "storms of internal failures", 1.0),
     ("ordered", "errors", 1.0),
     ("ordered", "resets", 1.0),
     ("ordered", "slow answers", 0.4),

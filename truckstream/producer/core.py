@@ -108,7 +108,7 @@ class ProducerCore:
         self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
         #: Why the latest request failed; None since the service has responded to one.
         self._last_failure: ServiceError | None = None
-        self._backoff = RetryBackoff(random)
+        self._backoff = RetryBackoff(random, linger=options.linger)
         self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
         self._response_time = ResponseTime(options.delivery_timeout, options.linger)
         self._refresh = RefreshSchedule()
@@ -351,7 +351,6 @@ class ProducerCore:
             return
         self._last_failure = None
         self._response_time.on_response(now - request.sent_at)
-        self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)
         parcels: Sequence[Parcel] = request.parcels
         if request.has_expired_records:
             waited_for = [pair for pair in zip(parcels, responses, strict=True) if _unsettled(pair[0])]
@@ -359,6 +358,7 @@ class ProducerCore:
         if any_failed:
             self._on_mixed_responses(request, parcels, responses, now)
         else:
+            self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)
             self._pace(request, {}, now)
             self._acknowledge(request, parcels, responses, now)
 
@@ -368,29 +368,35 @@ class ProducerCore:
         """Acknowledge those of the parcels `sent` that were stored, and retry the others."""
         stored: list[Parcel] = []
         stored_responses: list[RecordResponse] = []
-        failed: dict[Outbox, list[Parcel]] = {}
+        throttled: dict[Outbox, list[Parcel]] = {}
+        failed_inside: dict[Outbox, list[Parcel]] = {}
         causes: dict[tuple[str, str], list[QueuedRecord]] = {}
-        throttled: dict[Outbox, int] = {}
         for parcel, response in zip(sent, responses, strict=True):
             if not response.error_code:
                 stored.append(parcel)
                 stored_responses.append(response)
                 continue
-            failed.setdefault(parcel.outbox, []).append(parcel)
             cause = (response.error_code, response.error_message or "")
             causes.setdefault(cause, []).extend(records_of(parcel))
             if response.error_code == THROTTLED_CODE:
-                throttled[parcel.outbox] = throttled.get(parcel.outbox, 0) + 1
+                throttled.setdefault(parcel.outbox, []).append(parcel)
             else:
+                failed_inside.setdefault(parcel.outbox, []).append(parcel)
                 _mark_maybe_duplicate(parcel)
         for (code, message), records in causes.items():
             kind = FailureKind.THROTTLED if code == THROTTLED_CODE else FailureKind.AMBIGUOUS
             note_failure(records, kind, code, message)
+        if stored or throttled:
+            self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)
+        else:
+            self._concurrency.on_failure(request.sent_at, now)
         self._acknowledge(request, stored, stored_responses, now)
-        self._pace(request, throttled, now)
-        for outbox, parcels in failed.items():
-            self._retry(outbox, self._to_send_again(request, parcels), now)
-        self._events.retried(failed, responses)
+        self._pace(request, {outbox: len(parcels) for outbox, parcels in throttled.items()}, now)
+        for failed, budgeted in ((throttled, False), (failed_inside, True)):
+            for outbox, parcels in failed.items():
+                self._retry(outbox, self._to_send_again(request, parcels), now, budgeted=budgeted)
+        outboxes = {**throttled, **failed_inside}
+        self._events.retried({box: throttled.get(box, []) + failed_inside.get(box, []) for box in outboxes}, responses)
 
     def on_failure(self, request: Request, failure: RequestFailedError, now: float) -> None:
         """Handle the failure of `request` as a whole."""
@@ -456,6 +462,7 @@ class ProducerCore:
             if self.options.aggregate:
                 parcels, responses = self._unproven.hold(request, parcels, responses, now)
                 self._judge_unproven(now)  # the map may know the shards that stored them
+        self._retries.budget.earn(len(parcels))
         self._settlement.acknowledge(request, parcels, responses, now)
 
     def _retry_all(
@@ -504,12 +511,18 @@ class ProducerCore:
         if throttled:
             self._events.throttled(throttled)
 
-    def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float) -> None:
+    def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float, *, budgeted: bool = False) -> None:
+        """Send `parcels` again after a backoff; `budgeted` if the service failed each one by itself."""
         if not parcels:
             return
-        deadline = min(map(self._send_by, parcels))
-        at = self._backoff.retry_at(max(parcel.attempts for parcel in parcels), now, deadline)
-        self._retries.add(at, outbox, parcels)
+        delay = self._backoff.delay(max(parcel.attempts for parcel in parcels))
+        by_time: dict[float, list[Parcel]] = {}
+        for parcel in parcels:
+            at = self._backoff.retry_together_at(delay, now, self._send_by(parcel))
+            by_time.setdefault(at, []).append(parcel)
+        for at, together in by_time.items():
+            until = min(map(self._send_by, together)) if budgeted else None
+            self._retries.add(at, outbox, together, budgeted_until=until)
 
     # --- Shards -----------------------------------------------------------------------------------
 
@@ -628,7 +641,7 @@ class ProducerCore:
 
     def _take_waiting(self) -> list[Parcel]:
         """Remove every parcel that is not in flight."""
-        waiting = [parcel for _, parcels in self._retries.take_due(math.inf) for parcel in parcels]
+        waiting = [parcel for _, parcels in self._retries.take_all() for parcel in parcels]
         waiting += [parcel for half in self._halves for parcel in half]
         for bundle, _, _ in self._unproven.take_all():
             _mark_maybe_duplicate(bundle)

@@ -1,5 +1,7 @@
 """Producers that share shards, on simulated time: how full they keep them, and how many sends are throttled."""
 
+import statistics
+
 import pytest
 
 from tests.producer.pacing.simulation import Feeder, QuotaService, UnpacedWriter, simulate
@@ -68,8 +70,12 @@ def test_sporadic_throttles_do_not_slow_a_producer_down(refused):
 @pytest.mark.parametrize("pause", [0.03, 0.05, 0.15])
 def test_beside_a_writer_without_pacing_a_producer_keeps_its_part(pause):
     """The writer sends 3,000 to 17,000 records a second, and sends what was throttled again at once."""
-    [rate], _ = share([Feeder(1, even_shards(1))], writers=[UnpacedWriter(pause=pause)], warm_up=5.0, seconds=20.0)
-    assert rate >= 400
+    rates = []
+    for seed in range(1, 5):
+        writers = [UnpacedWriter(pause=pause)]
+        [rate], _ = share([Feeder(seed, even_shards(1))], writers=writers, warm_up=5.0, seconds=15.0, seed=seed)
+        rates.append(rate)
+    assert statistics.mean(rates) >= 400
 
 
 def test_when_a_writer_without_pacing_stops_the_full_rate_is_back_within_five_seconds():

@@ -23,3 +23,29 @@ def test_a_retry_comes_before_the_deadline(attempts, now, left, seed):
 
 def test_past_the_deadline_there_is_no_delay():
     assert RetryBackoff(Random(1)).retry_at(5, 10.0, 9.0) == 10.0
+
+
+def test_records_that_failed_together_share_a_time_but_not_a_deadline():
+    backoff = RetryBackoff(Random(1), linger=0.1)
+    assert {backoff.retry_together_at(3.0, 10.0, deadline) for deadline in (20.0, 30.0, 100.0)} == {13.0}
+    assert backoff.retry_together_at(3.0, 10.0, 12.0) < 12.0
+
+
+def test_retries_linger_for_company():
+    backoff = RetryBackoff(Random(1), linger=0.5)
+    assert {backoff.retry_together_at(delay, 10.0, 100.0) for delay in (0.51, 0.6, 0.7, 0.99)} == {11.0}
+
+
+@given(st.floats(0, 10), st.floats(0, 1e6), st.floats(0.001, 300), st.floats(0, 5))
+def test_a_shared_time_is_not_past_the_deadline(delay, now, left, linger):
+    at = RetryBackoff(Random(1), linger=linger).retry_together_at(delay, now, now + left)
+    assert now <= at + 1e-6
+    assert at < now + left or left < 1e-3
+
+
+def test_without_linger_a_record_near_its_deadline_is_not_tried_over_and_over():
+    backoff, now, attempts = RetryBackoff(Random(1)), 0.0, 0
+    while now < 9.999 and attempts < 1_000:
+        now = max(now + 1e-9, backoff.retry_together_at(5.0, now, 10.0))
+        attempts += 1
+    assert attempts < 30
