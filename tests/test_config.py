@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from truckstream.config import SETTINGS, export_aws_settings, load_settings, read_dotenv
+from truckstream.config import EXPORTED_VARIABLES, SETTINGS, export_aws_settings, load_settings, read_dotenv
 from truckstream.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
@@ -71,3 +71,18 @@ def test_aws_variables_reach_the_aws_libraries_unless_the_environment_has_them(m
     assert (os.environ["AWS_PROFILE"], os.environ["AWS_SECRET_ACCESS_KEY"]) == ("mine", "key")
     assert "OTHER" not in os.environ
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS", "AWS_CA_BUNDLE", "HTTPS_PROXY"])
+def test_a_dotenv_file_cannot_redirect_the_calls_to_aws(variable, monkeypatch):
+    """The file may come with somebody else's checkout, and the calls carry credentials."""
+    monkeypatch.delenv(variable, raising=False)
+    export_aws_settings({variable: "http://attacker.example"})
+    assert variable not in os.environ
+
+
+def test_the_page_names_every_variable_that_is_read_from_dotenv():
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = page.split("## Configuration")[1].split("The Lambda function reads")[0]
+    read = {*EXPORTED_VARIABLES, *(variable for row in SETTINGS for variable in row.variables)}
+    assert {variable for variable in read if f"`{variable}`" not in section} == set()

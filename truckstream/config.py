@@ -1,7 +1,9 @@
 """Settings from flags, the environment, `.env` and defaults, in this order, each checked by its rule.
 
 One table holds the settings; `.env.example` and the README are tested against it. AWS credentials and profiles are not
-settings of ours: `export_aws_settings` passes those of `.env` on to the AWS libraries through the environment.
+settings of ours: `export_aws_settings` passes those of `.env` on to the AWS libraries through the environment. Its other
+variables are ignored. The file belongs to the working directory, which may be somebody else's checkout; with
+AWS_ENDPOINT_URL or AWS_CA_BUNDLE it could redirect every call, credentials included, to another server.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "EXPORTED_VARIABLES",
     "SETTINGS",
     "Setting",
     "Settings",
@@ -70,6 +73,17 @@ SETTINGS: Final = (
         pattern=r"(?=.{3,63}$)[a-z0-9][a-z0-9.-]*[a-z0-9]",
         rule="a bucket's name (3 to 63 lower-case letters, digits, . -)",
     ),
+)
+
+
+#: The variables of `.env` that are passed on to the AWS libraries: the region and the credentials.
+EXPORTED_VARIABLES: Final = (
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
 )
 
 
@@ -135,9 +149,9 @@ def read_dotenv(path: Path | str = ".env") -> dict[str, str]:
 
 
 def export_aws_settings(dotenv: Mapping[str, str]) -> None:
-    """Put the AWS_… variables of `.env` into the environment, unless it already has them."""
-    for name, value in dotenv.items():
-        if name.startswith("AWS_") and value:
+    """Put the `EXPORTED_VARIABLES` of `.env` into the environment, unless it already has them."""
+    for name in EXPORTED_VARIABLES:
+        if value := dotenv.get(name):
             os.environ.setdefault(name, value)
 
 
