@@ -52,6 +52,7 @@ SHELLS = {
         "http/aiohttp_transport.py",
         "http/connection_pool.py",
         "session/credentials.py",
+        "session/default_session.py",
         "session/network_settings.py",
         "session/session_endpoint.py",
     },

@@ -1,8 +1,8 @@
 """Settings from flags, the environment, `.env` and defaults, in this order, each checked by its rule.
 
 One table holds the settings; `.env.example` and the README are tested against it. AWS credentials and profiles are not
-settings of ours: `export_aws_settings` passes those of `.env` on to the AWS libraries through the environment. Its other
-variables are ignored. The file belongs to the working directory, which may be somebody else's checkout; with
+settings of ours: `export_aws_settings` passes those of `.env` on to the AWS libraries through the environment. Other
+variables of `.env` are ignored. The file belongs to the working directory, which may be somebody else's checkout; with
 AWS_ENDPOINT_URL or AWS_CA_BUNDLE it could redirect every call, credentials included, to another server.
 """
 

@@ -88,7 +88,8 @@ class KinesisClient:
         stream: the stream's name, or its ARN, which also names the region.
         region_name: as in aiobotocore; by default the session's.
         endpoint_url: another endpoint than the region's, such as a local server's.
-        session: an aiobotocore session (or aioboto3's `_session`); by default a new one.
+        session: an aiobotocore session (or aioboto3's `_session`); by default a new one, which shares botocore's data
+            files with those of other clients.
         connections: the maximum number of requests at a time, each on a connection of its own.
         request_timeout: seconds that the service or a proxy may keep silent.
     """

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.kinesis.http.http1 import header_lines
 from truckstream.kinesis.session.credentials import SessionCredentials, translate_errors
+from truckstream.kinesis.session.default_session import make_session, wait_for_turn
 from truckstream.kinesis.session.network_settings import NetworkSettings
 from truckstream.kinesis.session.request_template import DEFAULT_PORTS, RequestTemplate, template_from
 
@@ -85,7 +86,6 @@ class SessionEndpoint:
             ConfigurationError: no region is set, or aiobotocore rejects the region, the endpoint or the profile.
         """
         from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU, for those who open one
-        from aiobotocore.session import get_session  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
         config = AioConfig(
@@ -95,8 +95,9 @@ class SessionEndpoint:
             retries={"total_max_attempts": 1},
             parameter_validation=False,
         )
-        self._session = self._session or get_session()
+        await wait_for_turn()
         try:
+            self._session = self._session or make_session()
             context = self._session.create_client(
                 "kinesis",
                 region_name=self._region_name,
