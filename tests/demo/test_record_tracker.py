@@ -4,14 +4,15 @@ from truckstream.demo.accounting.record_tracker import ObjectRecord, RecordTrack
 from truckstream.errors import DeliveryTimeoutError, DeliveryUnknownError
 from truckstream.kinesis.client import RecordResponse
 from truckstream.producer.outcomes.delivery import Delivery
+from truckstream.producer.queueing.outbox import Failure
 
 
 def delivery(sequence=1, error=None):
-    made = Delivery(b"", b"", "key", None, size=3, outbox=None)
+    made = Delivery(b"", b"", "key", None, size=3, cost=503, outbox=None)
     made.response = (
         RecordResponse(shard_id="shardId-000000000000", sequence_number=str(sequence)) if not error else None
     )
-    made.error = error
+    made.failure = Failure(lambda _: error) if error else None
     return made
 
 

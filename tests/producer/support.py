@@ -108,11 +108,11 @@ def reserve(
     core: ProducerCore, data: bytes, key: str = "TRUCK_001", explicit_hash_key: str | None = None
 ) -> QueuedRecord:
     """A record whose room is reserved."""
-    outbox, key_size, tail = core.route(key, explicit_hash_key)
+    outbox, key_size, overhead, tail = core.route(key, explicit_hash_key)
     size = len(data) + key_size
-    core.check_size(size)
-    record = QueuedRecord(data, tail, key, explicit_hash_key, size, outbox)
-    assert core.budget.reserve(record.size)
+    core.check_size(size, overhead)
+    record = QueuedRecord(data, tail, key, explicit_hash_key, size, size + overhead, outbox)
+    assert core.budget.reserve(record.cost)
     return record
 
 

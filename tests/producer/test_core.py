@@ -461,7 +461,7 @@ def test_a_record_that_waited_for_room_while_the_first_map_came_goes_by_the_map(
     core = make_core(ordered=True, aggregate=aggregate)
     core.on_shards([], 0.0)
     first = make_record(core, 10)
-    assert core.budget.reserve(first.size)
+    assert core.budget.reserve(first.cost)
     core.on_shards(even_shards(1), 0.0)
     core.put(first, 0.0)
     second = put(core, b"second", 0.0)
@@ -531,15 +531,15 @@ def test_a_record_that_can_never_fit_the_buffer_is_rejected_at_once(make_core):
 
 
 def make_record(core, size, key="TRUCK_001"):
-    outbox, key_size, tail = core.route(key, None)
-    return QueuedRecord(bytes(size - key_size), tail, key, None, size, outbox)
+    outbox, key_size, overhead, tail = core.route(key, None)
+    return QueuedRecord(bytes(size - key_size), tail, key, None, size, size + overhead, outbox)
 
 
 def test_reserved_room_is_enough_whatever_keys_came_since(make_core):
     """Keeping their order takes room, too, so the free room may become negative."""
     core = make_core(ordered=True, buffer_bytes=3_000)
     first = make_record(core, 1_500, key="first")
-    assert core.budget.reserve(first.size)
+    assert core.budget.reserve(first.cost)
     second = put(core, b"", 0.0, key="second")
     assert core.budget.free_bytes < 0
     core.put(first, 0.0)
@@ -551,7 +551,7 @@ def test_a_record_whose_shard_closed_while_it_waited_for_room_goes_to_the_open_o
     core = make_core()
     record = make_record(core, 10)
     closed = record.outbox
-    assert core.budget.reserve(record.size)
+    assert core.budget.reserve(record.cost)
     core.on_shards(even_shards(2, first=1), 0.0)
     core.put(record, 0.0)
     assert (record.outbox.is_closed, closed.is_closed, closed.waiting) == (False, True, 0)

@@ -5,6 +5,7 @@ Its listings of the shards fail, are late, incomplete or out of date. The record
 and two readers: one takes each aggregate apart, and the other one is the KCL, which discards some.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from collections import Counter, defaultdict
@@ -18,6 +19,7 @@ from tests.producer.support import Service, even_shards, hash_of, reserve, throt
 from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.shard_map import Shard
+from truckstream.producer import core as core_module
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
 from truckstream.producer.queueing.keyed_queue import lane_key
@@ -167,6 +169,11 @@ class Run:
         else:
             self.core.on_shards(shards, now)
 
+    def respond(self, now):
+        self.look_at_the_map(now)
+        if self.in_flight and self.dice.random() < 0.7:
+            self.service.reply(self.core, self.in_flight.pop(self.dice.randrange(len(self.in_flight))), now)
+
     def to_the_end(self, records, *, reshards=(), keys=20, poison=0.0):
         now, steps = 0.0, 0
         while len(self.records) < records or self.core.budget.used_bytes:
@@ -191,14 +198,14 @@ class Run:
             assert len(self.in_flight) <= self.core.options.max_in_flight
             if self.core.options.ordered:
                 self.assert_no_key_twice()
-            self.look_at_the_map(now)
-            if self.in_flight and self.dice.random() < 0.7:
-                self.service.reply(self.core, self.in_flight.pop(self.dice.randrange(len(self.in_flight))), now)
+            self.respond(now)
             self.settle()
             wakeup = self.core.next_wakeup(now)
             idle = now + self.dice.random() * 0.05
             waits = len(self.records) < records or self.in_flight or self.lists or wakeup is None
             now = idle if waits else max(wakeup, now)
+        while self.core.has_settled:
+            self.settled += self.core.take_settled()
         return now
 
     def end_attempts(self, now):
@@ -232,8 +239,11 @@ class Run:
 
     def assert_in_time(self, now):
         """A record past its deadline waits for the end of its own request, or of one with its key: not for long."""
+        if len(self.records) > core_module.RECORDS_PER_CALL:
+            return  # or for the next call
         ending = [request for request in self.in_flight if request.deadline <= now < request.deadline + GRACE_SECONDS]
-        carried = {record for request in ending for parcel in request.parcels for record in records_of(parcel)}
+        sent = [*(request.parcels for request in ending), *self.core._halves]
+        carried = {record for parcels in sent for parcel in parcels for record in records_of(parcel)}
         keys = {lane_key(record) for record in carried} if self.core.options.ordered else set()
         for record in {*self.records} - {*self.reserved} - carried:
             if not record.settled and lane_key(record) not in keys:
@@ -292,6 +302,17 @@ class Run:
                 assert all(home.starting_hash_key <= own <= home.ending_hash_key for home in addressed)
 
 
+@contextlib.contextmanager
+def records_per_call(number):
+    """Let each call do the work of so many records, as if there were far more of them."""
+    usual = core_module.RECORDS_PER_CALL
+    core_module.RECORDS_PER_CALL = number
+    try:
+        yield
+    finally:
+        core_module.RECORDS_PER_CALL = usual
+
+
 @pytest.mark.parametrize(
     ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
 )
@@ -307,9 +328,22 @@ class Run:
     keys=st.sampled_from([1, 3, 20]),
     poison=st.sampled_from([0.0, 0.05]),
     delivery_timeout=st.sampled_from([2.0, 30.0]),
+    per_call=st.sampled_from([1, 5, 40, 1_000]),
 )
 def test_every_record_gets_one_outcome_and_it_is_the_truth(
-    ordered, aggregate, seed, records, reliability, shards, reshards, linger, in_flight, keys, poison, delivery_timeout
+    ordered,
+    aggregate,
+    seed,
+    records,
+    reliability,
+    shards,
+    reshards,
+    linger,
+    in_flight,
+    keys,
+    poison,
+    delivery_timeout,
+    per_call,
 ):
     options = ProducerOptions(
         buffer_bytes=1 << 20,
@@ -321,7 +355,8 @@ def test_every_record_gets_one_outcome_and_it_is_the_truth(
         aggregate_bytes=150,
     )
     run = Run(Random(seed), options, reliability=reliability, shards=shards)
-    now = run.to_the_end(records, reshards=reshards, keys=keys, poison=poison)
+    with records_per_call(per_call):
+        now = run.to_the_end(records, reshards=reshards, keys=keys, poison=poison)
     run.assert_true(now)
     if ordered:
         run.assert_ordered()

@@ -47,7 +47,8 @@ _tail: Callable[[EncodableRecord], bytes] = attrgetter("tail")
 
 def encode_tail(partition_key: str, explicit_hash_key: str | None = None) -> bytes:
     """Encode the text that follows a record's base64, up to the next record's."""
-    key = _encode_json(partition_key)
+    # A str keeps its own UTF-8, up to 1 KiB, for as long as it lives once msgspec has encoded it: so encode a copy.
+    key = _encode_json(partition_key if partition_key.isascii() else partition_key.encode().decode())
     if explicit_hash_key is None:
         return b'","PartitionKey":%b}%b' % (key, _BETWEEN)
     return b'","PartitionKey":%b,"ExplicitHashKey":%b}%b' % (key, _encode_json(explicit_hash_key), _BETWEEN)

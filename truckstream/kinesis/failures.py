@@ -13,7 +13,7 @@ from typing import Final
 
 from truckstream.errors import ServiceError, StreamNotFoundError
 
-__all__ = ["TRANSIENT", "FailureKind", "RequestFailedError", "kind_of_error"]
+__all__ = ["TRANSIENT", "FailureKind", "RequestFailedError", "kind_of_error", "service_error"]
 
 
 class FailureKind(enum.Enum):
@@ -95,6 +95,11 @@ def kind_of_error(code: str, message: str, status: int) -> FailureKind:
     return FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
 
 
+def service_error(code: str, message: str) -> ServiceError:
+    """Return the public error for a code and a message of the service."""
+    return (StreamNotFoundError if code == "ResourceNotFoundException" else ServiceError)(code, message)
+
+
 class RequestFailedError(Exception):
     """One attempt failed as a whole. Internal: users get the outcome of each record instead."""
 
@@ -106,7 +111,6 @@ class RequestFailedError(Exception):
 
     def to_service_error(self) -> ServiceError:
         """Return the public error for a record that fails for good, or for a call that does."""
-        error_class = StreamNotFoundError if self.code == "ResourceNotFoundException" else ServiceError
-        error = error_class(self.code, self.message)
+        error = service_error(self.code, self.message)
         error.retryable = self.kind in TRANSIENT
         return error

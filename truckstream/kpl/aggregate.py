@@ -38,8 +38,6 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-# Fleets send the same keys and few lengths over and over, so the bytes for them are cached: a few MB at most.
-@lru_cache(maxsize=16_384)
 def _table_entry(tag: bytes, key: str) -> bytes:
     """Encode a key of a table."""
     argument = "partition_key" if tag is PARTITION_KEY else "explicit_hash_key"
@@ -48,6 +46,12 @@ def _table_entry(tag: bytes, key: str) -> bytes:
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(argument, key, "must be text that UTF-8 can encode") from error
     return tag + _varint(len(text)) + text
+
+
+# Fleets send the same keys and few lengths over and over, so the bytes for them are cached: 6 MB at most, because long
+# keys, which may have 1 KiB, are not.
+MAX_CACHED_KEY = 64
+_cached_table_entry = lru_cache(maxsize=16_384)(_table_entry)
 
 
 @lru_cache(maxsize=16_384)
@@ -76,7 +80,10 @@ class _KeyTable:
     def find(self, key: str) -> tuple[int, bytes]:
         """Return the key's index, and the bytes it would add to the message: none if it is in the table."""
         index = self.indices.get(key)
-        return (len(self.entries), _table_entry(self.tag, key)) if index is None else (index, b"")
+        if index is not None:
+            return index, b""
+        encode = _cached_table_entry if len(key) <= MAX_CACHED_KEY else _table_entry
+        return len(self.entries), encode(self.tag, key)
 
 
 class Aggregate:

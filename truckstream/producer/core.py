@@ -6,10 +6,13 @@ records that `take_settled` returns, and calls again at `next_wakeup`.
 
 Invariants:
 - A record is in exactly one place: an outbox, a request in flight, a half of a rejected request, the retry queue, or a
-  bundle whose shard is not proven.
+  bundle whose shard is not proven. After a reshard that may be the outbox of a closed shard, until its records have
+  been moved. Nothing is sent before.
 - A record that is acknowledged is never sent again, and every reader gets it. So a stored record is sent again in one
   case only: in a bundle that the KCL discards (`queueing/unproven_bundles.py`).
-- After `abort` every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
+- When `abort` returns False, every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
+- No call does more than `RECORDS_PER_CALL` records' work, however many are buffered, and about as much again for a
+  request. The rest is due at once: `next_wakeup` returns `now`, `abort` True, and `take_settled` more at the next call.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import asdict
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +39,8 @@ from truckstream.producer.pacing.retry_backoff import RetryBackoff
 from truckstream.producer.pacing.shard_pacer import ShardPacer
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
 from truckstream.producer.queueing.bundle import is_mixed
-from truckstream.producer.queueing.outbox import count_records, records_of
+from truckstream.producer.queueing.outbox import Failure, count_records, records_of, unsettled_of
+from truckstream.producer.queueing.relocation import Relocation
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.retry_queue import RetryQueue
 from truckstream.producer.queueing.router import RoutedKey, Router
@@ -45,10 +50,10 @@ from truckstream.producer.stats import Counters, ProducerStats
 from truckstream.producer.watching.event_sink import EventSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from random import Random
 
-    from truckstream.errors import ServiceError
+    from truckstream.errors import ServiceError, TruckstreamError
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
@@ -60,7 +65,6 @@ __all__ = ["ProducerCore"]
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
 _shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
 _outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
-_put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 _shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
@@ -75,6 +79,15 @@ BODIES_SHARE: Final = 0.1
 
 #: A wake-up at the time of `_send_by` must find that it is too late, in spite of rounding.
 TOLERANCE: Final = 1e-6
+
+#: The most records that expire, are given up, moved, returned from their backoff or handed out in one call. At 1 to 5
+#: µs each (Python 3.11), a call takes 3 ms at most, and holds no event loop for longer than 20 ms on a machine that is slow
+#: or busy with other work.
+RECORDS_PER_CALL: Final = 500
+
+#: After so many records a call packs no further request, and a request of bundles has no more. All 110,000 records of a
+#: full buffer would fit into 10 MiB if they are small, and everything that is done for a request is done in one call.
+RECORDS_PACKED_PER_CALL: Final = 2_000
 
 #: Failures of whole requests that lower the concurrency limit.
 TROUBLE: Final = {
@@ -101,6 +114,7 @@ class ProducerCore:
         #: The stream's limit on a record's size, in bytes.
         self.max_record_bytes = DEFAULT_MAX_RECORD_BYTES
         self._router = Router(options)
+        self._relocation = Relocation(self._router)
         self.budget = BufferBudget(options.buffer_bytes, self._router.lanes)
         self._counters = Counters()
         self._settlement = Settlement(options, self.budget, self._counters, self._events)
@@ -141,8 +155,8 @@ class ProducerCore:
         """
         return self._router.route(partition_key, explicit_hash_key)
 
-    def check_size(self, size: int) -> None:
-        """Check that a record of `size` bytes can be sent at all.
+    def check_size(self, size: int, overhead: int = RECORD_OVERHEAD_BYTES) -> None:
+        """Check that a record of `size` bytes, with this overhead in the buffer, can be sent at all.
 
         Raises:
             RecordTooLargeError: `size` is over the stream's limit or a request's, or takes more than the buffer.
@@ -152,8 +166,8 @@ class ProducerCore:
             raise RecordTooLargeError(size, self.max_record_bytes, "the stream's limit")
         if size > self.options.max_batch_bytes:
             raise RecordTooLargeError(size, self.options.max_batch_bytes, "the limit of a request")
-        if cost_of(size) > self.options.buffer_bytes:
-            raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes), "the buffer's room")
+        if cost_of(size, overhead) > self.options.buffer_bytes:
+            raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes, overhead), "the buffer's room")
 
     def put(self, record: QueuedRecord, now: float) -> None:
         """Accept `record`, for which `budget.reserve` returned True.
@@ -172,7 +186,7 @@ class ProducerCore:
         # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
         if queue.count == 1:
             self._quiet_until = min(self._quiet_until, now + self.options.linger)
-        self._until_full -= record.size + RECORD_OVERHEAD_BYTES
+        self._until_full -= record.cost
         if self._until_full <= 0:
             self._quiet_until = -math.inf
 
@@ -182,18 +196,16 @@ class ProducerCore:
         """Return the requests to send now. For each one `on_responses` or `on_failure` must follow."""
         if now < self._quiet_until:
             return []
-        self._expire_in_flight(now)
-        self._return_retries(now)
-        if self._unproven.next_at <= now:
-            self._send_again(self._unproven.take_due(now))
-        self._check_halves(now)
-        self._expire(now)
+        if not self._catch_up(now):
+            return []  # and the rest is due at once, because `_quiet_until` is in the past
         requests: list[Request] = []
-        while self._opens_at(now) <= now:
+        packed = 0
+        while self._opens_at(now) <= now and packed < RECORDS_PACKED_PER_CALL:
             parcels = self._halves.popleft() if self._halves else self._pack(now)
             if not parcels:
                 break
             requests.append(self._send(parcels, now))
+            packed += requests[-1].records
         self._quiet_until = self._next_due(now)
         return requests
 
@@ -201,6 +213,20 @@ class ProducerCore:
         """Return when to call `requests_due` again, after it was called. None: only a put or a response can matter."""
         at = min(self._quiet_until, self._refresh.due_at(), self._summary_refresh.due_at())
         return None if at == math.inf else max(at, now)
+
+    def _catch_up(self, now: float) -> bool:
+        """Do what must come before sending, for a limited number of records. Return whether nothing of it is left."""
+        left = self._expire_in_flight(now, RECORDS_PER_CALL)
+        left = self._relocation.step(left)
+        left = self._judge_unproven(now, left)
+        if left > 0:
+            left = self._return_retries(now, left)
+        if left > 0:
+            self._check_halves(now)
+            left = self._relocation.step(left)  # the parcels that have just come back to closed outboxes
+        if left > 0:
+            left = self._expire(now, left)
+        return left > 0
 
     def _opens_at(self, now: float) -> float:
         """Return when another request may be sent; infinity if one in flight must end first."""
@@ -215,11 +241,14 @@ class ProducerCore:
             return []
         parcels: list[Parcel] = []
         bytes_left = self.options.max_batch_bytes
+        bundled_left = RECORDS_PACKED_PER_CALL
         self._turn = (self._turn + 1) % len(outboxes)  # full requests must not always favour the same shards
         for outbox in outboxes[self._turn :] + outboxes[: self._turn]:
             records_left = self.options.max_batch_records - len(parcels)
-            taken = outbox.take(records_left, bytes_left, self.max_record_bytes, now)
+            taken = outbox.take(records_left, bundled_left, bytes_left, self.max_record_bytes, now)
             bytes_left -= sum(map(_size, taken))
+            if self.options.aggregate:
+                bundled_left -= sum(map(count_records, taken))
             parcels += taken
         return parcels
 
@@ -252,72 +281,77 @@ class ProducerCore:
         self._events.sent(request, repeated, len(self._in_flight))
         return request
 
-    def _return_retries(self, now: float) -> None:
-        self._return([parcel for _, parcels in self._retries.take_due(now) for parcel in parcels])
+    def _return_retries(self, now: float, limit: int) -> int:
+        """Return parcels whose backoff is over to their outboxes. Return how much of the limit is left."""
+        for outbox, parcels in self._retries.take_due(now):
+            self._return(outbox, parcels)
+            limit -= len(parcels)
+            if limit <= 0:
+                break
+        return limit
 
-    def _return(self, parcels: Iterable[Parcel]) -> None:
-        """Let `parcels` wait for another attempt in their outbox, or in the one that their keys have now."""
-        misplaced: list[Parcel] = []
+    def _return(self, outbox: Outbox, parcels: Iterable[Parcel]) -> None:
+        """Let `parcels` wait for another attempt, after they have been moved if their shard is closed."""
         for parcel in parcels:
-            if _is_misplaced(parcel):
-                misplaced.append(parcel)
-            else:
-                parcel.outbox.return_parcel(parcel)
-        self._reroute(misplaced)
-
-    def _reroute(self, parcels: Iterable[Parcel]) -> None:
-        """Queue the records of `parcels` for the shards that are open now. Bundles are taken apart."""
-        by_outbox: dict[Outbox, list[QueuedRecord]] = {}
-        for parcel in parcels:
-            if parcel.members is None:
-                self._router.reroute(records_of(parcel)[0]).return_parcel(parcel)
-                continue
-            for record in _unsettled(parcel):
-                by_outbox.setdefault(self._router.reroute(record), []).append(record)
-        for outbox, members in by_outbox.items():
-            outbox.queue.put_back(sorted(members, key=_put_at))
+            outbox.return_parcel(parcel)
+        if outbox.is_closed:
+            self._relocation.add_returned(outbox)
 
     def _check_halves(self, now: float) -> None:
         """Give up the parcels of halves that are past their deadline, and take misplaced bundles apart."""
         halves, self._halves = self._halves, deque()
-        misplaced: list[Parcel] = []
+        misplaced: dict[Outbox, list[Parcel]] = {}
         for half in halves:
             kept: list[Parcel] = []
             for parcel in half:
                 if parcel.members is not None and _is_misplaced(parcel):
-                    misplaced.append(parcel)
+                    misplaced.setdefault(parcel.outbox, []).append(parcel)
                 elif parcel.put_at + self.options.delivery_timeout <= self._response_at(now):
-                    self._give_up(parcel, now)
+                    self._give_up([parcel], now)
                 else:
                     kept.append(parcel)
             if kept:
                 self._halves.append(kept)
-        self._reroute(misplaced)
+        for outbox, parcels in misplaced.items():
+            self._return(outbox, parcels)
 
-    def _expire_in_flight(self, now: float) -> None:
+    def _expire_in_flight(self, now: float, limit: int) -> int:
         for request in list(self._in_flight):
-            if request.wakeup_at <= now and (failure := self._deadlines.expire(request, now)):
-                self.on_failure(request, failure, now)
+            if limit > 0 and request.wakeup_at <= now:
+                limit -= request.records
+                if failure := self._deadlines.expire(request, now):
+                    self.on_failure(request, failure, now)
+        return limit
 
-    def _expire(self, now: float) -> None:
-        response_at = self._response_at(now)
-        for outbox in self._router.outboxes:
-            while expired := outbox.take_expired(response_at):  # a key's next record may be as old
-                for parcel in expired:
-                    self._give_up(parcel, now)
+    def _expire(self, now: float, limit: int) -> int:
+        for expired in self._take_expired(self._response_at(now), limit):
+            limit -= sum(map(count_records, expired))
+            self._give_up(expired, now)
+        return limit
 
-    def _give_up(self, parcel: Parcel, now: float) -> None:
-        """Fail the records of `parcel` for which it is too late: its oldest one is such. The others are kept."""
+    def _take_expired(self, response_at: float, limit: int) -> Iterator[list[Parcel]]:
+        """Remove parcels whose deadline is before `response_at`, until they have `limit` records.
+
+        They must be settled before the next ones are taken: a key's next record may be as old.
+        """
+        for outbox in (*self._router.outboxes, *self._relocation.outboxes):
+            while limit > 0 and (expired := outbox.take_expired(response_at, limit)):
+                limit -= sum(map(count_records, expired))
+                yield expired
+
+    def _give_up(self, parcels: Iterable[Parcel], now: float) -> None:
+        """Fail the records of `parcels` for which it is too late: each one's oldest is such. The others are kept."""
         response_at = self._response_at(now)
         late: list[QueuedRecord] = []
-        others: list[QueuedRecord] = []
-        for record in records_of(parcel):
-            (late if record.put_at + self.options.delivery_timeout <= response_at else others).append(record)
-        if others:
-            parcel.outbox.queue.put_back(others)
-        for record in late:
-            error = delivery_errors.timed_out(record, self.options.delivery_timeout, self._last_failure)
-            self._settlement.fail(record, error)
+        for parcel in parcels:
+            others: list[QueuedRecord] = []
+            for record in unsettled_of(parcel):
+                (late if record.put_at + self.options.delivery_timeout <= response_at else others).append(record)
+            if others:
+                parcel.outbox.queue.put_back(others)
+        timeout, cause = self.options.delivery_timeout, self._last_failure
+        make_error = partial(delivery_errors.timed_out, delivery_timeout=timeout, last_failure=cause)
+        self._settlement.fail(late, Failure(make_error))
 
     def _next_due(self, now: float) -> float:
         wakeups = (request.wakeup_at for request in self._in_flight)
@@ -353,7 +387,7 @@ class ProducerCore:
         self._response_time.on_response(now - request.sent_at)
         parcels: Sequence[Parcel] = request.parcels
         if request.has_expired_records:
-            waited_for = [pair for pair in zip(parcels, responses, strict=True) if _unsettled(pair[0])]
+            waited_for = [pair for pair in zip(parcels, responses, strict=True) if unsettled_of(pair[0])]
             parcels, responses = [pair[0] for pair in waited_for], [pair[1] for pair in waited_for]
         if any_failed:
             self._on_mixed_responses(request, parcels, responses, now)
@@ -377,7 +411,7 @@ class ProducerCore:
                 stored_responses.append(response)
                 continue
             cause = (response.error_code, response.error_message or "")
-            causes.setdefault(cause, []).extend(records_of(parcel))
+            causes.setdefault(cause, []).extend(unsettled_of(parcel))
             if response.error_code == THROTTLED_CODE:
                 throttled.setdefault(parcel.outbox, []).append(parcel)
             else:
@@ -403,7 +437,7 @@ class ProducerCore:
         if not self._finish(request):
             return
         self._last_failure = failure.to_service_error()
-        records = [record for parcel in request.parcels for record in _unsettled(parcel)]
+        records = [record for parcel in request.parcels for record in unsettled_of(parcel)]
         note_failure(records, failure.kind, failure.code, failure.message)
         self._events.request_failed(request, failure, now)
         if now >= request.deadline:  # its records had too little time, which need not mean trouble at the service
@@ -412,8 +446,7 @@ class ProducerCore:
             self._concurrency.on_failure(request.sent_at, now)
         is_alone = request.records == 1 and not request.has_expired_records
         if failure.kind is FailureKind.PERMANENT or (failure.kind is FailureKind.POISONED and is_alone):
-            for record in records:
-                self._settlement.fail(record, delivery_errors.rejected(record, failure.to_service_error()))
+            self._fail(request.parcels, partial(delivery_errors.rejected, code=failure.code, message=failure.message))
             self._return_to_pacers(request, now)
             return
         parcels = self._to_send_again(request, request.parcels)
@@ -439,8 +472,19 @@ class ProducerCore:
                 outbox.pacer.take(-len(charged), -sum(charged), now)
 
     def take_settled(self) -> list[QueuedRecord]:
-        """Return the records that got their outcome since the last call."""
-        return self._settlement.take()
+        """Return records that got their outcome since the last call: all of them, or `RECORDS_PER_CALL` of many."""
+        return self._settlement.take(RECORDS_PER_CALL)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether `take_settled` has more records to return."""
+        return self._settlement.has_settled
+
+    def _fail(self, parcels: Iterable[Parcel], make_error: Callable[[QueuedRecord], TruckstreamError]) -> int:
+        """Give up the records of `parcels`, and return their number."""
+        records = [record for parcel in parcels for record in unsettled_of(parcel)]
+        self._settlement.fail(records, Failure(make_error))
+        return len(records)
 
     def _finish(self, request: Request) -> bool:
         """Remove `request` from those in flight. Return False if it was aborted meanwhile."""
@@ -461,7 +505,6 @@ class ProducerCore:
             self._compare_with_map(request, parcels, responses)
             if self.options.aggregate:
                 parcels, responses = self._unproven.hold(request, parcels, responses, now)
-                self._judge_unproven(now)  # the map may know the shards that stored them
         self._retries.budget.earn(len(parcels))
         self._settlement.acknowledge(request, parcels, responses, now)
 
@@ -482,11 +525,11 @@ class ProducerCore:
             return parcels
         whole: list[Parcel] = []
         for parcel in parcels:
-            records = _unsettled(parcel)
+            records = unsettled_of(parcel)
             if len(records) == count_records(parcel):
                 whole.append(parcel)
             elif records:
-                self._reroute([parcel])
+                self._router.requeue([parcel])
         return whole
 
     def _split(self, parcels: list[Parcel]) -> None:
@@ -498,7 +541,7 @@ class ProducerCore:
         for parcel in parcels:
             for record in records_of(parcel):
                 record.goes_alone = True
-        self._reroute(parcels)
+        self._router.requeue(parcels)
 
     def _pace(self, request: Request, throttled: Mapping[Outbox, int], now: float) -> None:
         """Tell each shard's pacer how many of the request's parcels the shard throttled."""
@@ -555,13 +598,13 @@ class ProducerCore:
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
         before = self._router.shard_ids
-        misplaced = self._router.set_shards(shards, now)
-        self._refresh.done(now, changed=misplaced is not None)
+        closed = self._router.set_shards(shards, now)
+        self._refresh.done(now, changed=closed is not None)
         self._doubts.on_listing(now)
-        self._reroute(misplaced or ())
-        self._judge_unproven(now)
-        if self._unproven:
+        if not self._unproven.shard_ids <= self._router.listed.keys():
             self._refresh.request()
+        self._relocation.add(closed or ())
+        self._judge_unproven(now, self._relocation.step(RECORDS_PER_CALL))
         self._events.shards_listed(before, self._router.shard_ids)
         self._quiet_until = -math.inf
 
@@ -584,18 +627,24 @@ class ProducerCore:
         for outbox in contradicted:
             is_new = outbox.shard_id is not None and self._doubts.begin(outbox)
             self._refresh.request(at_once=is_new)
-            if is_new:
-                self._return(outbox.take_returned())
 
-    def _judge_unproven(self, now: float) -> None:
-        """Acknowledge the bundles that the KCL reads, and send the records of those again that it discards."""
-        readable, discarded = self._unproven.take_judged(self._router.listed)
+    def _judge_unproven(self, now: float, limit: int) -> int:
+        """Acknowledge bundles that the KCL reads. Send those again that it discards, or that have waited long enough.
+
+        Together they have about `limit` records. Return how much of the limit is left.
+        """
+        if limit <= 0 or not self._unproven.shard_ids:
+            return limit
+        readable, discarded = self._unproven.take_judged(self._router.listed, limit)
+        limit -= _count_stored(readable) + _count_stored(discarded)
+        due = self._unproven.take_due(now, limit)
         if readable:
             bundles = [stored.bundle for stored in readable]
             sent_at = min(stored.sent_at for stored in readable)
             request = Request(bundles, sent_at, self.options.delivery_timeout)
             self._settlement.acknowledge(request, bundles, [stored.response for stored in readable], now)
-        self._send_again(discarded)
+        self._send_again([*discarded, *due])
+        return limit - _count_stored(due)
 
     def _send_again(self, stored: Sequence[StoredBundle]) -> None:
         """Send the records of stored bundles again, because the KCL may discard them. Other readers get them twice."""
@@ -603,7 +652,8 @@ class ProducerCore:
         for bundle, _, _ in stored:
             _mark_maybe_duplicate(bundle)
             by_outbox.setdefault(bundle.outbox, []).append(bundle)
-        self._reroute(bundle for bundle, _, _ in stored)
+        for outbox, bundles in by_outbox.items():
+            self._return(outbox, bundles)
         self._events.retried(by_outbox, [RecordResponse(error_code=OTHER_SHARD_CODE)] * len(stored))
 
     # --- Flushing and the end ---------------------------------------------------------------------
@@ -617,49 +667,56 @@ class ProducerCore:
         """Return whether every record put up to `epoch` has its outcome."""
         return self._epochs.is_flushed(epoch)
 
-    def abort(self, *, forked: bool = False) -> None:
-        """Give every record an outcome now: those in flight are unknown, the others are not sent (again).
+    def abort(self, *, forked: bool = False) -> bool:
+        """Give records an outcome now: those in flight are unknown, the others are not sent (again).
 
-        A request of which nothing was sent yet is withdrawn.
+        Return True if records got one: call this again until it returns False. `requests_due` must not be called any
+        more. A request of which nothing was sent yet is withdrawn.
 
         `forked`: this is a copy of a producer in another process, so nothing is known of any record.
         """
-        in_flight_error = delivery_errors.forked if forked else delivery_errors.closed_in_flight
-        waiting_error = delivery_errors.forked if forked else delivery_errors.closed_before_sending
-        for request in list(self._in_flight):
+        left = RECORDS_PER_CALL
+        while left > 0 and self._in_flight:
+            request = next(iter(self._in_flight))
             self._finish(request)
             is_withdrawn = not forked and request.attempt.withdraw()
             for parcel in request.parcels:
                 if not is_withdrawn:
                     _mark_maybe_duplicate(parcel)
-                for record in _unsettled(parcel):
-                    error = delivery_errors.withdrawn(record) if is_withdrawn else in_flight_error(record)
-                    self._settlement.fail(record, error)
-        for parcel in self._take_waiting():
-            for record in _unsettled(parcel):
-                self._settlement.fail(record, waiting_error(record))
+            error = delivery_errors.withdrawn if is_withdrawn else delivery_errors.closed_in_flight
+            left -= self._fail(request.parcels, delivery_errors.forked if forked else error)
+        for parcels in self._take_waiting(left):
+            left -= self._fail(parcels, delivery_errors.forked if forked else delivery_errors.closed_before_sending)
+        return left < RECORDS_PER_CALL
 
-    def _take_waiting(self) -> list[Parcel]:
-        """Remove every parcel that is not in flight."""
-        waiting = [parcel for _, parcels in self._retries.take_all() for parcel in parcels]
-        waiting += [parcel for half in self._halves for parcel in half]
-        for bundle, _, _ in self._unproven.take_all():
-            _mark_maybe_duplicate(bundle)
-            waiting.append(bundle)
-        self._halves.clear()
-        for outbox in self._router.outboxes:
-            waiting += [*outbox.take_returned(), *outbox.queue.clear()]
-        return waiting
+    def _take_waiting(self, limit: int) -> Iterator[list[Parcel]]:
+        """Remove parcels that are not in flight, until they have `limit` records. Each list must be settled at once."""
+        while limit > 0 and self._halves:
+            limit -= sum(map(count_records, self._halves[0]))
+            yield self._halves.popleft()
+        if limit > 0 and (bundles := [stored.bundle for stored in self._unproven.take(limit)]):
+            for bundle in bundles:
+                _mark_maybe_duplicate(bundle)
+            limit -= sum(map(count_records, bundles))
+            yield bundles
+        if limit > 0:
+            for _, parcels in self._retries.take_all():
+                limit -= sum(map(count_records, parcels))
+                yield parcels
+                if limit <= 0:
+                    return
+            yield from self._take_expired(math.inf, limit)
 
     # --- Statistics -------------------------------------------------------------------------------
 
     def stats(self, now: float) -> ProducerStats:
         """Return a snapshot of the statistics."""
-        outboxes = [
+        outboxes = [box for box in self._relocation.outboxes if box.waiting]
+        outboxes += (
             box
             for box in self._router.outboxes
             if box.shard_id is not None or box.waiting or box.in_flight or box.acked
-        ]
+        )
         counters = self._counters
         in_flight = sum(request.records for request in self._in_flight)
         return ProducerStats(
@@ -678,12 +735,11 @@ def _is_misplaced(parcel: Parcel) -> bool:
     return parcel.outbox.is_closed or (parcel.outbox.is_doubted and is_mixed(parcel))
 
 
+def _count_stored(stored: Iterable[StoredBundle]) -> int:
+    return sum(count_records(bundle) for bundle, _, _ in stored)
+
+
 def _mark_maybe_duplicate(parcel: Parcel) -> None:
     """Note that the service may have stored `parcel`, because nothing proves that it did not."""
-    for record in _unsettled(parcel):
+    for record in unsettled_of(parcel):
         record.maybe_duplicate = True
-
-
-def _unsettled(parcel: Parcel) -> list[QueuedRecord]:
-    """Return the records of `parcel` without an outcome: others failed while their request was in flight."""
-    return [record for record in records_of(parcel) if not record.settled]

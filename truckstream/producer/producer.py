@@ -39,7 +39,7 @@ from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.outcomes.flush_waiters import FlushWaiters
 from truckstream.producer.outcomes.unawaited_failures import MAX_KEPT, UnawaitedFailures
 from truckstream.producer.pacing.opening_retries import OPEN_SECONDS
-from truckstream.producer.queueing.buffer_budget import largest_size
+from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, largest_size
 from truckstream.producer.service_calls import ServiceCalls
 from truckstream.producer.watching.notifier import SAMPLE_SECONDS, ObserverNotifier
 
@@ -167,7 +167,8 @@ class Producer:
         # Each put needs these. A record over `_surely_fits` may be too large for the stream, a request or the buffer.
         self._routing_table = self._core.routing_table
         self._budget = self._core.budget
-        self._fits_otherwise = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, largest_size(buffer_bytes))
+        room = largest_size(buffer_bytes, MAX_OVERHEAD_BYTES)
+        self._fits_otherwise = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, room)
         self._surely_fits = self._fits_otherwise
         # Callers that wait, and failures for which nobody did.
         self._buffer_waiters = BufferWaiters(self._budget)
@@ -266,7 +267,7 @@ class Producer:
             async with asyncio.timeout(seconds):
                 await self._drain()
         except TimeoutError:
-            self._give_up(seconds)
+            await self._give_up(seconds)
         finally:
             await self._disconnect()
 
@@ -276,24 +277,40 @@ class Producer:
             async with asyncio.timeout(seconds):
                 await self._disconnected.wait()
         except TimeoutError:
-            self._give_up(seconds)
+            await self._give_up(seconds)
             await self._disconnected.wait()
 
-    def _give_up(self, seconds: float | None) -> None:
+    async def _give_up(self, seconds: float | None) -> None:
         if not self._lifecycle.has_ended:
             _logger.warning("closed after %s s, giving up the records that were not delivered: %s", seconds, self.stats)
-            self._end()
+            await self._end()
 
-    def _end(self) -> None:
-        """Give every record its outcome. No request is sent any more."""
+    async def _end(self) -> None:
+        """Give every record its outcome, some in each turn of the loop. No request is sent any more.
+
+        A cancellation is raised when all of them have it: some two hundred turns later, if the buffer was full.
+        """
         if not self._lifecycle.has_ended:
             self._lifecycle.to(State.DISCONNECTING)
-        self._core.abort()
-        self._hand_out()
+        cancelled: asyncio.CancelledError | None = None
+        while self._core.abort() | self._hand_out():  # both, each time
+            if self._notifier:
+                self._notifier.notify()
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled:
+            raise cancelled
 
     async def _disconnect(self) -> None:
         """End, and release everything, also if this is cancelled again."""
-        self._end()
+        try:
+            await self._end()
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
         for timer in (self._timer, self._sampler):
             if timer:
                 timer.cancel()
@@ -319,8 +336,8 @@ class Producer:
         """Leave the records and connections to the parent process: this is a copy of its producer, made by a fork."""
         self._lifecycle.to(State.FORKED)
         self._buffer_waiters.reject_all()
-        self._core.abort(forked=True)
-        self._hand_out()
+        while self._core.abort(forked=True) | self._hand_out():
+            pass
         self._unawaited_failures.clear()
 
     def __del__(self) -> None:
@@ -437,33 +454,36 @@ class Producer:
         if type(partition_key) is not str:
             partition_key = plain_str("partition_key", partition_key)
         if explicit_hash_key is None:
-            outbox, key_size, tail = self._routing_table[partition_key]
+            outbox, key_size, overhead, tail = self._routing_table[partition_key]
         else:
             if isinstance(explicit_hash_key, str):
                 explicit_hash_key = plain_str("explicit_hash_key", explicit_hash_key)
-            outbox, key_size, tail = self._core.route(partition_key, explicit_hash_key)
+            outbox, key_size, overhead, tail = self._core.route(partition_key, explicit_hash_key)
         size = len(data) + key_size
         if size > self._surely_fits:
-            self._check_size(size)
-        delivery = Delivery(data, tail, partition_key, explicit_hash_key, size, outbox, loop_binding=self._loop_binding)
+            self._check_size(size, overhead)
+        cost = size + overhead
+        delivery = Delivery(
+            data, tail, partition_key, explicit_hash_key, size, cost, outbox, loop_binding=self._loop_binding
+        )
         if not self._pump_wanted:
             self._want_pump()
-        if not self._waiting_for_room and self._budget.reserve(size):
+        if not self._waiting_for_room and self._budget.reserve(cost):
             self._core.put(delivery, self._turn_began)
         return delivery
 
-    def _check_size(self, size: int) -> None:
+    def _check_size(self, size: int, overhead: int) -> None:
         try:
-            self._core.check_size(size)
+            self._core.check_size(size, overhead)
         except RecordTooLargeError:
             self._want_pump()  # it reads the stream's limit again
             raise
 
     async def _accept_later(self, delivery: Delivery) -> None:
         """Accept `delivery` as soon as there is room for it."""
-        await self._buffer_waiters.wait(delivery.size)
+        await self._buffer_waiters.wait(delivery.cost)
         if self._lifecycle.state is not _OPEN:
-            self._budget.release(delivery.size)
+            self._budget.release(delivery.cost)
             self._lifecycle.require_open()
         self._want_pump()
         self._core.put(delivery, self._turn_began)
@@ -473,9 +493,13 @@ class Producer:
     async def _drain(self) -> None:
         self._loop_binding.check()
         epoch = self._core.flush()
-        if not self._core.is_flushed(epoch):
+        if not self._is_flushed(epoch):
             self._want_pump()
             await self._flush_waiters.wait(epoch)
+
+    def _is_flushed(self, epoch: int) -> bool:
+        """Return whether every record up to `epoch` has its outcome, and its callers know."""
+        return not self._core.has_settled and self._core.is_flushed(epoch)
 
     # --- Driving the core -------------------------------------------------------------------------
 
@@ -497,7 +521,8 @@ class Producer:
             self._start(self._list_shards(), self._calls.on_listing_failed)
         if self._core.start_summary(now):
             self._start(self._read_summary(), self._calls.on_summary_cancelled)
-        self._hand_out()
+        if self._hand_out():
+            self._want_pump()
         self._set_timer(now)
         if self._notifier:
             self._notifier.notify()
@@ -553,18 +578,21 @@ class Producer:
         self._sampler = self._loop.call_later(SAMPLE_SECONDS, self._sample)
         self._notifier.notify_stats(self.stats)
 
-    def _hand_out(self) -> None:
-        """Wake the callers that wait for an outcome, for room, or for a flush."""
+    def _hand_out(self) -> bool:
+        """Wake the callers that wait for an outcome, for room, or for a flush. Return whether more have an outcome."""
         settled = self._core.take_settled()
         if not settled:
-            return
+            return False
         for delivery in cast("list[Delivery]", settled):  # the shell puts nothing else
-            if delivery.error is not None:
+            if delivery.failure is not None:
                 self._hand_out_failure(delivery)
             elif delivery.waiters is not None:
                 delivery.wake()
         self._buffer_waiters.grant()
-        self._flush_waiters.wake(self._core.is_flushed)
+        if self._core.has_settled:
+            return True
+        self._flush_waiters.wake(self._is_flushed)
+        return False
 
     def _hand_out_failure(self, delivery: Delivery) -> None:
         delivery.wake()

@@ -52,7 +52,7 @@ class Delivery(QueuedRecord):
     _awaited: bool = False
     #: One for each caller that awaits; None, and no list, until somebody does.
     waiters: list[asyncio.Future[None]] | None = None
-    #: It failed, and is only counted among the failures that nobody awaited.
+    #: It failed, and is counted here among the failures that nobody awaited.
     counted_in: FailureCount | None = None
 
     def __await__(self) -> Generator[Any, None, Ack]:
@@ -71,9 +71,9 @@ class Delivery(QueuedRecord):
             asyncio.InvalidStateError: it is not done yet.
             TruckstreamError: it was not acknowledged.
         """
-        if self.error is not None:
+        if (error := self.error) is not None:
             self._mark_awaited()
-            raise self.error
+            raise error
         if self.response is None:
             raise asyncio.InvalidStateError("the record has no outcome yet: await its delivery")
         return Ack(
@@ -86,7 +86,7 @@ class Delivery(QueuedRecord):
     @property
     def has_unawaited_failure(self) -> bool:
         """Whether the record failed and nobody awaited it."""
-        return self.error is not None and not self._awaited
+        return self.failure is not None and not self._awaited
 
     def wake(self) -> None:
         """Wake the callers that await the outcome."""

@@ -11,6 +11,7 @@ from truckstream.errors import (
     ProducerClosedError,
     ServiceError,
 )
+from truckstream.kinesis.failures import service_error
 
 if TYPE_CHECKING:
     from truckstream.errors import TruckstreamError
@@ -76,11 +77,12 @@ def _timed_out(
     return error
 
 
-def rejected(record: QueuedRecord, error: ServiceError) -> TruckstreamError:
+def rejected(record: QueuedRecord, code: str, message: str) -> TruckstreamError:
     """Return the error of a record that the service rejected for good.
 
     It is the service's own error, unless an earlier attempt may have stored the record.
     """
+    error = service_error(code, message)
     if not record.maybe_duplicate:
         return error
     text = f"rejected after an attempt whose outcome is unknown: {error}"

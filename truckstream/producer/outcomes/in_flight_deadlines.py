@@ -17,10 +17,12 @@ Cutting a request off at the deadline of its oldest record instead would make po
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer.outcomes import delivery_errors
+from truckstream.producer.queueing.outbox import Failure
 from truckstream.producer.queueing.request import GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -64,8 +66,9 @@ class InFlightDeadlines:
         next_deadline = math.inf
         for record in overdue:
             queue = record.outbox.queue
-            for later in queue.take_expired_behind(record, self._delivery_timeout, now):
-                self._settlement.fail(later, delivery_errors.timed_out(later, self._delivery_timeout))
+            late = queue.take_expired_behind(record, self._delivery_timeout, now)
+            make_error = partial(delivery_errors.timed_out, delivery_timeout=self._delivery_timeout)
+            self._settlement.fail(late, Failure(make_error))
             next_deadline = min(next_deadline, queue.deadline_behind(record, self._delivery_timeout))
         return next_deadline
 
@@ -76,7 +79,8 @@ class InFlightDeadlines:
         is_withdrawn = request.attempt.withdraw()
         for record in expired:
             record.maybe_duplicate = record.maybe_duplicate or not is_withdrawn
-            error = delivery_errors.timed_out_in_flight(record, self._delivery_timeout, is_withdrawn=is_withdrawn)
-            self._settlement.fail(record, error, may_come_yet=not is_withdrawn)
+        timeout = self._delivery_timeout
+        make_error = partial(delivery_errors.timed_out_in_flight, delivery_timeout=timeout, is_withdrawn=is_withdrawn)
+        self._settlement.fail(expired, Failure(make_error), may_come_yet=not is_withdrawn)
         if not is_withdrawn:
             request.overdue += expired

@@ -17,17 +17,17 @@ from truckstream.producer.queueing.outbox import records_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from truckstream.errors import TruckstreamError
     from truckstream.kinesis.responses import RecordResponse
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.buffer_budget import BufferBudget
-    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
+    from truckstream.producer.queueing.outbox import Failure, Outbox, Parcel, QueuedRecord
     from truckstream.producer.queueing.request import Request
     from truckstream.producer.stats import Counters
     from truckstream.producer.watching.event_sink import EventSink
 
 __all__ = ["Settlement"]
 
+_cost: Callable[[QueuedRecord], int] = attrgetter("cost")
 _epoch: Callable[[QueuedRecord], int] = attrgetter("epoch")
 _maybe_duplicate: Callable[[QueuedRecord], bool] = attrgetter("maybe_duplicate")
 _outbox: Callable[[QueuedRecord], Outbox] = attrgetter("outbox")
@@ -46,10 +46,16 @@ class Settlement:
         self.epochs = FlushEpochs()
         self._settled: list[QueuedRecord] = []
 
-    def take(self) -> list[QueuedRecord]:
-        """Return the records that got their outcome since the last call."""
-        settled, self._settled = self._settled, []
-        return settled
+    def take(self, limit: int) -> list[QueuedRecord]:
+        """Return records that got their outcome since the last call, `limit` at most."""
+        settled = self._settled
+        self._settled = settled[limit:]
+        return settled[:limit]
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether `take` has more records to return."""
+        return bool(self._settled)
 
     def acknowledge(
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
@@ -62,19 +68,20 @@ class Settlement:
             outbox.acked += count
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
-        duplicates = self._settle(stored, size)
+        duplicates = self._settle(stored)
         self._events.acknowledged(request, stored, by_outbox, size, duplicates, now)
 
-    def fail(self, record: QueuedRecord, error: TruckstreamError, *, may_come_yet: bool = False) -> None:
-        """Settle a record that is given up.
+    def fail(self, records: list[QueuedRecord], failure: Failure, *, may_come_yet: bool = False) -> None:
+        """Settle records that are given up.
 
-        `may_come_yet`: a request with it is still in flight. No later record of its key may overtake it, so call
-        `on_request_ended` when that request has ended.
+        `may_come_yet`: a request with them is still in flight. No later record of their keys may overtake them, so call
+        `on_request_ended` for each when that request has ended.
         """
-        record.error = error
-        self._events.failed(record)
-        self._counters.failed += 1
-        self._settle([record], record.size, may_come_yet=may_come_yet)
+        for record in records:
+            record.failure = failure
+        self._events.failed(records)
+        self._counters.failed += len(records)
+        self._settle(records, may_come_yet=may_come_yet)
 
     def on_request_ended(self, record: QueuedRecord) -> None:
         """Let the later records of a key go: the request has ended that carried the failed `record` of this key."""
@@ -90,14 +97,14 @@ class Settlement:
         stored: list[QueuedRecord] = []
         for parcel, response in zip(parcels, responses, strict=True):
             for record in records_of(parcel):
-                if record.error is None:  # or it failed at its deadline, while the request was in flight
+                if record.failure is None:  # or it failed at its deadline, while the request was in flight
                     record.response = response
                     stored.append(record)
         return stored
 
-    def _settle(self, records: list[QueuedRecord], size: int, *, may_come_yet: bool = False) -> int:
-        """Account for records of `size` bytes in all. Return how many of them may be duplicates."""
-        self._budget.release(size, len(records))
+    def _settle(self, records: list[QueuedRecord], *, may_come_yet: bool = False) -> int:
+        """Account for records that have their outcome. Return how many of them may be duplicates."""
+        self._budget.release(sum(map(_cost, records)))
         duplicates = sum(map(_maybe_duplicate, records))
         self._counters.maybe_duplicates += duplicates
         for epoch, count in Counter(map(_epoch, records)).items():

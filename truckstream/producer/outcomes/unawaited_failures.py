@@ -2,6 +2,9 @@
 
 The first hundred deliveries are kept. Later ones are only counted: a record that failed takes no room in the buffer any
 more, so all of them could take any amount of memory. A delivery that is awaited after all is counted out.
+
+Adding one takes constant time, because 110,000 may fail at once: each knows the count that it is part of, and the kept
+ones are searched only when some of them have been awaited.
 """
 
 from __future__ import annotations
@@ -22,18 +25,22 @@ MAX_KEPT: Final = 100
 class UnawaitedFailures:
     """Deliveries that failed, were not awaited, and have not been raised yet."""
 
-    __slots__ = ("_counted", "_kept")
+    __slots__ = ("_counted", "_kept", "_kept_count")
 
     def __init__(self) -> None:
         self._kept: list[Delivery] = []
+        # How many of the kept ones were not awaited since; and those that are only counted.
+        self._kept_count = FailureCount()
         self._counted = FailureCount()
 
     def add(self, delivery: Delivery) -> bool:
         """Add a failed delivery. Return True if it is the first one that is only counted."""
-        if len(self._kept) >= MAX_KEPT:
-            self._kept = [kept for kept in self._kept if kept.has_unawaited_failure]
-        if len(self._kept) < MAX_KEPT:
+        if self._kept_count.count < MAX_KEPT:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept = [kept for kept in self._kept if kept.has_unawaited_failure]
             self._kept.append(delivery)
+            delivery.counted_in = self._kept_count
+            self._kept_count.count += 1
             return False
         counted = delivery.counted_in = self._counted
         counted.count += 1
@@ -58,4 +65,4 @@ class UnawaitedFailures:
 
     def clear(self) -> None:
         """Forget the failures."""
-        self._kept, self._counted = [], FailureCount()
+        self._kept, self._kept_count, self._counted = [], FailureCount(), FailureCount()

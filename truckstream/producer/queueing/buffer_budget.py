@@ -1,7 +1,7 @@
 """The byte budget for records between `put` and their outcome.
 
-A record is charged for its data, its key and a fixed overhead. With `ordered=True` each key that has records without an
-outcome is charged too.
+A record is charged for its data, its key and an overhead, which is larger for long keys. With `ordered=True` each key
+that has records without an outcome is charged too.
 """
 
 from __future__ import annotations
@@ -11,26 +11,49 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-__all__ = ["LANE_BYTES", "RECORD_OVERHEAD_BYTES", "BufferBudget", "cost_of", "largest_size"]
+__all__ = [
+    "LANE_BYTES",
+    "MAX_OVERHEAD_BYTES",
+    "RECORD_OVERHEAD_BYTES",
+    "BufferBudget",
+    "cost_of",
+    "largest_size",
+    "overhead_of",
+]
 
 #: The memory of a record beside its data and key: the `Delivery` (about 200 bytes), the data's object header (33), and
 #: its places in queues and requests. Measured with tracemalloc over 100,000 buffered records of 498 bytes, Python 3.11:
 #: 260 bytes a record if there are few keys, 520 if each record has a key of its own.
+BARE_RECORD_BYTES: Final = 260
 RECORD_OVERHEAD_BYTES: Final = 500
+
+#: No overhead is larger: not that of a key of 255 characters that JSON writes with six bytes, and one that makes Python
+#: keep each with four.
+MAX_OVERHEAD_BYTES: Final = 3_000
 
 #: The memory of a key with `ordered=True` beside its records, measured in the same way: a lane, its deque of 64 places
 #: and its entry in the dict take 840 to 1,000 bytes.
 LANE_BYTES: Final = 1_000
 
 
-def cost_of(size: int) -> int:
+def overhead_of(key_size: int, key_memory: int) -> int:
+    """Bytes of the budget that a record takes beside its data and the `key_size` bytes of its key.
+
+    The record holds its key twice, as text and in the encoding of its request: `key_memory` bytes, which it may share
+    with no other record. They exceed the usual overhead if the key has more than 128 characters, or fewer that are not
+    ASCII.
+    """
+    return max(RECORD_OVERHEAD_BYTES, BARE_RECORD_BYTES + key_memory - key_size)
+
+
+def cost_of(size: int, overhead: int = RECORD_OVERHEAD_BYTES) -> int:
     """Bytes of the budget that a record takes whose data and key have `size` bytes."""
-    return size + RECORD_OVERHEAD_BYTES
+    return size + overhead
 
 
-def largest_size(cost: int) -> int:
+def largest_size(cost: int, overhead: int = RECORD_OVERHEAD_BYTES) -> int:
     """The size of the largest record, data and key together, that takes at most `cost` bytes of the budget."""
-    return max(0, cost - RECORD_OVERHEAD_BYTES)
+    return max(0, cost - overhead)
 
 
 class BufferBudget:
@@ -49,17 +72,17 @@ class BufferBudget:
         #: Bytes that records take. The lanes come on top: see `free_bytes`.
         self.used_bytes = 0
 
-    def reserve(self, size: int) -> bool:
-        """Charge the budget for a record of `size` bytes. Return False, and charge nothing, if it does not fit."""
-        used = self.used_bytes + size + RECORD_OVERHEAD_BYTES
+    def reserve(self, cost: int) -> bool:
+        """Charge `cost` bytes for a record. Return False, and charge nothing, if it does not fit."""
+        used = self.used_bytes + cost
         if used > self.limit or (self._lanes and used + len(self._lanes) * LANE_BYTES > self.limit):
             return False
         self.used_bytes = used
         return True
 
-    def release(self, size: int, records: int = 1) -> None:
-        """Return to the budget what `records` took, with `size` bytes of data and keys together."""
-        self.used_bytes -= size + records * RECORD_OVERHEAD_BYTES
+    def release(self, cost: int) -> None:
+        """Return to the budget the bytes that records took."""
+        self.used_bytes -= cost
 
     @property
     def free_bytes(self) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from truckstream import kpl
 from truckstream.kinesis.encoding import encode_tail
 from truckstream.producer.queueing.keyed_queue import lane_key
-from truckstream.producer.queueing.outbox import Outbox
+from truckstream.producer.queueing.outbox import Outbox, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class Bundle:
         self.attempts = 0
 
     @classmethod
-    def pack(cls, outbox: Outbox, limit: float) -> Bundle:
+    def pack(cls, outbox: Outbox, limit: float, max_records: int) -> Bundle:
         """Take the oldest records of the queue that fit into a Kinesis record of `limit` bytes; at least one."""
         aggregate = kpl.Aggregate()
         first = outbox.queue.head()
@@ -64,7 +64,7 @@ class Bundle:
                 and aggregate.add(record.data, record.partition_key, record.explicit_hash_key, limit=room)
             )
 
-        return cls(outbox.queue.take_while(fits), outbox, aggregate)
+        return cls(outbox.queue.take_while(fits, max_records), outbox, aggregate)
 
     @property
     def data(self) -> bytes:
@@ -111,22 +111,39 @@ def is_mixed(parcel: Parcel) -> bool:
 class AggregatingOutbox(Outbox, eq=False, gc=False):
     """An outbox that sends its records in bundles."""
 
-    def _take_queued(self, max_parcels: int, max_bytes: int, paced_bytes: float, max_record_bytes: int) -> list[Parcel]:
+    def _first_returned(self) -> Parcel | None:
+        """Return the parcel that goes before the queue, if there is one.
+
+        In doubt, a bundle of several keys is taken apart when its turn comes: its records go in front of the queue. The
+        next bundle's turn comes when they have been sent. So each call takes one apart at most, however many there are.
+        """
+        while (bundle := super()._first_returned()) and self.is_doubted and is_mixed(bundle):
+            if self.queue.count and self.queue.head().put_at <= bundle.put_at:
+                return None
+            self.queue.put_back(sorted(records_of(self._pop_returned()), key=_put_at))
+        return bundle
+
+    def _take_queued(
+        self, max_parcels: int, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int
+    ) -> list[Parcel]:
         most = min(self._options.aggregate_bytes, max_record_bytes)
         if self.shard_id is None or self.is_doubted:
-            return self._take_by_key(max_parcels, max_bytes, paced_bytes, most)
+            return self._take_by_key(max_parcels, max_records, max_bytes, paced_bytes, most)
         packed: list[Parcel] = []
-        while self.queue.count and len(packed) < max_parcels:
+        while self.queue.count and len(packed) < max_parcels and max_records > 0:
             head = self.queue.head().size
             if not self._fits(head, max_bytes, paced_bytes):
                 break
-            bundle = Bundle.pack(self, min(most, max_bytes, max(head, paced_bytes)))
+            bundle = Bundle.pack(self, min(most, max_bytes, max(head, paced_bytes)), max_records)
             packed.append(bundle)
+            max_records -= len(bundle.members)
             max_bytes -= bundle.size
             paced_bytes -= bundle.size
         return packed
 
-    def _take_by_key(self, max_parcels: int, max_bytes: int, paced_bytes: float, limit: int) -> list[Parcel]:
+    def _take_by_key(
+        self, max_parcels: int, max_records: int, max_bytes: int, paced_bytes: float, limit: int
+    ) -> list[Parcel]:
         """Take the oldest records of the queue in bundles of one key each."""
         drafts: list[KeyDraft] = []
         by_key: dict[LaneKey, KeyDraft] = {}
@@ -148,7 +165,7 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
             paced_bytes -= growth
             return True
 
-        self.queue.take_while(fits)
+        self.queue.take_while(fits, max_records)
         return [Bundle(draft.members, self, draft.aggregate) for draft in drafts]
 
     def _ready(self) -> int:

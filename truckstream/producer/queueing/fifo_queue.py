@@ -49,7 +49,7 @@ class FifoQueue(RecordQueue):
 
     def take(self, max_records: int, max_bytes: float) -> list[QueuedRecord]:
         if self.count <= max_records and self.bytes <= max_bytes:
-            return self.clear()
+            return self._take_all()
         pop = self._records.popleft
         taken = [pop() for _ in range(min(max_records, self.count))]
         size = sum(map(_size, taken))
@@ -62,9 +62,10 @@ class FifoQueue(RecordQueue):
         self.bytes -= size
         return taken
 
-    def take_while(self, fits: Callable[[QueuedRecord], bool]) -> list[QueuedRecord]:
-        records, taken = self._records, []
-        while records and fits(records[0]):
+    def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
+        records = self._records
+        taken: list[QueuedRecord] = []
+        while records and len(taken) < max_records and fits(records[0]):
             taken.append(records.popleft())
         self.count -= len(taken)
         self.bytes -= sum(map(_size, taken))
@@ -72,17 +73,28 @@ class FifoQueue(RecordQueue):
 
     def put_back(self, records: Sequence[QueuedRecord]) -> None:
         """Return records that were taken. The queue stays sorted by age: earlier ones may have been returned before."""
-        if self._records and self._records[0].put_at < records[-1].put_at:
-            self._records = deque(sorted([*records, *self._records], key=_put_at))
-        else:
-            self._records.extendleft(reversed(records))
+        older: list[QueuedRecord] = []
+        while self._records and self._records[0].put_at < records[-1].put_at:
+            older.append(self._records.popleft())
+        self._records.extendleft(reversed(sorted([*records, *older], key=_put_at) if older else records))
         self.count += len(records)
         self.bytes += sum(map(_size, records))
 
     def on_outcome(self, record: QueuedRecord) -> None:
         """Do nothing: no record waits for another one's outcome."""
 
-    def clear(self) -> list[QueuedRecord]:
+    def youngest(self) -> QueuedRecord:
+        """Return the youngest record. The queue must have one."""
+        return self._records[-1]
+
+    def pop_youngest(self) -> QueuedRecord:
+        """Take the youngest record."""
+        record = self._records.pop()
+        self.count -= 1
+        self.bytes -= record.size
+        return record
+
+    def _take_all(self) -> list[QueuedRecord]:
         taken = list(self._records)
         self._records.clear()
         self.count = self.bytes = 0

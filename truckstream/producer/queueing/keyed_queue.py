@@ -17,7 +17,7 @@ import heapq
 import itertools
 import math
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from truckstream.producer.queueing.outbox import RecordQueue
 
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
     from truckstream.producer.queueing.outbox import QueuedRecord
 
-__all__ = ["KeyedQueue", "Lane", "Lanes", "lane_key"]
+__all__ = ["KeyedQueue", "Lane", "LaneKey", "Lanes", "lane_key"]
 
 #: The key of a lane. A partition key with two explicit hash keys goes to two shards, between which there is no order.
 LaneKey: TypeAlias = "str | tuple[str, str]"
+
+#: Numbers for the places of lanes, for all queues: a lane that has moved must not seem to be in its old place.
+_places: Final = itertools.count()
 
 
 def lane_key(record: QueuedRecord) -> LaneKey:
@@ -44,7 +47,7 @@ class Lane:
     __slots__ = ("bytes", "in_flight", "place", "queue", "records")
 
     def __init__(self, queue: KeyedQueue) -> None:
-        #: The queue of the key's shard.
+        #: The queue of the key's shard. After a reshard it is that of the closed shard, until `KeyedQueue.adopt`.
         self.queue = queue
         self.records: deque[QueuedRecord] = deque()
         self.bytes = 0
@@ -68,14 +71,13 @@ class KeyedQueue(RecordQueue):
         bundled: whether several records of one key may be taken together, by `take_while`; otherwise one at a time.
     """
 
-    __slots__ = ("_bundled", "_lanes", "_open", "_places", "_waiting", "bytes", "count")
+    __slots__ = ("_bundled", "_lanes", "_open", "_waiting", "bytes", "count")
 
     def __init__(self, lanes: Lanes, *, bundled: bool) -> None:
         self._lanes = lanes
         self._bundled = bundled
         # Open lanes by the age of their head. The place of a lane that closes stays until it comes to the top.
         self._open: list[tuple[float, int, Lane]] = []
-        self._places = itertools.count()
         self._waiting = 0
         self.count = 0
         self.bytes = 0
@@ -89,16 +91,7 @@ class KeyedQueue(RecordQueue):
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(self)
-        lane.records.append(record)
-        lane.bytes += record.size
-        self._waiting += 1
-        if lane.in_flight:
-            return
-        if len(lane.records) == 1:
-            self._open_lane(lane)
-        elif self._bundled:
-            self.count += 1
-            self.bytes += record.size
+        lane.queue._append_to(lane, record)  # noqa: SLF001 - this queue, or that of a closed shard
 
     def head(self) -> QueuedRecord:
         return self._first_lane().records[0]
@@ -116,10 +109,10 @@ class KeyedQueue(RecordQueue):
             max_bytes -= taken[-1].size
         return taken
 
-    def take_while(self, fits: Callable[[QueuedRecord], bool]) -> list[QueuedRecord]:
+    def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
         taken: list[QueuedRecord] = []
         touched: dict[Lane, None] = {}
-        while self.count:
+        while self.count and len(taken) < max_records:
             lane = self._first_lane()
             if not fits(lane.records[0]):
                 break
@@ -128,7 +121,7 @@ class KeyedQueue(RecordQueue):
             self.bytes -= lane.records[0].size
             taken.append(self._take_head(lane))
             if lane.records:
-                lane.place = next(self._places)
+                lane.place = next(_places)
                 heapq.heapreplace(self._open, (lane.records[0].put_at, lane.place, lane))
             else:
                 heapq.heappop(self._open)
@@ -143,9 +136,9 @@ class KeyedQueue(RecordQueue):
             lane.records.appendleft(record)
             lane.bytes += record.size
             lane.in_flight -= 1
-            self._waiting += 1
+            lane.queue._waiting += 1  # noqa: SLF001 - this queue, or that of a closed shard
             if not lane.in_flight:
-                self._open_lane(lane)
+                lane.queue._open_lane(lane)  # noqa: SLF001 - likewise
 
     def on_outcome(self, record: QueuedRecord) -> None:
         """Open the record's lane, or remove it, if no other record of the lane is in flight."""
@@ -171,29 +164,33 @@ class KeyedQueue(RecordQueue):
         return expired
 
     def adopt(self, lane: Lane) -> None:
-        """Take over a lane of another shard, open or closed."""
+        """Take over a lane of another queue, open or closed."""
+        lane.queue._let_go(lane)  # noqa: SLF001 - another queue of these lanes
         lane.queue = self
         self._waiting += len(lane.records)
         if lane.records and not lane.in_flight:
             self._open_lane(lane)
 
-    def clear(self) -> list[QueuedRecord]:
-        """Take the records of all lanes, also those of other shards."""
-        taken = [record for lane in self._lanes.values() for record in lane.records]
-        for lane in self._lanes.values():
-            lane.in_flight += len(lane.records)
-            lane.records.clear()
-            lane.bytes = 0
-        self.forget_lanes()
-        return taken
+    def _append_to(self, lane: Lane, record: QueuedRecord) -> None:
+        lane.records.append(record)
+        lane.bytes += record.size
+        self._waiting += 1
+        if lane.in_flight:
+            return
+        if len(lane.records) == 1:
+            self._open_lane(lane)
+        elif self._bundled:
+            self.count += 1
+            self.bytes += record.size
 
-    def forget_lanes(self) -> None:
-        """Forget the lanes, without changing them."""
-        self._open.clear()
-        self.count = self.bytes = self._waiting = 0
+    def _let_go(self, lane: Lane) -> None:
+        """Count a lane out that moves to another queue."""
+        if lane.place is not None:
+            self._close_lane(lane)
+        self._waiting -= len(lane.records)
 
     def _open_lane(self, lane: Lane) -> None:
-        lane.place = next(self._places)
+        lane.place = next(_places)
         heapq.heappush(self._open, (lane.records[0].put_at, lane.place, lane))
         self.count += len(lane.records) if self._bundled else 1
         self.bytes += lane.bytes if self._bundled else lane.records[0].size

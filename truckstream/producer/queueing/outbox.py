@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 import msgspec
 from msgspec import field
 
-from truckstream.producer.queueing.buffer_budget import cost_of
 from truckstream.producer.stats import ShardStats
 
 if TYPE_CHECKING:  # structs are created and never decoded, so their field types are not needed at run time
@@ -31,7 +30,7 @@ if TYPE_CHECKING:  # structs are created and never decoded, so their field types
     from truckstream.producer.outcomes.failure_history import FailureHistory  # noqa: TC004
     from truckstream.producer.pacing.shard_pacer import ShardPacer  # noqa: TC004
 
-__all__ = ["Outbox", "Parcel", "QueuedRecord", "RecordQueue", "count_records", "records_of"]
+__all__ = ["Failure", "Outbox", "Parcel", "QueuedRecord", "RecordQueue", "count_records", "records_of", "unsettled_of"]
 
 
 class Parcel(Protocol):
@@ -55,6 +54,16 @@ class Parcel(Protocol):
         """The records of a bundle; None for a single record."""
 
 
+class Failure(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """The reason why records failed. All of them share it, and an error of its own is made for a record on demand.
+
+    Most errors of a mass failure are never looked at. Making one takes 1 to 2 µs, and each is an object more for the
+    garbage collector, which does not track this struct (see `Outbox`).
+    """
+
+    make_error: Callable[[QueuedRecord], TruckstreamError]
+
+
 class QueuedRecord(msgspec.Struct, eq=False):
     """A record from `put` until it is acknowledged or has failed.
 
@@ -70,6 +79,8 @@ class QueuedRecord(msgspec.Struct, eq=False):
     explicit_hash_key: str | None
     #: Bytes of data and key, as the service counts them.
     size: int
+    #: Bytes of the buffer's budget that the record takes until its outcome.
+    cost: int
     outbox: Outbox
     # Set by `put`: the time, and the flush epoch that the record belongs to; epochs begin at 1.
     put_at: float = 0.0
@@ -85,20 +96,23 @@ class QueuedRecord(msgspec.Struct, eq=False):
     failures: FailureHistory | None = None
     # The outcome: at most one of these is set, and only once.
     response: RecordResponse | None = None
-    error: TruckstreamError | None = None
+    failure: Failure | None = None
+    _error: TruckstreamError | None = None
 
     #: Only a `Bundle` has members.
     members: ClassVar[None] = None
 
     @property
-    def cost(self) -> int:
-        """Bytes of the buffer's budget that the record takes until its outcome."""
-        return cost_of(self.size)
-
-    @property
     def settled(self) -> bool:
         """Whether the record has its outcome."""
-        return self.response is not None or self.error is not None
+        return self.response is not None or self.failure is not None
+
+    @property
+    def error(self) -> TruckstreamError | None:
+        """The error of a record that failed, the same at each call."""
+        if self._error is None and self.failure is not None:
+            self._error = self.failure.make_error(self)
+        return self._error
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.size} bytes for {self.partition_key!r}: {self._state()}>"
@@ -111,6 +125,11 @@ class QueuedRecord(msgspec.Struct, eq=False):
 def records_of(parcel: Parcel) -> list[QueuedRecord]:
     """Return the records of `parcel`."""
     return [cast("QueuedRecord", parcel)] if parcel.members is None else parcel.members
+
+
+def unsettled_of(parcel: Parcel) -> list[QueuedRecord]:
+    """Return the records of `parcel` without an outcome: others failed while a request with them was in flight."""
+    return [record for record in records_of(parcel) if not record.settled]
 
 
 def count_records(parcel: Parcel) -> int:
@@ -149,8 +168,8 @@ class RecordQueue(ABC):
         """Take the oldest records that may go in one request as Kinesis records of their own."""
 
     @abstractmethod
-    def take_while(self, fits: Callable[[QueuedRecord], bool]) -> list[QueuedRecord]:
-        """Take the oldest records that may go in one bundle, until `fits` returns False."""
+    def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
+        """Take the oldest records that may go in one bundle, up to `max_records`, until `fits` returns False."""
 
     @abstractmethod
     def put_back(self, records: Sequence[QueuedRecord]) -> None:
@@ -169,10 +188,6 @@ class RecordQueue(ABC):
         """Remove the records past their deadline that wait for `record`'s outcome."""
         del record, delivery_timeout, now
         return []
-
-    @abstractmethod
-    def clear(self) -> list[QueuedRecord]:
-        """Take all records."""
 
 
 class Outbox(msgspec.Struct, eq=False, gc=False):
@@ -196,6 +211,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     # Parcels whose backoff is over, the oldest first. They go before the queue, whose records are younger.
     _returned: list[tuple[float, int, Parcel]] = field(default_factory=list)
     _returned_bytes: int = 0
+    _returned_records: int = 0
     _ties: Iterator[int] = field(default_factory=itertools.count)
     # Counts of records, for the statistics.
     in_flight: int = 0
@@ -206,7 +222,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     @property
     def waiting(self) -> int:
         """The number of records that wait: to be sent first, or for a retry."""
-        return self.queue.waiting + self.backing_off + sum(count_records(parcel) for _, _, parcel in self._returned)
+        return self.queue.waiting + self.backing_off + self._returned_records
 
     @property
     def ready_bytes(self) -> int:
@@ -227,6 +243,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
         """Accept a parcel for another attempt, now that its backoff is over."""
         heapq.heappush(self._returned, (parcel.put_at, next(self._ties), parcel))
         self._returned_bytes += parcel.size
+        self._returned_records += count_records(parcel)
 
     def sendable(self, now: float) -> int:
         """Return the number of Kinesis records that could be sent now."""
@@ -235,8 +252,8 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
 
     def due_at(self, now: float, flushed_epoch: int) -> float:
         """Return when a request is due: the oldest record has lingered long enough, and the pacing allows it."""
-        if self._returned:
-            lingered, size = now, self._returned[0][2].size
+        if returned := self._first_returned():
+            lingered, size = now, returned.size
         elif self.queue.count:
             head = self.queue.head()
             size = head.size
@@ -252,49 +269,65 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
         queued = self.queue.head().put_at if self.queue.count else math.inf
         return min(returned, queued) + self._options.delivery_timeout
 
-    def take_expired(self, now: float) -> list[Parcel]:
-        """Remove the parcels whose oldest record is past its deadline."""
+    def take_expired(self, now: float, limit: int) -> list[Parcel]:
+        """Remove parcels whose oldest record is past its deadline, until they have `limit` records."""
         expired: list[Parcel] = []
         timeout = self._options.delivery_timeout
-        while self._returned and self._returned[0][0] + timeout <= now:
+        while limit > 0 and self._returned and self._returned[0][0] + timeout <= now:
             expired.append(self._pop_returned())
-        while self.queue.count and self.queue.head().put_at + timeout <= now:
+            limit -= count_records(expired[-1])
+        while limit > 0 and self.queue.count and self.queue.head().put_at + timeout <= now:
             expired.append(self.queue.pop())
+            limit -= 1
         return expired
 
-    def take(self, max_parcels: int, max_bytes: int, max_record_bytes: int, now: float) -> list[Parcel]:
-        """Remove up to `max_parcels` parcels and `max_bytes` that may go now, and charge the pacer for them."""
+    def take(
+        self, max_parcels: int, max_records: int, max_bytes: int, max_record_bytes: int, now: float
+    ) -> list[Parcel]:
+        """Remove up to `max_parcels` parcels and `max_bytes` that may go now, and charge the pacer for them.
+
+        With bundles take none after `max_records` records.
+        """
         if self.pacer is None:
-            return self._take(max_parcels, max_bytes, math.inf, max_record_bytes)
+            return self._take(max_parcels, max_records, max_bytes, math.inf, max_record_bytes)
         allowed = min(max_parcels, self.pacer.records_allowed(now))
-        taken = self._take(allowed, max_bytes, self.pacer.bytes_allowed(now), max_record_bytes)
+        taken = self._take(allowed, max_records, max_bytes, self.pacer.bytes_allowed(now), max_record_bytes)
         if taken:
             self.pacer.take(len(taken), sum(parcel.size for parcel in taken), now)
         return taken
 
-    def take_returned(self) -> list[Parcel]:
-        """Remove the parcels that wait for another attempt, the oldest first."""
-        taken = [parcel for _, _, parcel in sorted(self._returned)]
-        self._returned.clear()
-        self._returned_bytes = 0
+    def close(self) -> None:
+        """Take no more records: the shard is closed, or it is unknown and the map has changed."""
+        self.is_closed = True
+        self._returned.sort()  # for `take_youngest`; a sorted list is a heap as well
+
+    def take_youngest(self, limit: int) -> list[Parcel]:
+        """Remove parcels of a closed outbox that wait for another attempt, the youngest first, up to a limit."""
+        taken: list[Parcel] = []
+        while limit > 0 and self._returned:
+            taken.append(self._returned.pop()[2])
+            limit -= self._count_out(taken[-1])
         return taken
 
-    def _take(self, max_parcels: int, max_bytes: int, paced_bytes: float, max_record_bytes: int) -> list[Parcel]:
+    def _take(
+        self, max_parcels: int, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int
+    ) -> list[Parcel]:
         taken: list[Parcel] = []
-        while self._returned and len(taken) < max_parcels:
-            size = self._returned[0][2].size
-            if not self._fits(size, max_bytes, paced_bytes):
+        while len(taken) < max_parcels and max_records > 0 and (parcel := self._first_returned()):
+            if not self._fits(parcel.size, max_bytes, paced_bytes):
                 return taken
             taken.append(self._pop_returned())
-            max_bytes -= size
-            paced_bytes -= size
-        return [*taken, *self._take_queued(max_parcels - len(taken), max_bytes, paced_bytes, max_record_bytes)]
+            max_records -= count_records(parcel)
+            max_bytes -= parcel.size
+            paced_bytes -= parcel.size
+        parcels_left = max_parcels - len(taken)
+        return [*taken, *self._take_queued(parcels_left, max_records, max_bytes, paced_bytes, max_record_bytes)]
 
     def _take_queued(
-        self, max_parcels: int, max_bytes: int, paced_bytes: float, max_record_bytes: int
+        self, max_parcels: int, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int
     ) -> Sequence[Parcel]:
         """Take records from the queue, each as a Kinesis record of its own."""
-        del max_record_bytes  # each record was checked against it when it was put
+        del max_records, max_record_bytes  # they matter to bundles; each record was checked when it was put
         if not self.queue.count or max_parcels <= 0:
             return []
         head = self.queue.head().size
@@ -309,10 +342,21 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
         """Return the number of Kinesis records that may go as far as order and backoff are concerned."""
         return len(self._returned) + self.queue.count
 
+    def _first_returned(self) -> Parcel | None:
+        """Return the parcel that goes before the queue, if there is one."""
+        return self._returned[0][2] if self._returned else None
+
     def _pop_returned(self) -> Parcel:
         parcel = heapq.heappop(self._returned)[2]
-        self._returned_bytes -= parcel.size
+        self._count_out(parcel)
         return parcel
+
+    def _count_out(self, parcel: Parcel) -> int:
+        """Return the number of records in `parcel`, which has left the returned ones."""
+        records = count_records(parcel)
+        self._returned_bytes -= parcel.size
+        self._returned_records -= records
+        return records
 
     def __repr__(self) -> str:
         return f"<Outbox {self.shard_id}: {self.waiting} waiting, {self.in_flight} in flight>"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
+from sys import getsizeof
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.kinesis.encoding import encode_tail
+from truckstream.kinesis.limits import MIB
 from truckstream.kinesis.shard_map import ShardMap, check_partition_key, hash_key_of, parse_hash_key
 from truckstream.producer.pacing.shard_pacer import ShardPacer
+from truckstream.producer.queueing.buffer_budget import overhead_of
 from truckstream.producer.queueing.bundle import AggregatingOutbox
 from truckstream.producer.queueing.fifo_queue import FifoQueue
 from truckstream.producer.queueing.keyed_queue import KeyedQueue, Lanes
-from truckstream.producer.queueing.outbox import Outbox
+from truckstream.producer.queueing.outbox import Outbox, count_records, records_of, unsettled_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
@@ -22,8 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["RoutedKey", "Router", "RoutingTable"]
 
-#: Keys that are remembered, so that each is hashed once. A fleet's keys fit, and 65,536 keys take about 10 MB.
-MAX_REMEMBERED_KEYS: Final = 65_536
+_put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
+
+#: Keys are remembered, so that each is hashed once, until they take this share of the buffer's budget: 20,000 keys of
+#: ten characters with the default of 64 MiB. A key that is not remembered costs 2 µs more.
+ROUTES_SHARE: Final = 0.1
+
+#: The most bytes of remembered keys. Forgetting 50,000 keys takes 5 ms, and a larger buffer needs no more of them.
+MAX_ROUTES_BYTES: Final = 16 * MIB
+
+#: The memory of a remembered key beside its text and its encoding: a `RoutedKey`, and its place in a dict that grows.
+ROUTE_BYTES: Final = 200
 
 
 class RoutedKey(NamedTuple):
@@ -32,19 +45,34 @@ class RoutedKey(NamedTuple):
     outbox: Outbox
     #: The partition key's bytes, as the service counts them.
     key_size: int
+    #: Bytes of the buffer's budget that a record takes beside its data and these bytes.
+    overhead: int
     #: The part of a request's body that follows the record's data: the keys.
     tail: bytes
+
+
+def routed_key(outbox: Outbox, partition_key: str, explicit_hash_key: str | None, key_size: int) -> RoutedKey:
+    """Return everything that the keys of a record for `outbox` decide."""
+    tail = encode_tail(partition_key, explicit_hash_key)
+    return RoutedKey(outbox, key_size, overhead_of(key_size, _memory_of(partition_key, tail)), tail)
+
+
+def _memory_of(partition_key: str, tail: bytes) -> int:
+    return getsizeof(partition_key) + getsizeof(tail)
 
 
 class RoutingTable(dict[str, RoutedKey]):
     """The outbox of each partition key. Looking up a new key routes and remembers it.
 
-    A dict with `__missing__`, because each put looks up its key: a known key costs one dict access.
+    A dict with `__missing__`, because each put looks up its key: a known key costs one dict access. When the keys take
+    more than `max_bytes`, all are forgotten, and remembered again as they come.
     """
 
-    __slots__ = ("by_shard", "shard_map", "unrouted")
+    __slots__ = ("_bytes", "_max_bytes", "by_shard", "shard_map", "unrouted")
 
-    def __init__(self, unrouted: Outbox) -> None:
+    def __init__(self, unrouted: Outbox, max_bytes: int) -> None:
+        self._bytes = 0
+        self._max_bytes = max_bytes
         self.shard_map = ShardMap(())
         self.by_shard: dict[str, Outbox] = {}
         #: For keys whose shard is unknown.
@@ -52,16 +80,22 @@ class RoutingTable(dict[str, RoutedKey]):
 
     def __missing__(self, partition_key: str) -> RoutedKey:
         encoded = check_partition_key(partition_key)
-        if len(self) >= MAX_REMEMBERED_KEYS:
-            self.clear()
-        routed = RoutedKey(self.outbox_of(hash_key_of(encoded)), len(encoded), encode_tail(partition_key))
-        self[partition_key] = routed
+        routed = routed_key(self.outbox_of(hash_key_of(encoded)), partition_key, None, len(encoded))
+        self._bytes += ROUTE_BYTES + _memory_of(partition_key, routed.tail)
+        if self._bytes > self._max_bytes:
+            self._forget()
+        else:
+            self[partition_key] = routed
         return routed
 
     def replace(self, shard_map: ShardMap, by_shard: dict[str, Outbox], unrouted: Outbox) -> None:
         """Route all keys anew from now on."""
         self.shard_map, self.by_shard, self.unrouted = shard_map, by_shard, unrouted
+        self._forget()
+
+    def _forget(self) -> None:
         self.clear()
+        self._bytes = 0
 
     def outbox_of(self, hash_key: int) -> Outbox:
         """Return the outbox of the shard that owns `hash_key`."""
@@ -83,7 +117,10 @@ class Router:
         self.on_demand = False
         #: With `ordered=True`, the keys that have records.
         self.lanes: Lanes = {}
-        self.table = RoutingTable(self._make_outbox(None, self._make_pacer(-math.inf, learns=True)))
+        self.table = RoutingTable(
+            self._make_outbox(None, self._make_pacer(-math.inf, learns=True)),
+            int(min(options.buffer_bytes * ROUTES_SHARE, MAX_ROUTES_BYTES)),
+        )
         #: Every shard of the last listing, the closed ones too. A shard's range never changes.
         self.listed: dict[str, Shard] = {}
         #: All outboxes that take records.
@@ -102,14 +139,14 @@ class Router:
         """
         if explicit_hash_key is None:
             return self.table[partition_key]
-        outbox, size = self.table.outbox_of(parse_hash_key(explicit_hash_key)), len(check_partition_key(partition_key))
-        return RoutedKey(outbox, size, encode_tail(partition_key, explicit_hash_key))
+        size = len(check_partition_key(partition_key))
+        outbox = self.table.outbox_of(parse_hash_key(explicit_hash_key))
+        return routed_key(outbox, partition_key, explicit_hash_key, size)
 
-    def set_shards(self, shards: Iterable[Shard], now: float) -> list[Parcel] | None:
+    def set_shards(self, shards: Iterable[Shard], now: float) -> list[Outbox] | None:
         """Route by `shards` from now on. Return None if they are the same as before.
 
-        Otherwise return the parcels that waited for another attempt at a shard that is closed now: pass them to
-        `reroute`. Records that were never sent have been moved already.
+        Otherwise return the outboxes that are closed now. Their records have to be moved: see `relocation.py`.
         """
         self.listed = {shard.shard_id: shard for shard in shards}
         new, old = ShardMap(self.listed.values()), self.table
@@ -118,7 +155,7 @@ class Router:
         kept = {shard.shard_id for shard in {*new.shards} & {*old.shard_map.shards}}
         gone = [old.unrouted, *(box for shard_id, box in old.by_shard.items() if shard_id not in kept)]
         for box in gone:
-            box.is_closed = True
+            box.close()
         by_shard = {
             shard.shard_id: old.by_shard[shard.shard_id]
             if shard.shard_id in kept
@@ -127,31 +164,25 @@ class Router:
         }
         self.table.replace(new, by_shard, self._make_outbox(None, self._make_pacer(now, learns=True)))
         self.outboxes = [*by_shard.values(), self.table.unrouted]
-        if self._options.ordered:
-            self._move_lanes(gone)
-        else:
-            self._move_records(gone)
-        return [parcel for outbox in gone for parcel in outbox.take_returned()]
+        return gone
 
     def reroute(self, record: QueuedRecord) -> Outbox:
         """Set the outbox of `record` to the present one for its keys, and return it."""
         record.outbox = self.route(record.partition_key, record.explicit_hash_key).outbox
         return record.outbox
 
-    def _move_records(self, gone: list[Outbox]) -> None:
-        queued = [record for outbox in gone for record in outbox.queue.clear()]
-        for record in sorted(queued, key=lambda record: record.put_at):  # those of two shards may merge in one
-            self.reroute(record).queue.append(record)
-
-    def _move_lanes(self, gone: list[Outbox]) -> None:
-        for outbox in {*self.outboxes, *gone}:
-            _keyed_queue(outbox).forget_lanes()
-        for key, lane in self.lanes.items():
-            partition_key, hash_key = (key, None) if isinstance(key, str) else key
-            outbox = self.route(partition_key, hash_key).outbox
-            for record in lane.records:
-                record.outbox = outbox
-            _keyed_queue(outbox).adopt(lane)
+    def requeue(self, parcels: Iterable[Parcel]) -> None:
+        """Queue `parcels`, which were taken, for the shards that are open now. Bundles of several are taken apart."""
+        apart: dict[Outbox, list[QueuedRecord]] = {}
+        for parcel in parcels:
+            if count_records(parcel) == 1:
+                parcel.outbox = self.reroute(records_of(parcel)[0])
+                parcel.outbox.return_parcel(parcel)
+                continue
+            for record in unsettled_of(parcel):
+                apart.setdefault(self.reroute(record), []).append(record)
+        for outbox, members in apart.items():
+            outbox.queue.put_back(sorted(members, key=_put_at))
 
     def _make_pacer(self, now: float, *, learns: bool) -> ShardPacer | None:
         return ShardPacer(now, learns=learns) if self._options.pacing else None
@@ -160,8 +191,3 @@ class Router:
         bundled = self._options.aggregate
         queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
         return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, self._options)
-
-
-def _keyed_queue(outbox: Outbox) -> KeyedQueue:
-    assert isinstance(outbox.queue, KeyedQueue)  # noqa: S101 - as `_make_outbox` made it
-    return outbox.queue

@@ -19,14 +19,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from truckstream.kinesis.shard_map import record_hash_key
 from truckstream.producer.queueing.bundle import is_mixed
 from truckstream.producer.queueing.outbox import count_records, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, KeysView, Mapping, Sequence
 
     from truckstream.kinesis.responses import RecordResponse
     from truckstream.kinesis.shard_map import Shard
@@ -48,28 +48,35 @@ class StoredBundle(NamedTuple):
     sent_at: float
 
 
+#: Bundles that one shard stored, as a heap by the end of their wait.
+Heap: TypeAlias = list[tuple[float, int, StoredBundle]]
+
+
 class UnprovenBundles:
     """Bundles whose shard has an unknown range.
+
+    Each method that removes bundles stops when they have `limit` records: they are handled in steps.
 
     Args:
         delivery_timeout: seconds from put to the latest outcome, as in the options.
     """
 
-    __slots__ = ("_delivery_timeout", "_heap", "_ties")
+    __slots__ = ("_by_shard", "_delivery_timeout", "_ties")
 
     def __init__(self, delivery_timeout: float) -> None:
         self._delivery_timeout = delivery_timeout
-        self._heap: list[tuple[float, int, StoredBundle]] = []
+        self._by_shard: dict[str, Heap] = {}
         self._ties = itertools.count()
 
-    def __len__(self) -> int:
-        """The number of bundles that wait."""
-        return len(self._heap)
+    @property
+    def shard_ids(self) -> KeysView[str]:
+        """The shards that stored the bundles."""
+        return self._by_shard.keys()
 
     @property
     def next_at(self) -> float:
         """When the first bundle has waited long enough; infinity if there is none."""
-        return self._heap[0][0] if self._heap else math.inf
+        return min((heap[0][0] for heap in self._by_shard.values()), default=math.inf)
 
     def hold(
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
@@ -89,18 +96,24 @@ class UnprovenBundles:
         time_left = stored.bundle.put_at + self._delivery_timeout - now
         until = now + min(UNPROVEN_SECONDS, time_left / 2)  # which leaves time to send the records again
         stored.bundle.outbox.backing_off += count_records(stored.bundle)
-        heapq.heappush(self._heap, (until, next(self._ties), stored))
+        heap = self._by_shard.setdefault(stored.response.shard_id or "", [])
+        heapq.heappush(heap, (until, next(self._ties), stored))
 
-    def take_due(self, now: float) -> list[StoredBundle]:
-        """Remove the bundles that have waited long enough."""
-        return self._take([entry for entry in self._heap if entry[0] <= now])
+    def take_due(self, now: float, limit: int) -> list[StoredBundle]:
+        """Remove bundles that have waited long enough."""
+        due: list[StoredBundle] = []
+        for heap in self._by_shard.values():
+            while limit > 0 and heap and heap[0][0] <= now:
+                due.append(heapq.heappop(heap)[2])
+                limit -= count_records(due[-1].bundle)
+        return self._count_out(due)
 
-    def take_judged(self, shards: Mapping[str, Shard]) -> tuple[list[StoredBundle], list[StoredBundle]]:
-        """Remove the bundles whose shard is in `shards`. Return those that the KCL reads, and those that it discards.
+    def take_judged(self, shards: Mapping[str, Shard], limit: int) -> tuple[list[StoredBundle], list[StoredBundle]]:
+        """Remove bundles whose shard is in `shards`. Return those that the KCL reads, and those that it discards.
 
         `shards` has the closed shards too: the one that stored the bundle may have been split since.
         """
-        judged = self._take([entry for entry in self._heap if entry[2].response.shard_id in shards])
+        judged = self._take([heap for shard_id, heap in self._by_shard.items() if shard_id in shards], limit)
         readable: list[StoredBundle] = []
         discarded: list[StoredBundle] = []
         for stored in judged:
@@ -108,23 +121,24 @@ class UnprovenBundles:
             (readable if _owns_all(shard, stored.bundle) else discarded).append(stored)
         return readable, discarded
 
-    def take_all(self) -> list[StoredBundle]:
-        """Remove all bundles."""
-        return self._take(self._heap)
+    def take(self, limit: int) -> list[StoredBundle]:
+        """Remove bundles of any shard."""
+        return self._take(self._by_shard.values(), limit)
 
-    def _take(self, entries: list[tuple[float, int, StoredBundle]]) -> list[StoredBundle]:
-        if not entries:
-            return []
-        taken = {number for _, number, _ in entries}
-        self._heap = [entry for entry in self._heap if entry[1] not in taken]
-        heapq.heapify(self._heap)
-        for _, _, stored in entries:
-            stored.bundle.outbox.backing_off -= count_records(stored.bundle)
-        return [stored for _, _, stored in sorted(entries, key=_number)]
+    def _take(self, heaps: Iterable[Heap], limit: int) -> list[StoredBundle]:
+        """Remove bundles from `heaps`, the last ones first: then those that follow go before them in the queues."""
+        taken: list[StoredBundle] = []
+        for heap in heaps:
+            while limit > 0 and heap:
+                taken.append(heap.pop()[2])  # which leaves a heap
+                limit -= count_records(taken[-1].bundle)
+        return self._count_out(taken)
 
-
-def _number(entry: tuple[float, int, StoredBundle]) -> int:
-    return entry[1]
+    def _count_out(self, taken: list[StoredBundle]) -> list[StoredBundle]:
+        for bundle, _, _ in taken:
+            bundle.outbox.backing_off -= count_records(bundle)
+        self._by_shard = {shard_id: heap for shard_id, heap in self._by_shard.items() if heap}
+        return taken
 
 
 def _owns_all(shard: Shard, bundle: Parcel) -> bool:

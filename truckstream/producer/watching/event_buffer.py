@@ -122,8 +122,8 @@ class EventBuffer(EventSink):
         shards = _by_shard({outbox: sum(map(count_records, waiting)) for outbox, waiting in parcels.items()})
         self._add(RecordsRetried(stream=self._stream, records=sum(shards.values()), shards=shards, codes=codes))
 
-    def failed(self, record: QueuedRecord) -> None:
-        self._failed.append(record)
+    def failed(self, records: Sequence[QueuedRecord]) -> None:
+        self._failed += records
 
     def shards_listed(self, before: Sequence[str], after: Sequence[str]) -> None:
         was_open, is_open = {*before}, {*after}

@@ -49,8 +49,8 @@ class EventSink:
     ) -> None:
         """Parcels of one request will be sent again."""
 
-    def failed(self, record: QueuedRecord) -> None:
-        """A record was given up."""
+    def failed(self, records: Sequence[QueuedRecord]) -> None:
+        """Records were given up."""
 
     def shards_listed(self, before: Sequence[str], after: Sequence[str]) -> None:
         """The stream's open shards were listed: those known before, and those known now."""

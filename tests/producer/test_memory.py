@@ -1,0 +1,105 @@
+"""The memory of a producer lies within the promise of its page: the buffer's budget, and a tenth for remembered keys.
+
+tracemalloc counts the bytes that Python objects take, so that these tests give the same result on every machine.
+"""
+
+import gc
+import tracemalloc
+
+import pytest
+
+from tests.producer.support import reserve
+from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, overhead_of
+from truckstream.producer.queueing.router import MAX_ROUTES_BYTES, ROUTES_SHARE
+
+BUFFER = 4 << 20
+
+#: Keys of 256 characters, apart from their last four: with one, one to two, and four bytes a character in UTF-8, a
+#: single character that makes Python keep four bytes for each, and characters that JSON escapes.
+LONG_KEYS = {
+    "ascii": "k" * 252,
+    "latin": "é" * 252,
+    "emoji": "🚚" * 252,
+    "mixed": "🚚" + "k" * 251,
+    "escaped": "\x01" * 252,
+}
+KEYS = {"short": "TRUCK_", "uuid": "6f7c1f0e-8a54-4a1b-9d59-6a1d0c3f", **LONG_KEYS}
+
+
+@pytest.fixture
+def traced():
+    """A function that returns the bytes that Python objects take now."""
+    gc.collect()
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+
+def unique_keys(start):
+    number = 0
+    while True:
+        yield f"{start}{number:04}"
+        number += 1
+
+
+@pytest.mark.parametrize("start", KEYS.values(), ids=KEYS)
+def test_the_routes_of_any_number_of_keys_take_a_tenth_of_the_buffer(make_core, traced, start):
+    core = make_core(buffer_bytes=BUFFER)
+    before = traced()
+    most = 0
+    keys = unique_keys(start)
+    for _ in range(5_000):
+        core.route(next(keys), None)
+        most = max(most, traced() - before)
+    assert BUFFER * ROUTES_SHARE * 0.5 < most < BUFFER * ROUTES_SHARE
+
+
+def test_a_large_buffer_does_not_remember_more_keys(make_core):
+    core = make_core(buffer_bytes=16 << 30)
+    assert core.routing_table._max_bytes == MAX_ROUTES_BYTES
+
+
+def test_a_known_key_is_one_entry_of_a_dict(make_core):
+    """Looking it up calls nothing: `__missing__` runs for new keys only."""
+    core = make_core(2)
+    routed = core.route("TRUCK_001", None)
+    assert dict(core.routing_table) == {"TRUCK_001": routed}
+    assert core.routing_table["TRUCK_001"] is routed
+
+
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}], ids=["plain", "ordered", "aggregate"])
+@pytest.mark.parametrize("start", KEYS.values(), ids=KEYS)
+def test_a_full_buffer_of_records_with_keys_of_their_own_takes_its_budget_and_a_fifth(
+    make_core, traced, start, options
+):
+    """The worst case: empty records, each with a key of its own that nobody else holds."""
+    core = make_core(buffer_bytes=BUFFER, linger=50.0, delivery_timeout=100.0, **options)
+    before = traced()
+    held = []
+    keys = unique_keys(start)
+    while core.budget.free_bytes > MAX_OVERHEAD_BYTES + 2_000:
+        held.append(reserve(core, b"", next(keys)))
+        core.put(held[-1], 0.0)
+    assert traced() - before - held.__sizeof__() < BUFFER * 1.2
+
+
+@pytest.mark.parametrize("start", KEYS.values(), ids=KEYS)
+def test_no_key_has_a_larger_overhead_than_the_largest(make_core, start):
+    core = make_core()
+    assert core.route(f"{start}0000", str(2**128 - 1)).overhead <= MAX_OVERHEAD_BYTES
+    worst = "\x01" * 255 + "🚚"
+    assert 2_700 < core.route(worst, str(2**128 - 1)).overhead <= MAX_OVERHEAD_BYTES
+
+
+def test_a_short_key_costs_the_documented_overhead():
+    assert overhead_of(9, 150) == 500
+
+
+def test_the_budget_is_free_again_after_records_with_long_keys(make_core):
+    core = make_core()
+    for start in LONG_KEYS.values():
+        core.put(reserve(core, b"a", f"{start}0000"), 0.0)
+    assert core.budget.used_bytes > 5 * 500 + 5 * 1_000
+    while core.abort():
+        pass
+    assert core.budget.used_bytes == 0
