@@ -81,8 +81,7 @@ BODIES_SHARE: Final = 0.1
 TOLERANCE: Final = 1e-6
 
 #: The most records that expire, are given up, moved, returned from their backoff or handed out in one call. At 1 to 5
-#: µs each (Python 3.11), a call takes 3 ms at most, and holds no event loop for longer than 20 ms on a machine that is slow
-#: or busy with other work.
+#: µs each (Python 3.11), a call takes 3 ms at most, and less than 20 ms on a machine that is slow or busy.
 RECORDS_PER_CALL: Final = 500
 
 #: After so many records a call packs no further request, and a request of bundles has no more. All 110,000 records of a

@@ -25,6 +25,7 @@ from tests.kinesis.servers import (
 )
 from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.producer import Producer
 
 #: More than the kernel buffers for a connection that the other side does not read.
 LARGE = [Record(bytes(8 << 20)), Record(bytes(8 << 20))]
@@ -365,6 +366,32 @@ async def test_a_signature_that_is_rejected_twice_is_reported_as_skew():
         "RequestExpired",
         1,
     )
+
+
+SHARD = {
+    "ShardId": "shardId-000000000000",
+    "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": str(2**128 - 1)},
+    "SequenceNumberRange": {"StartingSequenceNumber": "1"},
+}
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "tomorrow"])
+async def test_a_date_that_cannot_be_the_services_leaves_no_record_in_doubt(date):
+    """With the year 9999 no request could be signed any more, and records that were never sent seemed to be stored."""
+    late = [error_response("RequestExpired", Date=date)] * 2
+
+    def respond(received):
+        if received.operation == "PutRecords":
+            return late.pop() if late else stored(received)
+        return http_response(body={"Shards": [SHARD]}) if received.operation == "ListShards" else error_response("Any")
+
+    async with (
+        serving(*[respond] * 5) as server,
+        Producer("trucks", region_name="us-east-1", endpoint_url=server.url, linger=0.0) as producer,
+    ):
+        ack = await (await producer.put(b"a", "TRUCK_001"))
+    assert (ack.attempts, ack.maybe_duplicate) == (3, False)
+    assert all(abs(signed_at(received) - time.time()) < 60 for received in server.received)
 
 
 async def test_a_request_may_be_late_and_also_have_expired_credentials():
