@@ -25,7 +25,10 @@ from truckstream.producer import core as core_module
 from truckstream.producer.buffer_waiters import MAX_WOKEN
 from truckstream.producer.core import RECORDS_PACKED_PER_CALL, RECORDS_PER_CALL, ProducerCore
 from truckstream.producer.outcomes.delivery import Delivery
+from truckstream.producer.queueing.fifo_queue import FifoQueue
+from truckstream.producer.queueing.keyed_queue import KeyedQueue
 from truckstream.producer.queueing.router import Router
+from truckstream.producer.queueing.unproven_bundles import UNPROVEN_SECONDS
 
 #: Some steps' worth of records.
 MANY = 5 * RECORDS_PER_CALL + 1
@@ -266,6 +269,131 @@ def test_abort_finds_the_records_that_were_not_moved_yet(monkeypatch, make_core,
         pass
     assert all(record.settled for record in records)
     assert core.budget.used_bytes == 0
+
+
+# --- Bundles that a reshard divides -----------------------------------------------------------------
+
+#: The records of a bundle of 300 bytes, at most.
+SMALL_BUNDLE = 20
+
+
+@pytest.fixture
+def stored_by(make_core):
+    """A function that returns a core whose bundles were all stored by shards that it does not know, and the records."""
+
+    def store(service, *, shards=1, **options):
+        core = make_core(shards, pacing=False, aggregate=True, aggregate_bytes=300, max_in_flight=100, **options)
+        records = fill(core, keys=MANY)
+        requests = []
+        while sum(request.records for request in requests) < MANY:
+            requests += core.requests_due(0.2)
+        for request in requests:
+            core.on_responses(request, service.respond(request), 0.3)
+        assert core.stats(0.3).acked <= shards  # the last bundle of a shard may have one record
+        return core, records
+
+    return store
+
+
+@pytest.fixture
+def put_back(monkeypatch):
+    """The records that returned to a queue so far."""
+    seen = []
+    for queue in (FifoQueue, KeyedQueue):
+        put_back = queue.put_back
+        monkeypatch.setattr(
+            queue, "put_back", lambda self, records, usual=put_back: seen.extend(records) or usual(self, records)
+        )
+    return seen
+
+
+def send_all(core, service, now, requests):
+    while core.budget.used_bytes:
+        for request in [*requests, *core.requests_due(now)]:
+            core.on_responses(request, service.respond(request), now)
+        requests = []
+        if core.start_listing(now):
+            core.on_shards(service.shards.shards, now)
+        now = core.next_wakeup(now) or now
+
+
+def steps_of(count, core, now):
+    """Call `requests_due` until it returns requests. Return them, and by how much `count()` grew at each call."""
+    counts = [count()]
+    while not (requests := core.requests_due(now)):
+        assert core.next_wakeup(now) == now
+        counts.append(count() - sum(counts))
+    return requests, counts
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_bundles_that_a_split_divides_are_sent_again_in_steps(stored_by, ordered):
+    service = Service(even_shards(2, first=1))
+    core, records = stored_by(service, ordered=ordered)
+    core.on_shards(service.shards.shards, 0.4)
+    _, counts = steps_of(lambda: sum(record.maybe_duplicate for record in records), core, 0.4)
+    assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
+    assert sum(counts) >= MANY - 1
+
+
+def test_the_records_of_divided_bundles_are_routed_again_in_steps(stored_by, routed):
+    service = Service(even_shards(2, first=1))
+    core, records = stored_by(service)
+    core.on_shards(service.shards.shards, 0.4)
+    requests, counts = steps_of(lambda: len(routed), core, 0.4)
+    assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
+    send_all(core, service, 0.5, requests)
+    assert {data for _, _, data in service.read_as_kcl()} == {record.data for record in records}
+
+
+def test_bundles_in_a_merged_shard_are_acknowledged_in_steps(stored_by):
+    service = Service(even_shards(1, first=2))
+    core, records = stored_by(service, shards=2)
+    counts = [core.stats(0.4).acked]
+    core.on_shards(service.shards.shards, 0.4)
+    counts.append(core.stats(0.4).acked - sum(counts))
+    while core.budget.used_bytes:
+        assert core.next_wakeup(0.4) == 0.4
+        assert core.requests_due(0.4) == []
+        counts.append(core.stats(0.4).acked - sum(counts))
+    assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
+    assert not any(record.maybe_duplicate for record in records)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_without_a_map_bundles_in_doubt_are_sent_again_and_taken_apart_in_steps(stored_by, put_back, ordered):
+    service = Service(even_shards(2, first=1))
+    core, records = stored_by(service, ordered=ordered)
+    now = 0.3 + UNPROVEN_SECONDS
+    _, counts = steps_of(lambda: sum(record.maybe_duplicate for record in records), core, now)
+    assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
+    assert sum(counts) >= MANY - 1 - RECORDS_PER_CALL
+    assert 0 < len(put_back) <= RECORDS_PACKED_PER_CALL + SMALL_BUNDLE
+
+
+def test_bundles_that_wait_when_their_shard_comes_into_doubt_are_taken_apart_when_their_turn_comes(make_core, put_back):
+    core: ProducerCore = make_core(pacing=False, aggregate=True, aggregate_bytes=300, max_in_flight=1)
+    service = Service(even_shards(2, first=1))
+    records = fill(core, keys=MANY)
+    [first] = core.requests_due(0.2)
+    core.on_responses(first, [throttled() for _ in first.parcels], 0.2)
+    [second] = core.requests_due(0.2)
+    assert core.requests_due(5.0) == []  # the backoff is over, and the second request is in flight
+    core.on_responses(second, service.respond(second), 5.0)
+    assert put_back == []
+    [third] = core.requests_due(5.0)
+    assert all(len(parcel.members) == 1 for parcel in third.parcels)
+    assert len(put_back) <= 2 * SMALL_BUNDLE  # that one, and the next
+    send_all(core, service, 5.0, [third])
+    assert {data for _, _, data in service.read_as_kcl()} == {record.data for record in records}
+
+
+def test_abort_finds_the_bundles_in_doubt_in_steps(stored_by):
+    core, records = stored_by(Service(even_shards(2, first=1)))
+    counts = settled_by(core, core.abort)
+    assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
+    assert sum(counts) >= MANY - 1
+    assert all(record.settled and (record.response or record.error.may_be_stored) for record in records)
 
 
 # --- The shell --------------------------------------------------------------------------------------
