@@ -18,7 +18,7 @@ import random
 import warnings
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, NoReturn, Self, cast
 
 from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError, RecordTooLargeError
 from truckstream.kinesis.client import KinesisClient, StreamClient
@@ -64,6 +64,7 @@ PUTS_PER_TURN: Final = 500
 DISCONNECT_SECONDS: Final = 5.0
 
 _OPEN: Final = State.OPEN
+_NO_LOOP: Final = object()
 _running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but for its name
 _CLOSED_WHILE_OPENING: Final = "the producer was closed while it was opening"
 
@@ -162,6 +163,8 @@ class Producer:
         self._lifecycle = Lifecycle()
         self._loop_binding = LoopBinding()
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
+        #: The loop while the producer takes records: one comparison spares each put a look at the state.
+        self._accepting_loop: object = _NO_LOOP
         self._core = ProducerCore(options, random.Random(), self._notifier.events if self._notifier else None)
         self._calls = ServiceCalls(self._client, self._core, self._loop_binding)
         # Each put needs these. A record over `_surely_fits` may be too large for the stream, a request or the buffer.
@@ -229,6 +232,7 @@ class Producer:
             raise ProducerClosedError(_CLOSED_WHILE_OPENING)
         self._adopt_limit()
         self._lifecycle.to(State.OPEN)
+        self._accepting_loop = self._loop
         self._want_pump()  # the summary may have to be read again
         _logger.debug("opened: %s", self.stats)
         if self._notifier:
@@ -255,6 +259,7 @@ class Producer:
             return self.stats
         self._loop_binding.check()
         if self._lifecycle.state in {State.OPENING, State.OPEN}:
+            self._accepting_loop = _NO_LOOP
             self._lifecycle.to(State.CLOSING)
             await self._drain_and_disconnect(timeout)
         else:
@@ -334,6 +339,7 @@ class Producer:
 
     def _leave_to_parent(self) -> None:
         """Leave the records and connections to the parent process: this is a copy of its producer, made by a fork."""
+        self._accepting_loop = _NO_LOOP
         self._lifecycle.to(State.FORKED)
         self._buffer_waiters.reject_all()
         while self._core.abort(forked=True) | self._hand_out():
@@ -445,10 +451,8 @@ class Producer:
 
         One function, because a second call would take 1.5 % more instructions for a record (Python 3.11).
         """
-        if self._lifecycle.state is not _OPEN:
-            self._lifecycle.require_open()
-        if _running_loop() is not self._loop:
-            self._loop_binding.check()
+        if _running_loop() is not self._accepting_loop:
+            self._refuse_put()
         if not isinstance(data, bytes):
             data = _bytes_of(data)
         if type(partition_key) is not str:
@@ -471,6 +475,11 @@ class Producer:
         if not self._waiting_for_room and self._budget.reserve(cost):
             self._core.put(delivery, self._turn_began)
         return delivery
+
+    def _refuse_put(self) -> NoReturn:
+        self._lifecycle.require_open()
+        self._loop_binding.check()
+        raise AssertionError("a put was refused without a reason")
 
     def _check_size(self, size: int, overhead: int) -> None:
         try:
