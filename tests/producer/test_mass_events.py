@@ -27,8 +27,8 @@ from truckstream.producer.core import RECORDS_PACKED_PER_CALL, RECORDS_PER_CALL,
 from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.queueing.fifo_queue import FifoQueue
 from truckstream.producer.queueing.keyed_queue import KeyedQueue
-from truckstream.producer.queueing.router import Router
-from truckstream.producer.queueing.unproven_bundles import UNPROVEN_SECONDS
+from truckstream.producer.routing.router import Router
+from truckstream.producer.routing.unproven_bundles import UNPROVEN_SECONDS
 
 #: Some steps' worth of records.
 MANY = 5 * RECORDS_PER_CALL + 1

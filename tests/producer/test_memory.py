@@ -10,7 +10,7 @@ import pytest
 
 from tests.producer.support import reserve
 from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, overhead_of
-from truckstream.producer.queueing.router import MAX_ROUTES_BYTES, ROUTES_SHARE
+from truckstream.producer.routing.router import MAX_ROUTES_BYTES, ROUTES_SHARE
 
 BUFFER = 4 << 20
 

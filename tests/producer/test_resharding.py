@@ -14,8 +14,8 @@ from tests.producer.support import Service, even_shards, next_request, put, thro
 from truckstream.errors import DeliveryError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.shard_map import Shard
-from truckstream.producer.queueing.shard_doubts import ShardDoubts
-from truckstream.producer.queueing.unproven_bundles import UNPROVEN_SECONDS
+from truckstream.producer.routing.shard_doubts import ShardDoubts
+from truckstream.producer.routing.unproven_bundles import UNPROVEN_SECONDS
 
 KEYS = [f"TRUCK_{index:03}" for index in range(40)]
 

@@ -9,7 +9,7 @@ Invariants:
   bundle whose shard is not proven. After a reshard that may be the outbox of a closed shard, until its records have
   been moved. Nothing is sent before.
 - A record that is acknowledged is never sent again, and every reader gets it. So a stored record is sent again in one
-  case only: in a bundle that the KCL discards (`queueing/unproven_bundles.py`).
+  case only: in a bundle that the KCL discards (`routing/unproven_bundles.py`).
 - When `abort` returns False, every record has its outcome. (`outcomes/settlement.py` has the invariants of outcomes.)
 - No call does more than `RECORDS_PER_CALL` records' work, however many are buffered, and about as much again for a
   request. The rest is due at once: `next_wakeup` returns `now`, `abort` True, and `take_settled` more at the next call.
@@ -40,12 +40,12 @@ from truckstream.producer.pacing.shard_pacer import ShardPacer
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
 from truckstream.producer.queueing.bundle import is_mixed
 from truckstream.producer.queueing.outbox import Failure, count_records, records_of, unsettled_of
-from truckstream.producer.queueing.relocation import Relocation
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.retry_queue import RetryQueue
-from truckstream.producer.queueing.router import RoutedKey, Router
-from truckstream.producer.queueing.shard_doubts import ShardDoubts
-from truckstream.producer.queueing.unproven_bundles import UnprovenBundles
+from truckstream.producer.routing.relocation import Relocation
+from truckstream.producer.routing.router import RoutedKey, Router
+from truckstream.producer.routing.shard_doubts import ShardDoubts
+from truckstream.producer.routing.unproven_bundles import UnprovenBundles
 from truckstream.producer.stats import Counters, ProducerStats
 from truckstream.producer.watching.event_sink import EventSink
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
-    from truckstream.producer.queueing.unproven_bundles import StoredBundle
+    from truckstream.producer.routing.unproven_bundles import StoredBundle
 
 __all__ = ["ProducerCore"]
 

@@ -1,10 +1,10 @@
-"""What rate a shard accepts, learnt from the records that it throttles.
+"""The rate that a shard accepts, learnt from the records that it throttles.
 
 A throttle can have two causes, and they need opposite answers. If the shard is sent more than it takes (others write to
 it, or its quota is lower than documented), every record above that is sent in vain: send less. If it throttles a part
 of the records at any rate (sporadic throttles, or another writer that never slows down), sending less only delivers
-less: keep the rate. The number of throttles does not tell which it is. Only sending less for a moment does, so that is
-what this class does:
+less: keep the rate. The number of throttles does not tell which it is. Only sending less for a moment does. So the
+rate goes through phases:
 
 1. *Steady*: it sends at its rate and counts throttles in rounds of a second. More of them than usual are a surprise.
 2. *Measuring*: it keeps the rate for half a second, and learns what part the shard throttles now. The rest is what the
@@ -46,7 +46,7 @@ SURPRISING_DEVIATIONS: Final = 4.0
 SURPRISING_FACTOR: Final = 1.5
 
 MEASURE_SECONDS: Final = 0.5
-#: Without traffic for so long, what was measured is too old.
+#: Without traffic for so long, a measurement is too old.
 LONGEST_MEASURE_SECONDS: Final = 1.5
 
 #: A test counts the responses to requests that were sent some time after the rate fell: the service's own bucket is
@@ -61,18 +61,18 @@ EXPECTED_REFUSALS: Final = 10
 #: A test ends after this time, however few records there were.
 LONGEST_TEST_SECONDS: Final = 5.0
 
-#: A test's rate: this share of what was accepted, but at least this share of the old rate.
+#: A test's rate: this share of the accepted rate, but at least this share of the old rate.
 TEST_SHARE: Final = 0.92
 LEAST_TEST_SHARE: Final = 0.45
 DEEP_TEST_SHARE: Final = 0.5
 
-#: Throttles have vanished when the part that remains is at most this share of what it was.
+#: Throttles have vanished when at most this share of them remains.
 VANISHED_SHARE: Final = 0.2
 
 #: It is worth sending a record that is accepted with more than this probability.
 WORTH_SENDING: Final = 0.4
 
-#: The new rate, as a share of what was accepted.
+#: The new rate, as a share of the accepted one.
 YIELD_SHARE: Final = 0.99
 LOWEST_SHARE: Final = 0.02
 
@@ -156,7 +156,7 @@ class AcceptedRate:
         self._sent = 0
         self._refused = 0
         self._quota_used = 0.0
-        # What was measured before a test: the rate, the part that was throttled, and the rate that was accepted.
+        # The measurement before a test: the rate, the part that was throttled, and the rate that was accepted.
         self._share_before = 1.0
         self._part = 0.0
         self._accepted = 1.0

@@ -25,8 +25,8 @@ CAP_SECONDS: Final = 5.0
 #: 0.1 s * 2**30 is far above the cap, and a larger exponent would only cost time.
 MOST_DOUBLINGS: Final = 30
 
-#: Without linger, times are rounded to this. It ends the retries of a record whose deadline is near: half of what is
-#: left, again and again, never reaches it.
+#: Without linger, times are rounded to this. So a record whose deadline is near is not tried over and over, each time
+#: after half of the time that is left.
 LEAST_LINGER: Final = 0.02
 
 

@@ -1,1 +1,1 @@
-"""Records between `put` and their requests: the outbox of each shard, its queues, bundles, routing and byte budget."""
+"""Records between `put` and their requests: the outbox of each shard, its queues, bundles and byte budget."""

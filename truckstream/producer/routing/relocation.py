@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from truckstream.producer.queueing.keyed_queue import KeyedQueue, Lane, LaneKey
     from truckstream.producer.queueing.outbox import Outbox, QueuedRecord
-    from truckstream.producer.queueing.router import Router
+    from truckstream.producer.routing.router import Router
 
 __all__ = ["Relocation"]
 
