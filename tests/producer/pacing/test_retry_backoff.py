@@ -16,6 +16,13 @@ def test_delays_spread_over_the_whole_interval_and_double():
         assert 0.95 * longest < max(delays) <= longest
 
 
+def test_by_default_the_first_delay_is_up_to_a_tenth_of_a_second_and_no_delay_is_over_five():
+    backoff = RetryBackoff(Random(7))
+    for attempts, longest in ((1, 0.1), (2, 0.2), (6, 3.2), (7, 5.0), (20, 5.0), (5_000, 5.0)):
+        delays = [backoff.delay(attempts) for _ in range(1_000)]
+        assert 0.97 * longest < max(delays) <= longest
+
+
 @given(st.integers(1, 100), st.floats(0, 1e6), st.floats(0.001, 300), st.integers(0, 1_000))
 def test_a_retry_comes_before_the_deadline(attempts, now, left, seed):
     assert now <= RetryBackoff(Random(seed)).retry_at(attempts, now, now + left) <= now + left / 2 + 1e-6
