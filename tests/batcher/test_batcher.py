@@ -185,6 +185,23 @@ async def test_another_object_under_our_key_is_a_collision(metadata):
     assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
 
 
+async def test_when_every_key_holds_other_records_the_group_fails():
+    """Four keys of 8 to 32 characters cannot all collide by chance: somebody writes other objects under our keys."""
+    store = ScriptedStore()
+    keys = []
+    for _ in range(4):
+        (receipt,) = (await batcher(store).process(numbers(10))).objects
+        keys.append(receipt.key)
+        store.objects[receipt.key] = (b"something else\n", {})
+    assert sorted(len(key) for key in keys) == [len(keys[0]) + more for more in (0, 8, 16, 24)]
+    result = await batcher(store).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert [cause.code for cause in result.causes] == ["KeyCollision"]
+    assert number(0) in result.causes[0].message
+    assert account(result) == (10, 0, 0, 10)
+    assert len(store.objects) == 4, "nothing was overwritten"
+
+
 async def test_if_an_event_ends_within_an_object_that_object_is_requested_again():
     """If the event counted as complete, the next would begin at 15 and store 15 to 19 again."""
     store = ScriptedStore()

@@ -37,6 +37,13 @@ def test_if_metadata_ends_after_our_event_the_content_must_be_read():
     assert coverage_by_metadata(OURS, 0, ObjectMetadata.of(longer, 0, 7)) == "read the content"
 
 
+def test_sequence_numbers_are_compared_as_numbers():
+    """They have one length in practice. As strings, "10" would come before "9"."""
+    ours = Lines(ARN, SHARD, ["8", "9"], [ARRIVAL] * 2, [b"a", b"b"])
+    longer = Lines(ARN, SHARD, ["8", "9", "10"], [ARRIVAL] * 3, [b"a", b"b", b"c"])
+    assert coverage_by_metadata(ours, 0, ObjectMetadata.of(longer, 0, 3)) == "read the content"
+
+
 def test_metadata_that_differs_in_any_field_is_a_collision():
     metadata = ObjectMetadata.of(OURS, 0, 3)
     others = [

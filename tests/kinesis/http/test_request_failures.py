@@ -16,6 +16,7 @@ from aiobotocore.session import get_session
 from tests.kinesis.servers import (
     HANG_UP,
     STORED,
+    Server,
     error_response,
     http_response,
     leaving_early,
@@ -212,6 +213,22 @@ async def test_connections_are_kept():
             await client.put_records(RECORDS)
         await asyncio.gather(client.put_records(RECORDS), client.put_records(RECORDS))
     assert server.connections == 2
+
+
+async def test_bytes_on_an_idle_connection_end_it():
+    """They belong to no request, and cannot be the response to the next one."""
+    writers = []
+
+    async def serve(reader, writer):
+        writers.append(writer)
+        await Server().serve(reader, writer)
+
+    async with listening(serve) as port, client_of(f"http://127.0.0.1:{port}") as client:
+        assert len(await client.put_records(RECORDS)) == 2
+        writers[0].write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writers[0].wait_closed()  # the client has hung up
+        assert len(await client.put_records(RECORDS)) == 2
+    assert len(writers) == 2
 
 
 async def test_a_stalled_connection_does_not_hold_up_the_others():
