@@ -52,6 +52,7 @@ def test_an_older_record_fails_at_its_deadline_and_the_request_goes_on_for_the_y
     assert (younger.response.sequence_number, older.response) == ("2", None)
     stats = core.stats(130.0)
     assert (stats.acked, stats.failed, stats.in_flight, stats.buffered_bytes) == (1, 1, 0, 0)
+    assert stats.acked_bytes == younger.size
     assert (stats.maybe_duplicates, stats.shards["shardId-000000000000"].in_flight) == (1, 0)
 
 

@@ -272,6 +272,7 @@ class ProducerCore:
         for outbox, count in request.by_outbox.items():
             outbox.in_flight += count
         self._counters.sent += len(parcels)
+        request.repeated = repeated
         self._counters.retried += repeated
         self._counters.requests += 1
         self._in_flight.add(request)

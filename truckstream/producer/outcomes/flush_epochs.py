@@ -21,6 +21,11 @@ class FlushEpochs:
         self.flushed = 0
         self._ended: dict[int, int] = {}
 
+    @property
+    def has_ended_ones(self) -> bool:
+        """Whether records of an earlier epoch than the current one may have no outcome."""
+        return bool(self._ended)
+
     def settle(self, epoch: int, records: int = 1) -> None:
         """Count `records` of `epoch` as having their outcome."""
         if epoch == self.current:

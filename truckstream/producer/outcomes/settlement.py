@@ -63,12 +63,13 @@ class Settlement:
         """Settle stored records, many at a time: 0.2 µs a record, and one by one 0.6."""
         stored = self._assign(parcels, responses)
         by_outbox = request.by_outbox if len(stored) == request.records else Counter(map(_outbox, stored))
-        size = sum(map(_size, stored))
+        is_whole = len(stored) == len(request.parcels) and not self._aggregates  # none failed, and none expired
+        size = request.size if is_whole else sum(map(_size, stored))
         for outbox, count in by_outbox.items():
             outbox.acked += count
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
-        duplicates = self._settle(stored)
+        duplicates = self._settle(stored, are_new=not self._aggregates and not request.repeated)
         self._events.acknowledged(request, stored, by_outbox, size, duplicates, now)
 
     def fail(self, records: list[QueuedRecord], failure: Failure, *, may_come_yet: bool = False) -> None:
@@ -102,13 +103,19 @@ class Settlement:
                     stored.append(record)
         return stored
 
-    def _settle(self, records: list[QueuedRecord], *, may_come_yet: bool = False) -> int:
-        """Account for records that have their outcome. Return how many of them may be duplicates."""
+    def _settle(self, records: list[QueuedRecord], *, are_new: bool = False, may_come_yet: bool = False) -> int:
+        """Account for records that have their outcome. Return how many of them may be duplicates.
+
+        `are_new`: this was the first attempt at each. That, and having one epoch, spare each record a look.
+        """
         self._budget.release(sum(map(_cost, records)))
-        duplicates = sum(map(_maybe_duplicate, records))
+        duplicates = 0 if are_new else sum(map(_maybe_duplicate, records))
         self._counters.maybe_duplicates += duplicates
-        for epoch, count in Counter(map(_epoch, records)).items():
-            self.epochs.settle(epoch, count)
+        if self.epochs.has_ended_ones:
+            for epoch, count in Counter(map(_epoch, records)).items():
+                self.epochs.settle(epoch, count)
+        else:
+            self.epochs.settle(self.epochs.current, len(records))
         if self._ordered and not may_come_yet:
             for record in records:
                 record.outbox.queue.on_outcome(record)

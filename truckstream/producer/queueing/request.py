@@ -30,7 +30,7 @@ class Request:
 
     __slots__ = (
         *("_by_age", "_delivery_timeout", "attempt", "by_outbox", "deadline", "expires_at", "fills_limit", "overdue"),
-        *("parcels", "parcels_by_outbox", "records", "sent_at", "size", "wakeup_at"),
+        *("parcels", "parcels_by_outbox", "records", "repeated", "sent_at", "size", "wakeup_at"),
     )
 
     def __init__(self, parcels: list[Parcel], sent_at: float, delivery_timeout: float) -> None:
@@ -52,6 +52,8 @@ class Request:
         self.size = sum(map(_size, parcels))
         #: With this request as many were in flight as the concurrency limit allows.
         self.fills_limit = False
+        #: The number of parcels that other requests carried before.
+        self.repeated = 0
         self._delivery_timeout = delivery_timeout
         # They come nearly sorted, and sorting them is then faster than min and max.
         put_ats = sorted(map(_put_at, parcels))
