@@ -204,8 +204,6 @@ class Run:
             idle = now + self.dice.random() * 0.05
             waits = len(self.records) < records or self.in_flight or self.lists or wakeup is None
             now = idle if waits else max(wakeup, now)
-        while self.core.has_settled:
-            self.settled += self.core.take_settled()
         return now
 
     def end_attempts(self, now):
@@ -221,6 +219,8 @@ class Run:
     def settle(self):
         """Take the outcomes; the service may have stored a record that failed while it was in flight."""
         settled = {id(record): record for record in self.core.take_settled()}
+        while self.core.has_settled:
+            settled |= {id(record): record for record in self.core.take_settled()}
         self.settled += settled.values()
         for request in self.in_flight:
             for parcel in request.parcels:

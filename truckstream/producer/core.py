@@ -426,11 +426,13 @@ class ProducerCore:
             self._concurrency.on_failure(request.sent_at, now)
         self._acknowledge(request, stored, stored_responses, now)
         self._pace(request, {outbox: len(parcels) for outbox, parcels in throttled.items()}, now)
-        for failed, budgeted in ((throttled, False), (failed_inside, True)):
-            for outbox, parcels in failed.items():
-                self._retry(outbox, self._to_send_again(request, parcels), now, budgeted=budgeted)
         outboxes = {**throttled, **failed_inside}
-        self._events.retried({box: throttled.get(box, []) + failed_inside.get(box, []) for box in outboxes}, responses)
+        failed = {box: throttled.get(box, []) + failed_inside.get(box, []) for box in outboxes}
+        delay = self._delay_of(failed)
+        for by_outbox, budgeted in ((throttled, False), (failed_inside, True)):
+            for outbox, parcels in by_outbox.items():
+                self._retry(outbox, self._to_send_again(request, parcels), delay, now, budgeted=budgeted)
+        self._events.retried(failed, responses)
 
     def on_failure(self, request: Request, failure: RequestFailedError, now: float) -> None:
         """Handle the failure of `request` as a whole."""
@@ -516,8 +518,9 @@ class ProducerCore:
         if kind is FailureKind.AMBIGUOUS:
             for parcel in request.parcels:
                 _mark_maybe_duplicate(parcel)
+        delay = self._delay_of(by_outbox)
         for outbox, parcels in by_outbox.items():
-            self._retry(outbox, parcels, now)
+            self._retry(outbox, parcels, delay, now)
 
     def _to_send_again(self, request: Request, parcels: list[Parcel]) -> list[Parcel]:
         """Return those of the request's `parcels` without expired records, and queue the rest of a bundle with some."""
@@ -554,11 +557,15 @@ class ProducerCore:
         if throttled:
             self._events.throttled(throttled)
 
-    def _retry(self, outbox: Outbox, parcels: list[Parcel], now: float, *, budgeted: bool = False) -> None:
-        """Send `parcels` again after a backoff; `budgeted` if the service failed each one by itself."""
-        if not parcels:
-            return
-        delay = self._backoff.delay(max(parcel.attempts for parcel in parcels))
+    def _delay_of(self, failed: Mapping[Outbox, Sequence[Parcel]]) -> float:
+        """Draw one delay for all parcels of a response, so that they go together again."""
+        attempts = max((parcel.attempts for parcels in failed.values() for parcel in parcels), default=1)
+        return self._backoff.delay(attempts)
+
+    def _retry(
+        self, outbox: Outbox, parcels: list[Parcel], delay: float, now: float, *, budgeted: bool = False
+    ) -> None:
+        """Send `parcels` again after about `delay`; `budgeted` if the service failed each one by itself."""
         by_time: dict[float, list[Parcel]] = {}
         for parcel in parcels:
             at = self._backoff.retry_together_at(delay, now, self._send_by(parcel))
