@@ -9,6 +9,8 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
+from tests.threaded_server import serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -43,15 +45,11 @@ class S3Stub:
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            self.over.set()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        with serving(server):
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                self.over.set()
 
 
 class _S3Handler(http.server.BaseHTTPRequestHandler):

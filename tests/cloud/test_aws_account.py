@@ -4,11 +4,11 @@ The responses have the format of the service: XML from CloudFormation, STS and S
 """
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.threaded_server import serving
 from truckstream.cloud.aws_account import Account
 from truckstream.errors import AwsError, ConfigurationError
 
@@ -53,12 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with FixedResponseServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(FixedResponseServer()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 DENIED = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: cloudformation:DescribeStacks"

@@ -154,6 +154,15 @@ async def listening(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def read_slowly(reader: asyncio.StreamReader) -> None:
+    """Read a request in parts of up to 1 MiB, with a pause before each."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    missing = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while missing:
+        await asyncio.sleep(0.05)
+        missing -= len(await reader.read(1 << 20))
+
+
 def leaving_early(leave: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """Return a handler for `listening` that reads 100,000 bytes of a request, and then resets or hangs."""
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.threaded_server import serving
+
 STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>acme</StackName>
 <StackId>arn:aws:cloudformation:us-east-1:123456789012:stack/acme/0</StackId>
 <CreationTime>2026-11-23T12:00:00Z</CreationTime><StackStatus>{}</StackStatus></member></Stacks>
@@ -77,12 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def aws():
-    with EndlessAws() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(EndlessAws()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_ctrl_c_prints_that_cloudformation_continues_and_how_to_see_the_outcome(aws, tmp_path):

@@ -21,6 +21,7 @@ from tests.kinesis.servers import (
     http_response,
     leaving_early,
     listening,
+    read_slowly,
     serving,
     stored,
 )
@@ -140,11 +141,7 @@ async def test_sending_slowly_is_not_silence():
     """The time for the response begins when the request has been sent."""
 
     async def serve(reader, writer):
-        head = await reader.readuntil(b"\r\n\r\n")
-        missing = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        while missing:
-            await asyncio.sleep(0.05)
-            missing -= len(await reader.read(1 << 20))
+        await read_slowly(reader)
         writer.write(http_response(body={"FailedRecordCount": 0, "Records": [STORED] * 2}))
         await writer.drain()
 

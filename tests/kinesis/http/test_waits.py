@@ -11,7 +11,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from tests.kinesis.servers import http_response, listening, serving, stored
+from tests.kinesis.servers import http_response, listening, read_slowly, serving, stored
 from tests.kinesis.support import RECORDS, Record, client_of
 from truckstream.kinesis import client as client_module
 from truckstream.kinesis.attempt import Attempt, current_attempt
@@ -160,11 +160,11 @@ async def test_the_connection_of_a_withdrawn_attempt_is_used_by_the_next():
 async def test_a_request_that_is_cut_off_on_a_slow_uplink_was_not_sent():
     """The kernel takes a little all the time, so only the caller's deadline ends it."""
 
-    async def read_slowly(reader, _writer):
+    async def read_too_slowly(reader, _writer):
         while await reader.read(1_000):  # noqa: ASYNC110 - it is slow, and waits for nothing
             await asyncio.sleep(0.05)
 
-    async with listening(read_slowly, limit=1_000) as port, client_of(f"http://127.0.0.1:{port}") as client:
+    async with listening(read_too_slowly, limit=1_000) as port, client_of(f"http://127.0.0.1:{port}") as client:
         attempt = Attempt()
         current_attempt.set(attempt)
         with pytest.raises(TimeoutError):
@@ -212,18 +212,14 @@ async def test_a_large_request_over_a_slow_uplink_is_sent_through_aiohttp_too():
     session.set_default_client_config(AioConfig(connector_args={"use_dns_cache": False}))
     done = asyncio.Event()
 
-    async def read_slowly(reader, writer):
-        head = await reader.readuntil(b"\r\n\r\n")
-        missing = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        while missing:
-            await asyncio.sleep(0.05)
-            missing -= len(await reader.read(1 << 20))
+    async def serve(reader, writer):
+        await read_slowly(reader)
         done.set()
         writer.write(http_response(body={"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1"}] * 2}))
         await writer.drain()
 
     async with (
-        listening(read_slowly, limit=1 << 19) as port,
+        listening(serve, limit=1 << 19) as port,
         client_of(f"http://127.0.0.1:{port}", session=session, request_timeout=0.8) as client,
     ):
         assert len(await client.put_records(LARGE)) == 2

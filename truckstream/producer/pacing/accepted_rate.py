@@ -7,8 +7,8 @@ less: keep the rate. The number of throttles does not tell which it is. Only sen
 rate goes through phases:
 
 1. *Steady*: it sends at its rate and counts throttles in rounds of a second. More of them than usual are a surprise.
-2. *Measuring*: it keeps the rate for half a second, and learns what part the shard throttles now. The rest is what the
-   shard accepts.
+2. *Measuring*: it keeps the rate for half a second, and learns the part that the shard throttles now. The shard
+   accepts the rest.
 3. *Testing*: it sends a little less than that, for about a third of a second. If the throttles vanish, the rate was the
    cause, and the new rate is just below what the shard accepted.
 4. *Testing deeper*: otherwise it sends half, for a moment. If the throttles remain, and more than two fifths of the
@@ -101,7 +101,7 @@ ROUND_WEIGHT: Final = 0.2
 
 
 class Phase(Enum):
-    """What the control is doing."""
+    """The phases of learning, as the head of this file describes them."""
 
     STEADY = auto()
     MEASURING = auto()

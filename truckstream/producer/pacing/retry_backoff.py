@@ -48,7 +48,7 @@ class RetryBackoff:
 
     def retry_at(self, attempts: int, now: float, deadline: float) -> float:
         """Return when to try again after `attempts` failed ones: before `deadline`, if that is still to come."""
-        return now + min(self.delay(attempts), max(0.0, (deadline - now) / 2))
+        return _before(deadline, self.delay(attempts), now)
 
     def delay(self, attempts: int) -> float:
         """Return how long to wait after `attempts` failed attempts, without regard to a deadline."""
@@ -57,6 +57,11 @@ class RetryBackoff:
 
     def retry_together_at(self, delay: float, now: float, deadline: float) -> float:
         """Return when to send a record again after about `delay`, at a time that others share."""
-        at = now + min(delay, max(0.0, (deadline - now) / 2))
+        at = _before(deadline, delay, now)
         shared = math.ceil(at / self._linger) * self._linger
         return shared if shared < deadline else at
+
+
+def _before(deadline: float, delay: float, now: float) -> float:
+    """Return the time after `delay`, or after half of what is left until `deadline` if that is sooner."""
+    return now + min(delay, max(0.0, (deadline - now) / 2))

@@ -43,15 +43,16 @@ class ShardPacer:
             at the documented quota of a shard and grows beyond it while it holds records back and nothing is throttled.
     """
 
-    __slots__ = ("_accepted", "_bytes", "_pressed_at", "_records", "_share")
+    __slots__ = ("_accepted", "_bytes", "_learns", "_pressed_at", "_records", "_share")
 
     def __init__(self, now: float, *, learns: bool = False) -> None:
         self._records = TokenBucket(SHARD_RECORDS_PER_SECOND, SHARD_RECORDS_PER_SECOND * BURST_SECONDS, now)
         self._bytes = TokenBucket(SHARD_BYTES_PER_SECOND, SHARD_BYTES_PER_SECOND * BURST_SECONDS, now)
         self._accepted = AcceptedRate(now, learns=learns)
+        self._learns = learns
         #: The share of the documented quota that the buckets have now.
         self._share = 1.0
-        #: When the rate last held records back.
+        #: When the rate last held records back; only for a rate that learns, because only that one needs it.
         self._pressed_at = -math.inf
 
     def rate_at(self, now: float) -> float:
@@ -75,9 +76,13 @@ class ShardPacer:
         self._records.take(records, now)
         self._bytes.take(size, now)
         self._accepted.on_sent(max(records / SHARD_RECORDS_PER_SECOND, size / SHARD_BYTES_PER_SECOND))
-        step = self._step_at(now)
-        if any(bucket.level(now) < bucket.rate * step for bucket in (self._records, self._bytes)):
+        if self._learns and self._holds_back(now):
             self._pressed_at = now
+
+    def _holds_back(self, now: float) -> bool:
+        """Return whether there are tokens for less than a step."""
+        step = self._step_at(now)
+        return any(bucket.level(now) < bucket.rate * step for bucket in (self._records, self._bytes))
 
     def when(self, records: int, size: int, first: int, now: float) -> float:
         """Return when a worthwhile step of a backlog may be sent.

@@ -1,1 +1,1 @@
-"""The shard of each record, and what happens to records and aggregates when the shards change."""
+"""The shard of each record, and the way of records and aggregates to other shards after a reshard."""
