@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Final
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
-from truckstream.kinesis.responses import RecordResponse
 from truckstream.producer.outcomes import delivery_errors
 from truckstream.producer.outcomes.failure_history import note_failure
 from truckstream.producer.outcomes.in_flight_deadlines import InFlightDeadlines
@@ -39,13 +38,17 @@ from truckstream.producer.pacing.retry_backoff import RetryBackoff
 from truckstream.producer.pacing.shard_pacer import ShardPacer
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
 from truckstream.producer.queueing.bundle import is_mixed
-from truckstream.producer.queueing.outbox import Failure, count_records, records_of, unsettled_of
+from truckstream.producer.queueing.outbox import (
+    Failure,
+    count_records,
+    mark_maybe_duplicate,
+    records_of,
+    unsettled_of,
+)
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.retry_queue import RetryQueue
-from truckstream.producer.routing.relocation import Relocation
 from truckstream.producer.routing.router import RoutedKey, Router
-from truckstream.producer.routing.shard_doubts import ShardDoubts
-from truckstream.producer.routing.unproven_bundles import UnprovenBundles
+from truckstream.producer.routing.shard_tracker import ShardTracker
 from truckstream.producer.stats import Counters, ProducerStats
 from truckstream.producer.watching.event_sink import EventSink
 
@@ -54,24 +57,17 @@ if TYPE_CHECKING:
     from random import Random
 
     from truckstream.errors import ServiceError, TruckstreamError
-    from truckstream.kinesis.responses import StreamSummary
+    from truckstream.kinesis.responses import RecordResponse, StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
-    from truckstream.producer.routing.unproven_bundles import StoredBundle
 
 __all__ = ["ProducerCore"]
 
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
-_shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
-_outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
-_shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
-
-#: The code by which observers see that a bundle is sent again because another shard stored it. Not the service's own.
-OTHER_SHARD_CODE: Final = "StoredInOtherShard"
 
 #: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
 #: flight have more than this share of the budget; a single request may have more.
@@ -113,10 +109,10 @@ class ProducerCore:
         #: The stream's limit on a record's size, in bytes.
         self.max_record_bytes = DEFAULT_MAX_RECORD_BYTES
         self._router = Router(options)
-        self._relocation = Relocation(self._router)
         self.budget = BufferBudget(options.buffer_bytes, self._router.lanes)
         self._counters = Counters()
         self._settlement = Settlement(options, self.budget, self._counters, self._events)
+        self._shards = ShardTracker(options, self._router, self._settlement, self._events)
         self._epochs = self._settlement.epochs
         self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
         #: Why the latest request failed; None since the service has responded to one.
@@ -124,13 +120,10 @@ class ProducerCore:
         self._backoff = RetryBackoff(random, linger=options.linger)
         self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
         self._response_time = ResponseTime(options.delivery_timeout, options.linger)
-        self._refresh = RefreshSchedule()
         self._summary_refresh = RefreshSchedule(random)
-        self._doubts = ShardDoubts()
         # Where records are, beside the outboxes.
         self._retries = RetryQueue()
         self._halves: deque[list[Parcel]] = deque()
-        self._unproven = UnprovenBundles(options.delivery_timeout)
         self._in_flight: set[Request] = set()
         self._in_flight_bytes = 0
         # Nothing is due before this time. A put may bring it forward, at the earliest after so many more bytes of the
@@ -210,19 +203,18 @@ class ProducerCore:
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to call `requests_due` again, after it was called. None: only a put or a response can matter."""
-        at = min(self._quiet_until, self._refresh.due_at(), self._summary_refresh.due_at())
+        at = min(self._quiet_until, self._shards.refresh.due_at(), self._summary_refresh.due_at())
         return None if at == math.inf else max(at, now)
 
     def _catch_up(self, now: float) -> bool:
         """Do what must come before sending, for a limited number of records. Return whether nothing of it is left."""
         left = self._expire_in_flight(now, RECORDS_PER_CALL)
-        left = self._relocation.step(left)
-        left = self._judge_unproven(now, left)
+        left = self._shards.step(now, left)
         if left > 0:
             left = self._return_retries(now, left)
         if left > 0:
             self._check_halves(now)
-            left = self._relocation.step(left)  # the parcels that have just come back to closed outboxes
+            left = self._shards.move(left)  # the parcels that have just come back to closed outboxes
         if left > 0:
             left = self._expire(now, left)
         return left > 0
@@ -284,18 +276,11 @@ class ProducerCore:
     def _return_retries(self, now: float, limit: int) -> int:
         """Return parcels whose backoff is over to their outboxes. Return how much of the limit is left."""
         for outbox, parcels in self._retries.take_due(now):
-            self._return(outbox, parcels)
+            self._shards.return_parcels(outbox, parcels)
             limit -= len(parcels)
             if limit <= 0:
                 break
         return limit
-
-    def _return(self, outbox: Outbox, parcels: Iterable[Parcel]) -> None:
-        """Let `parcels` wait for another attempt, after they have been moved if their shard is closed."""
-        for parcel in parcels:
-            outbox.return_parcel(parcel)
-        if outbox.is_closed:
-            self._relocation.add_returned(outbox)
 
     def _check_halves(self, now: float) -> None:
         """Give up the parcels of halves that are past their deadline, and take misplaced bundles apart."""
@@ -313,7 +298,7 @@ class ProducerCore:
             if kept:
                 self._halves.append(kept)
         for outbox, parcels in misplaced.items():
-            self._return(outbox, parcels)
+            self._shards.return_parcels(outbox, parcels)
 
     def _expire_in_flight(self, now: float, limit: int) -> int:
         for request in list(self._in_flight):
@@ -334,7 +319,7 @@ class ProducerCore:
 
         They must be settled before the next ones are taken: a key's next record may be as old.
         """
-        for outbox in (*self._router.outboxes, *self._relocation.outboxes):
+        for outbox in (*self._router.outboxes, *self._shards.closed_outboxes):
             while limit > 0 and (expired := outbox.take_expired(response_at, limit)):
                 limit -= sum(map(count_records, expired))
                 yield expired
@@ -355,7 +340,7 @@ class ProducerCore:
 
     def _next_due(self, now: float) -> float:
         wakeups = (request.wakeup_at for request in self._in_flight)
-        at = min([self._retries.next_at, self._unproven.next_at, *wakeups])
+        at = min([self._retries.next_at, self._shards.next_at, *wakeups])
         opens_at = self._opens_at(now)
         for half in self._halves:
             at = min(at, opens_at, *map(self._send_by, half))
@@ -416,7 +401,7 @@ class ProducerCore:
                 throttled.setdefault(parcel.outbox, []).append(parcel)
             else:
                 failed_inside.setdefault(parcel.outbox, []).append(parcel)
-                _mark_maybe_duplicate(parcel)
+                mark_maybe_duplicate(parcel)
         for (code, message), records in causes.items():
             kind = FailureKind.THROTTLED if code == THROTTLED_CODE else FailureKind.AMBIGUOUS
             note_failure(records, kind, code, message)
@@ -503,12 +488,10 @@ class ProducerCore:
     def _acknowledge(
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
     ) -> None:
-        if self._doubts or list(map(_shard_id, responses)) != list(map(_shard_of, parcels)):
-            self._compare_with_map(request, parcels, responses)
-            if self.options.aggregate:
-                parcels, responses = self._unproven.hold(request, parcels, responses, now)
+        parcels, responses = self._shards.on_stored(request, parcels, responses, now)
         self._retries.budget.earn(len(parcels))
-        self._settlement.acknowledge(request, parcels, responses, now)
+        whole = request if parcels is request.parcels else None
+        self._settlement.acknowledge(parcels, responses, request.sent_at, now, whole=whole)
 
     def _retry_all(
         self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float
@@ -517,7 +500,7 @@ class ProducerCore:
             self._pace(request, request.parcels_by_outbox, now)
         if kind is FailureKind.AMBIGUOUS:
             for parcel in request.parcels:
-                _mark_maybe_duplicate(parcel)
+                mark_maybe_duplicate(parcel)
         delay = self._delay_of(by_outbox)
         for outbox, parcels in by_outbox.items():
             self._retry(outbox, parcels, delay, now)
@@ -578,7 +561,7 @@ class ProducerCore:
 
     def start_listing(self, now: float) -> bool:
         """Return whether to list the stream's shards now. If so, `on_shards` or `on_shards_failure` must follow."""
-        return self._refresh.start(now)
+        return self._shards.refresh.start(now)
 
     def start_summary(self, now: float) -> bool:
         """Return whether to read the stream's summary now. If so, `on_summary` or `on_summary_failure` must follow."""
@@ -604,65 +587,12 @@ class ProducerCore:
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
-        before = self._router.shard_ids
-        closed = self._router.set_shards(shards, now)
-        self._refresh.done(now, changed=closed is not None)
-        self._doubts.on_listing(now)
-        if not self._unproven.shard_ids <= self._router.listed.keys():
-            self._refresh.request()
-        if closed:
-            self._relocation.add(closed)
-        self._judge_unproven(now, self._relocation.step(RECORDS_PER_CALL))
-        self._events.shards_listed(before, self._router.shard_ids)
+        self._shards.on_shards(shards, now, RECORDS_PER_CALL)
         self._quiet_until = -math.inf
 
     def on_shards_failure(self, now: float) -> None:
         """Keep the shard map, because the shards could not be listed, and list them again later if still wanted."""
-        self._refresh.failed(now)
-
-    def _compare_with_map(
-        self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]
-    ) -> None:
-        """Find out from the shards that stored `parcels` which shards are in doubt, and whether to list them again."""
-        contradicted: list[Outbox] = []
-        for outbox, shard_id in dict.fromkeys(zip(map(_outbox, parcels), map(_shard_id, responses), strict=True)):
-            if shard_id == outbox.shard_id:
-                self._doubts.on_stored(outbox, request.sent_at)
-            elif not outbox.is_closed:
-                contradicted.append(outbox)
-            elif shard_id not in self._router.listed:  # otherwise a map that came meanwhile agrees with the response
-                self._refresh.request()
-        for outbox in contradicted:
-            is_new = outbox.shard_id is not None and self._doubts.begin(outbox)
-            self._refresh.request(at_once=is_new)
-
-    def _judge_unproven(self, now: float, limit: int) -> int:
-        """Acknowledge bundles that the KCL reads. Send those again that it discards, or that have waited long enough.
-
-        Together they have about `limit` records. Return how much of the limit is left.
-        """
-        if limit <= 0 or not self._unproven.shard_ids:
-            return limit
-        readable, discarded = self._unproven.take_judged(self._router.listed, limit)
-        limit -= _count_stored(readable) + _count_stored(discarded)
-        due = self._unproven.take_due(now, limit)
-        if readable:
-            bundles = [stored.bundle for stored in readable]
-            sent_at = min(stored.sent_at for stored in readable)
-            request = Request(bundles, sent_at, self.options.delivery_timeout)
-            self._settlement.acknowledge(request, bundles, [stored.response for stored in readable], now)
-        self._send_again([*discarded, *due])
-        return limit - _count_stored(due)
-
-    def _send_again(self, stored: Sequence[StoredBundle]) -> None:
-        """Send the records of stored bundles again, because the KCL may discard them. Other readers get them twice."""
-        by_outbox: dict[Outbox, list[Parcel]] = {}
-        for bundle, _, _ in stored:
-            _mark_maybe_duplicate(bundle)
-            by_outbox.setdefault(bundle.outbox, []).append(bundle)
-        for outbox, bundles in by_outbox.items():
-            self._return(outbox, bundles)
-        self._events.retried(by_outbox, [RecordResponse(error_code=OTHER_SHARD_CODE)] * len(stored))
+        self._shards.refresh.failed(now)
 
     # --- Flushing and the end ---------------------------------------------------------------------
 
@@ -690,7 +620,7 @@ class ProducerCore:
             is_withdrawn = not forked and request.attempt.withdraw()
             for parcel in request.parcels:
                 if not is_withdrawn:
-                    _mark_maybe_duplicate(parcel)
+                    mark_maybe_duplicate(parcel)
             error = delivery_errors.withdrawn if is_withdrawn else delivery_errors.closed_in_flight
             left -= self._fail(request.parcels, delivery_errors.forked if forked else error)
         for parcels in self._take_waiting(left):
@@ -702,9 +632,9 @@ class ProducerCore:
         while limit > 0 and self._halves:
             limit -= sum(map(count_records, self._halves[0]))
             yield self._halves.popleft()
-        if limit > 0 and (bundles := [stored.bundle for stored in self._unproven.take(limit)]):
+        if limit > 0 and (bundles := self._shards.take_unproven(limit)):
             for bundle in bundles:
-                _mark_maybe_duplicate(bundle)
+                mark_maybe_duplicate(bundle)
             limit -= sum(map(count_records, bundles))
             yield bundles
         if limit > 0:
@@ -719,7 +649,7 @@ class ProducerCore:
 
     def stats(self, now: float) -> ProducerStats:
         """Return a snapshot of the statistics."""
-        outboxes = [box for box in self._relocation.outboxes if box.waiting]
+        outboxes = [box for box in self._shards.closed_outboxes if box.waiting]
         outboxes += (
             box
             for box in self._router.outboxes
@@ -741,13 +671,3 @@ class ProducerCore:
 def _is_misplaced(parcel: Parcel) -> bool:
     """Return whether `parcel` cannot be sent as it is: its shard is closed, or may no longer own all of its keys."""
     return parcel.outbox.is_closed or (parcel.outbox.is_doubted and is_mixed(parcel))
-
-
-def _count_stored(stored: Iterable[StoredBundle]) -> int:
-    return sum(count_records(bundle) for bundle, _, _ in stored)
-
-
-def _mark_maybe_duplicate(parcel: Parcel) -> None:
-    """Note that the service may have stored `parcel`, because nothing proves that it did not."""
-    for record in unsettled_of(parcel):
-        record.maybe_duplicate = True

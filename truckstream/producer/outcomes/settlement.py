@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 from truckstream.producer.outcomes.flush_epochs import FlushEpochs
-from truckstream.producer.queueing.outbox import records_of
+from truckstream.producer.queueing.outbox import records_of, unsettled_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,19 +58,29 @@ class Settlement:
         return bool(self._settled)
 
     def acknowledge(
-        self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
+        self,
+        parcels: Sequence[Parcel],
+        responses: Sequence[RecordResponse],
+        sent_at: float,
+        now: float,
+        *,
+        whole: Request | None = None,
     ) -> None:
-        """Settle stored records, many at a time: 0.2 µs a record, and one by one 0.6."""
-        stored = self._assign(parcels, responses)
-        by_outbox = request.by_outbox if len(stored) == request.records else Counter(map(_outbox, stored))
-        is_whole = len(stored) == len(request.parcels) and not self._aggregates  # none failed, and none expired
-        size = request.size if is_whole else sum(map(_size, stored))
+        """Settle stored records, many at a time: 0.2 µs a record, and one by one 0.6.
+
+        `whole`: the request whose parcels these are, if they are all of them, and none of its records has expired. What
+        it has counted need not be counted again.
+        """
+        stored = self._assign(parcels, responses, some_expired=whole is None)
+        by_outbox = whole.by_outbox if whole else Counter(map(_outbox, stored))
+        size = whole.size if whole and not self._aggregates else sum(map(_size, stored))
         for outbox, count in by_outbox.items():
             outbox.acked += count
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
-        duplicates = self._settle(stored, are_new=not self._aggregates and not request.repeated)
-        self._events.acknowledged(request, stored, by_outbox, size, duplicates, now)
+        are_new = whole is not None and not self._aggregates and not whole.repeated
+        duplicates = self._settle(stored, are_new=are_new)
+        self._events.acknowledged(stored, by_outbox, size, duplicates, sent_at, now)
 
     def fail(self, records: list[QueuedRecord], failure: Failure, *, may_come_yet: bool = False) -> None:
         """Settle records that are given up.
@@ -88,7 +98,9 @@ class Settlement:
         """Let the later records of a key go: the request has ended that carried the failed `record` of this key."""
         record.outbox.queue.on_outcome(record)
 
-    def _assign(self, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]) -> list[QueuedRecord]:
+    def _assign(
+        self, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], *, some_expired: bool
+    ) -> list[QueuedRecord]:
         """Set the response of each record of `parcels`, and return the records."""
         if not self._aggregates:
             records = cast("list[QueuedRecord]", list(parcels))  # only aggregation makes bundles
@@ -97,10 +109,10 @@ class Settlement:
             return records
         stored: list[QueuedRecord] = []
         for parcel, response in zip(parcels, responses, strict=True):
-            for record in records_of(parcel):
-                if record.failure is None:  # or it failed at its deadline, while the request was in flight
-                    record.response = response
-                    stored.append(record)
+            records = unsettled_of(parcel) if some_expired else records_of(parcel)
+            for record in records:
+                record.response = response
+            stored += records
         return stored
 
     def _settle(self, records: list[QueuedRecord], *, are_new: bool = False, may_come_yet: bool = False) -> int:

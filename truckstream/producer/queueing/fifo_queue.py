@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice, takewhile
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,9 @@ class FifoQueue(RecordQueue):
         return taken
 
     def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
-        records = self._records
-        taken: list[QueuedRecord] = []
-        while records and len(taken) < max_records and fits(records[0]):
-            taken.append(records.popleft())
+        taken = list(takewhile(fits, islice(self._records, max_records)))
+        for _ in taken:
+            self._records.popleft()
         self.count -= len(taken)
         self.bytes -= sum(map(_size, taken))
         return taken

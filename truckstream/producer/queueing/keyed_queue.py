@@ -11,6 +11,8 @@ is missing among them, and its successors are still sent. A second copy, left by
 response, may stand anywhere.
 """
 
+# ruff: noqa: SLF001 - the queues of all shards share the lanes, so each handles lanes of the others
+
 from __future__ import annotations
 
 import heapq
@@ -91,22 +93,33 @@ class KeyedQueue(RecordQueue):
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(self)
-        lane.queue._append_to(lane, record)  # noqa: SLF001 - this queue, or that of a closed shard
+        queue = lane.queue  # this queue, or that of a closed shard
+        lane.records.append(record)
+        lane.bytes += record.size
+        queue._waiting += 1
+        if lane.in_flight:
+            return
+        if len(lane.records) == 1:
+            queue._open_lane(lane)
+        elif queue._bundled:
+            queue.count += 1
+            queue.bytes += record.size
 
     def head(self) -> QueuedRecord:
         return self._first_lane().records[0]
 
     def pop(self) -> QueuedRecord:
-        lane = self._first_lane()
-        heapq.heappop(self._open)
-        self._close_lane(lane)
-        return self._take_head(lane)
+        return self._take_from(self._first_lane())
 
     def take(self, max_records: int, max_bytes: float) -> list[QueuedRecord]:
         taken: list[QueuedRecord] = []
-        while self.count and len(taken) < max_records and self.head().size <= max_bytes:
-            taken.append(self.pop())
-            max_bytes -= taken[-1].size
+        while self.count and len(taken) < max_records:
+            lane = self._first_lane()
+            size = lane.records[0].size
+            if size > max_bytes:
+                break
+            taken.append(self._take_from(lane))
+            max_bytes -= size
         return taken
 
     def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
@@ -136,9 +149,9 @@ class KeyedQueue(RecordQueue):
             lane.records.appendleft(record)
             lane.bytes += record.size
             lane.in_flight -= 1
-            lane.queue._waiting += 1  # noqa: SLF001 - this queue, or that of a closed shard
+            lane.queue._waiting += 1
             if not lane.in_flight:
-                lane.queue._open_lane(lane)  # noqa: SLF001 - likewise
+                lane.queue._open_lane(lane)
 
     def on_outcome(self, record: QueuedRecord) -> None:
         """Open the record's lane, or remove it, if no other record of the lane is in flight."""
@@ -148,7 +161,7 @@ class KeyedQueue(RecordQueue):
         if lane.in_flight:
             return
         if lane.records:
-            lane.queue._open_lane(lane)  # noqa: SLF001 - another queue of these lanes
+            lane.queue._open_lane(lane)
         else:
             del self._lanes[key]
 
@@ -160,28 +173,16 @@ class KeyedQueue(RecordQueue):
         lane = self._lanes[lane_key(record)]
         expired: list[QueuedRecord] = []
         while lane.records and lane.records[0].put_at + delivery_timeout <= now:
-            expired.append(lane.queue._take_head(lane))  # noqa: SLF001 - another queue of these lanes
+            expired.append(lane.queue._take_head(lane))
         return expired
 
     def adopt(self, lane: Lane) -> None:
         """Take over a lane of another queue, open or closed."""
-        lane.queue._let_go(lane)  # noqa: SLF001 - another queue of these lanes
+        lane.queue._let_go(lane)
         lane.queue = self
         self._waiting += len(lane.records)
         if lane.records and not lane.in_flight:
             self._open_lane(lane)
-
-    def _append_to(self, lane: Lane, record: QueuedRecord) -> None:
-        lane.records.append(record)
-        lane.bytes += record.size
-        self._waiting += 1
-        if lane.in_flight:
-            return
-        if len(lane.records) == 1:
-            self._open_lane(lane)
-        elif self._bundled:
-            self.count += 1
-            self.bytes += record.size
 
     def _let_go(self, lane: Lane) -> None:
         """Count a lane out that moves to another queue."""
@@ -204,6 +205,12 @@ class KeyedQueue(RecordQueue):
         else:
             self.count -= 1
             self.bytes -= lane.records[0].size
+
+    def _take_from(self, lane: Lane) -> QueuedRecord:
+        """Take the head of the lane that is first, and close the lane."""
+        heapq.heappop(self._open)
+        self._close_lane(lane)
+        return self._take_head(lane)
 
     def _take_head(self, lane: Lane) -> QueuedRecord:
         record = lane.records.popleft()

@@ -30,7 +30,17 @@ if TYPE_CHECKING:  # structs are created and never decoded, so their field types
     from truckstream.producer.outcomes.failure_history import FailureHistory  # noqa: TC004
     from truckstream.producer.pacing.shard_pacer import ShardPacer  # noqa: TC004
 
-__all__ = ["Failure", "Outbox", "Parcel", "QueuedRecord", "RecordQueue", "count_records", "records_of", "unsettled_of"]
+__all__ = [
+    "Failure",
+    "Outbox",
+    "Parcel",
+    "QueuedRecord",
+    "RecordQueue",
+    "count_records",
+    "mark_maybe_duplicate",
+    "records_of",
+    "unsettled_of",
+]
 
 
 class Parcel(Protocol):
@@ -130,6 +140,12 @@ def records_of(parcel: Parcel) -> list[QueuedRecord]:
 def unsettled_of(parcel: Parcel) -> list[QueuedRecord]:
     """Return the records of `parcel` without an outcome: others failed while a request with them was in flight."""
     return [record for record in records_of(parcel) if not record.settled]
+
+
+def mark_maybe_duplicate(parcel: Parcel) -> None:
+    """Note that the service may have stored `parcel`, because nothing proves that it did not."""
+    for record in unsettled_of(parcel):
+        record.maybe_duplicate = True
 
 
 def count_records(parcel: Parcel) -> int:

@@ -21,7 +21,7 @@ __all__ = ["GRACE_SECONDS", "Request"]
 GRACE_SECONDS: Final = 1.0
 
 _outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
-_put_at: Callable[[Parcel], float] = attrgetter("put_at")
+_put_at: Callable[[Parcel | QueuedRecord], float] = attrgetter("put_at")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 
@@ -59,7 +59,7 @@ class Request:
         put_ats = sorted(map(_put_at, parcels))
         youngest = put_ats[-1]
         if parcels[0].members is not None:
-            youngest = max(record.put_at for parcel in parcels for record in records_of(parcel))
+            youngest = max(max(map(_put_at, records_of(parcel))) for parcel in parcels)
         #: When the attempt must end: at the deadline of its youngest record.
         self.deadline = youngest + delivery_timeout
         #: The deadline of its oldest record; infinity if that is as young as the youngest.

@@ -82,11 +82,11 @@ class EventBuffer(EventSink):
 
     def acknowledged(
         self,
-        request: Request,
         stored: Sequence[QueuedRecord],
         by_outbox: Mapping[Outbox, int],
         size: int,
         duplicates: int,
+        sent_at: float,
         now: float,
     ) -> None:
         if not stored:
@@ -98,7 +98,7 @@ class EventBuffer(EventSink):
                 shards=_by_shard(by_outbox),
                 bytes=size,
                 maybe_duplicates=duplicates,
-                seconds=now - request.sent_at,
+                seconds=now - sent_at,
                 oldest_seconds=now - min(map(_put_at, stored)),
                 deliveries=cast("Sequence[Delivery]", stored),  # the shell puts nothing else
             )

@@ -32,14 +32,14 @@ class EventSink:
 
     def acknowledged(
         self,
-        request: Request,
         stored: Sequence[QueuedRecord],
         by_outbox: Mapping[Outbox, int],
         size: int,
         duplicates: int,
+        sent_at: float,
         now: float,
     ) -> None:
-        """Records of a request were stored, `size` bytes in all; `duplicates` of them may be stored twice."""
+        """Records sent at `sent_at` were stored, `size` bytes in all; `duplicates` of them may be stored twice."""
 
     def throttled(self, by_outbox: Mapping[Outbox, int]) -> None:
         """Parcels of one request were throttled; their number for each outbox."""
