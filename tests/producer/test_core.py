@@ -439,7 +439,7 @@ def test_without_a_map_a_request_has_500_aggregates_at_most(make_core):
     core.on_shards([], 0.0)
     for index in range(1_200):
         put(core, b"x", 0.0, f"TRUCK_{index}")
-    assert [len(request.parcels) for request in core.requests_due(0.1)] == [500, 500, 200]
+    assert [len(request.parcels) for request in (*core.requests_due(0.1), *core.requests_due(0.1))] == [500, 500, 200]
 
 
 def test_without_permission_the_shards_are_listed_less_and_less_often(make_core):

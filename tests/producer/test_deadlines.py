@@ -173,6 +173,20 @@ def test_a_bundle_that_is_stored_acknowledges_its_other_records(make_core):
     assert (core.stats(121.0).acked, core.stats(121.0).buffered_bytes) == (1, 0)
 
 
+def test_a_bundle_that_waits_for_the_map_acknowledges_its_other_records_alone(make_core):
+    """A record has one outcome, though the bundle is judged long after the record expired."""
+    core, service = make_core(shards=2, aggregate=True), Service(even_shards(1, first=2))
+    (older, younger), request = sent_together(core, (0.0, "a"), (50.0, "c"))  # of one shard
+    core.requests_due(120.0)
+    core.on_responses(request, service.respond(request), 121.0)
+    assert core.take_settled() == [older]
+    assert core.start_listing(121.0)
+    core.on_shards(service.shards.shards, 121.0)
+    assert core.take_settled() == [younger]
+    assert (older.response, core.stats(121.0).acked, core.stats(121.0).failed) == (None, 1, 1)
+    assert core.stats(121.0).buffered_bytes == 0
+
+
 # --- Order ----------------------------------------------------------------------------------------
 
 

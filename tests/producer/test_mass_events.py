@@ -23,7 +23,7 @@ from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer import Producer, ProducerObserver
 from truckstream.producer import core as core_module
 from truckstream.producer.buffer_waiters import MAX_WOKEN
-from truckstream.producer.core import RECORDS_PACKED_PER_CALL, RECORDS_PER_CALL, ProducerCore
+from truckstream.producer.core import RECORDS_BUNDLED_PER_CALL, RECORDS_PACKED_PER_CALL, RECORDS_PER_CALL, ProducerCore
 from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.queueing.fifo_queue import FifoQueue
 from truckstream.producer.queueing.keyed_queue import KeyedQueue
@@ -37,7 +37,7 @@ MANY = 5 * RECORDS_PER_CALL + 1
 REQUEST = 500
 
 #: The records of one bundle, likewise.
-BUNDLE = RECORDS_PACKED_PER_CALL
+BUNDLE = RECORDS_BUNDLED_PER_CALL
 
 each_kind = pytest.mark.parametrize(
     "options", [{}, {"ordered": True}, {"aggregate": True}, {"ordered": True, "aggregate": True}], ids=str
@@ -141,8 +141,10 @@ def test_each_record_of_a_rejected_request_has_an_error_of_its_own(make_core):
     assert len({id(error) for error in errors}) == 10
 
 
-@pytest.mark.parametrize("options", [{}, {"aggregate": True}], ids=str)
-def test_a_call_packs_a_limited_number_of_records(make_core, options):
+@pytest.mark.parametrize(
+    ("options", "most"), [({}, RECORDS_PACKED_PER_CALL), ({"aggregate": True}, RECORDS_BUNDLED_PER_CALL)], ids=str
+)
+def test_a_call_packs_a_limited_number_of_records(make_core, options, most):
     """All small records of a full buffer would fit into one request of bundles."""
     core: ProducerCore = make_core(20, pacing=False, max_in_flight=100, **options)
     service = Service(even_shards(20))
@@ -150,11 +152,11 @@ def test_a_call_packs_a_limited_number_of_records(make_core, options):
     counts = []
     while sum(counts) < MANY:
         requests = core.requests_due(0.2)
-        assert all(request.records <= RECORDS_PACKED_PER_CALL for request in requests)
+        assert all(request.records <= most for request in requests)
         counts.append(sum(request.records for request in requests))
         for request in requests:
             core.on_responses(request, service.respond(request), 0.2)
-    assert max(counts) < 2 * RECORDS_PACKED_PER_CALL
+    assert max(counts) < 2 * most
 
 
 def test_outcomes_are_handed_out_in_steps(make_core):
@@ -368,7 +370,7 @@ def test_without_a_map_bundles_in_doubt_are_sent_again_and_taken_apart_in_steps(
     _, counts = steps_of(lambda: sum(record.maybe_duplicate for record in records), core, now)
     assert max(counts) <= RECORDS_PER_CALL + SMALL_BUNDLE
     assert sum(counts) >= MANY - 1 - RECORDS_PER_CALL
-    assert 0 < len(put_back) <= RECORDS_PACKED_PER_CALL + SMALL_BUNDLE
+    assert 0 < len(put_back) <= BUNDLE + SMALL_BUNDLE
 
 
 def test_bundles_that_wait_when_their_shard_comes_into_doubt_are_taken_apart_when_their_turn_comes(make_core, put_back):

@@ -80,9 +80,12 @@ TOLERANCE: Final = 1e-6
 #: 1 to 5 µs each (Python 3.11), a call takes 3 ms at most, and less than 20 ms on a machine that is slow or busy.
 RECORDS_PER_CALL: Final = 500
 
-#: After so many records a call packs no further request, and a request of bundles has no more. All 110,000 records of a
-#: full buffer would fit into 10 MiB if they are small, and everything that is done for a request is done in one call.
+#: After so many records a call packs no further request. All 110,000 records of a full buffer would fit into 10 MiB if
+#: they are small, and everything that is done for a request is done in one call.
 RECORDS_PACKED_PER_CALL: Final = 2_000
+
+#: The same with `aggregate=True`, where a record takes longer, and the most records in one request.
+RECORDS_BUNDLED_PER_CALL: Final = 1_000
 
 #: Failures of whole requests that lower the concurrency limit.
 TROUBLE: Final = {
@@ -131,6 +134,7 @@ class ProducerCore:
         self._quiet_until = -math.inf
         self._until_full = 0
         self._turn = 0
+        self._packed_per_call = RECORDS_BUNDLED_PER_CALL if options.aggregate else RECORDS_PACKED_PER_CALL
 
     # --- Records come in --------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class ProducerCore:
             return []  # and the rest is due at once, because `_quiet_until` is in the past
         requests: list[Request] = []
         packed = 0
-        while self._opens_at(now) <= now and packed < RECORDS_PACKED_PER_CALL:
+        while self._opens_at(now) <= now and packed < self._packed_per_call:
             parcels = self._halves.popleft() if self._halves else self._pack(now)
             if not parcels:
                 break
@@ -232,7 +236,7 @@ class ProducerCore:
             return []
         parcels: list[Parcel] = []
         bytes_left = self.options.max_batch_bytes
-        bundled_left = RECORDS_PACKED_PER_CALL
+        bundled_left = RECORDS_BUNDLED_PER_CALL
         self._turn = (self._turn + 1) % len(outboxes)  # full requests must not always favour the same shards
         for outbox in outboxes[self._turn :] + outboxes[: self._turn]:
             records_left = self.options.max_batch_records - len(parcels)
