@@ -36,14 +36,20 @@ def truck(n: int = 1, **fields: object) -> bytes:
 
 
 def record(
-    data: bytes, n: int = 0, *, shard: str = SHARD, arrival: float | None = None, encoded: str | None = None
+    data: bytes,
+    n: int = 0,
+    *,
+    shard: str = SHARD,
+    arrival: float | None = None,
+    encoded: str | None = None,
+    sequence: Any = None,
 ) -> dict[str, Any]:
-    """Return record n of the shard with these bytes, as an event contains it."""
+    """Return record n of the shard with these bytes, as an event contains it. `sequence` replaces its number."""
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": f"TRUCK_{n:03}",
-            "sequenceNumber": number(n),
+            "sequenceNumber": number(n) if sequence is None else sequence,
             "data": base64.b64encode(data).decode() if encoded is None else encoded,
             "approximateArrivalTimestamp": ARRIVAL + n / 1000 if arrival is None else arrival,
         },

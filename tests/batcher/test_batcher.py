@@ -9,7 +9,7 @@ import obstore.store
 import pytest
 from obstore.exceptions import AlreadyExistsError, GenericError
 
-from tests.batcher.support import ScriptedStore, Small, number, numbers, record, small, truck, trucks
+from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
 from tests.virtual_time import run
 from truckstream.batcher import Batcher, Result
 from truckstream.errors import ConfigurationError, DeadlineError, InvalidArgumentError, StoreError
@@ -185,21 +185,102 @@ async def test_another_object_under_our_key_is_a_collision(metadata):
     assert (await batcher(store).process(numbers(10))).objects[0].outcome == "already there"
 
 
+@pytest.mark.parametrize("metadata", [True, False])
+@pytest.mark.parametrize(
+    "sequences",
+    [
+        [*range(9), 8],
+        [0, 0, *range(1, 9)],
+        [0] * 10,
+        [*range(8, -1, -1), 0],
+        [*range(9), "none"],
+        ["none", *range(9)],
+        ["none"] * 10,
+    ],
+    ids=["pair at the end", "pair at the start", "one number", "pair out of order", "last", "first", "all without"],
+)
+@pytest.mark.parametrize("in_aggregates", [False, True], ids=["records", "aggregates"])
+async def test_sequence_numbers_that_repeat_or_lack_make_no_copy_with_each_delivery(sequences, in_aggregates, metadata):
+    """A copy for each delivery once filled all keys of a group, and the shard stood still."""
+    store = ScriptedStore(metadata=metadata)
+    data = [b'{"n":%d}' % n for n in range(10)]
+    event = [
+        record(aggregate(each, each) if in_aggregates else each, n, sequence=str(place + 10 if place != "none" else ""))
+        for n, (each, place) in enumerate(zip(data, sequences, strict=True))
+    ]
+    made = batcher(store, size=3)
+    first = await made.process(event)
+    assert first.first_failed is None
+    assert first.received == first.stored + first.rejected
+    assert first.rejected == sequences.count("none")
+    objects = dict(store.objects)
+    for _ in range(5):
+        again = await made.process(event)
+        assert again.first_failed is None
+        assert {each.outcome for each in (*again.objects, *again.rejected_objects)} == {"already there"}
+    assert store.objects == objects
+
+
+async def test_if_a_record_without_a_number_begins_the_event_and_fails_the_whole_event_is_delivered_again():
+    """The identifier is in no record. With that of the next record Lambda would take the first for stored."""
+    result = await batcher(ScriptedStore(failing(1, 2)), size=1).process([record(b"{}", sequence=""), *numbers(3, 1)])
+    assert result.batch_item_failures() == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert account(result) == (4, 2, 0, 2)
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+async def test_an_event_may_end_between_two_records_with_one_number(metadata):
+    """Each of them is stored, however the deliveries divide them, and no delivery fails."""
+    store = ScriptedStore(metadata=metadata)
+    places = [0, 1, 1, 1, 2, 2]
+    event = [record(b'{"n":%d}' % n, sequence=number(place)) for n, place in enumerate(places)]
+    for start in range(6):
+        for stop in range(start + 1, 7):
+            result = await batcher(store, size=2).process(event[start:stop])
+            assert account(result) == (stop - start, stop - start, 0, 0) or result.causes[0].code == "OpenGroup"
+            assert {each["n"] for each in store.lines("sensor_data")} >= set(range(start, start + result.stored))
+
+
+async def test_an_event_that_ends_between_two_records_with_one_number_makes_progress():
+    """A redelivery would begin at the same place, so there is nothing to wait for."""
+    store = ScriptedStore()
+    event = [record(b'{"n":%d}' % n, sequence=number(0)) for n in range(4)]
+    await batcher(store).process(event[:2])
+    await batcher(store).process(event[2:])
+    await batcher(store).process(event)
+    result = await batcher(store).process(event[:3])
+    assert account(result) == (3, 3, 0, 0)
+
+
+async def test_changing_records_under_one_number_never_use_up_the_keys():
+    """A stand-in delivers other records with the same number each time: each is stored, and none is refused."""
+    store = ScriptedStore()
+    for n in range(12):
+        result = await batcher(store).process([small(n) | {"kinesis": small(n)["kinesis"] | small_place()}])
+        assert account(result) == (1, 1, 0, 0)
+    assert sorted(each["n"] for each in store.lines("sensor_data")) == list(range(12))
+
+
+def small_place():
+    """Return the place and time of record 0."""
+    return {name: small(0)["kinesis"][name] for name in ("sequenceNumber", "approximateArrivalTimestamp")}
+
+
 async def test_when_every_key_holds_other_records_the_group_fails():
-    """Four keys of 8 to 32 characters cannot all collide by chance: somebody writes other objects under our keys."""
+    """Five keys cannot all collide by chance: somebody writes other objects under our keys."""
     store = ScriptedStore()
     keys = []
-    for _ in range(4):
+    for _ in range(5):
         (receipt,) = (await batcher(store).process(numbers(10))).objects
         keys.append(receipt.key)
         store.objects[receipt.key] = (b"something else\n", {})
-    assert sorted(len(key) for key in keys) == [len(keys[0]) + more for more in (0, 8, 16, 24)]
+    assert sorted(len(key) for key in keys) == [len(keys[0]) + more for more in (0, 8, 16, 24, 24)]
     result = await batcher(store).process(numbers(10))
     assert result.first_failed == number(0)
     assert [cause.code for cause in result.causes] == ["KeyCollision"]
     assert number(0) in result.causes[0].message
     assert account(result) == (10, 0, 0, 10)
-    assert len(store.objects) == 4, "nothing was overwritten"
+    assert len(store.objects) == 5, "nothing was overwritten"
 
 
 async def test_if_an_event_ends_within_an_object_that_object_is_requested_again():

@@ -1,8 +1,9 @@
 """A history of deliveries to a batcher, made from one seed, and the oracle that checks its store.
 
 The seed decides the shard (valid records, rejected records of several kinds, aggregates, broken aggregates, hours
-between arrivals), the batcher (group size, format, compression, layout, limits), the store (with metadata, or without
-like a directory), how the event source mapping chooses its deliveries, and the outcome of every single request.
+between arrivals, sequence numbers that are repeated or missing, events that are not in order), the batcher (group
+size, format, compression, layout, limits), the store (with metadata, or without like a directory), how the event
+source mapping chooses its deliveries, and the outcome of every single request.
 
 The kinds of mappings, and what the batcher promises for each:
 
@@ -19,7 +20,9 @@ The oracle predicts the duplicates of the last two kinds. A delivery is *misplac
 - it begins inside a group that is stored or that is still being stored;
 - it begins before the checkpoint, on a store without metadata: the content cannot show which rejected records an object
   covered after its last line; or
-- it ends before the furthest record that was ever delivered, while the store has a gap or a PUT is in flight.
+- it ends before the furthest record that was ever delivered, while the store has a gap or a PUT is in flight; or
+- it ends between two records of one sequence number, which only these two kinds of mappings do. Its groups may be
+  stored again as a whole, so it is misplaced from its first record on.
 
 From that record on, its groups may have other edges than those in the store. Records after the first such place that
 had been delivered before may be stored twice; no others, and none if no delivery was misplaced.
@@ -57,6 +60,14 @@ FAULTS = ("503", "reset", "lost", "conflict", "collision", "slow")
 DELIVERY_FAULTS = ("crash", "crash and land late", "time out", "outage", "zombie")
 
 
+#: How a shard's records are numbered. "repeated": some have the number of the record before them. "missing": some have
+#: no number, or one that is none. "not in order": an event has its records in any order; some numbers are repeated.
+NUMBERINGS = ("ascending", "ascending", "repeated", "missing", "not in order")
+
+#: Values in place of a sequence number.
+NO_NUMBER = (None, "", "none", "-1", 17, "9" * 5_000)
+
+
 class NumberedRecord(msgspec.Struct, forbid_unknown_fields=True):
     n: str
     at: str
@@ -84,20 +95,57 @@ class RandomShard:
         rejected_share = random.choice([0.0, 0.05, 0.5, 0.9])
         aggregates = random.choice([0.0, 0.0, 0.2, 1.0])
         pace = random.choice([0.001, 0.4, 700.0])
+        self.numbering = random.choice(NUMBERINGS)
+        share_of_exceptions = random.choice([0.1, 0.5, 0.95])
         self.records: list[dict[str, Any]] = []
         #: How many user records each of them holds.
         self.counts: list[int] = []
+        #: The sequence number of each; if it has none, that of the one before, with which it is stored and delivered.
+        self.numbers: list[str] = []
         #: The places of valid and of rejected records.
         self.valid: set[str] = set()
         self.rejected: set[str] = set()
         for n in range(random.randint(1, 60)):
-            made = self._aggregate(random, n, rejected_share) if random.random() < aggregates else None
-            data, count, encoded = made or self._single(random, n, rejected_share)
-            self.records.append(record(data, n, arrival=ARRIVAL + n * pace, encoded=encoded))
+            is_exception = self.numbering != "ascending" and random.random() < share_of_exceptions
+            has_number = not (is_exception and self.numbering == "missing")
+            is_aggregate = has_number and random.random() < aggregates
+            make = self._aggregate if is_aggregate else self._single
+            data, count, encoded = make(random, n, rejected_share if has_number else 1.0)
+            made = record(data, n, arrival=ARRIVAL + n * pace, encoded=encoded)
+            made["kinesis"]["partitionKey"] = str(n)
+            self.records.append(made)
             self.counts.append(count)
+            self._give_number(random, made, n, is_exception=is_exception)
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def _give_number(self, random: Random, made: dict[str, Any], n: int, *, is_exception: bool) -> None:
+        """Number the record. One without a number belongs to the record before it, or to none."""
+        if self.numbering == "missing" and is_exception:
+            made["kinesis"]["sequenceNumber"] = random.choice(NO_NUMBER)
+            self.numbers.append(self.numbers[-1] if self.numbers else "0")
+            return
+        made["kinesis"]["sequenceNumber"] = self.numbers[-1] if is_exception and self.numbers else number(n)
+        self.numbers.append(made["kinesis"]["sequenceNumber"])
+
+    def is_divided_at(self, index: int) -> bool:
+        """True if the records on both sides of the index have one number."""
+        return 0 < index < len(self) and self.numbers[index - 1] == self.numbers[index]
+
+    def next_boundary(self, index: int) -> int:
+        while self.is_divided_at(index):
+            index += 1
+        return index
+
+    def event(self, random: Random, start: int, stop: int) -> list[dict[str, Any]]:
+        """Return the event of a delivery. Records with one number stay in order even if the event is not."""
+        indices = list(range(start, stop))
+        if self.numbering == "not in order":
+            random.shuffle(indices)
+            same = {each: iter(sorted(at for at in indices if self.numbers[at] == each)) for each in set(self.numbers)}
+            indices = [next(same[self.numbers[at]]) for at in indices]
+        return [self.records[at] for at in indices]
 
     def _single(self, random: Random, n: int, rejected_share: float) -> tuple[bytes, int, str | None]:
         if random.random() >= rejected_share:
@@ -117,7 +165,7 @@ class RandomShard:
             place = f"{n}.{subsequence}"
             good = random.random() >= rejected_share
             (self.valid if good else self.rejected).add(place)
-            users.append(_valid(place) if good else random.choice(_REJECTED)(place))
+            users.append((_valid(place) if good else random.choice(_REJECTED)(place), place))
         return aggregate(*users), len(users), None
 
 
@@ -160,7 +208,8 @@ class DeliveryHistory:
 
     def __repr__(self) -> str:
         deliveries = "\n  ".join(self.log)
-        return f"mapping {self.mapping}, metadata {self.store.metadata}, {self.options}, deliveries:\n  {deliveries}"
+        kind = f"mapping {self.mapping}, numbers {self.shard.numbering}, metadata {self.store.metadata}"
+        return f"{kind}, {self.options}, deliveries:\n  {deliveries}"
 
     # --- Deliveries ------------------------------------------------------------------------------------
 
@@ -195,7 +244,7 @@ class DeliveryHistory:
 
     def _stop(self, start: int, count: int) -> int:
         if self.mapping in ("repeats", "falls back"):
-            return min(max(start + count, self.furthest), len(self.shard))
+            return self.shard.next_boundary(min(max(start + count, self.furthest), len(self.shard)))
         return min(start + count, len(self.shard))
 
     async def _deliver(self, start: int, stop: int) -> None:
@@ -210,7 +259,7 @@ class DeliveryHistory:
         deadline = loop.time() + self.random.uniform(0.5, 4) if fault == "time out" else None
         # As in a new process, which shares no state with the one before.
         batcher = Batcher(self.store, schema=NumberedRecord, **self.options)
-        task = asyncio.ensure_future(batcher.process(self.shard.records[start:stop], deadline=deadline))
+        task = asyncio.ensure_future(batcher.process(self.shard.event(self.random, start, stop), deadline=deadline))
         self.countdown = self.random.randint(1, 12) if fault in ("crash", "crash and land late", "zombie") else -1
         stopped = self.stopped = asyncio.Event()
         await asyncio.wait([task, waiting := asyncio.ensure_future(stopped.wait())], return_when="FIRST_COMPLETED")
@@ -232,7 +281,7 @@ class DeliveryHistory:
         """Check that the result accounts for every record, and names a record of the delivery or none."""
         received = sum(self.shard.counts[start:stop])
         assert result.received == received == result.stored + result.rejected + result.not_stored
-        numbers = [number(n) for n in range(start, stop)]
+        numbers = self.shard.numbers[start:stop]
         failures = result.batch_item_failures()["batchItemFailures"]
         if result.first_failed is None:
             assert failures == []
@@ -242,7 +291,8 @@ class DeliveryHistory:
             assert failures == [{"itemIdentifier": result.first_failed}]
             assert result.not_stored
             assert result.causes
-            reached = start + numbers.index(result.first_failed)
+            # Lambda delivers the whole event again if no record has the number.
+            reached = start + (numbers.index(result.first_failed) if result.first_failed in numbers else 0)
         self.log[-1] += f" -> {reached}"
         self.checkpoints.append(reached)
         self.settled = max(self.settled, reached)
@@ -290,6 +340,8 @@ class DeliveryHistory:
             self.misplaced = min(self.misplaced, start)
         if not store.metadata and start < self.settled:
             self.misplaced = min(self.misplaced, start)
+        if self.shard.is_divided_at(start) or self.shard.is_divided_at(stop):
+            self.misplaced = min(self.misplaced, start)
         if stop < self.furthest and (late or self.zombies or self._has_gap()):
             self.misplaced = min(self.misplaced, stop)
         self.may_be_twice.update(range(self.misplaced, self.furthest))
@@ -304,9 +356,10 @@ class DeliveryHistory:
         for key, (body, metadata) in objects.items():
             if key in self.foreign:
                 continue
-            if metadata:
-                first, last = (_NUMBERS[metadata[f"{end}-sequence-number"]] for end in ("first", "last"))
-                places = [int(first), int(last)]
+            if metadata and metadata["first-sequence-number"] in self.shard.numbers:
+                numbers = self.shard.numbers
+                first, last = (metadata[f"{end}-sequence-number"] for end in ("first", "last"))
+                places = [numbers.index(first), len(numbers) - 1 - numbers[::-1].index(last)]
             else:
                 places = [int(place.partition(".")[0]) for place in _places(key, body)]
             # Both objects of a group have this part of the name; a longer suffix and the format follow it.
@@ -332,16 +385,10 @@ class DeliveryHistory:
 def _places(key: str, body: bytes) -> list[str]:
     text = gzip.decompress(body) if key.endswith(".gz") else body
     lines = json.loads(text) if text.startswith(b"[") else map(json.loads, text.splitlines())
-    return [line["n"] if "n" in line else _place_of_rejected(line) for line in lines]
+    return [line["n"] if "n" in line else line["partition_key"] for line in lines]
 
 
 _NAME = re.compile(r"batch_[^_]+_.{8}")
-_NUMBERS = {number(n): str(n) for n in range(60)}
-
-
-def _place_of_rejected(line: dict[str, Any]) -> str:
-    place = _NUMBERS[line["sequence_number"]]
-    return f"{place}.{line['subsequence_number']}" if "subsequence_number" in line else place
 
 
 def run_history(seed: str) -> DeliveryHistory:

@@ -132,7 +132,7 @@ async def test_a_redelivery_adopts_objects_of_every_format(name, compression, me
 
 
 async def test_an_object_of_another_format_under_the_same_key_is_a_collision():
-    """After a change of the format the records are stored again, under a longer key."""
+    """After a change of the format the records are stored again, under another key."""
     for metadata in (True, False):
         store = ScriptedStore(metadata=metadata)
         await batcher(store, "ndjson", None).process(numbers(10))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from tests.batcher.support import ARN, ARRIVAL, SHARD, number
 from truckstream.batcher.grouping.boundaries import Boundaries
@@ -66,6 +67,34 @@ def test_metadata_with_a_last_record_that_our_event_lacks_is_a_collision():
     assert coverage_by_metadata(gappy, 0, ObjectMetadata.of(OURS, 0, 3)) is None
 
 
+#: A record, and a pair with one number.
+PAIR = Lines(ARN, SHARD, [number(0), number(1), number(1)], [ARRIVAL] * 3, [b"a", b"b", b"c"], Boundaries([0, 1, 3]))
+
+
+def test_metadata_that_ends_with_a_repeated_number_covers_all_records_with_it():
+    assert coverage_by_metadata(PAIR, 0, ObjectMetadata.of(PAIR, 0, 3)) == Coverage(3)
+    more = Lines(ARN, SHARD, [*PAIR.sequences, number(2)], [ARRIVAL] * 4, [*PAIR.lines, b"d"], Boundaries([0, 1, 3, 4]))
+    assert coverage_by_metadata(more, 0, ObjectMetadata.of(PAIR, 0, 3)) == Coverage(3)
+
+
+def test_an_event_may_have_ended_between_two_records_with_one_number():
+    assert coverage_by_metadata(PAIR, 0, ObjectMetadata.of(lines_of(b"a", b"b"), 0, 2)) == Coverage(2)
+    assert coverage_by_metadata(lines_of(b"a", b"b"), 0, ObjectMetadata.of(PAIR, 0, 3)) == "read the content"
+
+
+@pytest.mark.parametrize("other", [[b"a", b"x", b"c"], [b"a", b"b", b"x"], [b"x", b"b", b"c"], [b"a", b"c", b"b"]])
+def test_other_records_of_the_same_numbers_are_a_collision(other):
+    """Without the check the second of two different records with one number would count as stored and be lost."""
+    assert coverage_by_metadata(PAIR, 0, ObjectMetadata.of(replace(PAIR, lines=other), 0, 3)) is None
+
+
+@pytest.mark.parametrize("ours", [lines_of(b"x"), lines_of(b"x", b"b"), lines_of(b"x", None)])
+def test_an_object_that_begins_with_another_record_of_our_first_number_is_a_collision(ours):
+    """An event ended after the first of two records with one number, and the next began with the second."""
+    assert coverage_by_metadata(ours, 0, ObjectMetadata.of(lines_of(b"a"), 0, 1)) is None
+    assert coverage_by_content(ours, 0, 1, b"a\n") is None
+
+
 def test_the_same_records_validated_differently_are_a_collision():
     """The schema changed: a record that was rejected is valid now and must not count as stored."""
     assert coverage_by_metadata(OURS, 0, ObjectMetadata.of(lines_of(b"a", None, None), 0, 3)) is None
@@ -75,7 +104,8 @@ def test_metadata_is_read_back_from_its_attributes():
     metadata = ObjectMetadata.of(OURS, 0, 3)
     assert ObjectMetadata.read({"Content-Type": "x", **metadata.attributes()}) == metadata
     assert ObjectMetadata.read({"Content-Type": "x"}) is None
-    assert ObjectMetadata.read(metadata.attributes() | {"last-sequence-number": "x"}) is None
+    for name in ("last-sequence-number", "records"):
+        assert ObjectMetadata.read(metadata.attributes() | {name: "x"}) is None
 
 
 def test_content_equal_to_our_group_covers_the_group():

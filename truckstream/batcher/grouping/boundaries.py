@@ -1,8 +1,8 @@
-"""Where a group may begin or end: between Kinesis records, never inside an aggregate.
+"""Where a group may begin or end: between two sequence numbers, never inside an aggregate.
 
-Lambda knows one sequence number for all user records of an aggregate. If a group ended inside an aggregate and the next
-group failed, Lambda would deliver the whole aggregate again, and the records of it that the first group holds would be
-stored twice.
+Lambda knows one sequence number for all user records of an aggregate, and for all records that a stream repeats a
+number for. If a group ended between them and the next group failed, Lambda would deliver all of them again, and those
+that the first group holds would be stored twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["EVERY_INDEX", "Boundaries"]
 
 
 class Boundaries:
-    """The indices of an event's records at which a Kinesis record begins, and the index after the last record."""
+    """The indices of an event's records at which a new sequence number begins, and the index after the last record."""
 
     __slots__ = ("_indices",)
 

@@ -53,18 +53,22 @@ class Lines:
         """Return the number of lines between two indices."""
         return bisect_left(self.indices, stop) - bisect_left(self.indices, start)
 
+    def present(self, start: int, stop: int) -> list[bytes]:
+        """Return the lines between two indices, without line ends."""
+        return self._pick(self.lines, start, stop)  # type: ignore[arg-type]
+
     def size(self, start: int, stop: int) -> int:
         """Return the bytes of the lines between two indices, line ends included."""
-        present = self._present(start, stop)
+        present = self.present(start, stop)
         return sum(map(len, present)) + len(present)
 
     def encode(self, start: int, stop: int) -> bytes:
         """Encode the lines between two indices as an object. There must be at least one."""
-        return self.format.encode(self._present(start, stop), self.numbers(start, stop))
+        return self.format.encode(self.present(start, stop), self.numbers(start, stop))
 
     def text(self, start: int, stop: int) -> bytes:
         """Return a text that identifies the records with a line: a line for each, ended by a line feed."""
-        return self.format.text(self._present(start, stop), self.numbers(start, stop))
+        return self.format.text(self.present(start, stop), self.numbers(start, stop))
 
     def numbers(self, start: int, stop: int) -> list[str]:
         """Return the sequence number of each record with a line, with ":" and the subsequence number in aggregates."""
@@ -83,9 +87,6 @@ class Lines:
         """Return the index after the `number`th line from `start` on."""
         at = bisect_left(self.indices, start) + number - 1
         return self.indices[at] + 1 if at < len(self.indices) else len(self)
-
-    def _present(self, start: int, stop: int) -> list[bytes]:
-        return self._pick(self.lines, start, stop)  # type: ignore[arg-type]
 
     def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
         """Return a column's values for the records with a line."""

@@ -65,7 +65,8 @@ class _Expansion:
             self._keys.append(self._event.partition_keys[index])
             self._payloads.append(users)
             self._subsequences.append(None)
-        self._boundaries.append(len(self._indices))
+        if self._event.boundaries.at_or_after(index + 1) == index + 1:
+            self._boundaries.append(len(self._indices))
 
     @staticmethod
     def _users(payload: bytes | UnreadableData) -> list[UserRecord] | bytes | UnreadableData:

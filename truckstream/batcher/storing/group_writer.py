@@ -9,7 +9,7 @@ The group counts as stored only if both objects are.
   no second object.
 - A stored group may go on after the event's last record. If the event were acknowledged then, the next event would
   begin inside the group and store the rest of it again. So the group counts as not stored, and Lambda delivers it again
-  from its first record. The exception is a group at the beginning of the event: there a redelivery would change
+  from its first record. The exception is a group whose redelivery would begin where this event begins: it would change
   nothing, and making progress is worth up to a group of duplicates.
 """
 
@@ -52,7 +52,7 @@ class GroupWriter:
         start = group.start
         main_writer, second_writer = self._writers(start)
         main = await main_writer.write(start, group.stop)
-        _check_end(main, start)
+        _check_end(main, main_writer, start)
         stop = main.coverage.stop
         others, others_end = await self._write_second(second_writer, start, stop)
         if main.end_is_guessed and not others:
@@ -85,7 +85,7 @@ class GroupWriter:
         end = start
         while end < stop and writer.lines.count(end, stop):
             written = await writer.write(end, stop)
-            _check_end(written, start)
+            _check_end(written, writer, start)
             receipts.append(written.receipt)
             end = written.coverage.stop
         return tuple(receipts), end
@@ -102,12 +102,12 @@ class GroupWriter:
         return coverage.stop if coverage else stop
 
 
-def _check_end(written: WrittenObject, start: int) -> None:
-    """Raise if the object goes on after the event's end; only log a warning if its group begins the event."""
+def _check_end(written: WrittenObject, writer: ObjectWriter, start: int) -> None:
+    """Raise if the object of the group from `start` on goes on after the event's end, and a redelivery would help."""
     if not written.coverage.beyond_event:
         return
     receipt = written.receipt
-    if start:
+    if writer.lines.boundaries.at_or_before(start) > 0:
         raise StoreError(
             "OpenGroup", f"{receipt.key} goes on after this event: Lambda must deliver its group again from the start"
         )

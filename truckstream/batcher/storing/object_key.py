@@ -14,7 +14,9 @@ With `event_time` the hive folders are those of the time in the object's first l
 no time. An object is not divided for it: its later records may belong to another hour.
 
 Eight characters of base32 are 40 bits. That two groups share both a second and these bits has a chance of 1 in 10¹²;
-then the key gets eight characters more (`suffix_length=16`).
+then the key gets eight characters more, and so on. More often, objects under these keys begin with the same record and
+hold other records after it: the schema was changed, or the stream repeats sequence numbers and delivers them
+differently. The last key also follows from the object's metadata. No other group has it, so none is left without a key.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from truckstream.batcher.storing.event_time import read_event_time
-from truckstream.batcher.storing.object_metadata import LAYOUT_VERSION
+from truckstream.batcher.storing.object_metadata import LAYOUT_VERSION, ObjectMetadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from truckstream.batcher.grouping.lines import Lines
 
 __all__ = ["SUFFIX_LENGTHS", "KeyScheme", "Layout"]
@@ -49,9 +53,15 @@ class KeyScheme(NamedTuple):
     #: The field of the records whose time decides the hive folders; None for the time of arrival.
     event_time: str | None = None
 
-    def key(self, lines: Lines, start: int, suffix_length: int = SUFFIX_LENGTHS[0]) -> str:
-        """Return the key of the object whose first record has the index `start`."""
-        identity = "\n".join((lines.stream, lines.shard, lines.sequences[start], LAYOUT_VERSION))
+    def keys(self, lines: Lines, start: int, metadata: ObjectMetadata) -> Iterator[str]:
+        """Generate the object's keys in the order in which they are tried."""
+        for suffix_length in SUFFIX_LENGTHS:
+            yield self.key(lines, start, suffix_length)
+        yield self.key(lines, start, SUFFIX_LENGTHS[-1], *metadata.attributes().values())
+
+    def key(self, lines: Lines, start: int, suffix_length: int = SUFFIX_LENGTHS[0], *more: str) -> str:
+        """Return the key of the object whose first record has the index `start`. It also follows from `more`."""
+        identity = "\n".join((lines.stream, lines.shard, lines.sequences[start], LAYOUT_VERSION, *more))
         digest = blake2b(identity.encode("utf-8", "backslashreplace"), digest_size=30).digest()
         suffix = base64.b32encode(digest).decode().lower()[:suffix_length]
         arrival = datetime.fromtimestamp(lines.arrivals[start], UTC)

@@ -1,7 +1,7 @@
 """Store one object, or find that it is stored already.
 
 Create the object. If the key exists, look the existing object up. If that object is ours, it counts as stored. If there
-is no object after all (S3's 409), create it again. If it belongs to another group, use a longer key.
+is no object after all (S3's 409), create it again. If it belongs to another group, use another key.
 
 So the function reads only objects that it has just found to exist, and needs no more than s3:PutObject and
 s3:GetObject. (Without s3:ListBucket S3 returns 403 for an object that does not exist. That happens only after a 409 or
@@ -15,7 +15,6 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.batcher.result import Receipt
-from truckstream.batcher.storing.object_key import SUFFIX_LENGTHS, KeyScheme
 from truckstream.batcher.storing.object_metadata import ObjectMetadata
 from truckstream.batcher.storing.redelivery import (
     Coverage,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.grouping.lines import Lines
     from truckstream.batcher.object_store.store import Store, StoredObject
     from truckstream.batcher.result import Outcome
+    from truckstream.batcher.storing.object_key import KeyScheme
 
 __all__ = ["ObjectWriter", "WrittenObject"]
 
@@ -74,12 +74,11 @@ class ObjectWriter:
         """
         body = await self._encode(start, stop)
         metadata = ObjectMetadata.of(self.lines, start, stop)
-        for suffix_length in SUFFIX_LENGTHS:
-            key = self._keys.key(self.lines, start, suffix_length)
+        for key in self._keys.keys(self.lines, start, metadata):
             written = await self._write_to(key, start, stop, body, metadata)
             if written is not None:
                 return written
-            _logger.warning("%s holds other records than this batcher's: using a longer key", key)
+            _logger.warning("%s holds other records than this batcher's: using another key", key)
         raise StoreError("KeyCollision", f"every key for the group from {metadata.first} holds other records")
 
     async def find(self, start: int, stop: int) -> Coverage | None:

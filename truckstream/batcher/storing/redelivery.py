@@ -5,7 +5,7 @@ There are three cases:
 1. The object holds our records from `start` up to some index. If our group ends there, the group is stored. If not, an
    earlier delivery was grouped differently, and the object is adopted: its records count as stored.
 2. The object holds more records than this event has, and ours are its beginning: `beyond_event`.
-3. Anything else is another group's object, a collision: None. Then our object gets a longer key. If the object is ours
+3. Anything else is another group's object, a collision: None. Then our object gets another key. If the object is ours
    after all (a changed schema judges the same records differently), this costs a duplicate, never a loss.
 
 The object's metadata decides. The content decides if the store keeps no metadata (a directory), and if the object goes
@@ -41,10 +41,14 @@ def coverage_by_metadata(
     """Return what the metadata shows, or that only the content can show it."""
     if (metadata.stream, metadata.shard, metadata.first) != (lines.stream, lines.shard, lines.sequences[start]):
         return None
-    if int(metadata.last) > int(lines.sequences[-1]):
+    last_of_event = int(lines.sequences[-1])
+    if int(metadata.last) > last_of_event:
         return "read the content"
-    stop = _index_after(lines, start, metadata.last)
-    return Coverage(stop) if stop is not None and ObjectMetadata.of(lines, start, stop) == metadata else None
+    stop = start + int(metadata.records)
+    if stop > len(lines):
+        # Only records that repeat our last number can follow it. Otherwise our event lacks records of the object.
+        return "read the content" if int(metadata.last) == last_of_event else None
+    return Coverage(stop) if ObjectMetadata.of(lines, start, stop) == metadata else None
 
 
 def coverage_by_content(lines: Lines, start: int, stop: int, content: bytes) -> Coverage | None:
@@ -72,10 +76,3 @@ def coverage_beyond_event(lines: Lines, start: int, content: bytes) -> Coverage 
     if text is None or not text.startswith(lines.text(start, len(lines))):
         return None
     return Coverage(len(lines), beyond_event=True)
-
-
-def _index_after(lines: Lines, start: int, last: str) -> int | None:
-    try:
-        return lines.boundaries.at_or_after(lines.sequences.index(last, start) + 1)
-    except ValueError:
-        return None
