@@ -82,6 +82,61 @@ def test_an_error_names_field_value_and_rule(change, code, value):
     assert caught.value.rule
 
 
+@pytest.mark.parametrize("name", ["engine_rpm", "miles_since_maintenance"])
+def test_an_integer_has_at_most_64_bits(name):
+    good = TruckRecord(**SAMPLE).to_json()
+    old = b'"%b":%d' % (name.encode(), SAMPLE[name])
+    for value in (-(2**63), 2**63 - 1):
+        data = good.replace(old, b'"%b":%d' % (name.encode(), value))
+        assert getattr(TruckRecord.from_json(data), name) == value
+    for value in (-(2**63) - 1, 2**63, 10**400, 10**4_000):
+        data = good.replace(old, b'"%b":%d' % (name.encode(), value))
+        with pytest.raises(InvalidRecordError) as caught:
+            TruckRecord.from_json(data)
+        assert (caught.value.code, caught.value.field) == ("out_of_range", name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"truck_id": "\x00\x01\x7f\u2028 卡車"},
+        {"timestamp": "noon"},
+        {"timestamp": ""},
+        {"latitude": 927.0, "longitude": -1e300},
+        {"fuel_level": -0.0, "oil_pressure": 5e-324},
+    ],
+)
+def test_a_field_without_limits_accepts_every_value_that_a_column_can_hold(change):
+    record = TruckRecord.from_json(msgspec.json.encode(SAMPLE | change))
+    assert {name: getattr(record, name) for name in change} == change
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    ("members", "field", "values"),
+    [
+        (b'"speed":500,"speed":65.4', "speed", ["500", "65.4"]),
+        (b'"speed":65.4,"speed":500', "speed", ["65.4", "500"]),
+        (b'"speed":"fast","speed":65.4', "speed", ["fast", "65.4"]),
+        (b'"speed":500,"sp\\u0065ed":65.4', "speed", ["500", "65.4"]),
+        (b'"speed":500,"truck_id":"b"', "truck_id", [SAMPLE["truck_id"], "b"]),
+    ],
+)
+def test_a_repeated_field_is_reported_before_the_rules_that_its_values_break(members, field, values, as_text):
+    data = TruckRecord(**SAMPLE).to_json().replace(b'"speed":65.4', members)
+    with pytest.raises(InvalidRecordError) as caught:
+        TruckRecord.from_json(data.decode() if as_text else data)
+    assert (caught.value.code, caught.value.field, caught.value.value) == ("repeated_field", field, values)
+
+
+def test_a_repeated_field_is_found_in_time_that_grows_with_the_record_only():
+    """To search for each of these names in all of them would take minutes."""
+    data = b"{%s}" % b",".join(b'"%d":1' % n for n in [*range(60_000), 59_999])
+    with pytest.raises(InvalidRecordError) as caught:
+        TruckRecord.from_json(data)
+    assert (caught.value.code, caught.value.field) == ("repeated_field", "59999")
+
+
 def test_the_rule_of_a_choice_lists_what_is_allowed():
     with pytest.raises(InvalidRecordError, match="must be one of NORMAL, WARNING, URGENT"):
         TruckRecord.checked(**SAMPLE | {"health_status": "FINE"})

@@ -2,8 +2,14 @@
 
 The table is the class itself. Each field's type carries its rule, so decoding and checking are one pass through
 msgspec, and `FIELDS` is read from the same annotations for the simulator and for the tests of documents and templates.
-A field without a rule accepts any value of its type. Fields that the table does not have are rejected: a typing error
-in a sensor's name must not pass for a missing sensor.
+Fields that the table does not have are rejected: a typing error in a sensor's name must not pass for a missing sensor.
+
+A field without limits accepts every value of its type that the data lake can hold, in each format of its objects:
+
+- A number is held as a double: every finite one. So latitude 927 is valid; only its sensor is wrong.
+- An integer is held as 64 bits (`bigint` in Athena). A greater one would make DuckDB read the whole column as doubles.
+- A text is held as it is, with all of Unicode, also control characters and NUL. `timestamp` is text too: one that is no
+  time is stored all the same, and a query that casts it should use `try_cast`.
 
 To add a sensor field, add it here and its signal to `fleet/truck.py`; `tests/test_sensor_fields.py` names every other
 place that lists the fields.
@@ -30,6 +36,9 @@ def _number(minimum: float | None = None, maximum: float | None = None, unit: st
     return msgspec.Meta(ge=minimum, le=maximum, extra={"unit": unit})
 
 
+#: An integer that fits the 64 bits of a column of DuckDB, Athena or Parquet.
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
 Pressure = Annotated[float, _number(28.0, 35.0, "PSI")]
 
 
@@ -55,8 +64,8 @@ class TruckRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     battery_voltage: float
     coolant_temp: float
     speed: Annotated[float, _number(0.0, 120.0, "MPH")]
-    engine_rpm: int
-    miles_since_maintenance: int
+    engine_rpm: Integer
+    miles_since_maintenance: Integer
     ambient_temp: float
     vibration_level: float
     fuel_consumption_rate: float

@@ -11,11 +11,15 @@ where that differs is the record searched for a repeated member (`reject_repeate
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
 from truckstream.errors import InvalidRecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["REASONS", "expected_commas", "invalid_record_error", "reject_repeated", "split_annotation"]
 
@@ -67,19 +71,63 @@ def reject_repeated(data: bytes | str) -> None:
     Raises:
         InvalidRecordError: it names the member and its values; numbers keep their digits.
     """
+    _read_members(data, _unique)
+
+
+def _read_members(data: bytes | str, make_object: Callable[[list[tuple[str, object]]], Any]) -> Any:
     import json  # noqa: PLC0415 - only broken records need it
 
-    json.loads(data, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+    return json.loads(data, object_pairs_hook=make_object, parse_int=str, parse_float=str)
 
 
 def _unique(members: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(members)
-    if len(found) < len(members):
-        names = [name for name, _ in members]
-        repeated = next(name for name in names if names.count(name) > 1)
-        values = [value for name, value in members if name == repeated]
-        raise InvalidRecordError("repeated_field", repeated, values, "must occur once")
+    found = _Members(members)
+    for name in found.repeated():
+        raise found.error(name)
     return found
+
+
+class _Members(dict[str, object]):
+    """An object of JSON that knows all of its members, also those of one name."""
+
+    def __init__(self, members: list[tuple[str, object]]) -> None:
+        super().__init__(members)
+        self._all = members
+
+    def repeated(self) -> list[str]:
+        """Return the names that occur more than once."""
+        if len(self) == len(self._all):
+            return []
+        counts = Counter(name for name, _ in self._all)
+        return [name for name, count in counts.items() if count > 1]
+
+    def error(self, name: str) -> InvalidRecordError:
+        values = [value for each, value in self._all if each == name]
+        return InvalidRecordError("repeated_field", name, values, "must occur once")
+
+
+def _repeated_error(source: object, steps: list[tuple[str, str]], schema: Any) -> InvalidRecordError | None:
+    """Return the error of a record with a repeated member, if that explains why the record is invalid.
+
+    A decoder checks each of the members with one name, and the value that broke the rule may be any of them. So a
+    member on the way to that value counts, and every member if `schema` allows no repeated one.
+    """
+    if not isinstance(source, (bytes, str)):
+        return None
+    try:
+        found = _read_members(source, _Members)
+    except (ValueError, RecursionError):  # not JSON after the rule was broken, or nested too deeply
+        return None
+    if isinstance(found, _Members) and expected_commas(schema) is not None and (names := found.repeated()):
+        return found.error(names[0])
+    for name, index in steps:
+        if isinstance(found, _Members):
+            if name in found.repeated():
+                return found.error(name)
+            found = found.get(name)
+        elif isinstance(found, list) and index and int(index) < len(found):
+            found = found[int(index)]
+    return None
 
 
 # --- msgspec's messages ---------------------------------------------------------------------------
@@ -87,13 +135,14 @@ def _unique(members: list[tuple[str, object]]) -> dict[str, object]:
 # msgspec reports a broken rule as text only. These patterns match the sentences of its versions 0.18 to 0.22.
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_RANGE = re.compile(r"(of length|[<>]=?|number out of range|multiple of)", re.IGNORECASE)
+_RANGE = re.compile(r"(of length|[<>]=?|out of range|multiple of)", re.IGNORECASE)
 
 
 def invalid_record_error(error: Exception, source: object, schema: Any = None) -> InvalidRecordError:
     """Translate msgspec's `error` about `source`, which is the bytes or the mapping that was converted.
 
-    It works for any msgspec type. With `schema`, a struct, the rule of a choice lists the allowed values.
+    It works for any msgspec type. With `schema`, a struct, the rule of a choice lists the allowed values. If the struct
+    allows no repeated member, one is reported before all other errors.
     """
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
@@ -106,6 +155,8 @@ def invalid_record_error(error: Exception, source: object, schema: Any = None) -
     if named is not None:
         field = f"{field}.{named}" if field else named
         steps = [*steps, (named, "")]
+    if repeated := _repeated_error(source, steps, schema):
+        return repeated
     value = None if code == "missing_field" else _look_up(source, steps)
     choices = _choices(schema, field) if code == "not_allowed" else ()
     return InvalidRecordError(code, field, value, f"must be one of {', '.join(choices)}" if choices else _plain(rule))

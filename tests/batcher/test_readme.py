@@ -13,7 +13,7 @@ from tests.batcher.support import ScriptedStore, record
 from truckstream.batcher import Batcher
 from truckstream.batcher.formats.selection import select_formats
 from truckstream.batcher.reading.rejected_record import REJECTION_REASONS
-from truckstream.record import TruckRecord
+from truckstream.record import FIELDS, TruckRecord
 
 PAGE = Path(__file__).parents[2] / "truckstream" / "batcher" / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -59,6 +59,30 @@ def test_the_table_of_formats_matches_the_code():
         documented = dict(zip(["Content-Type", "Content-Encoding"], headers, strict=True))
         assert f"`{data.suffix}`" == suffix
         assert data.headers == {header: value.strip("`") for header, value in documented.items() if value}
+
+
+def limits(field):
+    """Return a field's limits as the page states them."""
+    if field.choices:
+        return ", ".join(field.choices)
+    if field.kind is int:
+        assert (field.minimum, field.maximum) == (-(2**63), 2**63 - 1)
+        return "64 bits"
+    if field.minimum is None:
+        return ""
+    unit = field.unit or "characters"
+    return f"{field.minimum:g} to {field.maximum:g} {unit}"
+
+
+def test_the_table_of_fields_matches_the_code():
+    documented = re.search(r"<!-- fields:.*?-->\n(.*?)<!-- /fields -->", TEXT, re.DOTALL)[1]
+    names = {str: "text", int: "integer", float: "number"}
+    expected = [
+        "| field | type | limits |",
+        "|---|---|---|",
+        *(f"| `{field.name}` | {names[field.kind]} | {limits(field)} |".replace("|  |", "| |") for field in FIELDS),
+    ]
+    assert documented.strip().splitlines() == expected
 
 
 def test_the_table_of_reasons_matches_the_code():

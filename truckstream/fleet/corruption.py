@@ -80,8 +80,20 @@ def _repeated(field: str) -> Corruption:
     return Corruption(Breakage("repeated", "repeated_field", field), apply)
 
 
+def _repeated_after_invalid(field: str, literal: bytes) -> Corruption:
+    """The field twice, first with a value that breaks a rule."""
+
+    def apply(data: bytes, _: Random) -> bytes:
+        return b'{"%b":%b,' % (field.encode(), literal) + data[1:]
+
+    return Corruption(Breakage("repeated_after_invalid", "repeated_field", field), apply)
+
+
 def _beyond_limits(field: Field) -> Iterator[Corruption]:
     """Values below and above a number's limits: mostly a little, like a drifting sensor's, sometimes far."""
+    if field.kind is int:
+        yield from _beyond_integers(field.name, int(field.minimum or 0), int(field.maximum or 0))
+        return
     if field.minimum is not None:
         low = field.minimum
         yield _with_value(
@@ -92,6 +104,16 @@ def _beyond_limits(field: Field) -> Iterator[Corruption]:
         yield _with_value(
             "above", "out_of_range", field.name, lambda random: round(high + 0.1 + 40.0 * random.random() ** 4, 1)
         )
+
+
+def _beyond_integers(name: str, low: int, high: int) -> Iterator[Corruption]:
+    """Integers that no column holds: by one, or with hundreds of digits. They are literals, as msgspec encodes none."""
+
+    def beyond(limit: int, direction: int) -> Callable[[Random], object]:
+        return lambda random: msgspec.Raw(b"%d" % (limit + direction * 10 ** random.choice([0, 0, 1, 20, 400])))
+
+    yield _with_value("below", "out_of_range", name, beyond(low, -1))
+    yield _with_value("above", "out_of_range", name, beyond(high, 1))
 
 
 def _beyond_lengths(field: Field) -> Iterator[Corruption]:
@@ -160,7 +182,11 @@ _OF_DOCUMENTS: Final = (
     Corruption(Breakage("empty_object", "missing_field", FIELDS[0].name), lambda _, __: b"{}"),
 )
 
-_REPEATED: Final = tuple(map(_repeated, ("truck_id", "speed", "health_status")))
+_REPEATED: Final = (
+    *map(_repeated, ("truck_id", "speed", "health_status")),
+    _repeated_after_invalid("speed", b"500"),
+    _repeated_after_invalid("engine_rpm", b'"fast"'),
+)
 
 _UNKNOWN: Final = tuple(
     _with_value("unknown_field", "unknown_field", name, lambda _: 30.0)

@@ -222,14 +222,56 @@ async def test_parquet_has_a_typed_column_for_each_field(tmp_path):
     ]
 
 
-async def test_an_integer_beyond_64_bits_is_rejected():
-    store = ScriptedStore()
-    for value in (2**63, -(2**63) - 1, 10**30):
-        data = msgspec.json.encode(EVERY | {"wholeNumber": value}) if abs(value) < 2**64 else b""
-        data = data or msgspec.json.encode(EVERY).replace(b"-9223372036854775808", b"%d" % value)
-        result = await Batcher(store, format="parquet", schema=Every).process([record(data, abs(value) % 97)])
-        (refusal,) = result.refusals
-        assert (refusal.code, refusal.field) == ("out_of_range", "wholeNumber")
+@pytest.mark.parametrize("literal", [b"%d" % n for n in (2**63, -(2**63) - 1, 10**30, 10**400)] + [b"9" * 5_000])
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+async def test_an_integer_beyond_64_bits_is_rejected_in_every_format(name, compression, literal):
+    data = msgspec.json.encode(EVERY).replace(b"-9223372036854775808", literal)
+    result = await batcher(ScriptedStore(), name, compression, schema=Every).process([record(data)])
+    (refusal,) = result.refusals
+    assert (refusal.code, refusal.field) == ("out_of_range", "wholeNumber")
+
+
+class Integers(msgspec.Struct):
+    optional: int | None = None
+    unset: int | msgspec.UnsetType = msgspec.UNSET
+    positive: Annotated[int, msgspec.Meta(ge=0)] = 0
+    small: Annotated[int, msgspec.Meta(gt=-10, lt=10)] = 0
+    text: int | str = 0
+    listed: list[int] = []
+
+
+@pytest.mark.parametrize("name", ["ndjson", "json", "parquet"])
+@pytest.mark.parametrize("field", Integers.__struct_fields__)
+async def test_every_format_judges_the_integers_of_a_struct_alike(name, field):
+    """What becomes a column of text may have any length."""
+    is_text = field in {"text", "listed"}
+    for value in (2**63 - 1, 2**63, 10**400):
+        literal = b"[%d]" % value if field == "listed" else b"%d" % value
+        data = b'{"%b":%b}' % (field.encode(), literal)
+        result = await batcher(ScriptedStore(), name, None, schema=Integers).process([record(data)])
+        assert result.stored == (is_text or (value < 2**63 and field != "small")), value
+
+
+#: Values that no truck sends, of fields for which the record has no limits.
+UNUSUAL = [
+    {"truck_id": "\x00\x01\x1f\x7f\u2028\n\r\t 卡車"},
+    {"timestamp": "noon"},
+    {"timestamp": ""},
+    {"latitude": 927.0, "longitude": -1e300},
+    {"engine_rpm": -(2**63), "miles_since_maintenance": 2**63 - 1},
+]
+
+
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+async def test_the_data_lake_holds_every_value_that_the_record_allows(name, compression, tmp_path):
+    made = Batcher(tmp_path.as_uri(), format=name, compression=compression)
+    result = await made.process([record(truck(**change), n) for n, change in enumerate([{}, *UNUSUAL])])
+    assert result.stored == 1 + len(UNUSUAL)
+    reader = "read_parquet" if name == "parquet" else "read_json"
+    table = duckdb.sql(f"SELECT * FROM {reader}('{tmp_path}/sensor_data/*')")
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.fetchall()]
+    for change in UNUSUAL:
+        assert any(change.items() <= row.items() for row in rows), change
 
 
 async def test_in_an_array_records_must_be_json_whatever_the_schema():

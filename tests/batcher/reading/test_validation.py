@@ -132,6 +132,22 @@ def test_other_schemas_accept_a_repeated_name(schema):
     assert validated(data, schema=schema).valid.lines == [data]
 
 
+@pytest.mark.parametrize(
+    ("schema", "data", "code", "field"),
+    [
+        (Loose, b'{"n":"a","n":1}', "repeated_field", "n"),
+        (Loose, b'{"n":"a","m":1,"m":2}', "wrong_type", "n"),
+        (Deep, b'{"n":["a"],"n":[1]}', "repeated_field", "n"),
+        (list[Loose], b'[{"n":1},{"n":"a","n":1}]', "repeated_field", "n"),
+        (list[Loose], b'[{"n":1,"n":2},{"n":"a"}]', "wrong_type", "1.n"),
+    ],
+)
+def test_a_repeated_name_is_the_reason_if_one_of_its_values_breaks_the_schema(schema, data, code, field):
+    """The last of its values may be the valid one, so a broken rule and a value would contradict each other."""
+    found, _ = reject(data, schema)
+    assert (found.code, found.field) == (code, field)
+
+
 def test_a_field_that_the_schema_skips_must_still_be_utf8():
     class Loose(msgspec.Struct):
         n: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Format"]
 
@@ -28,10 +28,6 @@ class Format(Protocol):
     #: True if encoding takes so long that it should run in a thread.
     @property
     def slow(self) -> bool: ...
-
-    #: Raises on a record that breaks the schema or that the format cannot represent; None to check only the schema.
-    @property
-    def check(self) -> Callable[[bytes], object] | None: ...
 
     def encode(self, lines: Sequence[bytes], numbers: Sequence[str], /) -> bytes:
         """Encode at least one line as an object.

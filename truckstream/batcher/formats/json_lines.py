@@ -19,10 +19,6 @@ class JsonFormat(NamedTuple):
     codec: CompressionCodec | None = None
 
     @property
-    def check(self) -> None:
-        """None: lines can represent every record that the schema allows."""
-
-    @property
     def suffix(self) -> str:
         return ".json" + (self.codec.suffix if self.codec else "")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from truckstream.batcher.formats.json_lines import NDJSON, JsonFormat
+from truckstream.batcher.reading.integers import limit_integers
 from truckstream.errors import InvalidArgumentError, InvalidRecordError
 from truckstream.schema_errors import expected_commas, invalid_record_error
 
@@ -54,9 +55,11 @@ def read_schema(schema: Any, format_: Format = NDJSON) -> Schema:
     except (TypeError, ValueError) as error:
         rule = f"a schema is a type that msgspec decodes, a callable or None ({error})"
         raise InvalidArgumentError("schema", schema, rule) from error
-    check = format_.check or decoder.decode
     return Schema(
-        check, lambda error, data: _explain_msgspec(error, data, schema), json=True, commas=expected_commas(schema)
+        limit_integers(decoder.decode, schema),
+        lambda error, data: _explain_msgspec(error, data, schema),
+        json=True,
+        commas=expected_commas(schema),
     )
 
 

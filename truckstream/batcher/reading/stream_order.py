@@ -8,9 +8,9 @@ expire. Three rules suffice:
 - **Repeated**: records with one number are all kept, in the order of the event, and no group begins between them: for
   Lambda they are one place in the stream, like the user records of an aggregate.
 - **Missing, or no number**: such a record is rejected. It takes the number of the record before it in the event, so
-  that it is stored and delivered again together with that record. At the beginning of an event it takes 0, a number that no
-  record has: if it cannot be stored, the batcher reports 0, and Lambda delivers the whole event again. With the number
-  of the record after it, Lambda would take it for stored.
+  that it is stored and delivered again together with that record. At the beginning of an event it takes 0, a number
+  that no record has: if it cannot be stored, the batcher reports 0, and Lambda delivers the whole event again. With
+  the number of the record after it, Lambda would take it for stored.
 """
 
 from __future__ import annotations
