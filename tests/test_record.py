@@ -137,6 +137,14 @@ def test_a_repeated_field_is_found_in_time_that_grows_with_the_record_only():
     assert (caught.value.code, caught.value.field) == ("repeated_field", "59999")
 
 
+def test_the_message_of_an_error_is_printable():
+    with pytest.raises(InvalidRecordError) as caught:
+        TruckRecord.from_json(b'{"a\\n\\ud83d\\ude9a\\u0007":1}')
+    assert caught.value.field == "a\n🚚\x07"
+    assert str(caught.value).startswith(r"a\n🚚\x07 is 1")
+    assert str(caught.value).isprintable()
+
+
 def test_the_rule_of_a_choice_lists_what_is_allowed():
     with pytest.raises(InvalidRecordError, match="must be one of NORMAL, WARNING, URGENT"):
         TruckRecord.checked(**SAMPLE | {"health_status": "FINE"})

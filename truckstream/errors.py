@@ -73,7 +73,8 @@ class InvalidRecordError(UsageError, ValueError):
 
     def __init__(self, code: str, field: str | None, value: object, rule: str) -> None:
         where = "record" if field is None else field
-        super().__init__(f"{where}: {rule}" if code == "missing_field" else f"{where} is {_short(value)}: {rule}")
+        broken = where if code == "missing_field" else f"{where} is {_short(value)}"
+        super().__init__(printable(f"{broken}: {rule}"))
         self.code = code
         self.field = field
         self.value = value
@@ -236,6 +237,11 @@ class DeliveryErrorGroup(ExceptionGroup[Exception], TruckstreamError):  # noqa: 
         derived = DeliveryErrorGroup(self.message, excs)
         derived.total = self.total
         return derived
+
+
+def printable(text: str) -> str:
+    """Return a text from a record for a line of a log: characters that could end the line or hide in it are escaped."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _short(value: object, limit: int = 80) -> str:

@@ -504,6 +504,13 @@ async def test_any_obstore_store_is_accepted():
         ({"max_bytes_in_flight": math.nan}, "max_bytes_in_flight is nan"),
         ({"max_attempts": 1.5}, "max_attempts is 1.5"),
         ({"prefix": "same/", "rejected_prefix": "same"}, "rejected_prefix is 'same'"),
+        (
+            {"prefix": "data", "rejected_prefix": "data/rejected"},
+            "rejected_prefix is 'data/rejected': must lie outside of",
+        ),
+        ({"prefix": "rejected/data"}, "prefix is 'rejected/data': must lie outside of rejected_prefix 'rejected'"),
+        ({"prefix": ""}, "rejected_prefix is 'rejected': must lie outside of prefix ''"),
+        ({"rejected_prefix": "/"}, "prefix is 'sensor_data': must lie outside of rejected_prefix ''"),
         ({"prefix": None}, "prefix is None"),
         ({"prefix": "a//b"}, "prefix is 'a//b': .*empty path segment"),
         ({"rejected_prefix": "a/../b"}, r"rejected_prefix is 'a/\.\./b'"),
@@ -514,6 +521,62 @@ async def test_any_obstore_store_is_accepted():
 def test_options_that_break_a_rule_are_rejected(options, message):
     with pytest.raises(InvalidArgumentError, match=message):
         Batcher("memory:///", **options)
+
+
+@pytest.mark.parametrize("prefixes", [("rejected_2", "rejected"), ("data", "data2"), ("a/data", "a/rejected")])
+def test_prefixes_may_lie_beside_each_other(prefixes):
+    Batcher("memory:///", prefix=prefixes[0], rejected_prefix=prefixes[1])
+
+
+@pytest.mark.parametrize("layout", ["flat", "hive"])
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("option", ["prefix", "rejected_prefix"])
+@pytest.mark.parametrize("folder", ["", "tags/2025"])
+async def test_the_longest_key_has_1024_bytes(layout, compression, option, folder):
+    """A collision makes the longest key. The name of the folder is in it, and counts in bytes."""
+
+    def made(characters, store):
+        options = {
+            "layout": layout,
+            "compression": compression,
+            option: "é" * (characters // 2) + "x" * (characters % 2),
+        }
+        return batcher(store, **options)
+
+    def excess(characters):
+        """Return by how many bytes the keys are too long."""
+        with pytest.raises(InvalidArgumentError, match=f"^{option} is .* S3 allows 1,024: ") as caught:
+            made(characters, f"s3://bucket/{folder}")
+        return int(re.search("make it (.*) bytes shorter", caught.value.rule)[1])
+
+    longest = 1_024 - excess(1_024)
+    assert excess(longest + 1) == 1
+    made(longest, f"s3://bucket/{folder}")
+    store = ScriptedStore()
+    event = [small(0, good=option == "prefix")]
+    while True:
+        result = await made(longest, store).process(event)
+        if not result.objects + result.rejected_objects:
+            break
+        (receipt,) = result.objects + result.rejected_objects
+        store.objects[receipt.key] = (b"another's", {})
+    keys = [f"{folder}/{key}" if folder else key for key in store.objects]
+    assert max(len(key.encode()) for key in keys) == 1_024
+
+
+def test_the_prefix_of_an_obstore_store_counts():
+    store = obstore.store.S3Store("bucket", prefix="x" * 600, region="us-east-1")
+    with pytest.raises(InvalidArgumentError, match=r"makes keys below 'x+' of up to 1,\d\d\d bytes"):
+        Batcher(store, prefix="y" * 400)
+
+
+async def test_names_from_records_are_escaped_in_the_log(caplog):
+    """A name with a line feed must not look like another line, nor hide with control characters."""
+    name = "a\\nERROR all is lost\\u001b[31m\\u202e"
+    await batcher(ScriptedStore()).process([record(b'{"%b":1}' % name.encode())])
+    (line,) = [each.getMessage() for each in caplog.records if "schema incident" in each.getMessage()]
+    assert line.isprintable()
+    assert r"a\nERROR all is lost\x1b[31m\u202e" in line
 
 
 @pytest.mark.parametrize("store", [None, 7, object()])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
 from truckstream.batcher.grouping.batch_size import FULL_GROUP, get_optimal_batch_size
 from truckstream.batcher.grouping.plan import GroupPlan
-from truckstream.batcher.object_store.open_store import Encryption, check_prefix, open_store
-from truckstream.batcher.options import check_batch_size, check_positive, read_key_schemes
+from truckstream.batcher.object_store.open_store import Encryption, check_prefix, folder_of, open_store
+from truckstream.batcher.options import check_batch_size, check_key_lengths, check_positive, read_key_schemes
 from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
 from truckstream.batcher.reading.schema import read_schema
@@ -22,6 +22,7 @@ from truckstream.batcher.reading.validation import ValidatedEvent, validate
 from truckstream.batcher.result import Result
 from truckstream.batcher.storing.deadline import PutTimeEstimate
 from truckstream.batcher.storing.event_writer import EventWriter, StoringOptions
+from truckstream.errors import printable
 from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Batcher:
     Args:
         store: `s3://bucket[/folder]`, `file:///directory` (created if necessary), `memory:///`, or an obstore store.
         prefix: the folder of the objects of valid records.
-        rejected_prefix: the folder of the objects of rejected records.
+        rejected_prefix: the folder of the objects of rejected records. Neither of the two folders may contain the
+            other.
         batch_size: the number of consecutive records in a group, rejected ones included, 1 to 10,000; "auto" calls
             `get_optimal_batch_size` for each event. An aggregate of the KPL counts as its user records and is never
             split, so the last aggregate of a group may make the group larger. Do not change the batch size between an
@@ -69,10 +71,11 @@ class Batcher:
         compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Rejected records are always
             lines of JSON, with the same compression. Parquet files use zstd inside.
         schema: the rule for valid records: a type that msgspec decodes from JSON; a callable that takes the bytes and
-            raises; or None, which accepts every record that is one line or JSON. With format "json" every record must
-            be JSON. A callable's return value is ignored, and its exception should depend on the record alone. A field
-            that a record has twice is rejected if the type is a struct of plain fields, all required and no others
-            allowed, as TruckRecord is; else its last value counts, as always with msgspec.
+            raises; or None, which accepts every record that is JSON, or one line with or without a line break at its
+            end. A line break at the end is never stored. With format "json" every record must be JSON. A callable's
+            return value is ignored, and its exception should depend on the record alone. A field that a record has
+            twice is rejected if the type is a struct of plain fields, all required and no others allowed, as
+            TruckRecord is; else its last value counts, as always with msgspec.
         max_in_flight: the number of groups that one call stores at the same time.
         max_bytes_in_flight: the bytes of these groups, 16 MiB by default; a larger group is stored alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An endpoint may be http://.
@@ -117,6 +120,7 @@ class Batcher:
         self._batch_size = batch_size
         self._formats = select_formats(format, compression, schema)
         self._schema = read_schema(schema, self._formats.valid)
+        check_key_lengths(folder_of(store), valid_keys, rejected_keys, self._formats)
         opened = open_store(
             store,
             region_name=region_name,
@@ -165,7 +169,8 @@ def _log_schema_incidents(event: ValidatedEvent, group_size: int) -> None:
         rejected = event.rejected.count(start, stop)
         if rejected > INCIDENT_SHARE * (stop - start):
             example = event.refusals[event.rejected.next_line(start)]
+            reason = (printable(str(each)) for each in (example.code, example.field, example.rule))
             _logger.error(
                 "schema incident: %d of %d records from %s are rejected, the first with %s (%s): %s",
-                *(rejected, stop - start, event.valid.sequences[start], example.code, example.field, example.rule),
+                *(rejected, stop - start, event.valid.sequences[start], *reason),
             )

@@ -12,10 +12,15 @@ from truckstream.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from typing import Literal
 
-__all__ = ["MAX_BATCH_SIZE", "check_batch_size", "check_positive", "read_key_schemes"]
+    from truckstream.batcher.formats.selection import Formats
+
+__all__ = ["MAX_BATCH_SIZE", "check_batch_size", "check_key_lengths", "check_positive", "read_key_schemes"]
 
 #: The most records in an object: Lambda's largest batch.
 MAX_BATCH_SIZE: Final = 10_000
+
+#: The longest key of S3, in bytes of UTF-8, as its user guide states it. A key includes the folder of the store's URL.
+MAX_KEY_BYTES: Final = 1_024
 
 
 def check_batch_size(value: int | Literal["auto"]) -> None:
@@ -43,9 +48,36 @@ def read_key_schemes(
         raise InvalidArgumentError("layout", layout, 'must be "flat" or "hive"')
     if event_time is not None:
         _check_event_time(event_time, layout, schema)
-    if prefix == rejected_prefix:
-        raise InvalidArgumentError("rejected_prefix", rejected_prefix, "must differ from prefix")
+    if _lies_in(rejected_prefix, prefix):
+        rule = f"must lie outside of prefix {prefix!r}: whoever reads the records there would read rejected ones too"
+        raise InvalidArgumentError("rejected_prefix", rejected_prefix, rule)
+    if _lies_in(prefix, rejected_prefix):
+        rule = (
+            f"must lie outside of rejected_prefix {rejected_prefix!r}: objects there are usually deleted after a time"
+        )
+        raise InvalidArgumentError("prefix", prefix, rule)
     return KeyScheme(prefix, layout, event_time), KeyScheme(rejected_prefix, layout)
+
+
+def _lies_in(inner: str, outer: str) -> bool:
+    """True for the same folder, for one below it, and for every folder if `outer` is empty."""
+    return not outer or f"{inner}/".startswith(f"{outer}/")
+
+
+def check_key_lengths(folder: str, valid: KeyScheme, rejected: KeyScheme, formats: Formats) -> None:
+    """Raise InvalidArgumentError if S3 would refuse a key. `folder` is that of the store, empty if it has none."""
+    for option, keys, format_ in (
+        ("prefix", valid, formats.valid),
+        ("rejected_prefix", rejected, formats.rejected),
+    ):
+        length = keys.longest_key_bytes(format_.suffix) + (len(folder.encode()) + 1 if folder else 0)
+        if length > MAX_KEY_BYTES:
+            where = f"below {folder!r} " if folder else ""
+            rule = (
+                f"makes keys {where}of up to {length:,} bytes, and S3 allows {MAX_KEY_BYTES:,}: "
+                f"make it {length - MAX_KEY_BYTES:,} bytes shorter"
+            )
+            raise InvalidArgumentError(option, keys.prefix, rule)
 
 
 def _check_event_time(field: str, layout: Layout, schema: Any) -> None:

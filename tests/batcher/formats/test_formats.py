@@ -284,6 +284,36 @@ async def test_in_an_array_records_must_be_json_whatever_the_schema():
         assert json.loads(store.objects[result.objects[0].key][0]) == [{"a": 1}, 7]
 
 
+class Recursive(msgspec.Struct):
+    children: "list[Recursive]"
+
+
+class RecursiveRaw(msgspec.Struct):
+    children: "list[RecursiveRaw]"
+    raw: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+def with_field(kind):
+    return msgspec.defstruct("WithField", [("a", kind)])
+
+
+#: Structs that contain a msgspec.Raw.
+WITH_RAW = [
+    *map(
+        with_field,
+        [msgspec.Raw, list[msgspec.Raw], dict[str, msgspec.Raw], msgspec.Raw | None, tuple[int, msgspec.Raw]],
+    ),
+    with_field(with_field(list[dict[str, msgspec.Raw]])),
+    with_field(Annotated[list[Annotated[msgspec.Raw, msgspec.Meta()]], msgspec.Meta()]),
+    RecursiveRaw,
+]
+
+
+async def test_a_struct_that_contains_itself_makes_parquet():
+    data = b'{"children":[{"children":[]}]}'
+    assert (await Batcher(ScriptedStore(), format="parquet", schema=Recursive).process([record(data)])).stored == 1
+
+
 # --- Rejected options ----------------------------------------------------------------------------------------
 
 
@@ -295,6 +325,7 @@ async def test_in_an_array_records_must_be_json_whatever_the_schema():
         ("parquet", "gzip", TruckRecord, "zstd"),
         ("parquet", None, None, "takes its columns from the fields"),
         ("parquet", None, dict[str, int], "takes its columns from the fields"),
+        *(("parquet", None, schema, "must not have a msgspec.Raw") for schema in WITH_RAW),
         (
             "parquet",
             None,

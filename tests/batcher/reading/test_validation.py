@@ -224,6 +224,28 @@ def test_without_a_schema_any_line_is_valid():
     assert checked.valid.encode(0, 4) == b'\n\xff\x00\n{"a":1}\n'
 
 
+@pytest.mark.parametrize("schema", [None, lambda data: data])
+@pytest.mark.parametrize("data", [b"line", b'{"a": 1}', b"\xff\x00", b"", b" 7 "])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_line_break_at_the_end_is_not_stored(data, end, schema):
+    """AWS's sample producers end each record with one."""
+    checked = validated(data + end, b"another", schema=schema)
+    assert checked.valid.lines == [data, b"another"]
+
+
+@pytest.mark.parametrize("data", [b"two\nlines", b"two\nlines\n", b"line\n\n", b"line\r\r\n", b"\nline", b"\r\n\n"])
+def test_without_a_schema_a_line_break_inside_is_refused(data):
+    found, line = reject(data, None)
+    assert found.code == "line_break"
+    assert line["data"].encode() == data
+
+
+@pytest.mark.parametrize("schema", [TruckRecord, dict])
+def test_a_line_break_at_the_end_of_json_leaves_the_other_whitespace(schema):
+    data = truck().replace(b",", b" , ")
+    assert validated(data + b"\n", schema=schema).valid.lines == [data]
+
+
 async def check_later(data):
     raise ValueError(data)
 

@@ -161,10 +161,38 @@ def _seal(whole: bytes) -> bytes:
 # --- Fields to columns --------------------------------------------------------------------------
 
 
+def _refuse_raw(kind: inspect.Type, schema: Any) -> None:
+    """Raise if a value of this type may contain a msgspec.Raw, which cannot be converted to a column's text."""
+    waiting = [kind]
+    seen: set[int] = set()  # a type may contain itself
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, inspect.RawType):
+            rule = "must not have a msgspec.Raw with format 'parquet': declare the type of its value"
+            raise InvalidArgumentError("schema", schema, rule)
+        if id(kind) not in seen:
+            seen.add(id(kind))
+            waiting += _parts(kind)
+
+
+def _parts(kind: inspect.Type) -> list[inspect.Type]:
+    """Return the types of which a type consists, such as the items of a list."""
+    parts: list[Any] = []
+    for value in msgspec.structs.astuple(kind):
+        parts += value if isinstance(value, tuple) else [value]
+    return [part.type if isinstance(part, inspect.Field) else part for part in parts if _is_part(part)]
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, (inspect.Type, inspect.Field))
+
+
 def _columns(schema: type[msgspec.Struct]) -> list[_Column]:
     # inspect leaves UnsetType out of a union.
     unset = {each.name for each in msgspec.structs.fields(schema) if msgspec.UnsetType in get_args(each.type)}
-    fields = inspect.type_info(schema).fields  # type: ignore[attr-defined]
+    kind = inspect.type_info(schema)
+    _refuse_raw(kind, schema)
+    fields = kind.fields  # type: ignore[attr-defined]
     return [_column(field, may_be_unset=field.name in unset) for field in fields]
 
 

@@ -14,7 +14,7 @@ from truckstream.batcher.object_store.retry import StoreRetryPolicy
 from truckstream.batcher.object_store.store import ObjectStore, Store, first_line
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
-__all__ = ["Encryption", "check_prefix", "open_store"]
+__all__ = ["Encryption", "check_prefix", "folder_of", "open_store"]
 
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
@@ -42,6 +42,13 @@ def check_prefix(option: str, prefix: str) -> str:
             option, prefix, f"must be the names of folders, separated by slashes: {error}"
         ) from None
     return stripped
+
+
+def folder_of(store: str | ObjectStore) -> str:
+    """Return the folder in a bucket that the store writes all keys below; empty if there is none."""
+    if isinstance(store, str):
+        return urlsplit(store).path.strip("/") if store.startswith("s3://") else ""
+    return str(getattr(store, "prefix", None) or "")
 
 
 def open_store(

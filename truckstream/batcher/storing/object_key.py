@@ -53,6 +53,11 @@ class KeyScheme(NamedTuple):
     #: The field of the records whose time decides the hive folders; None for the time of arrival.
     event_time: str | None = None
 
+    def longest_key_bytes(self, suffix: str) -> int:
+        """Return the length of the longest key that ends with a format's suffix, in bytes of UTF-8."""
+        any_time = datetime(2025, 1, 15, tzinfo=UTC)
+        return len(self._place(any_time, any_time, "x" * SUFFIX_LENGTHS[-1] + suffix).encode())
+
     def keys(self, lines: Lines, start: int, metadata: ObjectMetadata) -> Iterator[str]:
         """Generate the object's keys in the order in which they are tried."""
         for suffix_length in SUFFIX_LENGTHS:
@@ -66,8 +71,10 @@ class KeyScheme(NamedTuple):
         suffix = base64.b32encode(digest).decode().lower()[:suffix_length]
         arrival = datetime.fromtimestamp(lines.arrivals[start], UTC)
         hour = (self.event_time and _event_time(lines, start, self.event_time)) or arrival
-        folders = hour.strftime(_FOLDERS[self.layout])
-        name = f"{folders}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{suffix}{lines.format.suffix}"
+        return self._place(hour, arrival, suffix + lines.format.suffix)
+
+    def _place(self, hour: datetime, arrival: datetime, end: str) -> str:
+        name = f"{hour.strftime(_FOLDERS[self.layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{end}"
         return f"{self.prefix}/{name}" if self.prefix else name
 
 
