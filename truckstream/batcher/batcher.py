@@ -65,9 +65,10 @@ class Batcher:
             belong to other hours, because trucks report late, and a wrong clock puts an object into an unexpected
             folder: query some hours more than you need, and filter by the field itself. The setting does not affect
             which records are stored, or that each is stored once.
-        format: "ndjson", a record a line; "json", an array; or "parquet", a row a record with a typed column for each
-            field of the schema, which must then be a msgspec Struct (needs truckstream[parquet]). Like `batch_size`,
-            do not change it between an event of which groups failed and its redelivery.
+        format: "ndjson", a record a line; "json", an array, which Athena cannot read; or "parquet", a row a record with
+            a typed column for each field of the schema, which must then be a msgspec Struct (needs
+            truckstream[parquet]). Like `batch_size`, do not change it between an event of which groups failed and its
+            redelivery.
         compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Rejected records are always
             lines of JSON, with the same compression. Parquet files use zstd inside.
         schema: the rule for valid records: a type that msgspec decodes from JSON; a callable that takes the bytes and

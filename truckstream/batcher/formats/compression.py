@@ -1,5 +1,11 @@
 """gzip and zstd for objects of JSON. Loaded only by a batcher that compresses.
 
+A compressed object is a compressed *file*: the key has its suffix, the Content-Type its type, and there is no
+Content-Encoding. DuckDB, Athena, Spark, pandas and `gunzip` decompress by the suffix. With a Content-Encoding, HTTP
+clients and browsers would decompress the body too, and hand over a text under a name that ends with .gz; the next
+reader that goes by the name fails ("not a gzip file"). The reverse, a Content-Encoding without the suffix, is read by
+browsers only. `tests/batcher/formats/test_readers.py` reads objects with each of these readers that can be installed.
+
 The same lines give the same bytes, because the gzip header contains neither a time nor a host. Another version of zlib
 or zstd may compress the same lines to other bytes, so a stored object is compared by its lines, never by its bytes.
 """
@@ -19,9 +25,9 @@ __all__ = ["CompressionCodec", "codec_for"]
 
 
 class CompressionCodec(NamedTuple):
-    """A compression: its Content-Encoding, the end of its keys, and its two functions."""
+    """A compression: the Content-Type of its objects, the end of their keys, and its two functions."""
 
-    name: str
+    content_type: str
     suffix: str
     compress: Callable[[bytes], bytes]
     #: Returns None if the content is not compressed this way.
@@ -42,7 +48,7 @@ def codec_for(compression: str) -> CompressionCodec:
     Raises:
         ConfigurationError: the package for zstd is not installed.
     """
-    return _zstd_codec() if compression == "zstd" else CompressionCodec("gzip", ".gz", _gzip, _gunzip)
+    return _zstd_codec() if compression == "zstd" else CompressionCodec("application/gzip", ".gz", _gzip, _gunzip)
 
 
 def _gzip(body: bytes) -> bytes:
@@ -69,7 +75,10 @@ def _zstd_codec() -> CompressionCodec:
         except zstd.ZstdError:
             return None
 
-    return CompressionCodec("zstd", ".zst", lambda body: bytes(zstd.compress(body, _ZSTD_LEVEL)), decompress)
+    def compress(body: bytes) -> bytes:
+        return bytes(zstd.compress(body, _ZSTD_LEVEL))
+
+    return CompressionCodec("application/zstd", ".zst", compress, decompress)
 
 
 def _import_zstd() -> Any:

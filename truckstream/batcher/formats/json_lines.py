@@ -24,8 +24,9 @@ class JsonFormat(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        content_type = {"Content-Type": "application/json" if self.array else "application/x-ndjson"}
-        return content_type | ({"Content-Encoding": self.codec.name} if self.codec else {})
+        if self.codec:
+            return {"Content-Type": self.codec.content_type}
+        return {"Content-Type": "application/json" if self.array else "application/x-ndjson"}
 
     @property
     def layout(self) -> str:

@@ -2,10 +2,10 @@
 
 | format | key ends with | Content-Type | read by |
 |---|---|---|---|
-| ndjson | .json | application/x-ndjson | DuckDB, Athena (a line is a row), `jq`, any editor |
-| json | .json | application/json | browsers, and every tool that expects one JSON document |
-| + gzip | .json.gz | the same, Content-Encoding: gzip | DuckDB and Athena go by the suffix, browsers by the header |
-| + zstd | .json.zst | the same, Content-Encoding: zstd | likewise |
+| ndjson | .json | application/x-ndjson | DuckDB, Athena (a line is a row), Spark, pandas, `jq`, any editor |
+| json | .json | application/json | DuckDB, browsers, programs that expect one JSON document; not Athena |
+| + gzip | .json.gz | application/gzip | the same tools, which go by the suffix |
+| + zstd | .json.zst | application/zstd | likewise, but Spark needs Hadoop's native library |
 | parquet | .parquet | application/vnd.apache.parquet | DuckDB, Athena, Spark, pandas |
 """
 
