@@ -185,6 +185,7 @@ class DeliveryHistory:
             "format": random.choice(["ndjson", "ndjson", "json"]),
             "compression": random.choice([None, None, "gzip"]),
             "layout": random.choice(["flat", "hive"]),
+            "add_stream_fields": random.choice([False, True]),
             "max_in_flight": random.choice([1, 3, 16]),
             "max_bytes_in_flight": random.choice([64, 16 * 1024 * 1024]),
         }

@@ -77,6 +77,10 @@ class Batcher:
             return value is ignored, and its exception should depend on the record alone. A field that a record has
             twice is rejected if the type is a struct of plain fields, all required and no others allowed, as
             TruckRecord is; else its last value counts, as always with msgspec.
+        add_stream_fields: add the record's place in the stream to each line or row: `kinesis_sequence_number`,
+            `kinesis_subsequence_number` (null for a record that was not aggregated), `kinesis_shard_id` and
+            `kinesis_arrival_time` (UTC). The schema must be a msgspec Struct that has no field of these names and, for
+            lines, forbids unknown ones.
         max_in_flight: the number of groups that one call stores at the same time.
         max_bytes_in_flight: the bytes of these groups, 16 MiB by default; a larger group is stored alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An endpoint may be http://.
@@ -104,6 +108,7 @@ class Batcher:
         format: FormatName = "ndjson",  # noqa: A002 - the usual word for it
         compression: Compression | None = None,
         schema: Any = TruckRecord,
+        add_stream_fields: bool = False,
         max_in_flight: int = 16,
         max_bytes_in_flight: int = 16 * 1024 * 1024,
         region_name: str | None = None,
@@ -119,7 +124,7 @@ class Batcher:
         check_batch_size(batch_size)
         check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
         self._batch_size = batch_size
-        self._formats = select_formats(format, compression, schema)
+        self._formats = select_formats(format, compression, schema, add_stream_fields=add_stream_fields)
         self._schema = read_schema(schema, self._formats.valid)
         check_key_lengths(folder_of(store), valid_keys, rejected_keys, self._formats)
         opened = open_store(

@@ -16,10 +16,23 @@ from arro3.io import write_parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
+from tests.batcher.support import (
+    ARRIVAL,
+    SHARD,
+    ScriptedStore,
+    Small,
+    aggregate,
+    number,
+    numbers,
+    record,
+    small,
+    truck,
+    trucks,
+)
 from truckstream.batcher import Batcher
 from truckstream.batcher.formats.parquet import ParquetFormat
 from truckstream.batcher.formats.selection import select_formats
+from truckstream.batcher.formats.stream_fields import Places
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.record import TruckRecord
 
@@ -40,6 +53,11 @@ TABLE = [
 ]
 KINDS = [(name, compression) for name, compression, _, _ in TABLE]
 UNPACK = {None: bytes, "gzip": gzip.decompress, "zstd": zstd.decompress}
+
+
+def places(*numbers):
+    """Return the places of records with these numbers."""
+    return Places(SHARD, numbers, [ARRIVAL + at / 1000 for at in range(len(numbers))])
 
 
 def batcher(store, name, compression, **options):
@@ -71,30 +89,30 @@ async def test_json_objects_have_exactly_these_bytes(compression):
 
 def test_gzip_contains_no_time_and_no_host():
     data = select_formats("ndjson", "gzip", None).valid
-    assert data.encode([b"{}"], ["1"])[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    assert data.encode([b"{}"], places("1"))[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 def test_the_same_lines_give_the_same_bytes(name, compression):
-    lines, places = [truck(n) for n in range(700)], [number(n) for n in range(700)]
-    first, second = (select_formats(name, compression, TruckRecord).valid.encode(lines, places) for _ in range(2))
+    lines, where = [truck(n) for n in range(700)], places(*map(number, range(700)))
+    first, second = (select_formats(name, compression, TruckRecord).valid.encode(lines, where) for _ in range(2))
     assert first == second
 
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
-@given(st.data())
-def test_the_text_of_an_object_can_be_read_back(name, compression, data):
-    form = select_formats(name, compression, Small).valid
+@given(st.data(), st.booleans())
+def test_the_text_of_an_object_can_be_read_back(name, compression, data, fields):
+    form = select_formats(name, compression, Small, add_stream_fields=fields).valid
     given_lines = data.draw(st.lists(st.integers(0, 10**6).map(lambda n: b'{"n":%d}' % n), min_size=1, max_size=20))
-    places = [f"{n}:{n % 3}" if n % 2 else str(n) for n in range(len(given_lines))]
-    assert form.read_text(form.encode(given_lines, places)) == form.text(given_lines, places)
+    where = places(*(f"{n}:{n % 3}" if n % 2 else str(n) for n in range(len(given_lines))))
+    assert form.read_text(form.encode(given_lines, where)) == form.text(given_lines, where)
 
 
 @pytest.mark.parametrize(("name", "compression"), KINDS)
 @given(st.data())
 def test_reading_any_other_content_raises_nothing(name, compression, data):
     form = select_formats(name, compression, Small).valid
-    whole = form.encode([b'{"n":1}', b'{"n":2}'], ["1", "2:0"])
+    whole = form.encode([b'{"n":1}', b'{"n":2}'], places("1", "2:0"))
     at = data.draw(st.integers(0, len(whole) - 1))
     corrupted = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
     for content in (corrupted, data.draw(st.binary(max_size=100)), whole[:at]):
@@ -104,7 +122,7 @@ def test_reading_any_other_content_raises_nothing(name, compression, data):
 def test_foreign_or_damaged_parquet_is_not_passed_to_the_reader():
     """The Parquet reader crashes on some damaged files."""
     form = select_formats("parquet", None, Small).valid
-    whole = form.encode([b'{"n":1}'], ["1"])
+    whole = form.encode([b'{"n":1}'], places("1"))
     assert form.read_text(whole) == b"1\n"
     for at in range(len(whole)):
         assert form.read_text(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]) is None
@@ -114,15 +132,17 @@ def test_foreign_or_damaged_parquet_is_not_passed_to_the_reader():
     assert form.read_text(file.getvalue()) is None
 
 
+@pytest.mark.parametrize("fields", [False, True], ids=["records", "with stream fields"])
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
 @pytest.mark.parametrize(("name", "compression"), KINDS)
-async def test_a_redelivery_adopts_objects_of_every_format(name, compression, metadata):
+async def test_a_redelivery_adopts_objects_of_every_format(name, compression, metadata, fields):
     """On a store without metadata it compares the content."""
+    options = {"add_stream_fields": fields}
     store = ScriptedStore(metadata=metadata)
     users = record(aggregate(*(b'{"n":%d}' % n for n in range(100, 104))), 4)
     records = [*numbers(4), users, *numbers(10, 5)]
-    await batcher(store, name, compression).process(records)
-    again = await batcher(store, name, compression).process([*records, *numbers(20, 15)])
+    await batcher(store, name, compression, **options).process(records)
+    again = await batcher(store, name, compression, **options).process([*records, *numbers(20, 15)])
     assert [(each.records, each.outcome) for each in again.objects] == [
         (10, "already there"),
         (8, "adopted"),
@@ -351,5 +371,5 @@ def test_the_error_names_the_missing_extra(options, extra, monkeypatch):
 
 def test_parquet_reads_the_numbers_of_a_file_with_other_columns():
     other = ParquetFormat(msgspec.defstruct("Other", [("a", int)]))
-    assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], ["7"])) == b"7\n"
+    assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], places("7"))) == b"7\n"
     assert ParquetFormat(Small).read_text(b"PAR1") is None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from truckstream.batcher.formats.stream_fields import Places
+
 __all__ = ["Format"]
 
 
@@ -29,13 +31,10 @@ class Format(Protocol):
     @property
     def slow(self) -> bool: ...
 
-    def encode(self, lines: Sequence[bytes], numbers: Sequence[str], /) -> bytes:
-        """Encode at least one line as an object.
+    def encode(self, lines: Sequence[bytes], places: Places, /) -> bytes:
+        """Encode at least one line as an object. `places` are those of the lines' records."""
 
-        `numbers` holds each record's sequence number, followed by ":" and its subsequence number in an aggregate.
-        """
-
-    def text(self, lines: Sequence[bytes], numbers: Sequence[str], /) -> bytes:
+    def text(self, lines: Sequence[bytes], places: Places, /) -> bytes:
         """Return a text that identifies these records: a line for each, ended by a line feed."""
 
     def read_text(self, content: bytes, /) -> bytes | None:

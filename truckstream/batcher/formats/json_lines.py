@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from truckstream.batcher.formats.stream_fields import add_fields
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.batcher.formats.compression import CompressionCodec
+    from truckstream.batcher.formats.stream_fields import Places
 
 __all__ = ["NDJSON", "JsonFormat"]
 
@@ -17,6 +20,8 @@ class JsonFormat(NamedTuple):
 
     array: bool = False
     codec: CompressionCodec | None = None
+    #: True to add the record's place in the stream to each line.
+    add_stream_fields: bool = False
 
     @property
     def suffix(self) -> str:
@@ -36,12 +41,16 @@ class JsonFormat(NamedTuple):
     def slow(self) -> bool:
         return self.codec is not None
 
-    def encode(self, lines: Sequence[bytes], _: Sequence[str]) -> bytes:
+    def encode(self, lines: Sequence[bytes], places: Places) -> bytes:
+        lines = self._lines(lines, places)
         body = b"[\n" + b",\n".join(lines) + b"\n]\n" if self.array else b"\n".join(lines) + b"\n"
         return self.codec.compress(body) if self.codec else body
 
-    def text(self, lines: Sequence[bytes], _: Sequence[str]) -> bytes:
-        return b"\n".join(lines) + b"\n"
+    def text(self, lines: Sequence[bytes], places: Places) -> bytes:
+        return b"\n".join(self._lines(lines, places)) + b"\n"
+
+    def _lines(self, lines: Sequence[bytes], places: Places) -> Sequence[bytes]:
+        return add_fields(lines, places) if self.add_stream_fields else lines
 
     def read_text(self, content: bytes) -> bytes | None:
         body = self.codec.decompress(content) if self.codec else content

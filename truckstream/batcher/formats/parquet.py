@@ -9,8 +9,8 @@
 | any other | string: the value's text, or its JSON |
 
 A field that may be None or UNSET becomes a nullable column. `kinesis_sequence_number` and `kinesis_subsequence_number`
-(null for a record that was not aggregated) follow the fields. Queries find duplicates and gaps with them, and the
-batcher reads from them which records a stored object holds.
+follow the fields, and with `add_stream_fields` the others of `stream_fields.py`. Queries find duplicates and gaps with
+them, and the batcher reads from the first two which records a stored object holds.
 
 A row holds the values that the schema's decoder returned, so it shows what the check saw. Integers of more than 64 bits
 are rejected in every format (`reading/integers.py`). arro3 writes the files: it loads in 4 ms and takes 33 MB.
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import msgspec
 from msgspec import inspect
 
+from truckstream.batcher.formats.stream_fields import ARRIVAL, SEQUENCE, SHARD, SUBSEQUENCE, milliseconds, refuse_taken
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 try:
@@ -43,12 +44,19 @@ except ImportError as _error:
     ) from _error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from truckstream.batcher.formats.stream_fields import Places
 
 __all__ = ["ParquetFormat"]
 
-_SEQUENCE: Final = "kinesis_sequence_number"
-_SUBSEQUENCE: Final = "kinesis_subsequence_number"
+#: The columns after those of the schema's fields. Every object has the first two.
+_STREAM_FIELDS: Final = (
+    core.Field(SEQUENCE, core.DataType.string(), nullable=False),
+    core.Field(SUBSEQUENCE, core.DataType.int64(), nullable=True),
+    core.Field(SHARD, core.DataType.string(), nullable=False),
+    core.Field(ARRIVAL, core.DataType.timestamp("ms"), nullable=False),
+)
 
 #: The default level of zstd.
 _COMPRESSION: Final = "zstd(3)"
@@ -87,7 +95,7 @@ class ParquetFormat:
     layout = "-parquet"
     slow = True
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, *, add_stream_fields: bool = False) -> None:
         if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
             rule = "must be a msgspec.Struct: Parquet takes its columns from the fields"
             raise InvalidArgumentError("schema", schema, rule)
@@ -96,17 +104,12 @@ class ParquetFormat:
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError("schema", schema, f"must be a type that msgspec decodes ({error})") from error
         self._columns = _columns(schema)
-        taken = {column.name for column in self._columns} & {_SEQUENCE, _SUBSEQUENCE}
-        if taken:
-            raise InvalidArgumentError(
-                "schema", schema, f"must not have the field {min(taken)}: the batcher adds that column"
-            )
-        self._attributes = [column.attribute for column in self._columns]
+        self._stream_fields = _STREAM_FIELDS if add_stream_fields else _STREAM_FIELDS[:2]
+        refuse_taken([column.name for column in self._columns], schema, [field.name for field in self._stream_fields])
         self._schema = core.Schema(
             [
                 *(core.Field(column.name, column.type, nullable=column.nullable) for column in self._columns),
-                core.Field(_SEQUENCE, core.DataType.string(), nullable=False),
-                core.Field(_SUBSEQUENCE, core.DataType.int64(), nullable=True),
+                *self._stream_fields,
             ]
         )
 
@@ -114,16 +117,17 @@ class ParquetFormat:
     def headers(self) -> dict[str, str]:
         return {"Content-Type": "application/vnd.apache.parquet"}
 
-    def encode(self, lines: Sequence[bytes], numbers: Sequence[str]) -> bytes:
+    def encode(self, lines: Sequence[bytes], places: Places) -> bytes:
         records = [self._decode(line) for line in lines]
         arrays = [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
-        pairs = [number.partition(":") for number in numbers]
-        arrays += [
-            core.Array([sequence for sequence, _, _ in pairs], core.DataType.string()),
-            core.Array(
-                [int(subsequence) if subsequence else None for _, _, subsequence in pairs], core.DataType.int64()
-            ),
-        ]
+        pairs = [number.partition(":") for number in places.numbers]
+        values: dict[str, list[Any]] = {
+            SEQUENCE: [sequence for sequence, _, _ in pairs],
+            SUBSEQUENCE: [int(subsequence) if subsequence else None for _, _, subsequence in pairs],
+            SHARD: [places.shard] * len(lines),
+            ARRIVAL: list(map(milliseconds, places.arrivals)),
+        }
+        arrays += [_stream_column(field, values[field.name]) for field in self._stream_fields]
         file = io.BytesIO()
         table = core.Table.from_arrays(arrays, schema=self._schema)
         write_parquet(table, file, compression=_COMPRESSION)
@@ -131,8 +135,8 @@ class ParquetFormat:
         footer = _footer_of(whole)
         return whole[:footer] + _seal(whole) + whole[footer:]
 
-    def text(self, _: Sequence[bytes], numbers: Sequence[str]) -> bytes:
-        return "".join(f"{number}\n" for number in numbers).encode()
+    def text(self, _: Sequence[bytes], places: Places) -> bytes:
+        return _text(places.numbers)
 
     def read_text(self, content: bytes) -> bytes | None:
         footer = _footer_of(content)
@@ -141,9 +145,19 @@ class ParquetFormat:
         if footer < _SEAL_BYTES or seal != _seal(whole):
             return None
         table = read_parquet(io.BytesIO(whole)).read_all()
-        sequences, subsequences = table.column(_SEQUENCE).to_pylist(), table.column(_SUBSEQUENCE).to_pylist()
+        sequences, subsequences = table.column(SEQUENCE).to_pylist(), table.column(SUBSEQUENCE).to_pylist()
         pairs = zip(sequences, subsequences, strict=True)
-        return self.text((), [number if place is None else f"{number}:{place}" for number, place in pairs])
+        return _text(number if place is None else f"{number}:{place}" for number, place in pairs)
+
+
+def _stream_column(field: core.Field, values: list[Any]) -> core.Array:
+    if field.name == ARRIVAL:  # arro3 makes no timestamps of Python's values
+        return core.Array(values, core.DataType.int64()).cast(field.type)
+    return core.Array(values, field.type)
+
+
+def _text(numbers: Iterable[str]) -> bytes:
+    return "".join(f"{number}\n" for number in numbers).encode()
 
 
 def _footer_of(content: bytes) -> int:

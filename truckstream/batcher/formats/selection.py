@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from truckstream.batcher.formats.json_lines import NDJSON, JsonFormat
+from truckstream.batcher.formats.stream_fields import check_fields
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Formats(NamedTuple):
 DEFAULT_FORMATS: Final = Formats()
 
 
-def select_formats(name: str, compression: str | None, schema: Any) -> Formats:
+def select_formats(name: str, compression: str | None, schema: Any, *, add_stream_fields: bool = False) -> Formats:
     """Return the formats that the batcher's options name.
 
     Raises:
@@ -48,18 +49,20 @@ def select_formats(name: str, compression: str | None, schema: Any) -> Formats:
     if compression is not None and compression not in get_args(Compression):
         raise InvalidArgumentError("compression", compression, 'must be "gzip", "zstd" or None')
     if name == "parquet":
-        return _parquet(compression, schema)
+        return _parquet(compression, schema, add_stream_fields=add_stream_fields)
+    if add_stream_fields:
+        check_fields(schema)
     if compression is None:
-        return Formats(JsonFormat(array=name == "json"), NDJSON)
+        return Formats(JsonFormat(name == "json", None, add_stream_fields), NDJSON)
     from truckstream.batcher.formats.compression import codec_for  # noqa: PLC0415 - loads what few batchers need
 
     codec = codec_for(compression)
-    return Formats(JsonFormat(name == "json", codec), JsonFormat(array=False, codec=codec))
+    return Formats(JsonFormat(name == "json", codec, add_stream_fields), JsonFormat(codec=codec))
 
 
-def _parquet(compression: str | None, schema: Any) -> Formats:
+def _parquet(compression: str | None, schema: Any, *, add_stream_fields: bool) -> Formats:
     if compression not in {None, "zstd"}:
         raise InvalidArgumentError("compression", compression, "must be None: Parquet compresses its pages with zstd")
     from truckstream.batcher.formats.parquet import ParquetFormat  # noqa: PLC0415 - an optional package
 
-    return Formats(ParquetFormat(schema))
+    return Formats(ParquetFormat(schema, add_stream_fields=add_stream_fields))

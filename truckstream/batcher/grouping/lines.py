@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from truckstream.batcher.formats.json_lines import NDJSON
+from truckstream.batcher.formats.stream_fields import Places
 from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ class Lines:
 
     def encode(self, start: int, stop: int) -> bytes:
         """Encode the lines between two indices as an object. There must be at least one."""
-        return self.format.encode(self.present(start, stop), self.numbers(start, stop))
+        return self.format.encode(self.present(start, stop), self._places(start, stop))
 
     def text(self, start: int, stop: int) -> bytes:
         """Return a text that identifies the records with a line: a line for each, ended by a line feed."""
-        return self.format.text(self.present(start, stop), self.numbers(start, stop))
+        return self.format.text(self.present(start, stop), self._places(start, stop))
 
     def numbers(self, start: int, stop: int) -> list[str]:
         """Return the sequence number of each record with a line, with ":" and the subsequence number in aggregates."""
@@ -87,6 +88,9 @@ class Lines:
         """Return the index after the `number`th line from `start` on."""
         at = bisect_left(self.indices, start) + number - 1
         return self.indices[at] + 1 if at < len(self.indices) else len(self)
+
+    def _places(self, start: int, stop: int) -> Places:
+        return Places(self.shard, self.numbers(start, stop), self._pick(self.arrivals, start, stop))
 
     def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
         """Return a column's values for the records with a line."""
