@@ -123,7 +123,7 @@ def test_foreign_or_damaged_parquet_is_not_passed_to_the_reader():
     """The Parquet reader crashes on some damaged files."""
     form = select_formats("parquet", None, Small).valid
     whole = form.encode([b'{"n":1}'], places("1"))
-    assert form.read_text(whole) == b"1\n"
+    assert form.read_text(whole) == b'[1,"1",null]\n'
     for at in range(len(whole)):
         assert form.read_text(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]) is None
     file = io.BytesIO()
@@ -369,7 +369,19 @@ def test_the_error_names_the_missing_extra(options, extra, monkeypatch):
         Batcher("memory:///", **options)
 
 
-def test_parquet_reads_the_numbers_of_a_file_with_other_columns():
+def test_parquet_with_other_columns_holds_other_records():
     other = ParquetFormat(msgspec.defstruct("Other", [("a", int)]))
-    assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], places("7"))) == b"7\n"
+    assert ParquetFormat(Small).read_text(other.encode([b'{"a":1}'], places("7"))) is None
     assert ParquetFormat(Small).read_text(b"PAR1") is None
+
+
+@pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "content"])
+@pytest.mark.parametrize(("name", "compression"), KINDS)
+async def test_two_records_with_one_number_are_both_stored_in_every_format(name, compression, metadata):
+    """An event ends between them, and another one holds the second only."""
+    store = ScriptedStore(metadata=metadata)
+    first, second = (record(b'{"n":%d}' % n, sequence=number(0)) for n in range(2))
+    for event in ([first, small(9)], [second], [second], [first, small(9)]):
+        result = await batcher(store, name, compression).process(event)
+        assert result.stored == len(event)
+    assert len(store.objects) == 2
