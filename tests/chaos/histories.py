@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import re
 from collections import Counter
@@ -39,6 +40,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from arro3.io import read_parquet
 from obstore.exceptions import AlreadyExistsError
 
 from tests.batcher.support import ARRIVAL, ScriptedStore, aggregate, number, record, sealed
@@ -182,13 +184,15 @@ class DeliveryHistory:
         self.size = random.choice([1, 2, 3, 4, 5, 7, 700, "auto"])
         self.options = {
             "batch_size": self.size,
-            "format": random.choice(["ndjson", "ndjson", "json"]),
+            "format": random.choice(["ndjson", "ndjson", "json", "parquet"]),
             "compression": random.choice([None, None, "gzip"]),
             "layout": random.choice(["flat", "hive"]),
             "add_stream_fields": random.choice([False, True]),
             "max_in_flight": random.choice([1, 3, 16]),
             "max_bytes_in_flight": random.choice([64, 16 * 1024 * 1024]),
         }
+        if self.options["format"] == "parquet":
+            self.options["compression"] = None
         if self.options["layout"] == "hive":
             self.options["event_time"] = random.choice([None, "at"])
         self.store = ScriptedStore(metadata=metadata)
@@ -384,6 +388,8 @@ class DeliveryHistory:
 
 
 def _places(key: str, body: bytes) -> list[str]:
+    if key.endswith(".parquet"):
+        return read_parquet(io.BytesIO(body)).read_all().column("n").to_pylist()
     text = gzip.decompress(body) if key.endswith(".gz") else body
     lines = json.loads(text) if text.startswith(b"[") else map(json.loads, text.splitlines())
     return [line["n"] if "n" in line else line["partition_key"] for line in lines]
