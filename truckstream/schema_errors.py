@@ -57,8 +57,8 @@ def split_annotation(annotation: Any) -> tuple[Any, msgspec.Meta]:
     """Split an annotation of a struct's field into its type and its rules."""
     if get_origin(annotation) is not Annotated:
         return annotation, msgspec.Meta()
-    base, rules = get_args(annotation)
-    return base, rules
+    base, *annotations = get_args(annotation)
+    return base, next((each for each in annotations if isinstance(each, msgspec.Meta)), msgspec.Meta())
 
 
 def _is_simple(annotation: Any) -> bool:

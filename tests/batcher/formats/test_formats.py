@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 import duckdb
 import msgspec
@@ -252,8 +252,14 @@ async def test_an_integer_beyond_64_bits_is_rejected_in_every_format(name, compr
     assert (refusal.code, refusal.field) == ("out_of_range", "wholeNumber")
 
 
+OdometerMiles = NewType("OdometerMiles", int)
+
+
 class Integers(msgspec.Struct):
     optional: int | None = None
+    new_type: OdometerMiles = OdometerMiles(0)
+    described: Annotated[int, "miles", msgspec.Meta(ge=0)] = 0
+    both: Annotated[OdometerMiles | None, msgspec.Meta(description="miles")] = None
     unset: int | msgspec.UnsetType = msgspec.UNSET
     positive: Annotated[int, msgspec.Meta(ge=0)] = 0
     small: Annotated[int, msgspec.Meta(gt=-10, lt=10)] = 0

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -268,6 +269,14 @@ class Foreign:
 def test_an_unsupported_schema_is_rejected(schema, reason):
     with pytest.raises(InvalidArgumentError, match=f"schema is .*{reason}"):
         read_schema(schema)
+
+
+def test_a_struct_may_have_annotations_of_other_libraries():
+    class Described(msgspec.Struct, forbid_unknown_fields=True):
+        n: Annotated[int, "a count", msgspec.Meta(ge=0), msgspec.Meta(le=9)]
+
+    assert reject(b'{"n":10}', Described)[0].code == "out_of_range"
+    assert reject(b'{"n":1,"n":2}', Described)[0].code == "repeated_field"
 
 
 @pytest.mark.parametrize("schema", [object, dict, dict[str, int], msgspec.Raw, int | dict[str, int]])
