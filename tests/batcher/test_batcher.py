@@ -1,12 +1,15 @@
 """The Batcher over a scripted store."""
 
 import asyncio
+import json
 import logging
 import math
 import re
 
 import obstore.store
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from obstore.exceptions import AlreadyExistsError, GenericError
 
 from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
@@ -226,6 +229,29 @@ async def test_if_a_record_without_a_number_begins_the_event_and_fails_the_whole
     result = await batcher(ScriptedStore(failing(1, 2)), size=1).process([record(b"{}", sequence=""), *numbers(3, 1)])
     assert result.batch_item_failures() == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     assert account(result) == (4, 2, 0, 2)
+
+
+#: Sequence numbers of few values, so that some are equal, and values that are none.
+any_sequence = (
+    st.integers(0, 12).map(str) | st.integers(0, 3).map("0{}".format) | st.sampled_from(["", "x", None, 7, "9" * 130])
+)
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+@given(st.lists(any_sequence, min_size=1, max_size=30), st.integers(1, 7) | st.just("auto"))
+def test_every_record_is_accounted_for_whatever_its_sequence_number(metadata, sequences, size):
+    store = ScriptedStore(metadata=metadata)
+    event = [record(b'{"n":%d}' % n, n, sequence=each) for n, each in enumerate(sequences)]
+    for each, sequence in zip(event, sequences, strict=True):
+        each["kinesis"]["sequenceNumber"] = sequence
+    results = [run(batcher(store, size=size).process(event)) for _ in range(3)]
+    for result in results:
+        assert result.first_failed is None
+        assert result.received == len(event) == result.stored + result.rejected
+    found = [each["n"] for each in store.lines("sensor_data")]
+    found += [json.loads(each["data"])["n"] for each in store.lines("rejected")]
+    assert sorted(found) == list(range(len(event)))
+    assert {each.outcome for each in results[2].objects + results[2].rejected_objects} == {"already there"}
 
 
 @pytest.mark.parametrize("metadata", [True, False])

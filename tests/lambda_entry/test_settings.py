@@ -96,7 +96,7 @@ def test_each_variable_reaches_the_batcher(variables, arguments, made, monkeypat
         ({"ENCRYPTION": "rot13"}, "ENCRYPTION", "AES256, aws:kms or aws:kms:dsse"),
         ({"ENCRYPTION": "AES256"}, "ENCRYPTION", "Only S3"),
         ({"STORE_URL": "s3://b", "ENCRYPTION": "AES256", "KMS_KEY_ID": "k"}, "KMS_KEY_ID", "aws:kms"),
-        ({"PREFIX": "a", "REJECTED_PREFIX": "a"}, "REJECTED_PREFIX", "differ"),
+        ({"PREFIX": "a", "REJECTED_PREFIX": "a"}, "REJECTED_PREFIX", "must lie outside of prefix"),
         ({"PREFIX": "a//b"}, "PREFIX", "names of folders"),
         ({"LAYOUT": "hive", "EVENT_TIME": "time"}, "EVENT_TIME", "a field of the records: truck_id"),
         ({"EVENT_TIME": "timestamp"}, "EVENT_TIME", 'needs layout "hive"'),
