@@ -35,6 +35,7 @@ def test_a_withdrawn_attempt_may_not_begin():
     attempt = attempt_after("prepare", "withdraw")
     with pytest.raises(RequestFailedError, match="Withdrawn") as caught:
         attempt.begin()
+    assert str(caught.value) == "Withdrawn: the attempt ended before it was sent: it was withdrawn"
     assert caught.value.kind is FailureKind.NOT_SENT
     assert not attempt.may_have_arrived
 

@@ -1,15 +1,14 @@
-"""The client against moto, an independent implementation of the service; names of streams; kinds of failure."""
+"""The client against moto, an independent implementation of the service; names of streams."""
 
 import asyncio
 
 import pytest
 from aiobotocore.session import get_session
-from botocore.retries import standard
 
 from tests.kinesis.support import Record
 from truckstream.errors import ConfigurationError
 from truckstream.kinesis.client import KinesisClient
-from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.producer import Producer
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
@@ -91,38 +90,3 @@ async def test_the_error_for_a_missing_region_explains_how_to_set_it(monkeypatch
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="Pass region_name=, or set"):
         await KinesisClient("trucks").open()
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "status", "kind"),
-    [
-        ("ProvisionedThroughputExceededException", "", 400, FailureKind.THROTTLED),
-        ("InternalFailure", "", 500, FailureKind.AMBIGUOUS),
-        ("SomethingNew", "", 503, FailureKind.AMBIGUOUS),
-        ("SomethingNew", "", 400, FailureKind.PERMANENT),
-        ("ExpiredTokenException", "", 400, FailureKind.CREDENTIALS),
-        ("InvalidSignatureException", "Signature expired: 20250115T…", 400, FailureKind.CLOCK_SKEW),
-        ("InvalidSignatureException", "The request signature we calculated …", 400, FailureKind.PERMANENT),
-        ("ValidationException", "", 400, FailureKind.POISONED),
-        ("TooManyRequestsException", "", 429, FailureKind.THROTTLED),
-        ("SomethingNew", "", 429, FailureKind.THROTTLED),
-        ("509", "", 509, FailureKind.THROTTLED),
-        ("ThrottledException", "", 400, FailureKind.THROTTLED),
-        ("RequestTimeoutException", "", 408, FailureKind.AMBIGUOUS),
-        ("RequestTimeout", "", 400, FailureKind.AMBIGUOUS),
-        ("SomethingNew", "", 408, FailureKind.AMBIGUOUS),
-        ("SomethingNew", "", 413, FailureKind.POISONED),
-    ],
-)
-def test_the_kind_of_an_error(code, message, status, kind):
-    assert kind_of_error(code, message, status) is kind
-
-
-def test_what_botocore_retries_is_not_permanent():
-    """A code or status that botocore learns fails this test until the table has it."""
-    for code in standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
-        assert kind_of_error(code, "", 400) is FailureKind.THROTTLED, code
-    for code in standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES:
-        assert kind_of_error(code, "", 400) is not FailureKind.PERMANENT, code
-    for status in standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES:
-        assert kind_of_error(str(status), "", status) is FailureKind.AMBIGUOUS, status

@@ -31,6 +31,13 @@ def test_a_redelivery_stores_one_by_one_until_a_group_is_new():
     assert plan.take_due() == [Group(1700, 2400)]
 
 
+def test_a_redelivery_of_a_whole_event_ends_without_an_empty_group():
+    plan = GroupPlan(700, 700)
+    assert plan.take_due() == [Group(0, 700)]
+    plan.stored(Group(0, 700), 700, is_new=False)
+    assert plan.take_due() == []
+
+
 def test_after_an_object_longer_than_a_group_the_plan_continues_at_its_end():
     plan = GroupPlan(1_000, 100)
     plan.take_due()
@@ -74,7 +81,7 @@ def test_the_remainder_of_a_group_shortened_by_another_call_is_stored():
 
 
 def test_in_order_groups_are_stored_one_by_one():
-    plan = GroupPlan(450, 200, in_order=True)
+    plan = GroupPlan(650, 200, in_order=True)
     assert plan.take_due() == [Group(0, 200)]
     plan.stored(Group(0, 200), 200, is_new=True)
     assert plan.take_due() == [Group(200, 400)]

@@ -16,6 +16,15 @@ def test_without_a_deadline_any_put_fits():
     assert PutTimeEstimate().fits(9, now=1e9, deadline=None)
 
 
+def test_after_one_put_the_next_may_take_three_times_as_long():
+    """RFC 6298: the deviation of a single sample is taken to be half of it, and four deviations are added."""
+    put_time = PutTimeEstimate()
+    put_time.learn(0.2)
+    assert put_time.seconds == pytest.approx(0.6)
+    assert put_time.fits(2, now=10.0, deadline=11.21)
+    assert not put_time.fits(3, now=10.0, deadline=11.21)
+
+
 def test_the_estimate_approaches_a_constant_duration():
     put_time = PutTimeEstimate()
     for _ in range(100):

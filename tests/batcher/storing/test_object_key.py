@@ -1,6 +1,7 @@
 """Object keys: the arrival time, and a suffix derived from stream, shard and sequence number."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,22 @@ def lines(n=0, arrival=ARRIVAL, stream=ARN, shard=SHARD):
 def test_a_flat_key_contains_the_arrival_of_the_first_record():
     """Keys must never change, because a redelivery finds stored objects by them."""
     assert KeyScheme("sensor_data", "flat").key(lines(), 0) == "sensor_data/batch_2025-01-15T14-30-25_u5zsfrve.json"
+
+
+def test_a_key_is_the_same_in_every_time_zone(monkeypatch):
+    """A function and a laptop that store the same records must find each other's objects."""
+    monkeypatch.setenv("TZ", "XYZ-5")
+    time.tzset()
+    try:
+        assert KeyScheme("p", "flat").key(lines(), 0) == "p/batch_2025-01-15T14-30-25_u5zsfrve.json"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_text_that_utf8_cannot_encode_makes_a_key_too():
+    """JSON may contain half of a surrogate pair. An event with one must not fail for ever."""
+    assert KeyScheme("p", "flat").key(lines(stream="\ud800"), 0) != KeyScheme("p", "flat").key(lines(), 0)
 
 
 def test_a_hive_key_has_partitions():

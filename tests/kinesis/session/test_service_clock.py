@@ -61,3 +61,23 @@ def test_an_invalid_date_changes_nothing(date):
     clock = ServiceClock()
     assert not clock.correct(date, NOON, 0.0)
     assert clock.offset == 0.0
+
+
+@pytest.mark.parametrize(("skew", "corrected"), [(1.9, False), (2.0, True), (-1.9, False), (-2.0, True)])
+def test_a_date_has_whole_seconds_so_a_clock_counts_as_wrong_from_two_seconds_on(skew, corrected):
+    clock = ServiceClock()
+    assert clock.correct(DATE, NOON - skew, 0.0) is corrected
+    assert clock.offset == (pytest.approx(skew) if corrected else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("date", "plausible"),
+    [
+        ("Wed, 13 Nov 2013 23:59:59 GMT", False),
+        ("Thu, 14 Nov 2013 00:00:00 GMT", True),
+        ("Wed, 01 Jan 2200 00:00:00 GMT", True),
+        ("Wed, 01 Jan 2200 00:00:01 GMT", False),
+    ],
+)
+def test_only_a_date_of_the_time_of_kinesis_corrects_the_clock(date, plausible):
+    assert ServiceClock().correct(date, NOON, 0.0) is plausible

@@ -36,3 +36,8 @@ def test_the_pauses_grow_and_end_with_the_deadline():
 
 def test_no_attempt_comes_after_the_deadline():
     assert retries(deadline=10.0).retry_at(failure(FailureKind.NOT_SENT), 10.0) is None
+
+
+@pytest.mark.parametrize(("left", "worthwhile"), [(0.04, False), (0.05, True), (1.0, True)])
+def test_an_attempt_needs_a_twentieth_of_a_second(left, worthwhile):
+    assert (retries(deadline=left).retry_at(failure(FailureKind.NOT_SENT), 0.0) is not None) is worthwhile

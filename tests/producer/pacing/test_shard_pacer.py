@@ -5,23 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truckstream.producer.pacing.shard_pacer import ShardPacer
-from truckstream.producer.pacing.token_bucket import TokenBucket
-
-
-def test_a_bucket_starts_full_and_refills_at_its_rate():
-    bucket = TokenBucket(rate=10.0, capacity=5.0, now=0.0)
-    bucket.take(5, 0.0)
-    assert bucket.level(0.0) == 0
-    assert bucket.when(3, 0.0) == pytest.approx(0.3)
-    assert bucket.level(0.3) == pytest.approx(3)
-    assert bucket.level(100.0) == 5
-
-
-def test_more_than_the_capacity_may_go_when_the_bucket_is_full_and_leaves_a_debt():
-    bucket = TokenBucket(rate=10.0, capacity=5.0, now=0.0)
-    assert bucket.when(20, 0.0) == 0.0
-    bucket.take(20, 0.0)
-    assert bucket.when(1, 0.0) == pytest.approx(1.6)
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.integers(1, 400)), max_size=60))
@@ -75,3 +58,15 @@ def test_the_rate_never_falls_to_nothing():
     for second in range(200):
         pace.on_response(100, 100, float(second), float(second))
     assert pace.rate_at(199.0) >= 20
+
+
+def test_a_record_fits_if_its_bytes_are_there_or_the_bucket_is_full():
+    """Larger than half a second of the quota, it could otherwise never be sent."""
+    pace = ShardPacer(0.0)
+    burst = pace.bytes_allowed(0.0)
+    assert burst == 512 * 1024
+    assert pace.fits(1_000, 1_000.0)
+    assert not pace.fits(1_001, 1_000.0)
+    assert pace.fits(10 * 1024 * 1024, burst)
+    assert not pace.fits(10 * 1024 * 1024, burst - 1)
+    assert pace.fits(1_000, 1_000 - 1e-9), "rounding"

@@ -85,9 +85,8 @@ class Lines:
         return self.indices[at] if at < len(self.indices) else len(self)
 
     def after_line(self, start: int, number: int) -> int:
-        """Return the index after the `number`th line from `start` on."""
-        at = bisect_left(self.indices, start) + number - 1
-        return self.indices[at] + 1 if at < len(self.indices) else len(self)
+        """Return the index after the `number`th line from `start` on. There must be so many."""
+        return self.indices[bisect_left(self.indices, start) + number - 1] + 1
 
     def _places(self, start: int, stop: int) -> Places:
         return Places(self.shard, self.numbers(start, stop), self._pick(self.arrivals, start, stop))

@@ -79,7 +79,7 @@ class GroupPlan:
         """Note that the group is stored up to `stop`. `is_new` is False if its object existed before."""
         self._under_way.remove(group)
         if self._one_by_one:
-            self._next = max(stop, group.start + 1)
+            self._next = stop
             self._one_by_one = self._in_order or not is_new
         elif stop < group.stop:
             self._remainders.append(Group(stop, group.stop))

@@ -1,0 +1,32 @@
+"""A router, and records that it routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from truckstream.producer.options import ProducerOptions
+from truckstream.producer.queueing.outbox import QueuedRecord
+from truckstream.producer.routing.router import Router
+
+#: Explicit hash keys of the first and of the second half of all hash keys.
+LEFT, RIGHT = "0", str(2**127)
+
+
+def make_router(**options: Any) -> Router:
+    """A router that knows no shards."""
+    defaults = {"buffer_bytes": 64 << 20, "linger": 0.1, "delivery_timeout": 120.0, "max_in_flight": 10}
+    return Router(ProducerOptions(**defaults | options))
+
+
+def make_record(
+    router: Router, put_at: float = 0.0, key: str = "TRUCK_001", hash_key: str | None = None, *, queued: bool = True
+) -> QueuedRecord:
+    """A record with a route, in the queue of its outbox if `queued`."""
+    routed = router.route(key, hash_key)
+    size = 10 + routed.key_size
+    record = QueuedRecord(
+        b"0123456789", routed.tail, key, hash_key, size, size + routed.overhead, routed.outbox, put_at=put_at
+    )
+    if queued:
+        routed.outbox.queue.append(record)
+    return record
