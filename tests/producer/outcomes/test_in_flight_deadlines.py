@@ -11,7 +11,7 @@ from tests.producer.routing.support import make_record, make_router
 from tests.producer.support import even_shards
 from truckstream.kinesis.failures import FailureKind
 from truckstream.producer.outcomes.in_flight_deadlines import InFlightDeadlines
-from truckstream.producer.queueing.request import GRACE_SECONDS, Request
+from truckstream.producer.queueing.request import Request
 
 
 class Outcomes:
@@ -79,7 +79,7 @@ def test_an_older_record_fails_at_its_deadline_and_the_request_goes_on(deadlines
     assert deadlines.expire(request, 110.0) is None
     assert outcomes.failed == [(oldest, True), (middle, True)]
     assert request.overdue == [oldest, middle]
-    assert request.wakeup_at == 120.0 + GRACE_SECONDS
+    assert request.wakeup_at == 121.0
 
 
 def test_the_keys_of_failed_records_are_released_when_the_request_has_ended(deadlines, outcomes, sent):
@@ -113,11 +113,11 @@ def test_a_doubt_of_an_earlier_attempt_stays(deadlines, sent):
 @pytest.mark.parametrize(
     ("steps", "kind"), [(("prepare",), FailureKind.NOT_SENT), (("prepare", "begin"), FailureKind.AMBIGUOUS)]
 )
-def test_a_client_that_does_not_end_its_attempt_gets_some_grace(deadlines, sent, steps, kind):
+def test_a_client_that_does_not_end_its_attempt_gets_a_second_more(deadlines, sent, steps, kind):
     """The records must have an outcome and others must be sent, whatever a client of the user's does."""
     _, request = sent(*steps)
-    assert deadlines.expire(request, 120.0 + GRACE_SECONDS - 0.1) is None
-    failure = deadlines.expire(request, 120.0 + GRACE_SECONDS)
+    assert deadlines.expire(request, 120.9) is None
+    failure = deadlines.expire(request, 121.0)
     assert failure.kind is kind
     assert str(failure) == "TimeoutError: the client did not end the attempt in time"
 
@@ -134,7 +134,7 @@ def test_records_that_wait_for_a_failed_one_keep_their_own_deadlines(deadlines, 
     assert request.wakeup_at == 102.0
     deadlines.expire(request, 110.0)
     assert [record for record, _ in outcomes.failed[2:]] == [middle, second, other]
-    assert request.wakeup_at == 120.0 + GRACE_SECONDS
+    assert request.wakeup_at == 121.0
 
 
 def test_without_older_records_only_the_end_of_the_grace_is_awaited(deadlines, outcomes, router):
@@ -144,4 +144,4 @@ def test_without_older_records_only_the_end_of_the_grace_is_awaited(deadlines, o
     assert request.expires_at == math.inf
     assert deadlines.expire(request, 120.0) is None
     assert outcomes.failed == [], "the end of the attempt is its outcome"
-    assert request.wakeup_at == 120.0 + GRACE_SECONDS
+    assert request.wakeup_at == 121.0

@@ -67,6 +67,40 @@ def test_a_little_slower_is_not_slow(concurrency):
     assert concurrency.limit == 11
 
 
+@pytest.mark.parametrize(
+    ("usual", "seconds", "is_slow"),
+    [
+        (0.02, 0.11, False),  # a busy event loop looks like a slow server
+        (0.02, 0.13, True),
+        (1.0, 1.9, False),  # a body of 10 MiB takes longer than one of 10 KiB
+        (1.0, 2.1, True),
+    ],
+)
+def test_slow_is_more_than_twice_the_usual_time_and_a_tenth_of_a_second_more(concurrency, usual, seconds, is_slow):
+    responses(concurrency, 20, seconds=usual, fills_limit=False)
+    responses(concurrency, 1, now=10.0, seconds=seconds, fills_limit=False)
+    assert (concurrency.limit < 10) is is_slow
+
+
+@pytest.mark.parametrize(("seconds", "is_slow"), [(0.8, False), (0.85, True)])
+def test_a_service_that_becomes_faster_is_soon_expected_to_be_fast(concurrency, seconds, is_slow):
+    """After three responses in 0.1 s, where 1 s was usual, 0.4 s are usual."""
+    responses(concurrency, 1, seconds=1.0, fills_limit=False)
+    responses(concurrency, 3, seconds=0.1, fills_limit=False)
+    responses(concurrency, 1, now=10.0, seconds=seconds, fills_limit=False)
+    assert (concurrency.limit < 10) is is_slow
+
+
+def test_a_small_cap_is_kept():
+    for cap in (1, 3):
+        concurrency = ConcurrencyLimit(cap, RetryBackoff(NoJitter()))
+        responses(concurrency, 5)
+        assert concurrency.limit == cap
+    concurrency = ConcurrencyLimit(1, RetryBackoff(NoJitter()))
+    concurrency.on_failure(0.0, 0.1)
+    assert concurrency.limit == 1
+
+
 def test_a_service_that_stays_slow_becomes_usual(concurrency):
     responses(concurrency, 20)
     now, limits = 10.0, []
@@ -75,6 +109,7 @@ def test_a_service_that_stays_slow_becomes_usual(concurrency):
         responses(concurrency, 1, now=now, seconds=0.5)
         limits.append(concurrency.limit)
     assert min(limits) == 2
+    assert 30 < limits.index(3, limits.index(2)) < 45, "after some dozens of responses"
     assert limits[-1] > 5
 
 

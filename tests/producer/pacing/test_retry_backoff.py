@@ -43,6 +43,11 @@ def test_retries_linger_for_company():
     assert {backoff.retry_together_at(delay, 10.0, 100.0) for delay in (0.51, 0.6, 0.7, 0.99)} == {11.0}
 
 
+def test_without_linger_retries_of_a_fiftieth_of_a_second_go_together():
+    backoff = RetryBackoff(Random(1))
+    assert {backoff.retry_together_at(delay, 10.0, 100.0) for delay in (0.001, 0.01, 0.019)} == {10.02}
+
+
 @given(st.floats(0, 10), st.floats(0, 1e6), st.floats(0.001, 300), st.floats(0, 5))
 def test_a_shared_time_is_not_past_the_deadline(delay, now, left, linger):
     at = RetryBackoff(Random(1), linger=linger).retry_together_at(delay, now, now + left)

@@ -3,7 +3,6 @@
 import pytest
 
 from truckstream.producer.queueing.buffer_budget import (
-    LANE_BYTES,
     RECORD_OVERHEAD_BYTES,
     BufferBudget,
     cost_of,
@@ -24,18 +23,18 @@ def test_a_record_is_charged_until_the_budget_is_exactly_full():
 
 
 def test_keys_whose_order_is_kept_take_room_too():
-    """With a key for each record they are most of the memory, and they come between two puts."""
+    """A key takes 1,000 bytes. With a key for each record that is most of the memory."""
     lanes = {}
-    budget = BufferBudget(2 * LANE_BYTES + 100, lanes)
+    budget = BufferBudget(2_100, lanes)
     assert budget.reserve(100)
     lanes |= {"a": 1, "b": 2}
     assert budget.free_bytes == 0
     assert not budget.reserve(1)
     del lanes["a"]
-    assert budget.reserve(LANE_BYTES)
+    assert budget.reserve(1_000)
     assert not budget.reserve(1)
     lanes |= {"a": 1}
-    assert budget.free_bytes == -LANE_BYTES
+    assert budget.free_bytes == -1_000
 
 
 @pytest.mark.parametrize("overhead", [RECORD_OVERHEAD_BYTES, 2_000])

@@ -10,7 +10,7 @@ from tests.producer.support import even_shards
 from truckstream.kinesis.responses import RecordResponse
 from truckstream.producer.queueing.bundle import Bundle
 from truckstream.producer.queueing.outbox import count_records
-from truckstream.producer.routing.unproven_bundles import UNPROVEN_SECONDS, UnprovenBundles
+from truckstream.producer.routing.unproven_bundles import UnprovenBundles
 
 CHILD_1, CHILD_2 = (shard.shard_id for shard in even_shards(2, first=1))
 BOTH = (LEFT, RIGHT)
@@ -73,6 +73,11 @@ def test_only_bundles_of_several_keys_that_another_shard_stored_are_held(unprove
     ]
 
 
+def test_a_missing_response_is_a_defect_and_drops_no_bundle(unproven, pack):
+    with pytest.raises(ValueError, match="shorter"):
+        unproven.hold(SimpleNamespace(sent_at=0.0), [pack(), pack()], [RecordResponse(shard_id=CHILD_1)], 0.0)
+
+
 def test_records_that_are_held_count_as_waiting(unproven, outbox, pack):
     for bundle in (pack(), pack(hash_keys=(*BOTH, *BOTH))):
         hold(unproven, bundle, CHILD_1)
@@ -88,7 +93,7 @@ def test_records_that_are_held_count_as_waiting(unproven, outbox, pack):
 def test_a_bundle_waits_five_seconds_for_the_map(unproven, pack):
     assert unproven.next_at == math.inf
     hold(unproven, bundle := pack(put_at=9.0), CHILD_1, now=10.0)
-    assert unproven.next_at == 10.0 + UNPROVEN_SECONDS
+    assert unproven.next_at == 15.0
     assert unproven.take_due(unproven.next_at - 0.1, 100) == []
     assert bundles(unproven.take_due(unproven.next_at, 100)) == [bundle]
     assert unproven.next_at == math.inf
@@ -124,7 +129,7 @@ def test_they_are_removed_in_steps_of_about_the_limit(unproven, pack, outbox, me
 
     def step():
         if method == "take_due":
-            return unproven.take_due(UNPROVEN_SECONDS, limit)
+            return unproven.take_due(5.0, limit)
         if method == "take":
             return unproven.take(limit)
         readable, discarded = unproven.take_judged(shards, limit)
