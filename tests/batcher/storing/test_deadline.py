@@ -25,6 +25,14 @@ def test_after_one_put_the_next_may_take_three_times_as_long():
     assert not put_time.fits(3, now=10.0, deadline=11.21)
 
 
+def test_a_slower_put_raises_the_estimate_by_the_weights_of_rfc_6298():
+    """Its excess weighs an eighth in the mean and a quarter in the deviation."""
+    put_time = PutTimeEstimate()
+    put_time.learn(0.2)
+    put_time.learn(0.4)
+    assert put_time.seconds == pytest.approx((0.2 + 0.2 / 8) + 4 * (0.1 + (0.2 - 0.1) / 4))
+
+
 def test_the_estimate_approaches_a_constant_duration():
     put_time = PutTimeEstimate()
     for _ in range(100):

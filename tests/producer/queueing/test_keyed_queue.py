@@ -148,11 +148,11 @@ def test_records_that_wait_for_another_ones_outcome_keep_their_deadlines(lanes):
 @pytest.mark.parametrize("bundled", [False, True])
 def test_a_key_moves_to_the_queue_of_its_new_shard(lanes, bundled):
     old = queue_with(lanes, *(record(n, "a", size=10) for n in (1, 2)), record(3, "b"), bundled=bundled)
-    new = queue_with(lanes, bundled=bundled)
+    new = queue_with(lanes, record(4, "c"), bundled=bundled)
     new.adopt(lanes["a"])
     assert sizes(old) == (1, 1, 1)
-    assert sizes(new) == ((2, 20, 2) if bundled else (1, 10, 2))
-    assert times(new.take_while(lambda _: True, 9)) == ([1, 2] if bundled else [1])
+    assert sizes(new) == ((3, 21, 3) if bundled else (2, 11, 3))
+    assert times(new.take_while(lambda _: True, 9) if bundled else take_all(new)) == ([1, 2, 4] if bundled else [1, 4])
     assert times(take_all(old)) == [3]
 
 
