@@ -7,7 +7,6 @@ from tests.producer.support import even_shards, user_records
 from truckstream.kinesis.limits import MIB
 from truckstream.producer.queueing.bundle import Bundle, is_mixed
 
-
 #: The size of a bundle of two records of the key "TRUCK_001".
 TWO_RECORDS = 20 + 11 + 2 * 16 + 9
 
