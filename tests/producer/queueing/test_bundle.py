@@ -118,6 +118,61 @@ def test_a_request_takes_no_more_bundles_records_or_bytes_than_it_has_room_for()
     assert times(take(outbox, size=19)) == [[7]]
 
 
+def test_bundles_that_come_back_count_with_all_of_their_records():
+    router, outbox = make_outbox(aggregate_bytes=TWO_RECORDS)
+    put(router, *range(6))
+
+    def again(records):
+        for bundle in take(outbox, parcels=2):
+            outbox.return_parcel(bundle)
+        return times(take(outbox, records=records))
+
+    for records, expected in ((1, [[0, 1]]), (2, [[2, 3]]), (1, [[4, 5]])):
+        assert again(records) == expected
+    put(router, *range(6))
+    assert again(3) == [[0, 1], [2, 3]]
+    put(router, *range(6, 9))
+    [bundle] = take(outbox, parcels=1)
+    outbox.return_parcel(bundle)
+    assert times(take(outbox, records=3)) == [[4, 5], [6]]
+
+
+@pytest.fixture
+def paced():
+    """A router, and an outbox that has the bytes of two bundles of two records left."""
+    router = make_router(aggregate=True, aggregate_bytes=TWO_RECORDS)
+    router.set_shards(even_shards(1), 0.0)
+    outbox = router.route("TRUCK_001", None).outbox
+    outbox.pacer.take(0, 512 * 1024 - 2 * TWO_RECORDS, 0.0)
+    return router, outbox
+
+
+@pytest.mark.parametrize("is_doubted", [False, True])
+def test_bundles_keep_within_the_pace_in_bytes(paced, is_doubted):
+    router, outbox = paced
+    outbox.is_doubted = is_doubted
+    put(router, *range(9))
+    assert times(take(outbox)) == [[0, 1], [2, 3]]
+    assert take(outbox) == []
+    assert outbox.waiting == 5
+
+
+@pytest.mark.parametrize("is_doubted", [False, True])
+def test_a_bundle_is_filled_as_far_as_the_pace_in_bytes_allows(paced, is_doubted):
+    router, outbox = paced
+    outbox.is_doubted = is_doubted
+    outbox.pacer.take(0, 40, 0.0)
+    put(router, *range(9))
+    assert times(take(outbox)) == [[0, 1], [2]]
+
+
+def test_with_pacing_too_no_bundle_is_larger_than_the_streams_largest_record():
+    router = make_router(aggregate=True)
+    router.set_shards(even_shards(1), 0.0)
+    put(router, *range(4))
+    assert times(take(router.route("TRUCK_001", None).outbox, largest=TWO_RECORDS)) == [[0, 1], [2, 3]]
+
+
 def test_bundles_are_filled_within_the_rest_of_a_request():
     router, outbox = make_outbox(aggregate_bytes=TWO_RECORDS)
     put(router, *range(6))
@@ -169,6 +224,7 @@ def test_in_doubt_a_bundle_has_records_of_one_key(doubted):
     taken = take(outbox)
     assert times(taken) == [[0, 2, 5], [1, 4], [3]]
     assert not any(map(is_mixed, taken))
+    assert {bundle.outbox for bundle in taken} == {outbox}
     assert all(bundle.size == service_size(bundle) for bundle in taken)
 
 
@@ -183,6 +239,25 @@ def test_in_doubt_too_the_limits_are_kept(doubted):
     assert times(take(outbox, size=21)) == [[1]], "a second record would not leave room"
 
 
+def test_in_doubt_too_records_keep_their_explicit_hash_key(doubted):
+    """Without it they would go to the shard of their partition key."""
+    router, outbox = doubted
+    put(router, 1.0, 2.0, hash_key=LEFT)
+    [bundle] = take(outbox)
+    assert user_records(bundle) == [("TRUCK_001", LEFT, b"0123456789")] * 2
+    assert b'"ExplicitHashKey":"0"' in bundle.tail
+
+
+def test_a_bundle_of_one_key_fills_a_request_to_the_last_byte(doubted):
+    router, outbox = doubted
+    put_keys(router, *"aaaaa")
+    [five] = take(outbox)
+    put_keys(router, *"aaaaa")
+    assert times(take(outbox, size=five.size)) == [[0, 1, 2, 3, 4]]
+    put_keys(router, *"aaaaa")
+    assert times(take(outbox, size=five.size - 1)) == [[0, 1, 2, 3], [4]]
+
+
 @pytest.mark.parametrize(("ordered", "expected"), [(False, [[0, 1, 2], [3]]), (True, [[0, 1, 2]])])
 def test_of_a_key_whose_bundle_is_full_one_more_goes_unless_its_order_is_kept(ordered, expected):
     router, outbox = make_outbox()
@@ -192,6 +267,7 @@ def test_of_a_key_whose_bundle_is_full_one_more_goes_unless_its_order_is_kept(or
     outbox.is_doubted = True
     put_keys(router, "a", "a", "a", "a")
     assert times(take(outbox)) == expected
+    assert outbox.waiting == 4 - sum(map(len, expected))
 
 
 def test_in_doubt_too_a_record_that_was_rejected_goes_alone(doubted):
@@ -237,6 +313,20 @@ def test_a_bundle_waits_behind_the_records_of_an_older_one(plain):
     assert times(take(outbox)) == [[0], [1]]
     assert outbox.waiting == 2
     assert times(take(outbox)) == [[5], [6]]
+
+
+def test_of_bundles_with_one_age_one_is_taken_apart_too(plain):
+    router, outbox = plain
+    bundles = []
+    for _ in range(3):
+        put(router, 1.0, key="a")
+        put(router, 1.0, key="b")
+        bundles += take(outbox)
+    for bundle in bundles:
+        outbox.return_parcel(bundle)
+    outbox.is_doubted = True
+    outbox.due_at(9.0, 0)
+    assert outbox.queue.count == 2
 
 
 def test_a_bundle_of_one_key_is_sent_again_as_it_is(doubted):

@@ -7,6 +7,7 @@ import pytest
 from tests.producer.routing.support import make_record, make_router
 from tests.producer.support import even_shards
 from truckstream.kinesis.limits import MIB
+from truckstream.kinesis.responses import RecordResponse
 from truckstream.producer.queueing.outbox import Failure, QueuedRecord
 
 
@@ -148,6 +149,19 @@ def test_the_pace_in_bytes_is_kept():
     assert take(outbox) == []
 
 
+def test_records_that_come_back_keep_the_pace_in_bytes_too():
+    router, outbox = make_outbox()
+    for record in back(router, 1.0, 2.0, 3.0, 4.0):
+        record.size = 150_000
+    assert [record.put_at for record in take(outbox)] == [1.0, 2.0, 3.0]
+    assert take(outbox) == []
+
+
+def test_nothing_is_taken_from_an_empty_outbox(unpaced):
+    _, outbox = unpaced
+    assert take(outbox) == []
+
+
 def test_a_record_of_more_than_half_a_second_of_bytes_is_taken_alone():
     router, outbox = make_outbox()
     for record in put(router, 1.0, 2.0):
@@ -173,10 +187,10 @@ def test_the_oldest_record_expires_first_wherever_it_waits(unpaced):
 def test_expired_records_are_removed_in_steps(unpaced):
     router, outbox = unpaced
     back(router, 1.0, 3.0)
-    put(router, 2.0, 4.0, 9.0)
+    put(router, 2.0, 2.5, 4.0, 9.0)
     assert [record.put_at for record in outbox.take_expired(120.9, 9)] == []
-    assert [record.put_at for record in outbox.take_expired(124.0, 1)] == [1.0]
-    assert [record.put_at for record in outbox.take_expired(124.0, 2)] == [3.0, 2.0]
+    assert [record.put_at for record in outbox.take_expired(121.0, 1)] == [1.0]
+    assert [record.put_at for record in outbox.take_expired(124.0, 3)] == [3.0, 2.0, 2.5]
     assert [record.put_at for record in outbox.take_expired(124.0, 9)] == [4.0]
     assert outbox.waiting == 1
 
@@ -221,3 +235,7 @@ def test_the_error_of_a_record_is_made_once():
     assert record.error is record.error
     assert made == [record]
     assert repr(record) == "<QueuedRecord of 9 bytes for 'TRUCK_001': ValueError('too late'), 0 attempts>"
+    record.failure = record._error = None
+    record.response, record.attempts = RecordResponse(sequence_number="1"), 2
+    assert record.settled
+    assert repr(record) == "<QueuedRecord of 9 bytes for 'TRUCK_001': acknowledged, 2 attempts>"
