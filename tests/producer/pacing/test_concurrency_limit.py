@@ -91,6 +91,14 @@ def test_a_service_that_becomes_faster_is_soon_expected_to_be_fast(concurrency, 
     assert (concurrency.limit < 10) is is_slow
 
 
+def test_failures_with_a_response_between_them_are_not_in_a_row(concurrency):
+    for start in (0.0, 10.0, 20.0):
+        for now in (start + 1, start + 2):
+            concurrency.on_failure(now, now)
+            assert concurrency.opens_at(0, now) == now
+        responses(concurrency, 1, now=start + 3, fills_limit=False)
+
+
 def test_a_small_cap_is_kept():
     for cap in (1, 3):
         concurrency = ConcurrencyLimit(cap, RetryBackoff(NoJitter()))

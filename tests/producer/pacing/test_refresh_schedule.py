@@ -54,6 +54,34 @@ def test_a_new_contradiction_ends_the_pause():
     assert schedule.due_at() == 42.0
 
 
+def test_what_was_listed_is_not_listed_again_unless_somebody_asks_again():
+    schedule = RefreshSchedule()
+    schedule.request(at_once=True)
+    list_at(schedule, 0.0, changed=True)
+    assert schedule.due_at() == math.inf
+
+
+def test_a_listing_that_changed_the_map_ends_the_growing_pauses():
+    schedule = RefreshSchedule()
+    for now, changed in ((0.0, False), (2.0, False), (6.0, True)):
+        schedule.request()
+        list_at(schedule, now, changed=changed)
+    schedule.request()
+    assert schedule.due_at() == 7.0
+
+
+def test_the_hurry_ends_with_the_listing():
+    """Later failures, of listings that nothing urgent asked for, are repeated less and less often."""
+    schedule = RefreshSchedule()
+    schedule.request(at_once=True)
+    list_at(schedule, 0.0, changed=False)
+    schedule.request()
+    for now in (2.0, 6.0):
+        assert schedule.start(now)
+        schedule.failed(now)
+    assert schedule.due_at() == 6.0 + 8.0
+
+
 def test_new_contradictions_cause_one_listing_a_second_at_most():
     schedule = RefreshSchedule()
     schedule.request(at_once=True)

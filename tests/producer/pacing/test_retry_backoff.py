@@ -8,6 +8,13 @@ from hypothesis import strategies as st
 from truckstream.producer.pacing.retry_backoff import RetryBackoff
 
 
+class Longest:
+    """A source of jitter that always draws the longest delay."""
+
+    def uniform(self, _low, high):
+        return high
+
+
 def test_delays_spread_over_the_whole_interval_and_double():
     backoff = RetryBackoff(Random(7), base=0.1, cap=5.0)
     for attempts, longest in ((1, 0.1), (2, 0.2), (4, 0.8), (30, 5.0)):
@@ -26,6 +33,12 @@ def test_by_default_the_first_delay_is_up_to_a_tenth_of_a_second_and_no_delay_is
 @given(st.integers(1, 100), st.floats(0, 1e6), st.floats(0.001, 300), st.integers(0, 1_000))
 def test_a_retry_comes_before_the_deadline(attempts, now, left, seed):
     assert now <= RetryBackoff(Random(seed)).retry_at(attempts, now, now + left) <= now + left / 2 + 1e-6
+
+
+def test_near_the_deadline_a_retry_waits_for_half_of_the_time_that_is_left():
+    """So there is time for another one after it."""
+    assert RetryBackoff(Longest()).retry_at(30, 10.0, 14.0) == 12.0
+    assert RetryBackoff(Longest()).retry_at(30, 10.0, 99.0) == 15.0
 
 
 def test_past_the_deadline_there_is_no_delay():

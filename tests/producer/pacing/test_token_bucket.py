@@ -10,6 +10,7 @@ def test_a_bucket_starts_full_and_refills_at_its_rate():
     bucket.take(5, 0.0)
     assert bucket.level(0.0) == 0
     assert bucket.when(3, 0.0) == pytest.approx(0.3)
+    assert bucket.when(2, 0.3) == 0.3, "now, and not when they came"
     assert bucket.level(0.3) == pytest.approx(3)
     assert bucket.level(100.0) == 5
 

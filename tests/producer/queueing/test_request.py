@@ -42,6 +42,13 @@ def test_records_are_counted_for_each_shard(router, outboxes):
     assert repr(request) == "<Request of 3 records for 2 shards>"
 
 
+def test_of_a_new_request_nothing_is_known_yet(router):
+    """Its records may be stored until its client reports that they are not."""
+    request = Request(records_at(router, 1.0), 3.0, 100.0)
+    assert (request.sent_at, request.repeated, request.fills_limit, request.overdue) == (3.0, 0, False, [])
+    assert request.attempt.may_have_arrived
+
+
 def test_bundles_count_once_for_the_service_and_with_all_their_records_for_the_caller(router, outboxes):
     left, right = outboxes
     parcels = [bundle_of(router, 1.0, 2.0, 3.0), bundle_of(router, 4.0), bundle_of(router, 5.0, 6.0, hash_key=RIGHT)]
