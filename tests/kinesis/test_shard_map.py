@@ -35,6 +35,14 @@ def test_closed_shards_own_no_keys_and_a_gap_has_no_shard():
     assert shards.shard_of(HALF).shard_id == "child"
 
 
+def test_a_gap_may_lie_between_two_shards():
+    """The middle one was split, and its children are not listed yet."""
+    shards = ShardMap([Shard("a", 0, 9), Shard("c", 20, 29)])
+    assert [shards.shard_of(key) and shards.shard_of(key).shard_id for key in (9, 10, 19, 20, 30)] == [
+        *("a", None, None, "c", None)
+    ]
+
+
 @given(st.integers(0, 2**128 - 1))
 def test_every_decimal_of_128_bits_is_an_explicit_hash_key(number):
     assert parse_hash_key(str(number)) == number

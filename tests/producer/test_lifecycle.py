@@ -50,6 +50,21 @@ def test_only_a_new_producer_can_be_opened(state):
         lifecycle_in(state).require_new()
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (State.NEW, "the producer is not open: use it as `async with Producer(...) as producer`"),
+        (State.CLOSING, "the producer is closed"),
+        (State.FORKED, "this process was forked from the one that opened the producer: make a new one"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_error_has_the_reason(state, reason):
+    with pytest.raises(ProducerClosedError) as caught:
+        lifecycle_in(state).require_open()
+    assert str(caught.value) == reason
+
+
 def test_a_producer_has_ended_when_every_record_has_its_outcome():
     ended = {state for state in State if lifecycle_in(state).has_ended}
     assert ended == {State.DISCONNECTING, State.CLOSED, State.FORKED}
