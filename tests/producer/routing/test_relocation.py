@@ -81,14 +81,26 @@ def test_records_put_since_the_reshard_stay_behind_the_older_ones(router):
     assert times_in(halves(router)[0]) == [1, 2, 3, 4]
 
 
-def test_records_of_merged_shards_move_the_youngest_first():
-    """Each step goes in front of the last one, and no record has to be sorted in."""
+@pytest.fixture
+def merged():
+    """The outbox of a merged shard, and the relocation of six records that were put to its two parents."""
     router = make_router()
     router.set_shards(even_shards(2), 0.0)
     for at in range(6):
         make_record(router, at, hash_key=(LEFT, RIGHT)[at in {1, 2, 5}])
     relocation = reshard(router, even_shards(1, first=2))
-    outbox, _ = halves(router)
+    return halves(router)[0], relocation
+
+
+def test_records_of_merged_shards_stand_in_the_order_of_put(merged):
+    outbox, relocation = merged
+    assert relocation.step(10) == 4
+    assert times_in(outbox) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_youngest_record_moves_first(merged):
+    """Each step goes in front of the last one, and no record has to be sorted in."""
+    outbox, relocation = merged
     for at in (5, 4, 3, 2, 1, 0):
         relocation.step(1)
         assert outbox.queue.head().put_at == at
