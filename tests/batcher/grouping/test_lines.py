@@ -5,11 +5,12 @@ from truckstream.batcher.grouping.boundaries import Boundaries
 from truckstream.batcher.grouping.lines import Lines
 
 
-class NumberedFormat:
-    """Writes each line behind its number, as a format with a column of sequence numbers does."""
+class PlacesFormat:
+    """Writes each line behind its record's place, as a format with such columns does."""
 
-    def encode(self, lines, numbers):
-        return b"".join(b"%s=%s;" % (number.encode(), line) for number, line in zip(numbers, lines, strict=True))
+    def encode(self, lines, places):
+        rows = zip(places.numbers, places.arrivals, lines, strict=True)
+        return b"".join(b"%s=%s;" % (f"{places.shard[-1]}/{number}@{at:g}".encode(), line) for number, at, line in rows)
 
     text = encode
 
@@ -19,9 +20,9 @@ GAPPY = Lines(
     ARN,
     SHARD,
     ["10", "11", "12", "13", "14"],
-    [ARRIVAL] * 5,
+    [1.0, 2.0, 3.0, 4.0, 5.0],
     [b"a", b"bb", None, b"dddd", b""],
-    format=NumberedFormat(),
+    format=PlacesFormat(),
 )
 
 
@@ -35,9 +36,9 @@ def test_the_size_of_lines_includes_their_ends():
     assert [GAPPY.size(*group) for group in [(0, 2), (1, 4), (2, 3), (3, 5)]] == [5, 8, 0, 6]
 
 
-def test_a_format_gets_each_line_with_the_number_of_its_record():
-    assert GAPPY.encode(1, 4) == b"11=bb;13=dddd;"
-    assert GAPPY.text(0, 4) == b"10=a;11=bb;13=dddd;"
+def test_a_format_gets_each_line_with_the_place_of_its_record():
+    assert GAPPY.encode(1, 4) == b"0/11@2=bb;0/13@4=dddd;"
+    assert GAPPY.text(0, 4) == b"0/10@1=a;0/11@2=bb;0/13@4=dddd;"
 
 
 def test_records_of_aggregates_are_numbered_by_their_position_too():
