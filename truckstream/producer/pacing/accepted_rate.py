@@ -86,6 +86,8 @@ STEEP: Final = 0.5
 #: rate would avoid.
 MOST_THROTTLED: Final = 0.6
 MOST_AVOIDABLE: Final = 0.1
+#: Where the quota is unknown: several shards that are paced together fill up one after another, so the slope is small.
+MOST_AVOIDABLE_LEARNING: Final = 0.04
 
 #: The new rate, as a share of the accepted one.
 YIELD_SHARE: Final = 0.99
@@ -301,7 +303,8 @@ class AcceptedRate:
     def _is_cause(self, remaining: float) -> bool:
         """Return whether the rate causes the throttles, of which the part `remaining` is left in the deeper test."""
         avoided = self._part - remaining
-        if avoided > MOST_AVOIDABLE or self._part > MOST_THROTTLED:
+        most_avoidable = MOST_AVOIDABLE_LEARNING if self._learns else MOST_AVOIDABLE
+        if avoided > most_avoidable or self._part > MOST_THROTTLED:
             return True
         less_sent = (self._share_before - self.share) / max(1.0, self._share_before)
         return avoided > STEEP * less_sent
