@@ -36,7 +36,7 @@ ALLOWED = {
     "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
-    "cloud": {"config", "errors", "metrics", "truckstream"},
+    "cloud": {"alarms", "config", "errors", "metrics", "truckstream"},
     "handler": {"batcher", "metrics", "record", "errors"},
     "commands": {"cloud", "demo", "simulator", "local", "fleet", "config", "errors", "truckstream"},
     "__main__": {"commands"},
