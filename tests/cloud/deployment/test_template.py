@@ -83,13 +83,20 @@ def test_the_bucket_is_encrypted_private_and_owned():
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
+def lifecycle(**parameters):
+    """Return the data bucket's lifecycle rules by name."""
+    found = properties_of("Bucket", references(**parameters))["LifecycleConfiguration"]["Rules"]
+    return {rule["Id"]: rule for rule in found}
+
+
 def test_the_buckets_lifecycle_tiers_data_and_expires_everything_else():
-    rules = {rule["Id"]: rule for rule in properties("Bucket")["LifecycleConfiguration"]["Rules"]}
+    rules = lifecycle()
     assert rules["incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert rules["data-to-intelligent-tiering"]["Transitions"] == [
         {"StorageClass": "INTELLIGENT_TIERING", "TransitionInDays": 0}
     ]
-    assert rules["data-to-intelligent-tiering"]["Prefix"] == {"Fn::Sub": "${Prefix}/"}
+    assert rules["data-to-intelligent-tiering"]["Prefix"] == "sensor_data/"
+    assert lifecycle(StorageClass="STANDARD")["data-to-intelligent-tiering"]["Status"] == "Disabled"
     expiring = {rule["Id"] for rule in rules.values() if "ExpirationInDays" in rule}
     assert expiring == {"rejected-records", "rejected-records-by-hour", "failed-deliveries", "query-results"}
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
@@ -183,10 +190,16 @@ def test_lambda_gives_up_before_the_stream_forgets(hours):
 
 def test_an_own_record_age_counts_unless_it_is_the_former_default():
     ages = [
-        properties_of("Mapping", references(RetentionHours=48, RecordAge=age))["MaximumRecordAgeInSeconds"]
-        for age in (3_600, 72_000, 0)
+        int(properties_of("Mapping", references(RetentionHours=48, RecordAge=age))["MaximumRecordAgeInSeconds"])
+        for age in ("3600", "72000", "0")
     ]
     assert ages == [3_600, 144_000, 144_000]
+
+
+def test_a_record_age_that_lambda_rejects_is_refused():
+    pattern = re.compile(PARAMETERS["RecordAge"]["AllowedPattern"])
+    accepted_ages = [age for age in range(700_000) if pattern.fullmatch(str(age))]
+    assert accepted_ages == [0, *range(60, 604_801)]
 
 
 # --- Failed deliveries ------------------------------------------------------------------------------
@@ -227,8 +240,7 @@ async def test_a_failed_delivery_can_be_replayed():
 
 def expiring_keys(**parameters):
     """Return the beginnings of the keys that lifecycle rules expire."""
-    rules = properties_of("Bucket", references(**parameters))["LifecycleConfiguration"]["Rules"]
-    return tuple(rule["Prefix"] for rule in rules if "ExpirationInDays" in rule)
+    return tuple(rule["Prefix"] for rule in lifecycle(**parameters).values() if "ExpirationInDays" in rule)
 
 
 def accepted(prefix, rejected_prefix="rejected"):

@@ -44,6 +44,10 @@ def facts(*, stream=None, mapping=None, function=None, parts=None, missing=(), *
     return Facts("acme", DeployedParts(**names, **found), **(seen | more))
 
 
+def expiring(prefix):
+    return {"ID": "mine", "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": 30}}
+
+
 #: (check, changed facts, part of the problem, part of the repair)
 DANGERS = [
     ("stream-found", {"missing": ["stream"]}, "trucks does not exist in this account and region", "deploy --stack"),
@@ -99,10 +103,11 @@ DANGERS = [
     (
         "data-do-not-expire",
         {
-            "lifecycle": ({"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}},),
+            "function": {"Environment": {"Variables": {"PREFIX": "rejected/data", "STORAGE_CLASS": "STANDARD"}}},
+            "lifecycle": (expiring("rejected/"),),
             "versioned": False,
         },
-        "all deletes valid records after 30 days",
+        "mine deletes valid records after 30 days",
         "deploy --stack acme, after",
     ),
     (
@@ -187,6 +192,11 @@ def test_a_dangerous_setting_causes_one_finding_with_its_repair(check, changed, 
     assert finding.check == check
     assert problem in finding.problem
     assert repair in finding.repair
+
+
+@pytest.mark.parametrize("prefix", ["", "sensor_data/", "sensor_data/year=", "other/"])
+def test_a_lifecycle_rule_for_the_data_themselves_is_a_choice(prefix):
+    assert examine(facts(lifecycle=(expiring(prefix),), versioned=False)) == ()
 
 
 def test_every_check_has_a_case():

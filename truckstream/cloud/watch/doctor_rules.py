@@ -260,11 +260,11 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
 
 
 def data_do_not_expire(facts: Facts) -> Finding | None:
-    """The template's own rules never match the keys of valid records; a changed prefix or an added rule may."""
-    keys = [f"{facts.parts.variables.get('PREFIX', 'sensor_data')}/{beginning}" for beginning in ("batch_", "year=")]
+    """Return a rule that is meant for a folder above the data. One for the data or for the whole bucket is a choice."""
+    folder = _data_folder(facts)
     for rule in _enabled(facts):
         prefix = _prefix(rule)
-        if "Expiration" in rule and prefix is not None and any(key.startswith(prefix) for key in keys):
+        if "Expiration" in rule and prefix and prefix != folder and folder.startswith(prefix):
             after = rule["Expiration"].get("Days", "some")
             problem = f"the lifecycle rule {rule.get('ID')} deletes valid records after {after} days"
             repair = f"truckstream deploy --stack {facts.stack_name}, after the rule is removed"
@@ -427,11 +427,10 @@ def created_in_their_class(facts: Facts) -> Finding | None:
     if facts.parts.function is None:
         return None
     found = facts.parts.variables.get("STORAGE_CLASS", "")
-    folder = f"{facts.parts.variables.get('PREFIX', 'sensor_data')}/"
     for rule in _enabled(facts):
         for move in rule.get("Transitions", ()):
             name = move.get("StorageClass")
-            if _prefix(rule) == folder and move.get("Days") == 0 and name != found:
+            if _prefix(rule) == _data_folder(facts) and move.get("Days") == 0 and name != found:
                 problem = f"each object is created in {found or 'STANDARD'} and moved to {name} for $0.01 per 1,000"
                 repair = f"truckstream deploy --stack {facts.stack_name} --parameter StorageClass={name}"
                 return Finding("created-in-their-class", "warning", problem, repair)
@@ -445,6 +444,10 @@ def old_versions_expire(facts: Facts) -> Finding | None:
         return None
     problem = f"the bucket {facts.parts.bucket_name} keeps every version of a deleted object for ever"
     return Finding("old-versions-expire", "warning", problem, f"truckstream deploy --stack {facts.stack_name}")
+
+
+def _data_folder(facts: Facts) -> str:
+    return f"{facts.parts.variables.get('PREFIX', 'sensor_data')}/"
 
 
 def _enabled(facts: Facts) -> list[Mapping[str, Any]]:
