@@ -62,8 +62,8 @@ ALARMS: Final = (
         "mapping-stopped",
         ("IncomingRecords", "PolledEventCount"),
         "records arrive and the mapping reads none, for 10 minutes",
-        "The event source mapping is disabled or deleted, or may not read the stream.",
-        "truckstream doctor prints the command that enables it; truckstream deploy restores the role.",
+        "The event source mapping is disabled or deleted, may not read the stream, or waits for a delivery that fails.",
+        "If calls fail, repair that first. Else truckstream doctor prints the repair.",
     ),
     Alarm(
         "iterator-age",

@@ -29,6 +29,7 @@ from truckstream.cloud.policies import (
 from truckstream.cloud.watch.doctor import diagnose
 from truckstream.cloud.watch.scaling import scale
 from truckstream.cloud.watch.status import read_status
+from truckstream.commands.app import app
 
 #: ministack's account.
 SCOPE = Scope("000000000000", "us-east-1", stack="Acme", stream="acme-stream", bucket=None)
@@ -384,6 +385,20 @@ def test_each_document_fits_a_managed_policy():
         assert len(documents) <= 10  # the managed policies of a user or role
         sids = [each["Sid"] for document in documents for each in document["Statement"]]
         assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [("deploy", deploy_policies), ("watch", watch_policies), ("boundary", lambda scope: (boundary_policy(scope),))],
+)
+def test_the_command_prints_the_policies(of, expected, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("STREAM_NAME", "BUCKET_NAME", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    words = ["policies", "--of", of, "--stack", "Acme", "--region", "eu-west-1", "--account", "000000000000"]
+    app(words, result_action="return_value")
+    scope = Scope("000000000000", "eu-west-1", "Acme")
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(expected(scope)))
 
 
 # --- CloudFormation's calls with the deployer's permissions -----------------------------------------
