@@ -33,6 +33,8 @@ from truckstream.commands.app import app
 
 #: ministack's account.
 SCOPE = Scope("000000000000", "us-east-1", stack="Acme", stream="acme-stream", bucket=None)
+#: The longest names, and the longest partition.
+LONGEST = Scope("000000000000", "us-gov-west-1", stack="S" * 64, stream="t" * 128)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:Acme"
 
@@ -379,6 +381,8 @@ def test_each_document_fits_a_managed_policy():
         watch_policies(SCOPE),
         deploy_policies(SCOPE),
         deploy_policies(SCOPE, customer_key=True, vpc=True, delete_data=True),
+        deploy_policies(LONGEST, customer_key=True, vpc=True, delete_data=True),
+        [boundary_policy(LONGEST)],
     ):
         sizes = [len(json.dumps(document, separators=(",", ":"))) for document in documents]
         assert max(sizes) <= MAX_POLICY_CHARACTERS
