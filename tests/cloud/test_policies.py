@@ -359,6 +359,13 @@ def test_no_role_of_the_stack_can_do_more_than_the_boundary_allows(call):
     assert not allows([boundary_policy(SCOPE)], call)
 
 
+@pytest.mark.parametrize(("service", "allowed"), [("s3", True), ("kinesis", True), ("secretsmanager", False)])
+def test_the_boundary_allows_other_keys_only_for_data_of_the_stack(service, allowed):
+    """An existing bucket or stream may be encrypted with a key that has not the stack's tag."""
+    call = Call("kms:Decrypt", KEY, {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"})
+    assert allows([boundary_policy(SCOPE)], call) is allowed
+
+
 def test_no_pattern_of_the_stack_matches_the_boundary():
     """Not even in a stack whose name is chosen for it."""
     for stack in ("Acme", "truckstream-boundary", "boundary", "truckstream"):

@@ -157,12 +157,17 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
     objects = [f"{bucket}/*" for bucket in scope.buckets]
     interfaces = """AssignPrivateIpAddresses CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces
         DescribeSubnets UnassignPrivateIpAddresses"""
+    suffix = "amazonaws.com.cn" if scope.partition == "aws-cn" else "amazonaws.com"
+    # An existing stream or bucket may have a key of its own. Used by these services, it opens only data that the other
+    # statements allow.
+    services = {"kms:ViaService": [f"{service}.{scope.region}.{suffix}" for service in ("kinesis", "s3")]}
     statements = [
         _allow("Stream", "kinesis", stream, scope.stream_arn),
         _allow("Objects", "s3", "GetObject PutObject", *objects),
         _allow("Buckets", "s3", "ListBucket", *scope.buckets),
         _allow("Log", "logs", "CreateLogStream PutLogEvents", f"{scope.log_group}:*"),
         _allow("Key", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), **_of_the_stack(scope)),
+        _allow("KeysOfTheData", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), StringEquals=services),
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
         _allow("Network", "ec2", interfaces, "*"),
     ]
