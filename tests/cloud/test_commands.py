@@ -164,8 +164,8 @@ def check_status_doctor_and_scale(run_json):
     assert page["function"]["Runtime"] == f"python{PYTHON}"
     assert page["objects"][0]["key"].startswith("sensor_data/batch_")
     assert (len(page["alarms"]), page["unread"]) == (7, [])
-    # ministack encrypts no stream, its mappings report no events, and its simulation knows no roles with a path. Whether
-    # it confirms the e-mail subscription does not matter here.
+    # ministack encrypts no stream, its mappings report no events, and it simulates no role that has a path. Whether it
+    # confirms the e-mail subscription does not matter here.
     found = run_json("doctor", status=1)
     checks = {finding["check"] for finding in found["findings"]}
     known = {"stream-encrypted", "mapping-reports-its-events", "has-permissions"}
