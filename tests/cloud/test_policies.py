@@ -16,6 +16,7 @@ from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.ministack import CANNOT_CREATE
 from tests.cloud.parsed_template import RESOURCES
 from tests.cloud.resolved_template import properties_of, references
+from tests.cloud.watch.test_doctor_rules import REPAIRS
 from truckstream.cloud.aws_account import Account
 from truckstream.cloud.deployment.deploy import DeployOptions, deploy
 from truckstream.cloud.deployment.destroy import destroy
@@ -166,6 +167,27 @@ def test_only_the_policies_with_delete_data_allow_the_deletion_of_data(recorded)
     changing, _ = recorded
     kept = denied(changing, deploy_policies(SCOPE))
     assert any(line.startswith("s3:DeleteObject arn:aws:s3:::acme-bucket") for line in kept)
+
+
+# --- The repairs of the doctor ----------------------------------------------------------------------
+
+#: What the repairs act on, as `PLACES` does for the commands' own calls, by the flag that names it.
+REPAIRED = {
+    "--uuid": ("arn:aws:lambda:us-east-1:000000000000:event-source-mapping:1", {"lambda:FunctionArn": FUNCTION}),
+    "--function-name": (FUNCTION, {}),
+    "--stream-name": ("arn:aws:kinesis:us-east-1:000000000000:stream/acme-stream", {}),
+    "--bucket": ("arn:aws:s3:::acme-bucket-1a2b", {}),
+}
+
+
+@pytest.mark.parametrize("repair", [repair for repair in REPAIRS if "aws " in repair])
+def test_the_deployer_may_run_the_repairs_that_the_doctor_prints(repair):
+    service, operation, flag = repair[repair.index("aws ") :].split()[1:4]
+    service = service.removesuffix("api")
+    name = operation.replace("-", "_")
+    action = action_of(service, name) if name != "put_bucket_encryption" else "s3:PutEncryptionConfiguration"
+    assert allows(deploy_policies(SCOPE), Call(action, *REPAIRED[flag]))
+    assert not allows(watch_policies(SCOPE), Call(action, *REPAIRED[flag]))
 
 
 # --- Calls that are denied --------------------------------------------------------------------------

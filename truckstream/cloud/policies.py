@@ -12,7 +12,8 @@ the policy must never allow is therefore excluded by conditions that no template
 - Data: streams and objects are deleted with `delete_data` only. Without it, the rollback of a first deployment that
   failed cannot delete its empty stream.
 
-`aws:CalledVia` is a second line: the holder does nothing directly that only CloudFormation has to do.
+`aws:CalledVia` is a second line: the holder does nothing directly that only CloudFormation has to do. The commands that
+`doctor` prints are exceptions.
 
 The template itself contains the permissions of the function and of the producers. tests/cloud/test_policies.py
 evaluates the policies for the calls of the commands and of CloudFormation, and for calls that must be denied. No AWS
@@ -139,7 +140,7 @@ def deploy_policies(
     """
     statements = [*_stack(scope), *_storage(scope), *_function(scope), *_watching(scope), *_catalog(scope)]
     statements += [*(_key(scope) if customer_key else ()), *(_network(scope) if vpc else ())]
-    statements += [*(_deletion(scope) if delete_data else ()), *_looking(scope)]
+    statements += [*(_deletion(scope) if delete_data else ()), *_repairs(scope), *_looking(scope)]
     return _documents(statements)
 
 
@@ -403,6 +404,17 @@ def _network(scope: Scope) -> list[Statement]:
         _allow(
             "TagWhatIsMade", "ec2", "CreateTags", "*", StringEquals={"ec2:CreateAction": made}, **_VIA_CLOUDFORMATION
         ),
+    ]
+
+
+def _repairs(scope: Scope) -> list[Statement]:
+    """Return the permissions for the commands of AWS that `doctor` prints."""
+    mapping = {"ArnEquals": {"lambda:FunctionArn": scope.function}}
+    return [
+        _allow("RepairTheMapping", "lambda", "DeleteEventSourceMapping UpdateEventSourceMapping", "*", **mapping),
+        _allow("RepairTheFunction", "lambda", "UpdateFunctionConfiguration", scope.function),
+        _allow("RepairTheStream", "kinesis", "StartStreamEncryption", scope.stream_arn),
+        _allow("RepairTheBuckets", "s3", "PutBucketPublicAccessBlock PutEncryptionConfiguration", *scope.buckets),
     ]
 
 
