@@ -17,7 +17,7 @@ from truckstream.batcher import Batcher
 from truckstream.record import TruckRecord
 
 #: DuckDB's names of the types of Hive.
-KINDS = {"string": "VARCHAR", "double": "DOUBLE", "int": "INTEGER"}
+KINDS = {"string": "VARCHAR", "double": "DOUBLE", "bigint": "BIGINT"}
 QUERIES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Athena::NamedQuery"]
 
 
@@ -34,7 +34,7 @@ def sql(name, layout):
 
 
 def test_the_data_table_has_the_records_fields():
-    kinds = {"number": "double", "integer": "int", "string": "string"}
+    kinds = {"number": "double", "integer": "bigint", "string": "string"}
     schema = msgspec.json.schema(TruckRecord)["$defs"]["TruckRecord"]["properties"]
     wanted = {name: kinds[field.get("type", "string")] for name, field in schema.items()}
     for name, kind in wanted.items():

@@ -276,8 +276,9 @@ def test_the_same_prefix_for_valid_and_rejected_records_is_refused():
 async def test_lifecycle_rules_expire_rejected_records_and_no_data(layout, prefix, rejected_prefix):
     assert accepted(prefix, rejected_prefix)
     store = obstore.store.MemoryStore()
-    batcher = Batcher(store, prefix=prefix, rejected_prefix=f"{rejected_prefix}", layout=layout)
-    await batcher.process([record(truck(0), 0), record(b"?", 1)])
+    # Two batchers, because one refuses a prefix below the other.
+    await Batcher(store, prefix=prefix, rejected_prefix="else/where", layout=layout).process([record(truck(0), 0)])
+    await Batcher(store, prefix="else/where", rejected_prefix=rejected_prefix, layout=layout).process([record(b"?", 1)])
     expiring = expiring_keys(Prefix=prefix, RejectedPrefix=rejected_prefix)
     keys = {key: key.startswith(expiring) for key in contents(store)}
     assert keys == {key: b'"reason"' in body for key, body in contents(store).items()}
