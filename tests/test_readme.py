@@ -1,22 +1,28 @@
 """README.md is true: its code blocks run, and its commands, settings and links exist."""
 
 import asyncio
+import gzip
+import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.batcher.support import record
 from truckstream.config import SETTINGS
 from truckstream.local import LocalKinesis
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PROGRAMS = [block for block in BLOCKS if "asyncio.run" in block]
+[HANDLER] = [block for block in BLOCKS if block not in PROGRAMS]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.search(r"import (\w+)\n\n\nasync", block)[1])
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: re.search(r"import (\w+)\n\n\nasync", block)[1])
 async def test_a_code_block_runs(block, tmp_path):
     """Run it in a process whose AWS endpoint is the local Kinesis."""
     async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
@@ -36,6 +42,22 @@ async def test_a_code_block_runs(block, tmp_path):
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert b"shardId-" in out or b"sensor_data/batch_" in out
+
+
+def test_the_handler_stores_an_event(tmp_path):
+    code = f"{HANDLER}\nimport json, sys\nprint(lambda_handler(json.load(sys.stdin), None))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"STORE_URL": tmp_path.as_uri()},
+        input=json.dumps({"Records": [record(b'{"sensor":7}', 0)]}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "{'batchItemFailures': []}\n", done.stderr
+    [stored] = tmp_path.glob("sensor_data/batch_*.json.gz")
+    assert gzip.decompress(stored.read_bytes()) == b'{"sensor":7}\n'
+    assert len(HANDLER.strip().splitlines()) == 5
 
 
 def test_the_two_commands_are_at_the_top():

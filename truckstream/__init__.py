@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from truckstream.batcher import get_optimal_batch_size as get_optimal_batch_size
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
+    from truckstream.lambda_function import make_handler as make_handler
     from truckstream.producer import Ack as Ack
     from truckstream.producer import Delivery as Delivery
     from truckstream.producer import Producer as Producer
@@ -28,6 +29,7 @@ _MODULES = {
     "TruckRecord": "record",
     "TruckstreamError": "errors",
     "get_optimal_batch_size": "batcher",
+    "make_handler": "lambda_function",
 }
 
 __all__ = list(_MODULES)

@@ -38,10 +38,8 @@ def cold(monkeypatch):
     """Start as a new execution environment: no batcher exists, and no variable is set."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(handler, "_function", None)
     yield
-    if handler._function is not None:
-        handler._function.close()
+    handler.lambda_handler.close()
 
 
 @pytest.fixture
@@ -66,11 +64,11 @@ def test_the_records_of_an_event_become_objects(folder):
 
 def test_warm_calls_share_the_store_and_the_loop(folder):
     call(trucks(10))
-    held = handler._function
+    held = handler.lambda_handler._state
     loop = held._loop
     call(trucks(20))
     call(trucks(10, 20))
-    assert handler._function is held
+    assert handler.lambda_handler._state is held
     assert held._loop is loop
     assert not loop.is_closed()
     assert sorted(body.count(b"\n") for body in objects(folder).values()) == [10, 10, 10]

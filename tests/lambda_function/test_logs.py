@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from lambda_entry.logs import JsonLines, report
 from tests.batcher.support import ARRIVAL, ScriptedStore, Small, numbers, small
 from truckstream.batcher import Batcher, Result
+from truckstream.lambda_function.logs import JsonLines, report
 from truckstream.metrics import FUNCTION_METRICS
 
 

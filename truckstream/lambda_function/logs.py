@@ -13,7 +13,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from truckstream.batcher import Result
 
-__all__ = ["JsonLines", "report"]
+__all__ = ["JsonLines", "LogLevel", "report"]
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _function_logger = logging.getLogger("truckstream.function")
 
 #: CloudWatch accepts this many values of one metric in a line.
 _MOST_VALUES: Final = 100
-
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _encode: Final = msgspec.json.Encoder(enc_hook=repr).encode
 
@@ -46,17 +46,22 @@ class JsonLines(logging.Handler):
         self.request_id: str | None = None
 
     def install(self, level: str) -> None:
-        """Replace the root's handlers for truckstream's loggers. `level` is one of `_LEVELS`; INFO for any other."""
+        """Replace the root's handlers for truckstream's loggers. `level` is a `LogLevel`; INFO for any other.
+
+        The level does not apply to the lines of `report`: without their metrics no alarm could see the function fail.
+        """
         ours = logging.getLogger("truckstream")
         ours.addHandler(self)
-        ours.setLevel(level if level in _LEVELS else "INFO")
+        ours.setLevel(level if level in get_args(LogLevel) else "INFO")
         ours.propagate = False
+        _function_logger.setLevel(logging.INFO)
 
     def uninstall(self) -> None:
         ours = logging.getLogger("truckstream")
         ours.removeHandler(self)
         ours.setLevel(logging.NOTSET)
         ours.propagate = True
+        _function_logger.setLevel(logging.NOTSET)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
