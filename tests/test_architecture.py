@@ -69,6 +69,7 @@ SHELLS = {
     },
     "batcher": {
         "batcher.py",
+        "object_store/container_credentials.py",
         "object_store/open_store.py",
         "object_store/store.py",
         "object_store/threaded_store.py",

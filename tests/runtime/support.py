@@ -43,7 +43,8 @@ class InvocationOutcome:
 class Runtime:
     """One execution environment of the function, and the Runtime API that hands it events."""
 
-    def __init__(self, task: Path, modules: Path, environment: dict[str, str]) -> None:
+    def __init__(self, task: Path, modules: Path, environment: dict[str, str | None]) -> None:
+        """Take variables of the function; None removes one that Lambda sets."""
         self.task = task
         self.modules = modules
         self.environment = environment
@@ -75,23 +76,27 @@ class Runtime:
         """Start a new process: a cold start."""
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-S", "-P", "-W", "error", "-m", "awslambdaric", HANDLER),
-            env={
-                "PYTHONPATH": f"{self.task}:{self.modules}",
-                "LAMBDA_TASK_ROOT": str(self.task),
-                "AWS_LAMBDA_RUNTIME_API": self._address,
-                "AWS_LAMBDA_FUNCTION_NAME": "truckstream",
-                "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-                "AWS_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-                **self.environment,
-            },
+            env=self._variables(),
             cwd=self.task,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         self._reader = asyncio.create_task(self._read_log(self.process.stdout))
+
+    def _variables(self) -> dict[str, str]:
+        variables = {
+            "PYTHONPATH": f"{self.task}:{self.modules}",
+            "LAMBDA_TASK_ROOT": str(self.task),
+            "AWS_LAMBDA_RUNTIME_API": self._address,
+            "AWS_LAMBDA_FUNCTION_NAME": "truckstream",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            **self.environment,
+        }
+        return {name: value for name, value in variables.items() if value is not None}
 
     async def kill(self) -> None:
         """Kill the process, as Lambda does after an invocation that timed out."""

@@ -1,10 +1,12 @@
 """The function's zip under Lambda's runtime: full events, invalid records, failing stores, deadlines, cold starts."""
 
 import json
+import re
 
 import pytest
 
 from tests.batcher.support import number, record, truck, trucks
+from tests.credential_server import CredentialServer
 
 #: The limit is long because each test starts processes, maybe on a busy machine. No test here asserts a duration.
 pytestmark = pytest.mark.timeout(300)
@@ -154,6 +156,78 @@ async def test_a_warm_call_after_a_freeze_opens_new_connections(function, bucket
         runtime.thaw()
         assert (await runtime.invoke(trucks(2_100, 2_100))).response == DONE
     assert lines_in(bucket) == reports(4_200)
+
+
+# --- Credentials ------------------------------------------------------------------------------------
+
+#: With SnapStart, Lambda sets no keys.
+NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+
+
+def signers(bucket):
+    """Return the access key and the session token of each request."""
+    return {
+        (re.search(r"Credential=(\w+)/", headers["Authorization"])[1], headers.get("x-amz-security-token"))
+        for _, _, headers in bucket.requests
+    }
+
+
+async def test_with_snapstart_the_credentials_come_from_the_url(function, bucket):
+    async with CredentialServer("a token") as server:
+        variables = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a token",
+            **NO_KEYS,
+        }
+        async with function(**s3(bucket, **variables)) as runtime:
+            assert (await runtime.invoke(trucks(1_400))).response == DONE
+            assert (await runtime.invoke(trucks(700, 1_400))).response == DONE
+    assert lines_in(bucket) == reports(2_100)
+    assert signers(bucket) == {("ASIA0001", "session-1")}
+
+
+async def test_credentials_that_expire_are_fetched_again_with_the_files_current_token(function, bucket, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    async with CredentialServer("first") as server:
+        server.lifetime = 1.0  # seconds; obstore fetches credentials again that expire within minutes
+        variables = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+            **NO_KEYS,
+        }
+        async with function(**s3(bucket, **variables)) as runtime:
+            assert (await runtime.invoke(trucks(700))).response == DONE
+            before = signers(bucket)
+            bucket.requests.clear()
+            server.token = "second"
+            token.write_text("second\n")
+            count = 700
+            while signers(bucket) <= before:  # obstore keeps credentials for a tenth of a second in any case
+                assert (await runtime.invoke(trucks(7, count))).response == DONE
+                count += 7
+    assert before == {("ASIA0001", "session-1")}
+    assert ("ASIA0002", "session-2") in signers(bucket)
+    assert lines_in(bucket) == reports(count)
+
+
+async def test_refused_credentials_are_reported_and_lose_no_record(function, bucket):
+    async with CredentialServer("a token") as server:
+        variables = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "another",
+            **NO_KEYS,
+        }
+        async with function(**s3(bucket, **variables)) as runtime:
+            assert (await runtime.invoke(trucks(10))).response == failed_from(0)
+            server.token = "another"
+            assert (await runtime.invoke(trucks(10))).response == DONE
+    [failed] = [line for line in map(json.loads, runtime.log) if line.get("RecordsNotStored")]
+    assert "Check AWS_CONTAINER_CREDENTIALS_FULL_URI and the authorization token" in str(failed["causes"])
+    assert lines_in(bucket) == reports(10)
+
+
+# --- Events -----------------------------------------------------------------------------------------
 
 
 async def test_an_event_of_another_source_is_an_error_and_the_next_event_succeeds(function, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
@@ -24,6 +25,12 @@ StorageClass = Literal["STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "ONEZON
 #: should cost less time than the retry that follows. obstore's default is 30 s.
 REQUEST_TIMEOUT: Final = "20s"
 CONNECT_TIMEOUT: Final = "3s"
+
+#: Options of obstore's S3Store that choose the credentials.
+_CREDENTIAL_OPTIONS: Final = {
+    *("credential_provider", "access_key_id", "aws_access_key_id", "skip_signature", "aws_skip_signature"),
+    *("container_credentials_full_uri", "aws_container_credentials_full_uri"),
+}
 
 _HINT: Final = "Pass an S3 bucket (s3://bucket), a directory (file:///data), memory:/// or an obstore store."
 
@@ -128,8 +135,20 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
     # obstore's own retries are off: `Store` retries.
     defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}
     client |= options.get("client_options", {})
-    settings = defaults | options | {"client_options": client}
+    settings = defaults | _container_credentials(options) | options | {"client_options": client}
     return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **settings)
+
+
+def _container_credentials(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the credential provider that the environment asks for, unless an option of obstore names credentials."""
+    if not os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI") or _CREDENTIAL_OPTIONS & options.keys():
+        return {}
+    from truckstream.batcher.object_store.container_credentials import (  # noqa: PLC0415 - loads an HTTP client
+        ContainerCredentials,
+    )
+
+    found = ContainerCredentials.find(os.environ)
+    return {} if found is None else {"credential_provider": found}
 
 
 def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:
