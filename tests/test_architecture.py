@@ -109,6 +109,8 @@ SHELLS = {
         "deployment/destroy.py",
         "package/artifact_bucket.py",
         "package/build.py",
+        "package/bytecode.py",
+        "package/wheels.py",
         "watch/doctor.py",
         "watch/reading/cloudwatch.py",
         "watch/reading/deployed_parts.py",

@@ -1,13 +1,11 @@
 """The bytes of a zip depend only on the names and contents of its files."""
 
-import os
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cloud.package.support import unzipped
-from truckstream.cloud.package.archive import MAX_ZIP_BYTES, is_noise, pack
+from truckstream.cloud.package.archive import MAX_UNPACKED_BYTES, is_noise, pack
 from truckstream.errors import PackageError
 
 
@@ -51,5 +49,11 @@ def test_different_names_or_contents_have_different_digests():
 
 
 def test_a_zip_that_is_too_large_is_rejected():
-    with pytest.raises(PackageError, match="the function's limit is 15,000,000"):
-        pack({"noise": os.urandom(MAX_ZIP_BYTES)}, {})
+    with pytest.raises(PackageError, match="contents have 262,144,001 bytes; Lambda's limit is 262,144,000"):
+        pack({"large": bytes(MAX_UNPACKED_BYTES), "more": b"x"}, {})
+
+
+def test_a_module_and_its_bytecode_are_one_part():
+    files = {"my_schema.py": b"x", "__pycache__/my_schema.cpython-313.pyc": b"xy"}
+    [part] = pack(files, {}).parts
+    assert (part.name, part.files, part.bytes) == ("my_schema", 2, 3)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.cloud.parsed_template import ROOT
-from truckstream.cloud.package.build import REQUIREMENTS
+from truckstream.cloud.package.requirements import REQUIREMENTS
 from truckstream.cloud.package.sources import imported_modules, needed_sources
 
 ROOTS = {name: ROOT / name for name in ("truckstream", "lambda_entry")}
@@ -24,7 +24,7 @@ def test_the_needed_sources_include_every_module_that_the_handler_loads():
 
 def test_the_requirements_are_the_third_party_packages_that_the_handler_imports():
     optional = {"arro3", "backports", "compression", "pybase64"}  # used only if they are installed
-    foreign = needed_sources(ROOTS).foreign - sys.stdlib_module_names
+    foreign = set(needed_sources(ROOTS).foreign) - sys.stdlib_module_names
     assert foreign - optional == set(REQUIREMENTS) - optional
 
 
@@ -44,4 +44,4 @@ def test_an_import_within_a_function_counts(tmp_path):
     (tmp_path / "top" / "unused.py").write_text("import boto3\n")
     found = needed_sources({"top": tmp_path / "top"}, "top.entry")
     assert sorted(found.files) == ["top/__init__.py", "top/deep/__init__.py", "top/deep/leaf.py", "top/entry.py"]
-    assert found.foreign == {"msgspec", "os"}
+    assert found.foreign == {"msgspec": "top/entry.py", "os": "top/deep/leaf.py"}

@@ -1,8 +1,8 @@
 """The function's zip: the same files make the same bytes, on every machine and at any time.
 
 Entries are sorted and have the same date, mode and compression. Files that an installer writes about itself are left
-out. The remaining difference is zlib, whose versions may compress differently. A deployed zip is therefore named after
-the digest of its contents, which is independent of zlib.
+out. Two differences remain. Versions of zlib may compress differently: a deployed zip is therefore named after the
+digest of its contents. And the bytecode depends on the Python that compiled it, whose version the archive states.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from truckstream.errors import PackageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["MAX_ZIP_BYTES", "Archive", "Part", "is_noise", "pack"]
+__all__ = ["MAX_UNPACKED_BYTES", "Archive", "Part", "is_noise", "pack"]
 
-#: Lambda accepts 50 MB. The function is held to 15 MB, so that a wheel that it does not need is noticed.
-MAX_ZIP_BYTES: Final = 15_000_000
+#: Lambda's limit for the contents of a zip (AWS Lambda quotas, "250 MB unzipped", 2026-11).
+MAX_UNPACKED_BYTES: Final = 250 * 1024 * 1024
 
 #: The earliest date of a zip entry.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -61,6 +61,9 @@ class Archive:
     #: SHA-256 of the contents and their names, in hexadecimal, independent of the compression.
     digest: str
     parts: tuple[Part, ...]
+    #: Version of the Python that compiled the zip's bytecode; None if there is none, because that Python is not
+    #: installed here. The function then compiles its modules at each cold start.
+    bytecode: str | None = None
 
     @property
     def size(self) -> int:
@@ -80,7 +83,13 @@ class Archive:
     def facts(self) -> dict[str, object]:
         """Return everything except the bytes, for JSON output."""
         sizes = {"size": self.size, "unpacked_size": self.unpacked_size}
-        return {**sizes, "digest": self.digest, "sha256": self.sha256, "parts": self.parts}
+        return {
+            **sizes,
+            "digest": self.digest,
+            "sha256": self.sha256,
+            "bytecode": self.bytecode,
+            "parts": self.parts,
+        }
 
 
 def is_noise(name: str) -> bool:
@@ -88,20 +97,22 @@ def is_noise(name: str) -> bool:
     return _NOISE.fullmatch(name) is not None
 
 
-def pack(files: Mapping[str, bytes], versions: Mapping[str, str]) -> Archive:
+def pack(files: Mapping[str, bytes], versions: Mapping[str, str], bytecode: str | None = None) -> Archive:
     """Zip `files`, content by path.
 
     Args:
         files: contents by path, without noise.
         versions: versions by package, for the account of parts.
+        bytecode: the version of the Python that compiled the bytecode among the files.
 
     Raises:
         PackageError: the zip is too large.
     """
+    size = sum(map(len, files.values()))
+    if size > MAX_UNPACKED_BYTES:
+        raise PackageError(f"the zip's contents have {size:,} bytes; Lambda's limit is {MAX_UNPACKED_BYTES:,}")
     content = _zip(files)
-    if len(content) > MAX_ZIP_BYTES:
-        raise PackageError(f"the zip has {len(content):,} bytes; the function's limit is {MAX_ZIP_BYTES:,}")
-    return Archive(content, _digest(files), tuple(_parts(content, versions)))
+    return Archive(content, _digest(files), tuple(_parts(content, versions)), bytecode)
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
@@ -134,6 +145,8 @@ def _parts(content: bytes, versions: Mapping[str, str]) -> Iterable[Part]:
 
 
 def _package_of(name: str) -> str:
-    """Return the part of a path; a package and its dist-info are one part."""
-    top = name.partition("/")[0]
+    """Return the part of a path; a package and its dist-info are one part, and so are a module and its bytecode."""
+    top, _, rest = name.partition("/")
+    if top == "__pycache__":
+        return rest.partition(".")[0]
     return top.partition("-")[0] if top.endswith(".dist-info") else top.removesuffix(".py")

@@ -1,0 +1,80 @@
+"""A user's own modules for the zip, such as the one with the schema: `truckstream package --include my_schema.py`.
+
+A module is a Python file or the folder of a package. It lies at the top of the zip, so that the function imports it by
+the name that it has here. Its imports are looked up when the zip is built: a module that the function does not have
+would otherwise be noticed when the first records arrive.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from truckstream.cloud.package.archive import is_noise
+from truckstream.cloud.package.requirements import distributions_for
+from truckstream.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["IncludedModule", "check_include", "missing_imports", "read_include"]
+
+#: Modules of Lambda's Python runtimes beside the standard library (AWS Lambda developer guide, 2026-11). The zip brings
+#: everything else, because the versions there change.
+_OF_THE_RUNTIME: Final = frozenset({"boto3", "botocore"})
+
+_OURS: Final = frozenset({"truckstream", "lambda_entry"})
+
+
+class IncludedModule(NamedTuple):
+    """A module of a user."""
+
+    name: str
+    #: Contents by path in the zip.
+    files: Mapping[str, bytes]
+
+
+def check_include(path: Path) -> None:
+    """Raise if the path is no module that the zip can take.
+
+    Raises:
+        InvalidArgumentError: it is not a Python file or package, or its name is taken.
+    """
+    if path.is_dir():
+        if not (path / "__init__.py").is_file():
+            raise InvalidArgumentError("include", str(path), "must be a Python file, or a folder with __init__.py")
+        name = path.resolve().name
+    elif path.suffix == ".py" and path.is_file():
+        name = path.stem
+    else:
+        raise InvalidArgumentError(
+            "include", str(path), "must be an existing Python file, or a folder with __init__.py"
+        )
+    if not name.isidentifier():
+        raise InvalidArgumentError("include", str(path), "must have a name that Python can import")
+    if name in sys.stdlib_module_names | _OURS | _OF_THE_RUNTIME or distributions_for(name):
+        raise InvalidArgumentError("include", str(path), f"must have another name: the function has a module {name}")
+
+
+def read_include(path: Path) -> IncludedModule:
+    """Return the files of a module that `check_include` accepts."""
+    if not path.is_dir():
+        return IncludedModule(path.stem, {path.name: path.read_bytes()})
+    root = path.resolve()
+    found = {f"{root.name}/{file.relative_to(root).as_posix()}": file for file in root.rglob("*") if file.is_file()}
+    return IncludedModule(root.name, {name: file.read_bytes() for name, file in found.items() if not is_noise(name)})
+
+
+def missing_imports(
+    modules: Iterable[IncludedModule], foreign: Mapping[str, str], available: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the modules that the function would not find, each with the file that imports it.
+
+    Args:
+        modules: a user's modules, which may import each other.
+        foreign: the file that imports each module that is not truckstream's.
+        available: modules that the function without these modules imports.
+    """
+    known = sys.stdlib_module_names | _OF_THE_RUNTIME | {*available} | {module.name for module in modules}
+    return sorted((name, file) for name, file in foreign.items() if name not in known and not distributions_for(name))
