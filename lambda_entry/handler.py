@@ -10,7 +10,7 @@ Settings, read from the environment at the first call. An empty variable counts 
     LAYOUT               flat or hive
     EVENT_TIME           with hive, the field that contains a record's time; by default folders follow the arrival
     FORMAT               ndjson, json or parquet
-    COMPRESSION          gzip or zstd; none if not set
+    COMPRESSION          gzip, zstd or none: none
     SCHEMA               the rule for valid records: truck, none, or module:name of a msgspec type or a callable
     ENCRYPTION           AES256, aws:kms or aws:kms:dsse; the bucket's default if not set
     KMS_KEY_ID           the key for the last two

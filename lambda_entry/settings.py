@@ -52,7 +52,7 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
             layout=cast("Layout", _choice(given, "LAYOUT", get_args(Layout), "flat")),
             event_time=given.get("EVENT_TIME"),
             format=cast("FormatName", _choice(given, "FORMAT", get_args(FormatName), "ndjson")),
-            compression=cast("Compression | None", _choice(given, "COMPRESSION", get_args(Compression), None)),
+            compression=_compression(given),
             schema=_schema(given.get("SCHEMA", "truck")),
             max_in_flight=_number(given, "MAX_IN_FLIGHT", 16),
             max_bytes_in_flight=_number(given, "MAX_BYTES_IN_FLIGHT", 16 * 1024 * 1024),
@@ -107,6 +107,11 @@ def _choice(given: Mapping[str, str], name: str, choices: tuple[str, ...], defau
 
 def _or(choices: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+
+
+def _compression(given: Mapping[str, str]) -> Compression | None:
+    value = _choice(given, "COMPRESSION", (*get_args(Compression), "none"), "none")
+    return None if value == "none" else cast("Compression", value)
 
 
 def _schema(value: str) -> Any:

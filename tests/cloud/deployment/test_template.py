@@ -4,14 +4,17 @@ Imitations of AWS ignore most properties, so that encryption, lifecycle rules an
 cfn-lint and checkov check it in .ci/run.
 """
 
+import contextlib
 import fnmatch
 import json
 import re
+from typing import get_args
 
 import obstore.store
 import pytest
 from cfnlint.decode import decode_str
 
+from lambda_entry.settings import read_batcher
 from tests.batcher.support import ARN, ARRIVAL, SHARD, contents, number, record, truck, trucks
 from tests.cloud.ministack import CANNOT_CREATE
 from tests.cloud.parsed_template import PARAMETERS, RESOURCES, ROOT, TEMPLATE, TEXT
@@ -25,7 +28,8 @@ from truckstream.cloud.deployment.template import (
     read_template,
     without,
 )
-from truckstream.errors import InvalidArgumentError
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.lambda_function.logs import LogLevel
 from truckstream.local.mapping.function.discarded_batch import DiscardedBatch, failure_document, failure_object
 from truckstream.local.service.state.shard import Record
 from truckstream.metrics import DIMENSION, METRICS, NAMESPACE
@@ -147,7 +151,51 @@ def test_the_functions_variables_are_settings_of_the_handler():
         "LAYOUT": "flat",
         "EVENT_TIME": "",
         "STORAGE_CLASS": "INTELLIGENT_TIERING",
+        "SCHEMA": "truck",
+        "FORMAT": "ndjson",
+        "COMPRESSION": "none",
+        "LOG_LEVEL": "INFO",
     }
+
+
+def test_the_choices_of_records_and_objects_are_those_of_the_handler():
+    """Every value is accepted by the handler, and Lambda itself leaves out no line that the handler writes."""
+    choices = {name: PARAMETERS[name]["AllowedValues"] for name in ("Format", "Compression", "LogLevel")}
+    for format_ in choices["Format"]:
+        for compression in choices["Compression"]:
+            refused = format_ == "parquet" and compression == "gzip"
+            with pytest.raises(ConfigurationError) if refused else contextlib.nullcontext():
+                read_batcher({"STORE_URL": "memory:///", "FORMAT": format_, "COMPRESSION": compression})
+    assert choices["LogLevel"] == list(get_args(LogLevel))
+    assert properties("Function")["LoggingConfig"]["ApplicationLogLevel"] == {"Fn::If": ["IsDebug", "DEBUG", "INFO"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "accepted"),
+    [
+        ("truck", True),
+        ("none", True),
+        ("my_schema:Reading", True),
+        ("fleet.schemas:Reading", True),
+        ("my_schema", False),
+        ("my-schema:Reading", False),
+        ("my_schema:Reading.inner", False),
+        ("", False),
+    ],
+)
+def test_a_schema_is_a_word_or_names_a_module(schema, accepted):
+    assert bool(re.fullmatch(PARAMETERS["Schema"]["AllowedPattern"], schema)) is accepted
+
+
+def test_parquet_needs_a_schema_and_no_further_compression():
+    """The Batcher has the same rules. Without these the deployed function would fail when it starts."""
+    rule = TEMPLATE["Rules"]["Parquet"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Format"}, "parquet"]}
+    [assertion] = rule["Assertions"]
+    assert assertion["Assert"]["Fn::Not"][0]["Fn::Or"] == [
+        {"Fn::Equals": [{"Ref": "Compression"}, "gzip"]},
+        {"Fn::Equals": [{"Ref": "Schema"}, "none"]},
+    ]
 
 
 def test_the_event_time_needs_the_hive_layout():
