@@ -3,6 +3,7 @@
 import json
 import re
 
+import duckdb
 import pytest
 
 from tests.batcher.support import number, record, truck, trucks
@@ -156,6 +157,38 @@ async def test_a_warm_call_after_a_freeze_opens_new_connections(function, bucket
         runtime.thaw()
         assert (await runtime.invoke(trucks(2_100, 2_100))).response == DONE
     assert lines_in(bucket) == reports(4_200)
+
+
+# --- A schema of your own ---------------------------------------------------------------------------
+
+
+async def test_readings_of_a_users_schema_become_parquet_objects(sensor_function, tmp_path):
+    settings = {"SCHEMA": "my_schema:Reading", "FORMAT": "parquet", "BATCH_SIZE": "100", "COMPRESSION": "none"}
+    readings = [(n, n / 2, None if n % 3 else "roof") for n in range(250)]
+    good = [
+        record(json.dumps(dict(zip(("sensor", "celsius", "place"), row, strict=True))).encode(), n)
+        for n, row in enumerate(readings)
+    ]
+    bad = record(b'{"sensor":1,"celsius":"hot","place":null}', 250)
+    async with sensor_function(STORE_URL=tmp_path.as_uri(), **settings) as runtime:
+        assert (await runtime.invoke([*good, bad])).response == DONE
+        assert (await runtime.invoke([*good, bad])).response == DONE  # delivered again
+    columns = "sensor, celsius, place"
+    stored = duckdb.sql(f"SELECT {columns} FROM read_parquet('{tmp_path}/sensor_data/*.parquet') ORDER BY sensor")
+    assert dict(zip(stored.columns, map(str, stored.types), strict=True)) == {
+        "sensor": "BIGINT",
+        "celsius": "DOUBLE",
+        "place": "VARCHAR",
+    }
+    assert stored.fetchall() == readings
+    [rejected] = map(json.loads, lines(tmp_path, "rejected"))
+    assert (rejected["field"], rejected["reason"]) == ("celsius", "wrong_type")
+
+
+async def test_a_schema_that_the_zip_does_not_have_is_named(function):
+    async with function(STORE_URL="memory:///", SCHEMA="my_schema:Reading") as runtime:
+        answer = await runtime.invoke(trucks(1))
+    assert "SCHEMA is 'my_schema:Reading', and No module named 'my_schema'" in answer.error["errorMessage"]
 
 
 # --- Credentials ------------------------------------------------------------------------------------
