@@ -24,6 +24,9 @@ def package(
     *,
     architecture: Literal["arm64", "x86_64"] = "arm64",
     python: str = "3.13",
+    include: list[Path] | None = None,
+    format: Literal["ndjson", "json", "parquet"] = "ndjson",  # noqa: A002 - the usual word for it
+    compression: Literal["none", "gzip", "zstd"] = "none",
     out: Path = Path("function.zip"),
     dry_run: bool = False,
     json: bool = False,
@@ -33,6 +36,9 @@ def package(
     Args:
         architecture: Processor of the function.
         python: Python version of the function: 3.11 (x86_64 only) to 3.14.
+        include: Python file or package of your own, such as the one with the schema; may be repeated.
+        format: Format of the objects that the function stores. Parquet needs more packages in the zip.
+        compression: Compression of the objects. zstd needs one more package before Python 3.14.
         out: File to write the zip to.
         dry_run: Build the zip, but do not write it.
         json: Print the result as JSON.
@@ -40,7 +46,8 @@ def package(
     from truckstream.cloud.package.build import PackageOptions, build_package  # noqa: PLC0415
     from truckstream.commands.output.aws_reports import format_package  # noqa: PLC0415
 
-    archive = asyncio.run(build_package(PackageOptions(architecture, python)))
+    options = PackageOptions(architecture, python, tuple(include or ()), format, compression)
+    archive = asyncio.run(build_package(options))
     if not dry_run:
         _save(out, archive.content)
     print_result(archive.facts(), format_package(archive, None if dry_run else out), json=json)

@@ -182,6 +182,18 @@ def test_the_command_writes_the_zip_and_prints_its_contents(tmp_path, arm64):
 
 
 @pytest.mark.slow
+def test_the_command_includes_a_module_and_the_packages_of_a_format(tmp_path):
+    (tmp_path / "my_schema.py").write_text("import msgspec\n")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    machine = ("--architecture", "x86_64", "--python", python)
+    done = command(*machine, "--include", "my_schema.py", "--format", "parquet", "--out", "f.zip", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "f.zip") as opened:
+        assert {"my_schema.py", "arro3/io/__init__.py"} <= set(opened.namelist())
+    assert f"The bytecode is from Python {python}." in done.stdout
+
+
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_prints_json(tmp_path, arm64):
     done = command("--dry-run", "--json", cwd=tmp_path)
     facts = json.loads(done.stdout)
@@ -194,6 +206,7 @@ def test_a_dry_run_writes_nothing_and_prints_json(tmp_path, arm64):
     ("arguments", "words"),
     [
         (("--python", "3.9"), "python is '3.9'"),
+        (("--include", "nowhere.py"), "include is 'nowhere.py': must be an existing Python file"),
         pytest.param(("--out", "/dev/null/f.zip"), "--out cannot be written", marks=pytest.mark.slow),
     ],
 )

@@ -62,8 +62,14 @@ def format_package(archive: Archive, path: Path | None) -> str:
     )
     contents = format_table(("package", "version", "files", "bytes", "zipped"), [*rows, total], right=(2, 3, 4))
     where = "nothing was written" if path is None else str(path)
+    bytecode = (
+        f"The bytecode is from Python {archive.bytecode}."
+        if archive.bytecode
+        else "There is no bytecode: this machine has no Python of the function's version. Cold starts take longer."
+    )
     return (
-        f"{contents}\n\n{where}: {archive.size / 1e6:.2f} MB, contents {archive.digest[:16]}, sha256 {archive.sha256}"
+        f"{contents}\n\n{bytecode}\n"
+        f"{where}: {archive.size / 1e6:.2f} MB, contents {archive.digest[:16]}, sha256 {archive.sha256}"
     )
 
 
