@@ -5,8 +5,8 @@ contains only its packages. The clock starts in a bare interpreter that has load
 imported and has processed an event without records, which creates its client; and again when it has stored a first
 event of 700 records, one object, in a bare S3 endpoint in another process. CPU time is user and system time of all
 threads. Shown are the medians of several runs, in which the handlers take turns. Everything is measured twice: with
-bytecode beside the modules, and without, as in a zip from which it was left out. uv leaves it out, and so does
-`truckstream package`: Lambda's folder is read-only, so that each cold start compiles the modules anew.
+bytecode beside the modules, as `truckstream package` packs it, and without, as uv and most tools leave it out: Lambda's
+folder is read-only, so that each cold start then compiles the modules anew.
 
 Bias: the parts of the standard library that Lambda's own runtime loads (logging, urllib) are in every handler's
 figures. boto3 comes from the folder and not from Lambda's image. The files are in the page cache. There is no TLS.
@@ -64,14 +64,16 @@ def measure(handlers, parent, event, runs, *, bytecode):
 def print_shares(rows):
     """Print truckstream's start as a share of each rival's, with the floor and the aim."""
     print(f"\nCPU time of the start, truckstream's share of a rival's (of {RIVAL}: floor {FLOOR:.2f}, aim {AIM:.2f})")
-    for bytecode in (True, False):
-        cpu = {
-            row["handler"]: row["start_cpu_ms"] for row in rows if row["bytecode"] is bytecode and "error" not in row
-        }
-        ours = cpu.pop(OURS.name, None)
+    cpu = {(row["bytecode"], row["handler"]): row["start_cpu_ms"] for row in rows if "error" not in row}
+    for title, own, their in (
+        ("both with bytecode", True, True),
+        ("both without", False, False),
+        ("as they are packed: truckstream's with, the rival's without", True, False),
+    ):
+        ours = cpu.get((own, OURS.name))
         if ours is not None:
-            shares = ", ".join(f"{ours / theirs:.2f} of {name}" for name, theirs in cpu.items())
-            print(f"{'with' if bytecode else 'without'} bytecode: {shares}")
+            rivals = [(name, each) for (bytecode, name), each in cpu.items() if bytecode is their and name != OURS.name]
+            print(f"{title}: {', '.join(f'{ours / each:.2f} of {name}' for name, each in rivals)}")
 
 
 def main(options):

@@ -1,7 +1,7 @@
 """The handlers, and the folder that each is run from: like Lambda's /var/task, it contains only the handler's packages.
 
-uv installs the packages that a rival's file pins. truckstream's folder has the files that `truckstream package` takes,
-and the packages in the versions that are installed here.
+uv installs the packages that a rival's file pins. truckstream's folder has the files that `truckstream package` takes:
+the same sources, the packages of the same names without their dependencies, and bytecode of the same kind.
 """
 
 import compileall
@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from support.bare_server import bare_server
 from support.prerequisites import find_uv
 
-from truckstream.cloud.package.build import REQUIREMENTS
+from truckstream.cloud.package.requirements import REQUIREMENTS
 from truckstream.cloud.package.sources import needed_sources
 
 HERE = Path(__file__).parent
@@ -54,6 +55,7 @@ def build(handler, folder, *, bytecode):
     folder.mkdir()
     if handler.script == "with_truckstream":
         packages = [f"{name}=={version(name)}" for name in (*REQUIREMENTS, *handler.extras) if _is_installed(name)]
+        packages.append("--no-deps")
         _copy_sources(folder)
     else:
         packages = ["-r", str(HERE / f"{handler.script}.py")]
@@ -63,7 +65,7 @@ def build(handler, folder, *, bytecode):
     for name in (handler.script, "hand_written", "run_handler"):
         shutil.copy(HERE / f"{name}.py", folder)
     if bytecode:
-        compileall.compile_dir(folder, quiet=2)
+        compileall.compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     found = (path.name.removesuffix(".dist-info").split("-", 1) for path in folder.glob("*.dist-info"))
     return dict(sorted(found))
 

@@ -44,6 +44,7 @@ async def test_a_file_lies_at_the_top_of_the_zip(module):
     assert "my_schema" in {part.name for part in archive.parts}
 
 
+@pytest.mark.slow
 async def test_a_package_comes_with_its_files_and_without_noise(module):
     folder = module("fleet_schemas/__init__.py", "from fleet_schemas import units\nfrom . import more\n").parent
     module("fleet_schemas/units.py", "import json\n")
@@ -57,6 +58,7 @@ async def test_a_package_comes_with_its_files_and_without_noise(module):
     assert "fleet_schemas/__pycache__/units.cpython-399.pyc" not in names
 
 
+@pytest.mark.slow
 async def test_modules_may_import_each_other_boto3_and_optional_ones(module):
     a = module(
         "a_schema.py", "import b_schema, boto3\ntry:\n    import orjson\nexcept ImportError:\n    orjson = None\n"
@@ -64,6 +66,7 @@ async def test_modules_may_import_each_other_boto3_and_optional_ones(module):
     assert {"a_schema.py", "b_schema.py"} <= set(unzipped(await build(a, module("b_schema.py"))))
 
 
+@pytest.mark.slow
 async def test_what_a_module_imports_from_truckstream_comes_along(module):
     entry = module("my_entry.py", "from truckstream import Fleet, make_handler\nimport truckstream.kpl.aggregate\n")
     assert {"truckstream/fleet/fleet.py", "truckstream/lambda_function/handler.py"} <= set(unzipped(await build(entry)))
@@ -73,6 +76,7 @@ async def test_what_a_module_imports_from_truckstream_comes_along(module):
     ("text", "package"),
     [("import typing_extensions\n", "typing_extensions.py"), ("from arro3 import core\n", "arro3/core/__init__.py")],
 )
+@pytest.mark.slow
 async def test_a_module_may_import_the_packages_that_are_written_down(module, text, package):
     assert package in unzipped(await build(module("my_schema.py", text)))
 
@@ -81,6 +85,7 @@ async def test_a_module_may_import_the_packages_that_are_written_down(module, te
     ("options", "package"),
     [({"format": "parquet"}, "arro3/io/__init__.py"), ({"compression": "zstd"}, "backports/zstd/__init__.py")],
 )
+@pytest.mark.slow
 async def test_the_packages_of_a_format_come_with_it(options, package):
     assert package in unzipped(await build(**options))
 
