@@ -35,19 +35,26 @@ def read_template() -> str:
 
 
 def compact(template: str) -> str:
-    """Return the template without comments, metadata and the parameters' descriptions, indented by single spaces."""
+    """Return the template without comments, metadata and the parameters' descriptions, and with the least spaces."""
     lines = (line.rstrip() for line in template.splitlines())
     text = "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
     before, parameters, after = _section(text, "Parameters")
     before, after = (_without_key("Metadata", part) for part in (before, after))
     parameters = _without_key("Description", _without_key("ConstraintDescription", parameters))
-    return re.sub(r"^((?:  )+)(- )?", _narrow, before + parameters + after, flags=re.MULTILINE)
+    narrow = re.sub(r"^((?:  )+)(- )?", _narrow, before + parameters + after, flags=re.MULTILINE)
+    in_one_line = r"^.*[\[{].*[\]}]$"  # a list or a mapping
+    return re.sub(in_one_line, _without_spaces, narrow, flags=re.MULTILINE)
 
 
 def _narrow(indentation: re.Match[str]) -> str:
     """Return half the spaces; one less before a dash, so that the keys after it and below it stay in one column."""
     spaces, dash = indentation.groups(default="")
     return " " * (len(spaces) // 2 - len(dash) // 2) + dash
+
+
+def _without_spaces(line: re.Match[str]) -> str:
+    """Return a line without the spaces after its commas, except in quoted texts."""
+    return re.sub(r"""("[^"]*"|'[^']*')|, """, lambda found: found[1] or ",", line[0])
 
 
 def _without_key(key: str, text: str) -> str:
