@@ -50,6 +50,8 @@ async def test_a_package_comes_with_its_files_and_without_noise(module):
     module("fleet_schemas/units.py", "import json\n")
     module("fleet_schemas/more.py", "")
     module("fleet_schemas/units.json", "{}")
+    module("fleet_schemas/.env", "AWS_SECRET_ACCESS_KEY=x")
+    module("fleet_schemas/.git/config", "")
     module("fleet_schemas/__pycache__/units.cpython-399.pyc", "")
     names = {name for name in unzipped(await build(folder)) if name.startswith("fleet_schemas/")}
     assert {name for name in names if not name.endswith(".pyc")} == {
@@ -127,3 +129,9 @@ def test_a_path_that_is_no_module_is_rejected(module, tmp_path, name, words):
     with pytest.raises(InvalidArgumentError, match=words) as caught:
         PackageOptions(include=(tmp_path / name,))
     assert name in str(caught.value)
+
+
+def test_two_modules_of_one_name_are_rejected(module):
+    """One of them would silently be missing."""
+    with pytest.raises(InvalidArgumentError, match="two of them are named my_schema"):
+        PackageOptions(include=(module("a/my_schema.py"), module("b/my_schema.py")))

@@ -16,7 +16,7 @@ from truckstream import __version__
 from truckstream.cloud.package.archive import pack
 from truckstream.cloud.package.bill_of_materials import BILL_OF_MATERIALS, bill_of_materials
 from truckstream.cloud.package.bytecode import compile_bytecode
-from truckstream.cloud.package.included import check_include, missing_imports, read_include
+from truckstream.cloud.package.included import check_includes, missing_imports, read_include
 from truckstream.cloud.package.requirements import REQUIREMENTS, distributions_for, extras_of
 from truckstream.cloud.package.sources import Sources, needed_sources
 from truckstream.cloud.package.wheels import read_wheels
@@ -64,8 +64,7 @@ class PackageOptions:
         _check("python", self.python, tuple(_GLIBC))
         _check("format", self.format, _FORMATS)
         _check("compression", self.compression, _COMPRESSIONS)
-        for path in self.include:
-            check_include(path)
+        check_includes(self.include)
 
     @property
     def platform(self) -> str:

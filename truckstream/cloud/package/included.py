@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["IncludedModule", "check_include", "missing_imports", "read_include"]
+__all__ = ["IncludedModule", "check_includes", "missing_imports", "read_include"]
 
 #: Modules of Lambda's Python runtimes beside the standard library (AWS Lambda developer guide, 2026-11). The zip brings
 #: everything else, because the versions there change.
@@ -35,12 +35,21 @@ class IncludedModule(NamedTuple):
     files: Mapping[str, bytes]
 
 
-def check_include(path: Path) -> None:
-    """Raise if the path is no module that the zip can take.
+def check_includes(paths: Iterable[Path]) -> None:
+    """Raise unless each path is a module that the zip can take.
 
     Raises:
-        InvalidArgumentError: it is not a Python file or package, or its name is taken.
+        InvalidArgumentError: one is not a Python file or package, or its name is taken.
     """
+    names = set[str]()
+    for path in paths:
+        name = _module_name(path)
+        if name in names:
+            raise InvalidArgumentError("include", str(path), f"must have another name: two of them are named {name}")
+        names.add(name)
+
+
+def _module_name(path: Path) -> str:
     if path.is_dir():
         if not (path / "__init__.py").is_file():
             raise InvalidArgumentError("include", str(path), "must be a Python file, or a folder with __init__.py")
@@ -55,15 +64,17 @@ def check_include(path: Path) -> None:
         raise InvalidArgumentError("include", str(path), "must have a name that Python can import")
     if name in sys.stdlib_module_names | _OURS | _OF_THE_RUNTIME or distributions_for(name):
         raise InvalidArgumentError("include", str(path), f"must have another name: the function has a module {name}")
+    return name
 
 
 def read_include(path: Path) -> IncludedModule:
-    """Return the files of a module that `check_include` accepts."""
+    """Return the files of a module that `check_includes` accepts, without hidden ones, such as .env."""
     if not path.is_dir():
         return IncludedModule(path.stem, {path.name: path.read_bytes()})
     root = path.resolve()
     found = {f"{root.name}/{file.relative_to(root).as_posix()}": file for file in root.rglob("*") if file.is_file()}
-    return IncludedModule(root.name, {name: file.read_bytes() for name, file in found.items() if not is_noise(name)})
+    wanted = {name: file for name, file in found.items() if not is_noise(name) and "/." not in name}
+    return IncludedModule(root.name, {name: file.read_bytes() for name, file in wanted.items()})
 
 
 def missing_imports(
