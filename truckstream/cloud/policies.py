@@ -12,6 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from truckstream.cloud.deployment.stack import check_stack_name
+
 __all__ = ["MAX_POLICY_CHARACTERS", "Scope", "deploy_policies", "watch_policies"]
 
 Statement = dict[str, Any]
@@ -28,6 +30,9 @@ class Scope:
         stream: the name of the stream.
         bucket: the name of the bucket, or None if CloudFormation chooses it.
         database: the name of the Athena database.
+
+    Raises:
+        InvalidArgumentError: the stack's name breaks a rule; one with a wildcard would allow access to other stacks.
     """
 
     account: str
@@ -36,6 +41,9 @@ class Scope:
     stream: str = "truck-sensor-stream"
     bucket: str | None = None
     database: str = "truckstream"
+
+    def __post_init__(self) -> None:
+        check_stack_name(self.stack)
 
     @property
     def partition(self) -> str:

@@ -5,8 +5,12 @@ Nothing in here calls AWS. A rule takes the `Facts` and returns a finding or Non
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from truckstream.cloud.watch.status_page import delivery_failed
+from truckstream.command_line import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +60,8 @@ class Facts:
 
     stack_name: str
     parts: DeployedParts
+    #: The flags that make a command use this account's region and endpoint.
+    where: tuple[str, ...] = ()
     #: First rule of GetBucketEncryption; None for none.
     encryption: Mapping[str, Any] | None = None
     #: The four switches of GetPublicAccessBlock; None for none.
@@ -113,18 +119,28 @@ def access_errors(messages: Iterable[str]) -> tuple[str, ...]:
     return tuple(message for message in messages if any(sign in message for sign in signs))
 
 
-def _mapping_command(facts: Facts, flags: str) -> str:
-    return f"aws lambda update-event-source-mapping --uuid {facts.mapping.get('UUID')} {flags}"
+def _truckstream(facts: Facts, command: str, *flags: str) -> str:
+    """Return a command on this stack. Without flags, `deploy` keeps every choice of the stack."""
+    return command_line("truckstream", command, "--stack", facts.stack_name, *facts.where, *flags)
+
+
+def _aws(facts: Facts, *words: object) -> str:
+    return command_line("aws", *words, *facts.where)
+
+
+def _mapping_command(facts: Facts, *flags: object) -> str:
+    return _aws(facts, "lambda", "update-event-source-mapping", "--uuid", facts.mapping.get("UUID"), *flags)
 
 
 def _destination_command(facts: Facts) -> str:
     """Return the command that makes the bucket the on-failure destination."""
-    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{facts.parts.bucket_name}"}}}}\''
-    return _mapping_command(facts, f"--destination-config {config}")
+    bucket = f"arn:aws:s3:::{facts.parts.bucket_name}"
+    config = json.dumps({"OnFailure": {"Destination": bucket}}, separators=(",", ":"))
+    return _mapping_command(facts, "--destination-config", config)
 
 
-def _function_command(facts: Facts, flags: str) -> str:
-    return f"aws lambda update-function-configuration --function-name {facts.parts.function_name} {flags}"
+def _function_command(facts: Facts, *flags: object) -> str:
+    return _aws(facts, "lambda", "update-function-configuration", "--function-name", facts.parts.function_name, *flags)
 
 
 # --- Existence and operation ------------------------------------------------------------------------
@@ -135,13 +151,13 @@ def stream_found(facts: Facts) -> Finding | None:
     if facts.parts.stream is not None or _unread(facts, "kinesis"):
         return None
     what = f"the stream {name} does not exist in this account and region" if name else "no stream is deployed"
-    return Finding("stream-found", "stopped", what, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("stream-found", "stopped", what, _truckstream(facts, "deploy"))
 
 
 def function_found(facts: Facts) -> Finding | None:
     if facts.parts.function is not None or _unread(facts, "lambda"):
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("function-found", "stopped", "no function is deployed: records wait in the stream", repair)
 
 
@@ -150,7 +166,7 @@ def function_runs(facts: Facts) -> Finding | None:
     if state in {"Active", "Pending"} and update != "Failed":
         return None
     why = facts.function.get("StateReason") or facts.function.get("LastUpdateStatusReason") or "AWS gives no reason"
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("function-runs", "stopped", f"the function is {state}, its last update {update}: {why}", repair)
 
 
@@ -158,7 +174,7 @@ def mapping_found(facts: Facts) -> Finding | None:
     if facts.parts.mapping is not None or facts.parts.function is None or _unread(facts, "lambda"):
         return None
     problem = "no event source mapping connects the stream to the function: records wait in the stream"
-    return Finding("mapping-found", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("mapping-found", "stopped", problem, _truckstream(facts, "deploy"))
 
 
 def mapping_enabled(facts: Facts) -> Finding | None:
@@ -170,9 +186,9 @@ def mapping_enabled(facts: Facts) -> Finding | None:
 
 def last_delivery_worked(facts: Facts) -> Finding | None:
     result = facts.mapping.get("LastProcessingResult", "OK")
-    if "PROBLEM" not in result.upper() and "FAIL" not in result.upper():
+    if not delivery_failed(result):
         return None
-    repair = f"truckstream status --stack {facts.stack_name}"
+    repair = _truckstream(facts, "status")
     return Finding("last-delivery-worked", "stopped", f"the mapping's last delivery: {result}", repair)
 
 
@@ -183,7 +199,7 @@ def reports_failures(facts: Facts) -> Finding | None:
     if facts.parts.mapping is None or "ReportBatchItemFailures" in facts.mapping.get("FunctionResponseTypes", ()):
         return None
     problem = "ReportBatchItemFailures is off: Lambda treats reported failures as success, and those records are lost"
-    repair = _mapping_command(facts, "--function-response-types ReportBatchItemFailures")
+    repair = _mapping_command(facts, "--function-response-types", "ReportBatchItemFailures")
     return Finding("reports-failures", "danger", problem, repair)
 
 
@@ -215,7 +231,7 @@ def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
     if facts.parts.mapping is None or hours is None or 0 < age < hours * 3600:
         return None
     problem = f"failing records are retried until they expire after {hours} h, and never reach the destination"
-    repair = _mapping_command(facts, f"--maximum-record-age-in-seconds {hours * 3600 * 5 // 6}")
+    repair = _mapping_command(facts, "--maximum-record-age-in-seconds", hours * 3600 * 5 // 6)
     return Finding("gives-up-before-the-stream-forgets", "danger", problem, repair)
 
 
@@ -224,7 +240,7 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
     if factor == 1:
         return None
     problem = f"ParallelizationFactor is {factor}: it breaks aggregated records and the order within a shard"
-    return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor 1"))
+    return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor", 1))
 
 
 # --- Permissions ------------------------------------------------------------------------------------
@@ -233,7 +249,7 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
 def bucket_found(facts: Facts) -> Finding | None:
     if facts.bucket_exists is not False:
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("bucket-found", "stopped", f"the bucket {facts.parts.bucket_name} does not exist", repair)
 
 
@@ -243,7 +259,7 @@ def writes_to_its_bucket(facts: Facts) -> Finding | None:
     if not named or not wanted or named == wanted:
         return None
     problem = f"the function writes to {named}, but the bucket of the stack is {wanted}"
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ExistingBucketName={named}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ExistingBucketName={named}")
     return Finding("writes-to-its-bucket", "warning", problem, repair)
 
 
@@ -251,16 +267,14 @@ def has_permissions(facts: Facts) -> Finding | None:
     if not facts.denied:
         return None
     problem = f"the function's role does not allow {', '.join(facts.denied)}"
-    return Finding("has-permissions", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("has-permissions", "stopped", problem, _truckstream(facts, "deploy"))
 
 
 def s3_lets_it_in(facts: Facts) -> Finding | None:
     if not facts.access_errors:
         return None
     problem = f"S3 denies the function access: {facts.access_errors[0]}"
-    repair = (
-        f"truckstream deploy --stack {facts.stack_name}, after the policies of the bucket and the key allow the role"
-    )
+    repair = f"{_truckstream(facts, 'deploy')}  # after the policies of the bucket and the key allow the role"
     return Finding("s3-lets-it-in", "stopped", problem, repair)
 
 
@@ -271,19 +285,19 @@ def stream_encrypted(facts: Facts) -> Finding | None:
     if facts.parts.stream is None or facts.parts.stream.get("EncryptionType") == "KMS":
         return None
     name = facts.parts.stream_name
-    repair = (
-        f"aws kinesis start-stream-encryption --stream-name {name} --encryption-type KMS --key-id alias/aws/kinesis"
-    )
+    words = ("kinesis", "start-stream-encryption", "--stream-name", name, "--encryption-type", "KMS")
+    repair = _aws(facts, *words, "--key-id", "alias/aws/kinesis")
     return Finding("stream-encrypted", "danger", f"the stream {name} is not encrypted at rest", repair)
 
 
 def bucket_encrypted(facts: Facts) -> Finding | None:
     if "encryption" not in facts.seen or facts.encryption is not None:
         return None
-    rule = '\'{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}\''
+    rule = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
     bucket = facts.parts.bucket_name
-    repair = f"aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration {rule}"
-    return Finding("bucket-encrypted", "danger", f"the bucket {bucket} has no encryption by default", repair)
+    words = ("s3api", "put-bucket-encryption", "--bucket", bucket, "--server-side-encryption-configuration", rule)
+    problem = f"the bucket {bucket} has no encryption by default"
+    return Finding("bucket-encrypted", "danger", problem, _aws(facts, *words))
 
 
 def bucket_private(facts: Facts) -> Finding | None:
@@ -292,15 +306,15 @@ def bucket_private(facts: Facts) -> Finding | None:
         return None
     switches = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
     bucket = facts.parts.bucket_name
-    repair = f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {switches}"
-    return Finding("bucket-private", "danger", f"the bucket {bucket} can be made public", repair)
+    words = ("s3api", "put-public-access-block", "--bucket", bucket, "--public-access-block-configuration", switches)
+    return Finding("bucket-private", "danger", f"the bucket {bucket} can be made public", _aws(facts, *words))
 
 
 def bucket_tls_only(facts: Facts) -> Finding | None:
     if "policy" not in facts.seen or "aws:SecureTransport" in (facts.bucket_policy or ""):
         return None
     problem = f"the bucket {facts.parts.bucket_name} can be read without TLS"
-    return Finding("bucket-tls-only", "danger", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("bucket-tls-only", "danger", problem, _truckstream(facts, "deploy"))
 
 
 # --- Efficiency -------------------------------------------------------------------------------------
@@ -311,7 +325,7 @@ def timeout_long_enough(facts: Facts) -> Finding | None:
     if timeout is None or timeout >= SHORTEST_TIMEOUT:
         return None
     problem = f"the function's timeout is {timeout} s: too short for a full event with a retry of S3"
-    return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout 300"))
+    return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout", 300))
 
 
 def memory_enough(facts: Facts) -> Finding | None:
@@ -319,7 +333,7 @@ def memory_enough(facts: Facts) -> Finding | None:
     if memory is None or memory >= LEAST_MEMORY:
         return None
     problem = f"the function has {memory} MB: a full event of 6 MB needs up to {LEAST_MEMORY}"
-    return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size 512"))
+    return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size", 512))
 
 
 def batch_can_fill(facts: Facts) -> Finding | None:
@@ -327,7 +341,7 @@ def batch_can_fill(facts: Facts) -> Finding | None:
     if size is None or size <= most:
         return None
     problem = f"BatchSize is {size:,}: 6 MB hold about {most:,} records of 498 bytes, so that batches are cut short"
-    return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size 4900"))
+    return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size", 4900))
 
 
 def batch_fills_objects(facts: Facts) -> Finding | None:
@@ -335,7 +349,7 @@ def batch_fills_objects(facts: Facts) -> Finding | None:
     if size is None or (size >= FULL_OBJECT and window > 0):
         return None
     problem = f"BatchSize {size} with a window of {window} s makes small objects: expensive to store, slow to query"
-    repair = _mapping_command(facts, "--batch-size 4900 --maximum-batching-window-in-seconds 5")
+    repair = _mapping_command(facts, "--batch-size", 4900, "--maximum-batching-window-in-seconds", 5)
     return Finding("batch-fills-objects", "warning", problem, repair)
 
 
@@ -345,14 +359,14 @@ def reservation_fits(facts: Facts) -> Finding | None:
     if reserved is None or reserved >= needed:
         return None
     problem = f"{reserved} concurrent calls are reserved, but {needed} shards need one each: some wait"
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ReservedConcurrency={needed}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ReservedConcurrency={needed}")
     return Finding("reservation-fits", "warning", problem, repair)
 
 
 def somebody_listens(facts: Facts) -> Finding | None:
     if facts.subscribers is None or facts.subscribers > 0:
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
+    repair = _truckstream(facts, "deploy", "--parameter", "AlarmEmail=you@example.com")
     return Finding("somebody-listens", "warning", "nobody receives the alarms", repair)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "ObjectSummary",
     "Status",
     "alarm_states",
+    "delivery_failed",
     "describe_function",
     "describe_mapping",
     "describe_stream",
@@ -95,6 +96,11 @@ def describe_mapping(response: Mapping[str, Any] | None) -> dict[str, Any] | Non
 def describe_function(response: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the members of a function's description that are shown, or None if there is no function."""
     return None if response is None else _pick(response, _FUNCTION)
+
+
+def delivery_failed(result: str) -> bool:
+    """Return whether a mapping's LastProcessingResult reports a failure, such as "PROBLEM: Function call failed"."""
+    return any(sign in result.upper() for sign in ("PROBLEM", "FAIL"))
 
 
 def _pick(response: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
