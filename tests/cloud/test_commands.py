@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from tests.cloud.ministack import CANNOT_CREATE
+from tests.sample_record import DESCRIBED
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -55,8 +56,8 @@ def run(environment, tmp_path):
 def run_json(run):
     """Run a command with --json, check its exit status, and return the document."""
 
-    def run_json(*arguments, status=0):
-        done = run(*arguments, "--json")
+    def run_json(*arguments, status=0, **more):
+        done = run(*arguments, "--json", **more)
         assert done.returncode == status, done.stderr + done.stdout
         return json.loads(done.stdout)
 
@@ -96,6 +97,9 @@ def stored_records(client, bucket):
     return [line for body in bodies for line in body.splitlines()]
 
 
+#: A record of a truck that sends nothing else.
+REPORT = json.dumps(DESCRIBED | {"truck_id": "TRUCK_NEW"}, separators=(",", ":")).encode()
+
 MACHINE = ("--architecture", "x86_64", "--python", PYTHON)
 LEAVE_OUT = [word for name in CANNOT_CREATE for word in ("--leave-out", name)]
 
@@ -117,15 +121,16 @@ def test_without_a_terminal_the_command_requires_yes(run, client):
     assert "unconfirmed" not in stacks(client)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_the_life_of_a_pipeline(run, run_json, client):
-    """Provision, deploy, put records and find them in the bucket, read the status, change a parameter, destroy."""
+    """Provision, deploy, store records, read the status, change a parameter, destroy, and deploy onto what is kept."""
     check_provision(run_json)
     check_deploy(run_json, client)
     count = check_records(run, client)
     check_status_doctor_and_scale(run_json)
     check_update(run, run_json, client)
     check_destroy(run, run_json, client, count)
+    check_adoption(run_json, client)
 
 
 def check_provision(run_json):
@@ -173,25 +178,59 @@ def check_status_doctor_and_scale(run_json):
 
 
 def check_update(run, run_json, client):
-    assert run_json("deploy", "--dry-run", *MACHINE, *LEAVE_OUT)["plan"]["changes"] == []
-    more = run_json("deploy", "--yes", *MACHINE, *LEAVE_OUT, "--memory", "1024")["plan"]["parameters"]
-    assert [(row["name"], row["before"], row["after"]) for row in more] == [("MemorySize", "512", "1024")]
-    assert client("lambda").get_function_configuration(FunctionName="truckstream")["MemorySize"] == 1024
+    """Nothing that is not given changes: neither the platform, nor the resources that were left out."""
+    same = run_json("deploy", "--dry-run")["plan"]
+    assert (same["changes"], set(same["left_out"])) == ([], set(CANNOT_CREATE))
+    more = run_json("deploy", "--yes", "--memory", "1024")["plan"]
+    assert [(row["name"], row["before"], row["after"]) for row in more["parameters"]] == [("MemorySize", "512", "1024")]
+    # The mapping refers to the function.
+    assert {"Function"} <= {change["name"] for change in more["changes"]} <= {"Function", "Mapping"}
+    function = client("lambda").get_function_configuration(FunctionName="truckstream")
+    assert (function["MemorySize"], function["Runtime"]) == (1024, f"python{PYTHON}")
     rejected = run("provision", "--yes")
     assert (rejected.returncode, "already has a function" in rejected.stderr) == (3, True)
+    contradicted = run("deploy", "--yes", STREAM_NAME="buses")
+    assert (contradicted.returncode, "but the stack truckstream has 'trucks'" in contradicted.stderr) == (2, True)
 
 
 def check_destroy(run, run_json, client, count):
     assert {row["name"] for row in run_json("destroy", "--dry-run")["stays"]} == {"Bucket", "BucketPolicy", "Stream"}
     assert "truckstream" in stacks(client)
-    assert run_json("destroy", "--yes")["done"] is True
+    destroyed = run_json("destroy", "--yes")
+    assert destroyed["done"] is True
     assert "truckstream" not in stacks(client)
     assert len(stored_records(client, "acme-truck-data")) == count
     assert client("kinesis").describe_stream_summary(StreamName="trucks")
     zips = client("s3").list_objects_v2(Bucket="truckstream-artifacts-000000000000-us-east-1")
     assert zips.get("KeyCount") == 0
-    taken = run("deploy", "--yes", "--stream", "trucks")
-    assert (taken.returncode, "a stream trucks exists already" in taken.stderr) == (3, True)
+    for names in (("--stream", "trucks"), ("--stream", "buses", "--bucket", "acme-truck-data")):
+        taken = run("deploy", "--yes", *names)
+        assert (taken.returncode, "exists already that is not part of this stack" in taken.stderr) == (3, True)
+    assert destroyed["again"].startswith("truckstream deploy --adopt --stack truckstream --region us-east-1")
+    assert destroyed["again"].endswith("--stream trucks --bucket acme-truck-data")
+
+
+def check_adoption(run_json, client):
+    """The kept stream and bucket are used again with their contents, and the next destruction keeps them, too."""
+    names = {"STREAM_NAME": "trucks", "BUCKET_NAME": "acme-truck-data"}
+    before = set(stored_records(client, "acme-truck-data"))
+    adopted = run_json("deploy", "--yes", "--adopt", *MACHINE, *LEAVE_OUT, **names)
+    made = client("cloudformation").describe_stack_resources(StackName="truckstream")["StackResources"]
+    assert {row["LogicalResourceId"] for row in made} & {"Stream", "Bucket", "BucketPolicy"} == set()
+    # ministack's change sets list resources whose conditions are false, which the plan admits.
+    assert "which is not AWS" in adopted["plan"]["notes"][-1]
+    assert (adopted["outputs"]["StreamName"], adopted["outputs"]["BucketName"]) == ("trucks", "acme-truck-data")
+    [new] = client("kinesis").put_records(StreamName="trucks", Records=[{"Data": REPORT, "PartitionKey": "TRUCK_NEW"}])[
+        "Records"
+    ]
+    assert "SequenceNumber" in new
+    until = time.monotonic() + 40
+    while REPORT not in (stored := set(stored_records(client, "acme-truck-data"))) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert stored == before | {REPORT}
+    kept = run_json("destroy", "--yes", "--delete-data", **names)["stays"]
+    assert [row["physical_id"] for row in kept] == ["trucks", "acme-truck-data"]
+    assert set(stored_records(client, "acme-truck-data")) == stored
 
 
 def test_destroy_with_delete_data_leaves_nothing(run_json, client):

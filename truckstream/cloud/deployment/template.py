@@ -20,7 +20,7 @@ from truckstream.errors import DeploymentError, InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["compact", "fits_a_call", "parameters_of", "read_template", "without"]
+__all__ = ["compact", "fits_a_call", "parameters_of", "read_template", "resources_of", "with_parameter", "without"]
 
 #: Quota "Template body size in a request" (CloudFormation user guide, 2026-11).
 _MAX_BYTES_IN_A_CALL: Final = 51_200
@@ -51,6 +51,17 @@ def fits_a_call(template: str) -> bool:
 def parameters_of(template: str) -> tuple[str, ...]:
     """Return the names of the template's parameters."""
     return tuple(re.findall(r"^  (\w+):", _section(template, "Parameters")[1], re.MULTILINE))
+
+
+def resources_of(template: str) -> tuple[str, ...]:
+    """Return the names of the template's resources."""
+    return tuple(re.findall(r"^  (\w+):", _section(template, "Resources")[1], re.MULTILINE))
+
+
+def with_parameter(template: str, name: str, description: str) -> str:
+    """Return the template with one more parameter, a text that no resource uses."""
+    before, section, after = _section(template, "Parameters")
+    return f"{before}{section}  {name}: {{Type: String, Default: none, Description: {description}}}\n{after}"
 
 
 def without(template: str, names: Collection[str]) -> str:

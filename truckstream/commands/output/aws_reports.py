@@ -73,7 +73,7 @@ def format_package(archive: Archive, path: Path | None) -> str:
 def format_plan(plan: Plan) -> str:
     """Format a plan like a diff: + for creation, ~ for change, ! for replacement, - for removal."""
     if plan.empty:
-        return f"Stack {plan.stack}: nothing to change."
+        return "\n".join([f"Stack {plan.stack}: nothing to change.", *plan.notes])
     lines = [f"Stack {plan.stack} would be {plan.kind}d:"]
     lines += [_change_line(change) for change in plan.changes]
     if plan.parameters:
@@ -84,6 +84,7 @@ def format_plan(plan: Plan) -> str:
         ]
     if plan.left_out:
         lines.append(f"Left out: {', '.join(plan.left_out)}")
+    lines += plan.notes
     return "\n".join(lines)
 
 
@@ -187,6 +188,8 @@ def format_destruction(destruction: Destruction) -> str:
     lines = [f"Stack {destruction.stack}, {verb[0]}:"]
     lines += [f"  - {each.name}  {each.kind}  {each.physical_id}" for each in destruction.goes]
     if destruction.stays:
-        lines.append(f"{verb[1].capitalize()}, with their contents, until you delete them or pass --delete-data:")
+        lines.append(f"{verb[1].capitalize()} with their contents; --delete-data deletes those that the stack created:")
         lines += [f"    {each.name}  {each.kind}  {each.physical_id}" for each in destruction.stays]
+    if destruction.again:
+        lines += ["To deploy the pipeline onto them again:", f"  {destruction.again}"]
     return "\n".join(lines)
