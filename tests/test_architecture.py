@@ -37,7 +37,7 @@ ALLOWED = {
     "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
-    "cloud": {"command_line", "config", "errors", "metrics", "truckstream"},
+    "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
     "handler": {"batcher", "metrics", "record", "errors"},
     "commands": {"cloud", "command_line", "config", "demo", "errors", "fleet", "local", "simulator", "truckstream"},
     "__main__": {"commands"},

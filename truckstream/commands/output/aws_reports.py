@@ -115,12 +115,14 @@ def format_status(status: Status) -> str:
 
 def _status_paragraphs(status: Status) -> Iterator[list[str]]:
     yield [
-        f"stack     {status.stack or 'none'}",
+        f"stack     {status.name} in {status.region}: {status.stack or 'none'}",
         f"stream    {_facts(status.stream)}",
         f"mapping   {_facts(status.mapping)}",
         f"function  {_facts(status.function)}",
         f"bucket    {status.bucket or 'none'}",
     ]
+    if status.problems:
+        yield ["Problems:", *(f"  {text}" for text in status.problems)]
     yield [f"The last {status.figures.minutes} minutes:", *_figure_lines(status.figures)]
     if status.alarms:
         active = [alarm.name for alarm in status.alarms if alarm.state == "ALARM"]
@@ -175,10 +177,18 @@ def format_scaling(scaling: Scaling) -> str:
     lines = [f"{shards}, {capacity.memory} MB, {capacity.timeout} s; the last {scaling.figures.minutes} minutes:"]
     lines += [*_figure_lines(scaling.figures), ""]
     lines += [f"{each.rule}: {each.reason}\n    {each.action}" for each in scaling.advice]
-    if not scaling.advice:
+    missing = f"CloudWatch has no figures of the last {scaling.figures.minutes} minutes"
+    if not scaling.checked:
+        lines.append(
+            f"Nothing was checked: {missing}. truckstream status shows whether records are put and the function runs; "
+            "--minutes sets a longer period."
+        )
+    elif not scaling.advice:
         lines.append("Nothing to change.")
     elif scaling.deployment is None and any(each.parameter for each in scaling.advice):
         lines.append("Nothing was changed. Pass --apply to follow the advice.")
+    if scaling.checked and scaling.unchecked:
+        lines.append(f"Not checked, because {missing}: {', '.join(scaling.unchecked)}.")
     return "\n".join(lines)
 
 
