@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.threaded_server import serving
-from truckstream.cloud.aws_account import Account, is_aws_endpoint
+from truckstream.cloud.aws_account import Account
 from truckstream.errors import AwsError, ConfigurationError
 
 
@@ -166,25 +166,6 @@ async def test_a_missing_login_asks_the_user_to_log_in_again(monkeypatch, tmp_pa
     async with Account(region_name="us-east-1", endpoint_url="http://127.0.0.1:9") as account:
         with pytest.raises(AwsError, match="log in again"):
             await account.call("sts", "get_caller_identity")
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://cloudformation.us-east-1.amazonaws.com", True),
-        ("https://vpce-0123-abcd.cloudformation.us-east-1.vpce.amazonaws.com", True),
-        ("https://cloudformation.cn-north-1.amazonaws.com.cn", True),
-        ("https://cloudformation.us-iso-east-1.c2s.ic.gov", True),
-        ("https://cloudformation.eusc-de-east-1.amazonaws.eu", True),
-        ("https://kinesis.us-east-1.api.aws", True),
-        ("http://127.0.0.1:4566", False),
-        ("http://localhost.localstack.cloud:4566", False),
-        ("https://amazonaws.com.example", False),
-        ("https://notamazonaws.com", False),
-    ],
-)
-def test_the_endpoints_of_aws_are_recognized_in_every_partition(url, expected):
-    assert is_aws_endpoint(url) is expected
 
 
 @pytest.mark.usefixtures("fake_credentials")

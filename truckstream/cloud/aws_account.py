@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
-from urllib.parse import urlsplit
 
 from truckstream.cloud.error_hints import hint_for, hint_for_failure, is_absent
+from truckstream.cloud.partitions import is_aws_endpoint
 from truckstream.errors import AwsError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-__all__ = ["Account", "Aws", "flags_of", "is_aws_endpoint"]
+__all__ = ["Account", "Aws", "flags_of"]
 
 _LOG_IN: Final = "Log in (aws configure, aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment."
 
@@ -40,16 +40,6 @@ class Aws(Protocol):
 
     async def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
         """Make one call, and return None if the resource does not exist."""
-
-
-def is_aws_endpoint(url: str) -> bool:
-    """Return whether a URL belongs to AWS, in any of its partitions."""
-    from botocore.loaders import create_loader  # noqa: PLC0415
-
-    host = urlsplit(url).hostname or ""
-    partitions = create_loader().load_data("partitions")["partitions"]
-    domains = [row["outputs"][name] for row in partitions for name in ("dnsSuffix", "dualStackDnsSuffix")]
-    return any(host.endswith(f".{domain}") for domain in domains)
 
 
 def flags_of(aws: Aws) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from truckstream.cloud.deployment.stack import check_stack_name
+from truckstream.cloud.partitions import partition_of
 
 __all__ = ["MAX_POLICY_CHARACTERS", "Scope", "deploy_policies", "watch_policies"]
 
@@ -47,9 +48,7 @@ class Scope:
 
     @property
     def partition(self) -> str:
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if "-gov-" in self.region else "aws"
+        return partition_of(self.region).name
 
     def arn(self, service: str, resource: str, *, region: bool = True, account: bool = True) -> str:
         where = self.region if region else ""
