@@ -99,7 +99,7 @@ ERRORS = {
         CREATE_STREAM,
         400,
         json_error("ResourceInUseException", "Stream trucks already exists."),
-        "CreateStream=false",
+        "with --adopt",
     ),
     "limit of shards": (
         CREATE_STREAM,

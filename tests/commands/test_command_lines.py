@@ -35,7 +35,7 @@ def test_the_command_that_destroy_prints_can_be_pasted(tmp_path):
     found.endpoint_url = "http://127.0.0.1:4566/a b"
     line = virtual_time.run(destroy(found, "acme", dry_run=True)).again
     where = ["--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:4566/a b"]
-    expected = ["truckstream", "deploy", "--adopt", "--stack", "acme", *where, "--stream", HOSTILE, "--bucket", HOSTILE]
+    expected = ["truckstream", "deploy", "--stack", "acme", *where, "--adopt", "--stream", HOSTILE, "--bucket", HOSTILE]
     assert pasted(line, tmp_path) == expected
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from tests import virtual_time
 from tests.cloud.deployment.support import NO_STACK, account, stack, stream_summary
+from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.scripted_aws import aws_error
-from truckstream.cloud import DeployOptions, deploy
+from truckstream.cloud import DeployOptions, Scope, deploy, deploy_policies
 from truckstream.errors import AwsError, DeploymentError
 
 REVIEW = stack("REVIEW_IN_PROGRESS")
@@ -187,3 +188,18 @@ def test_a_customer_managed_key_is_named_with_the_permissions_that_the_function_
         f"The stream trucks {allow} kms:Decrypt.",
         f"The bucket acme-truck-data {allow} kms:GenerateDataKey and kms:Decrypt.",
     ]
+
+
+def test_the_deployers_policies_allow_every_call_that_adoption_adds():
+    aws = existing()
+    adopted(aws, options(adopt=True))
+    documents = deploy_policies(Scope("123456789012", "us-east-1", "acme", "trucks", "acme-truck-data"))
+    stream, bucket = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks", "arn:aws:s3:::acme-truck-data"
+    calls = {
+        "kinesis.describe_stream_summary": Call("kinesis:DescribeStreamSummary", stream),
+        "s3.head_bucket": Call("s3:ListBucket", bucket),
+        "s3.get_bucket_encryption": Call("s3:GetEncryptionConfiguration", bucket),
+    }
+    made = {name for name, _ in aws.calls if not name.startswith(("cloudformation.", "sts."))}
+    assert made == set(calls)
+    assert [name for name, call in calls.items() if not allows(documents, call)] == []

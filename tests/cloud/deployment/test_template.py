@@ -19,6 +19,7 @@ from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.template import (
     compact,
+    defaults_of,
     fits_a_call,
     parameters_of,
     read_template,
@@ -355,6 +356,12 @@ def test_alarm_email_must_be_an_address_or_empty(address, accepted):
 def test_the_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
     assert parameters_of(compact(TEXT)) == tuple(PARAMETERS)
+
+
+def test_the_defaults_are_found_in_the_text():
+    expected = {name: str(row["Default"]) for name, row in PARAMETERS.items() if "Default" in row}
+    assert defaults_of(read_template()) == expected
+    assert len(expected) > 20
 
 
 def test_resources_can_be_left_out():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.deployment.stack import Stack
     from truckstream.cloud.package.archive import Archive
 
-__all__ = ["LEFT_OUT", "Choices", "choose", "given_parameters", "refuse_contradictions"]
+__all__ = ["LEFT_OUT", "Choices", "choose", "flags_for_successor", "given_parameters", "refuse_contradictions"]
 
 #: The parameter in which a stack keeps the names of the resources that were left out of its template.
 LEFT_OUT: Final = "LeftOut"
@@ -28,6 +28,15 @@ _NONE: Final = "none"
 
 #: Setting, flag and parameter of each name that several commands share.
 _NAMES: Final = (("stream_name", "--stream", "StreamName"), ("bucket_name", "--bucket", "BucketName"))
+
+#: Parameters that flags of their own set, or that follow from the data that a successor adopts.
+_NOT_FOR_SUCCESSOR: Final = frozenset(
+    {
+        *("Scope", "CodeBucket", "CodeKey", "Architecture", "Runtime"),
+        *("StreamName", "CreateStream", "StreamMode", "ShardCount", "RetentionHours", "StartingPosition"),
+        *("BucketName", "ExistingBucketName"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,27 @@ def given_parameters(options: DeployOptions, stack: Stack | None, previous: Mapp
     gets the same.
     """
     return dict(options.parameters) if stack else {**previous, **options.new_stack_parameters, **options.parameters}
+
+
+def flags_for_successor(stack: Stack, defaults: Mapping[str, str]) -> list[str]:
+    """Return the flags of `deploy` with which a new stack adopts the data of this one and has its choices.
+
+    Args:
+        stack: the stack that is destroyed.
+        defaults: the defaults of the template's parameters.
+    """
+    told = stack.parameters
+    flags = ["--adopt"]
+    for _, flag, parameter in _NAMES:
+        flags += [flag, name] if (name := stack.outputs.get(parameter)) else []
+    for flag, parameter in (("--architecture", "Architecture"), ("--python", "Runtime")):
+        if told.get(parameter, defaults[parameter]) != defaults[parameter]:
+            flags += [flag, told[parameter].removeprefix("python")]
+    for name, value in sorted(told.items()):
+        if name in defaults and name not in _NOT_FOR_SUCCESSOR and value != defaults[name]:
+            flags += ["--parameter", f"{name}={value}"]
+    left_out = [name for name in told.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
+    return [*flags, *(word for name in left_out for word in ("--leave-out", name))]
 
 
 def refuse_contradictions(options: DeployOptions, stack: Stack) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from truckstream.cloud.aws_account import flags_of
+from truckstream.cloud.deployment.choices import flags_for_successor
 from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
 from truckstream.cloud.deployment.stack import PRECIOUS, check_stack_name, is_busy
+from truckstream.cloud.deployment.template import defaults_of, read_template
 from truckstream.cloud.package.artifact_bucket import artifact_bucket
 from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
@@ -105,9 +107,9 @@ def _used_by_name(stack: Stack) -> list[Resource]:
 
 
 def _again(aws: Aws, stack: Stack) -> str:
-    names = (("--stream", stack.outputs.get("StreamName")), ("--bucket", stack.outputs.get("BucketName")))
-    words = [word for flag, name in names if name for word in (flag, name)]
-    return command_line("truckstream", "deploy", "--adopt", "--stack", stack.name, *flags_of(aws), *words)
+    flags = flags_for_successor(stack, defaults_of(read_template()))
+    command = "provision" if stack.parameters.get("Scope") == "STORAGE" else "deploy"
+    return command_line("truckstream", command, "--stack", stack.name, *flags_of(aws), *flags)
 
 
 def _resource(row: dict[str, Any]) -> Resource:

@@ -20,7 +20,16 @@ from truckstream.errors import DeploymentError, InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["compact", "fits_a_call", "parameters_of", "read_template", "resources_of", "with_parameter", "without"]
+__all__ = [
+    "compact",
+    "defaults_of",
+    "fits_a_call",
+    "parameters_of",
+    "read_template",
+    "resources_of",
+    "with_parameter",
+    "without",
+]
 
 #: Quota "Template body size in a request" (CloudFormation user guide, 2026-11).
 _MAX_BYTES_IN_A_CALL: Final = 51_200
@@ -51,6 +60,15 @@ def fits_a_call(template: str) -> bool:
 def parameters_of(template: str) -> tuple[str, ...]:
     """Return the names of the template's parameters."""
     return tuple(re.findall(r"^  (\w+):", _section(template, "Parameters")[1], re.MULTILINE))
+
+
+def defaults_of(template: str) -> dict[str, str]:
+    """Return the defaults of the template's parameters by name."""
+    entries = _ENTRY.split(_section(template, "Parameters")[1])
+    found = {
+        entry.lstrip().partition(":")[0]: re.search(r"^    Default: (.*)$", entry, re.MULTILINE) for entry in entries
+    }
+    return {name: default[1].strip().strip('"') for name, default in found.items() if default}
 
 
 def resources_of(template: str) -> tuple[str, ...]:
