@@ -143,7 +143,7 @@ def test_a_kept_stream_and_bucket_are_used_by_name_with_the_streams_own_capacity
         "Scope": "STORAGE",
         "LeftOut": "none",
     }
-    assert [note.split(" as ")[0].split(" with ")[0] for note in notes] == [
+    assert [note.split(" as ")[0] for note in notes] == [
         "The stack uses the existing stream trucks",
         "The stack uses the existing bucket acme-truck-data",
     ]
@@ -176,18 +176,36 @@ def test_the_stacks_own_stream_and_bucket_are_not_adopted():
     assert (rows.get("CreateStream"), rows.get("ExistingBucketName"), notes) == (None, None, ())
 
 
-def test_a_customer_managed_key_is_named_with_the_permissions_that_the_function_needs():
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": CUSTOMER_KEY}}
-    encryption = {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+def encrypted_with(key):
+    """Return a response of GetBucketEncryption."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+
+
+def test_the_function_may_use_the_customer_managed_keys_of_what_is_adopted():
     aws = existing(
-        kinesis__describe_stream_summary=stream_summary(KeyId=CUSTOMER_KEY), s3__get_bucket_encryption=encryption
+        kinesis__describe_stream_summary=stream_summary(KeyId=CUSTOMER_KEY),
+        s3__get_bucket_encryption=encrypted_with(CUSTOMER_KEY.replace("key/1", "key/2")),
     )
-    _, notes = adopted(aws, options(adopt=True))
-    allow = f"is encrypted with {CUSTOMER_KEY}: in the policy of this key, allow the function's role"
-    assert [note for note in notes if CUSTOMER_KEY in note] == [
-        f"The stream trucks {allow} kms:Decrypt.",
-        f"The bucket acme-truck-data {allow} kms:GenerateDataKey and kms:Decrypt.",
-    ]
+    rows, notes = adopted(aws, options(adopt=True))
+    assert rows["ExistingKeyArns"] == f"{CUSTOMER_KEY},{CUSTOMER_KEY.replace('key/1', 'key/2')}"
+    assert f"The function's role may use its key {CUSTOMER_KEY}," in notes[1]
+
+
+@pytest.mark.parametrize("key", ["alias/trucks", "1", "arn:aws:kms:us-east-1:123456789012:alias/trucks"])
+@pytest.mark.parametrize(("manager", "expected"), [("CUSTOMER", CUSTOMER_KEY), ("AWS", None)])
+def test_a_key_that_is_named_by_its_alias_or_id_is_found(key, manager, expected):
+    found = {"KeyMetadata": {"KeyId": "1", "Arn": CUSTOMER_KEY, "KeyManager": manager}}
+    aws = existing(kinesis__describe_stream_summary=stream_summary(KeyId=key), kms__describe_key=found)
+    assert adopted(aws, options(adopt=True))[0].get("ExistingKeyArns") == expected
+
+
+@pytest.mark.parametrize("key", ["alias/aws/s3", "arn:aws:kms:us-east-1:123456789012:alias/aws/s3"])
+def test_keys_that_aws_manages_need_no_permission(key):
+    aws = existing(s3__get_bucket_encryption=encrypted_with(key))
+    rows, _ = adopted(aws, options(adopt=True))
+    assert rows.get("ExistingKeyArns") is None
+    assert aws.calls_of("kms.describe_key") == []
 
 
 def test_the_deployers_policies_allow_every_call_that_adoption_adds():

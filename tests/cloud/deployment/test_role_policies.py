@@ -27,6 +27,8 @@ REFERENCES = {
     "MakeStream": True,
     "MakeBucket": True,
     "UseKey": False,
+    "HasKeys": False,
+    "ExistingKeyArns": ["arn:aws:kms:us-east-1:0:key/2", "arn:aws:kms:us-east-1:0:key/3"],
     "InVpc": False,
 }
 
@@ -99,6 +101,15 @@ def test_the_function_may_use_the_key_if_there_is_one():
     call = Call("kms:GenerateDataKey", "arn:aws:kms:us-east-1:0:key/1")
     assert allows(role_documents(UseKey=True), call)
     assert not allows(role_documents(), call)
+
+
+@pytest.mark.parametrize("key", REFERENCES["ExistingKeyArns"])
+def test_the_keys_of_an_adopted_stream_and_bucket_may_be_used(key):
+    producer = resolved(RESOURCES["ProducerPolicy"]["Properties"]["PolicyDocument"], {**REFERENCES, "HasKeys": True})
+    decrypt, generate = Call("kms:Decrypt", key), Call("kms:GenerateDataKey", key)
+    assert all(allows(role_documents(HasKeys=True), call) for call in (decrypt, generate))
+    assert not any(allows(role_documents(), call) for call in (decrypt, generate))
+    assert (allows([producer], generate), allows([producer], decrypt)) == (True, False)
 
 
 def test_in_the_vpc_lambda_may_create_the_network_interface_and_the_code_may_not():

@@ -181,12 +181,12 @@ def test_only_these_statements_allow_any_resource():
 
 
 def test_the_producer_may_put_and_describe():
-    put, key = statements("ProducerPolicy")
+    put, key, existing = statements("ProducerPolicy")
     assert actions(put) == {
         *("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary", "kinesis:ListShards"),
     }
-    assert actions(key) == {"kms:GenerateDataKey"}
-    assert "*" not in resources_of(put) + resources_of(key)
+    assert actions(key) == actions(existing) == {"kms:GenerateDataKey"}
+    assert "*" not in resources_of(put) + resources_of(key) + resources_of(existing)
 
 
 def test_no_statement_allows_a_whole_service():

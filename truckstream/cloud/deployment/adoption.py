@@ -12,11 +12,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from truckstream.cloud.deployment.stack import Stack
 
-__all__ = ["DEFAULT_STREAM", "Adoption", "NewNames", "adopted_bucket", "adopted_stream", "new_names"]
+__all__ = [
+    "DEFAULT_STREAM",
+    "Adoption",
+    "NewNames",
+    "adopted_bucket",
+    "adopted_stream",
+    "both",
+    "bucket_key",
+    "new_names",
+    "stream_key",
+]
 
 #: The template's default.
 DEFAULT_STREAM: Final = "truck-sensor-stream"
@@ -30,6 +40,8 @@ class Adoption:
 
     parameters: Mapping[str, str]
     notes: tuple[str, ...]
+    #: The customer-managed key of one resource.
+    key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ def new_names(values: Mapping[str, str], stack: Stack | None) -> NewNames:
     )
 
 
-def adopted_stream(name: str, summary: Mapping[str, Any]) -> Adoption:
+def adopted_stream(name: str, summary: Mapping[str, Any], key_arn: str | None) -> Adoption:
     """Return the adoption of a stream, from its description by DescribeStreamSummary.
 
     The alarms, and the mapping's settings, follow from the capacity and the retention that the stream has.
@@ -73,21 +85,39 @@ def adopted_stream(name: str, summary: Mapping[str, Any]) -> Adoption:
     }
     if mode == "PROVISIONED":
         parameters["ShardCount"] = str(summary["OpenShardCount"])
-    notes = [f"The stack uses the existing stream {name} as it is, and never deletes it."]
-    key = summary.get("KeyId") if summary.get("EncryptionType") == "KMS" else None
-    return Adoption(parameters, (*notes, *_key_note(f"stream {name}", key, "kms:Decrypt")))
+    return Adoption(parameters, _notes(f"stream {name}", key_arn), key_arn)
 
 
-def adopted_bucket(name: str, encryption: Mapping[str, Any] | None) -> Adoption:
-    """Return the adoption of a bucket, from the response of GetBucketEncryption; None if it has none."""
+def adopted_bucket(name: str, key_arn: str | None) -> Adoption:
+    """Return the adoption of a bucket."""
+    return Adoption({"ExistingBucketName": name}, _notes(f"bucket {name}", key_arn), key_arn)
+
+
+def both(adoptions: Sequence[Adoption]) -> Adoption:
+    """Return the adoption of a stream and a bucket together, or of one of them."""
+    parameters = {name: value for each in adoptions for name, value in each.parameters.items()}
+    if keys := sorted({each.key_arn for each in adoptions if each.key_arn}):
+        parameters["ExistingKeyArns"] = ",".join(keys)
+    return Adoption(parameters, tuple(note for each in adoptions for note in each.notes))
+
+
+def stream_key(summary: Mapping[str, Any]) -> str | None:
+    """Return the stream's key as DescribeStreamSummary names it; None if AWS manages it."""
+    return _customer_managed(summary.get("KeyId") if summary.get("EncryptionType") == "KMS" else None)
+
+
+def bucket_key(encryption: Mapping[str, Any] | None) -> str | None:
+    """Return the bucket's key as GetBucketEncryption names it; None if AWS manages it, or there is none."""
     rules = (encryption or {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])
-    key = rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
-    notes = [f"The stack uses the existing bucket {name} with its settings as they are, and never deletes it."]
-    actions = "kms:GenerateDataKey and kms:Decrypt"
-    return Adoption({"ExistingBucketName": name}, (*notes, *_key_note(f"bucket {name}", key, actions)))
+    return _customer_managed(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID"))
 
 
-def _key_note(what: str, key: str | None, actions: str) -> list[str]:
-    if key is None or key.endswith(_AWS_KEYS):
-        return []
-    return [f"The {what} is encrypted with {key}: in the policy of this key, allow the function's role {actions}."]
+def _customer_managed(key: str | None) -> str | None:
+    return None if key is None or key.endswith(_AWS_KEYS) else key
+
+
+def _notes(what: str, key_arn: str | None) -> tuple[str, ...]:
+    use = f"The stack uses the existing {what} as it is, and never deletes it."
+    if key_arn is None:
+        return (use,)
+    return (use, f"The function's role may use its key {key_arn}, as far as the policy of that key lets IAM decide.")

@@ -34,7 +34,7 @@ _NOT_FOR_SUCCESSOR: Final = frozenset(
     {
         *("Scope", "CodeBucket", "CodeKey", "Architecture", "Runtime"),
         *("StreamName", "CreateStream", "StreamMode", "ShardCount", "RetentionHours", "StartingPosition"),
-        *("BucketName", "ExistingBucketName"),
+        *("BucketName", "ExistingBucketName", "ExistingKeyArns"),
     }
 )
 

@@ -150,7 +150,7 @@ async def _settle_data(
 
 def _tailored(template: str, choices: Choices) -> str:
     """Return the template without the resources to leave out, and with the parameter that keeps their names."""
-    return with_parameter(without(template, choices.leave_out), LEFT_OUT, "Kept by truckstream deploy.")
+    return with_parameter(without(template, choices.leave_out), LEFT_OUT)
 
 
 async def _template_source(aws: Aws, stack_name: str, template: str, bucket: str) -> TemplateSource:

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.cloud.deployment.adoption import DEFAULT_STREAM, Adoption, adopted_bucket, adopted_stream, new_names
+from truckstream.cloud.deployment.adoption import (
+    DEFAULT_STREAM,
+    Adoption,
+    adopted_bucket,
+    adopted_stream,
+    both,
+    bucket_key,
+    new_names,
+    stream_key,
+)
 from truckstream.errors import AwsError, DeploymentError
 
 if TYPE_CHECKING:
@@ -36,12 +45,11 @@ async def adopt(aws: Aws, values: Mapping[str, str], stack: Stack | None) -> Ado
     names = new_names(values, stack)
     found: list[Adoption] = []
     if names.stream and (summary := await _read_stream(aws, names.stream)):
-        found.append(adopted_stream(names.stream, summary))
+        found.append(adopted_stream(names.stream, summary, await _key_arn(aws, stream_key(summary))))
     if names.bucket and await _own_bucket_exists(aws, names.bucket):
         encryption = await aws.find("s3", "get_bucket_encryption", Bucket=names.bucket)
-        found.append(adopted_bucket(names.bucket, encryption))
-    parameters = {name: value for each in found for name, value in each.parameters.items()}
-    return Adoption(parameters, tuple(note for each in found for note in each.notes))
+        found.append(adopted_bucket(names.bucket, await _key_arn(aws, bucket_key(encryption))))
+    return both(found)
 
 
 async def refuse_taken(aws: Aws, values: Mapping[str, str], stack: Stack | None) -> None:
@@ -73,6 +81,15 @@ async def refuse_missing(aws: Aws, values: Mapping[str, str]) -> None:
 async def _read_stream(aws: Aws, name: str) -> dict[str, Any] | None:
     response = await aws.find("kinesis", "describe_stream_summary", StreamName=name)
     return response["StreamDescriptionSummary"] if response else None
+
+
+async def _key_arn(aws: Aws, key: str | None) -> str | None:
+    """Return the ARN of a key, which policies need, from its ARN, ID or alias; None for a key that AWS manages."""
+    if key is None or ":key/" in key:
+        return key
+    response = await aws.call("kms", "describe_key", KeyId=key)
+    found = response["KeyMetadata"]
+    return str(found["Arn"]) if found.get("KeyManager") == "CUSTOMER" else None
 
 
 async def _bucket_exists(aws: Aws, name: str) -> bool:

@@ -76,10 +76,10 @@ def resources_of(template: str) -> tuple[str, ...]:
     return tuple(re.findall(r"^  (\w+):", _section(template, "Resources")[1], re.MULTILINE))
 
 
-def with_parameter(template: str, name: str, description: str) -> str:
+def with_parameter(template: str, name: str) -> str:
     """Return the template with one more parameter, a text that no resource uses."""
     before, section, after = _section(template, "Parameters")
-    return f"{before}{section}  {name}: {{Type: String, Default: none, Description: {description}}}\n{after}"
+    return f"{before}{section}  {name}: {{Type: String, Default: none}}\n{after}"
 
 
 def without(template: str, names: Collection[str]) -> str:
