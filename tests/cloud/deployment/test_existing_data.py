@@ -176,6 +176,16 @@ def test_the_stacks_own_stream_and_bucket_are_not_adopted():
     assert (rows.get("CreateStream"), rows.get("ExistingBucketName"), notes) == (None, None, ())
 
 
+def test_the_successor_of_a_failed_creation_can_adopt():
+    """The parameters of its predecessor do not count more than what is adopted."""
+    failed = stack(
+        "ROLLBACK_COMPLETE", {"CreateStream": "true", "ShardCount": "1", "StartingPosition": "LATEST"} | NAMES
+    )
+    rows, _ = adopted(existing(failed, stack("DELETE_COMPLETE"), REVIEW, stack("CREATE_COMPLETE")), options(adopt=True))
+    expected = {"CreateStream": "false", "ShardCount": "4", "StartingPosition": "TRIM_HORIZON"}
+    assert {name: rows[name] for name in expected} == expected
+
+
 def encrypted_with(key):
     """Return a response of GetBucketEncryption."""
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}

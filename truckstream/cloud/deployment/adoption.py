@@ -1,9 +1,10 @@
 """Adoption: a deployment that uses a stream and a bucket that exist already. Nothing in here calls AWS.
 
-They are used by name, through CreateStream=false and ExistingBucketName, and not imported into the stack. An import
-cannot create the rest of the stack in the same operation, does not compare the template with the resource, and makes
-the stream with its records a part of every later rollback and replacement. Used by name, no operation of the stack can
-delete them. (CloudFormation user guide, "Import AWS resources into a CloudFormation stack", 2026-11.)
+They are used by name, through CreateStream=false and ExistingBucketName, and not imported into the stack. A change set
+of type IMPORT can create nothing else, and one with ImportExistingResources accepts no names that come from parameters
+(CloudFormation user guide, "Import AWS resources into a CloudFormation stack", 2026-11). Neither compares the template
+with the resource, and afterwards a stream with records takes part in rollbacks and replacements. Used by name, no
+operation of the stack can delete it.
 """
 
 from __future__ import annotations

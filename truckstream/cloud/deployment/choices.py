@@ -99,17 +99,17 @@ def flags_for_successor(stack: Stack, defaults: Mapping[str, str]) -> list[str]:
         stack: the stack that is destroyed.
         defaults: the defaults of the template's parameters.
     """
-    told = stack.parameters
+    parameters = stack.parameters
     flags = ["--adopt"]
     for _, flag, parameter in _NAMES:
         flags += [flag, name] if (name := stack.outputs.get(parameter)) else []
     for flag, parameter in (("--architecture", "Architecture"), ("--python", "Runtime")):
-        if told.get(parameter, defaults[parameter]) != defaults[parameter]:
-            flags += [flag, told[parameter].removeprefix("python")]
-    for name, value in sorted(told.items()):
+        if parameters.get(parameter, defaults[parameter]) != defaults[parameter]:
+            flags += [flag, parameters[parameter].removeprefix("python")]
+    for name, value in sorted(parameters.items()):
         if name in defaults and name not in _NOT_FOR_SUCCESSOR and value != defaults[name]:
             flags += ["--parameter", f"{name}={value}"]
-    left_out = [name for name in told.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
+    left_out = [name for name in parameters.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
     return [*flags, *(word for name in left_out for word in ("--leave-out", name))]
 
 

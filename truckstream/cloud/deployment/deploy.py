@@ -81,13 +81,14 @@ async def deploy(
     stack = predecessor.stack
     template = read_template()
     given = given_parameters(options, stack, predecessor.parameters)
-    adoption = await _settle_data(aws, options, predecessor, given)
+    adoption = await _check_existing_data(aws, options, predecessor, given)
     choices = choose(options, predecessor.parameters, resources_of(template))
     archive = await build_package(choices.package) if options.scope == "PIPELINE" else None
     bucket = choices.artifact_bucket or await artifact_bucket(aws)
     known = parameters_of(template)
+    wanted = {**given, **adoption.parameters, **options.parameters}
     parameters = {
-        **{name: value for name, value in {**adoption.parameters, **given}.items() if name in known},
+        **{name: value for name, value in wanted.items() if name in known},
         **choices.parameters(options, archive, bucket),
     }
     change_set = ChangeSet(
@@ -133,7 +134,7 @@ async def update_parameters(
     return await change_set.carry_out(confirm, on_event)
 
 
-async def _settle_data(
+async def _check_existing_data(
     aws: Aws, options: DeployOptions, predecessor: _Predecessor, given: Mapping[str, str]
 ) -> Adoption:
     """Adopt the existing stream and bucket, or raise if their names are taken."""
