@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from botocore.loaders import create_loader
 
-from truckstream.config import EXPORTED_VARIABLES, SETTINGS, export_aws_settings, load_settings, read_dotenv
+from truckstream.config import (
+    EXPORTED_VARIABLES,
+    SETTINGS,
+    export_aws_settings,
+    load_command_settings,
+    load_settings,
+    read_dotenv,
+)
 from truckstream.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +68,34 @@ def test_two_variables_that_contradict_each_other_in_one_source_are_an_error(set
     agreeing = load_settings(environ={}, dotenv={one[0]: one[1], other[0]: one[1]})
     assert getattr(agreeing, setting) == one[1]
     assert getattr(load_settings({setting: one[1]}, environ=dict([one, other]), dotenv={}), setting) == one[1]
+
+
+@pytest.fixture
+def no_region(tmp_path, monkeypatch):
+    """Run in an empty directory, without a region in the environment, and restore both."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "REGION", "region"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_a_command_notices_variables_of_dotenv_that_contradict_each_other(no_region):
+    """It also passes AWS_REGION on to the AWS libraries, through the environment."""
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\nregion=eu-west-1\n")
+    with pytest.raises(ConfigurationError, match=r"region has different values in \.env"):
+        load_command_settings()
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\n")
+    assert load_command_settings().sources["region"] == "AWS_REGION in .env"
+    assert os.environ["AWS_REGION"] == "us-east-1"
+
+
+@pytest.mark.parametrize("variable", ["AWS_DEFAULT_REGION", "region"])
+def test_the_aws_libraries_use_the_region_of_the_command(no_region, monkeypatch, variable):
+    monkeypatch.setenv(variable, "eu-west-1")
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\n")
+    assert load_command_settings().region == "eu-west-1"
+    assert (os.environ["AWS_REGION"], os.environ["AWS_DEFAULT_REGION"]) == ("eu-west-1", "eu-west-1")
 
 
 def test_aws_default_region_yields_to_the_other_variables_as_in_the_aws_libraries():

@@ -187,11 +187,14 @@ def export_aws_settings(dotenv: Mapping[str, str]) -> None:
 
 
 def load_command_settings(**flags: str | None) -> Settings:
-    """Load the settings of a command, and export the AWS variables of `.env` to this process.
+    """Load the settings of a command, and export the region and the AWS variables of `.env` to this process.
 
     Raises:
         ConfigurationError: as `load_settings` and `read_dotenv`.
     """
     dotenv = read_dotenv()
+    settings = load_settings(flags, dotenv=dotenv)  # before the export, after which `.env` would be the environment
     export_aws_settings(dotenv)
-    return load_settings(flags, dotenv=dotenv)
+    if settings.region:  # the AWS libraries use the same region, wherever it was set
+        os.environ.update(AWS_REGION=settings.region, AWS_DEFAULT_REGION=settings.region)
+    return settings

@@ -10,8 +10,9 @@ from truckstream.commands.app import app
 def options_of(monkeypatch, tmp_path):
     """Return a function from a command line, the environment and `.env` to the options of the deployment."""
     monkeypatch.chdir(tmp_path)
-    for name in ("AWS_REGION", "STREAM_NAME", "BUCKET_NAME", "stream_name", "bucket_name"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "STREAM_NAME", "BUCKET_NAME", "stream_name", "bucket_name"):
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
     found = []
     monkeypatch.setattr(commands, "_deploy", lambda _aws, _settings, options, **_: found.append(options) or 0)
 
@@ -68,3 +69,10 @@ def test_flags_set_parameters_and_choices(options_of):
 
 def test_none_brings_back_what_was_left_out(options_of):
     assert options_of("deploy", "--leave-out", "none").leave_out == ()
+
+
+def test_policies_are_for_the_stream_of_an_arn(options_of, capsys):  # noqa: ARG001 - runs in a directory without .env
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
+    words = ("policies", "--of", "watch", "--region", "us-east-1", "--stream", arn)
+    assert app(words, result_action="return_value") == 0
+    assert f'"{arn}"' in capsys.readouterr().out

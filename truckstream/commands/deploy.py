@@ -236,7 +236,7 @@ def policies(
 
     settings = aws.settings(stream, bucket)
     region = settings.region or "us-east-1"
-    scope = Scope(account, region, aws.stack, settings.stream_name, settings.bucket_name)
+    scope = Scope(account, region, aws.stack, _stream_name(settings), settings.bucket_name)
     if of == "watch":
         found = watch_policies(scope)
     else:
@@ -247,14 +247,18 @@ def policies(
 
 def _names(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
     """Return the parameters that flags name, and those that the environment or `.env` name."""
-    # CloudFormation knows a stream by its name, which is the end of its ARN.
-    values = {"StreamName": settings.stream_name.rpartition("/")[2], "BucketName": settings.bucket_name or ""}
+    values = {"StreamName": _stream_name(settings), "BucketName": settings.bucket_name or ""}
     given: dict[str, str] = {}
     from_settings: dict[str, str] = {}
     for setting, parameter in (("stream_name", "StreamName"), ("bucket_name", "BucketName")):
         if source := settings.sources.get(setting):
             (given if source.startswith("--") else from_settings)[parameter] = values[parameter]
     return given, from_settings
+
+
+def _stream_name(settings: Settings) -> str:
+    """Return the name of the stream, which is the end of its ARN; CloudFormation and policies need it."""
+    return settings.stream_name.rpartition("/")[2]
 
 
 def _template_parameters(given: list[str] | None, **flags: str | int | None) -> dict[str, str]:

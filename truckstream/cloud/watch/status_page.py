@@ -148,7 +148,8 @@ def _missing_parts(parts: DeployedParts, origin: Origin, *, bucket_exists: bool)
     if parts.stream is None and "kinesis" not in unread:
         yield f"the stream {parts.stream_name} does not exist" if parts.stream_name else "there is no stream"
     if parts.function is None and "lambda" not in unread:
-        yield f"there is no function, so that records wait in the stream: {origin.deploy}"
+        add = f": {origin.deploy} creates it" if origin.kind == "stack" else ""
+        yield f"there is no function, so that records wait in the stream{add}"
     elif parts.mapping is None and "lambda" not in unread:
         yield "no event source mapping connects the stream to the function, so that records wait in the stream"
     if not parts.bucket_name or not bucket_exists:
@@ -162,7 +163,7 @@ def _stopped_parts(parts: DeployedParts) -> Iterator[str]:
     if (state := mapping.get("State", "Enabled")) in {"Disabled", "Disabling", "Deleting"}:
         yield f"the mapping is {state}, so that records wait in the stream"
     if delivery_failed(result := mapping.get("LastProcessingResult", "OK")):
-        yield f"the mapping's last delivery failed ({result}): the last errors below, and truckstream doctor"
+        yield f"the mapping's last delivery failed ({result}): see the last errors below, then run truckstream doctor"
     if (state := function.get("State", "Active")) == "Failed" or function.get("LastUpdateStatus") == "Failed":
         why = function.get("StateReason") or function.get("LastUpdateStatusReason") or "AWS gives no reason"
         yield f"the function, or its last update, failed: {why}"
