@@ -95,4 +95,5 @@ INTRINSIC = {
     "Fn::GetAtt": lambda path, references: references[".".join(path)],
     "Fn::If": _if,
     "Fn::Sub": _substitute,
+    "Fn::Split": lambda argument, references: resolved(argument[1], references).split(argument[0]),
 }

@@ -148,9 +148,19 @@ def check_deploy(run_json, client):
     function = client("lambda").get_function_configuration(FunctionName="truckstream")
     handler = "lambda_entry.handler.lambda_handler"
     assert (function["MemorySize"], function["Timeout"], function["Handler"]) == (512, 300, handler)
+    assert sids_of(client("iam"), function["Role"]) >= {"ReadTheStream", "CreateAndLookAtObjects"}
+    assert not sids_of(client("iam"), function["Role"]) & {"UseTheKey", "UseKeys", "LiveInTheVpc"}
     mapping = client("lambda").get_event_source_mapping(UUID=outputs["MappingId"])
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert (mapping["BatchSize"], mapping["MaximumRecordAgeInSeconds"]) == (4900, 72000)
+
+
+def sids_of(iam, role):
+    """Return the names of the statements of a role; conditions of the template leave some out."""
+    name = role.rpartition("/")[2]
+    [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    return {statement["Sid"] for statement in document["Statement"]}
 
 
 def check_records(run, client):

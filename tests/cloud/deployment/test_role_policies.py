@@ -28,7 +28,7 @@ REFERENCES = {
     "MakeBucket": True,
     "UseKey": False,
     "HasKeys": False,
-    "ExistingKeyArns": ["arn:aws:kms:us-east-1:0:key/2", "arn:aws:kms:us-east-1:0:key/3"],
+    "ExistingKeyArns": "arn:aws:kms:us-east-1:0:key/2,arn:aws:kms:us-east-1:0:key/3",
     "InVpc": False,
 }
 
@@ -103,7 +103,7 @@ def test_the_function_may_use_the_key_if_there_is_one():
     assert not allows(role_documents(), call)
 
 
-@pytest.mark.parametrize("key", REFERENCES["ExistingKeyArns"])
+@pytest.mark.parametrize("key", REFERENCES["ExistingKeyArns"].split(","))
 def test_the_keys_of_an_adopted_stream_and_bucket_may_be_used(key):
     producer = resolved(RESOURCES["ProducerPolicy"]["Properties"]["PolicyDocument"], {**REFERENCES, "HasKeys": True})
     decrypt, generate = Call("kms:Decrypt", key), Call("kms:GenerateDataKey", key)
