@@ -90,14 +90,17 @@ async def measure(case, seconds):
         if case.unpaced_writer:
             await stack.enter_async_context(unpaced_writer(kinesis))
         await asyncio.sleep(WARM_UP_SECONDS)
-        before, began = producers[0].stats, time.monotonic()
+        befores, began = [producer.stats for producer in producers], time.monotonic()
         await asyncio.sleep(seconds)
-        after, took = producers[0].stats, time.monotonic() - began
+        afters, took = [producer.stats for producer in producers], time.monotonic() - began
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    before, after = befores[0], afters[0]
+    others = [late.acked - early.acked for early, late in zip(befores[1:], afters[1:], strict=True)]
     return {
         "case": case.name,
+        "others_records_per_second": [round(count / took, 1) for count in others],
         "records_per_second": round((after.acked - before.acked) / took, 1),
         "best": case.best,
         "throttled_share": round((after.throttled - before.throttled) / (after.sent - before.sent), 4),
@@ -116,6 +119,7 @@ async def main(options):
         print(
             f"{case.name:28}{rate:10,.0f}{rate / best:12.1%}{row['throttled_share']:11.2%}"
             f"{row['requests_per_second']:12.0f}{row['failed']:8}",
+            *(f"  the other: {other:,.0f}/s" for other in row["others_records_per_second"]),
             flush=True,
         )
     publish(options, rows=rows)

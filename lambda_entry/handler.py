@@ -14,6 +14,7 @@ Settings, read from the environment at the first call. An empty variable counts 
     SCHEMA               the rule for valid records: truck, none, or module:name of a msgspec type or a callable
     ENCRYPTION           AES256, aws:kms or aws:kms:dsse; the bucket's default if not set
     KMS_KEY_ID           the key for the last two
+    STORAGE_CLASS        the class of the objects in S3, such as INTELLIGENT_TIERING; STANDARD if not set
     MAX_IN_FLIGHT        groups that are stored at the same time: 16
     MAX_BYTES_IN_FLIGHT  the bytes of these groups: 16777216
     LOG_LEVEL            DEBUG, INFO, WARNING or ERROR: INFO

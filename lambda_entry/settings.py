@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
 
 from truckstream.batcher import Batcher
 from truckstream.batcher.formats.selection import Compression, FormatName
-from truckstream.batcher.object_store.open_store import Encryption
+from truckstream.batcher.object_store.open_store import Encryption, StorageClass
 from truckstream.batcher.options import MAX_BATCH_SIZE
 from truckstream.batcher.storing.object_key import Layout
 from truckstream.errors import ConfigurationError, InvalidArgumentError
@@ -32,6 +32,7 @@ _VARIABLES: Final = {
     "schema": "SCHEMA",
     "encryption": "ENCRYPTION",
     "kms_key_id": "KMS_KEY_ID",
+    "storage_class": "STORAGE_CLASS",
 }
 
 
@@ -57,6 +58,7 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
             max_bytes_in_flight=_number(given, "MAX_BYTES_IN_FLIGHT", 16 * 1024 * 1024),
             encryption=cast("Encryption | None", _choice(given, "ENCRYPTION", get_args(Encryption), None)),
             kms_key_id=given.get("KMS_KEY_ID"),
+            storage_class=cast("StorageClass | None", _choice(given, "STORAGE_CLASS", get_args(StorageClass), None)),
             region_name=given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION"),
             endpoint_url=given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL"),
         )

@@ -1,7 +1,7 @@
 """All alarms of the deployed pipeline, as one table.
 
-lambda_entry/template.yaml creates each alarm under its name, and the page for operators (cloud/README.md) lists it.
-Tests compare both with this table.
+lambda_entry/template.yaml creates each alarm under its name with its description, and the page for operators
+(cloud/README.md) lists it. Tests compare both with this table, and evaluate each alarm on metrics that must ring it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ class Alarm:
     means: str
     do: str
 
+    @property
+    def description(self) -> str:
+        """The text that CloudWatch sends with the alarm."""
+        return f"{self.means} {self.do}"
+
 
 ALARMS: Final = (
     Alarm(
         "function-errors",
         ("Errors",),
         "calls failed or timed out: 1 in 5 minutes (ErrorsThreshold)",
-        "Lambda delivers the records again up to RetryAttempts or RecordAge, then stores them below aws/lambda/.",
+        "Calls failed. Lambda delivers their records again up to RecordAge, then stores them in FailedBucket.",
         "truckstream status shows the last errors; truckstream doctor finds the settings that cause them.",
     ),
     Alarm(
@@ -40,6 +45,27 @@ ALARMS: Final = (
         "Investigate before the retention of the stream ends: truckstream doctor, then the log of the function.",
     ),
     Alarm(
+        "throttled-calls",
+        ("Throttles",),
+        "calls were throttled: 1 in 5 minutes",
+        "No concurrency was left for the function, so its records wait in the stream.",
+        "truckstream scale advises a reservation. A ReservedConcurrency of 0 stops the function.",
+    ),
+    Alarm(
+        "no-calls",
+        ("IncomingRecords", "Invocations"),
+        "records arrive and the function is not called, for 10 minutes",
+        "Records wait in the stream and are lost when its retention ends.",
+        "truckstream doctor finds the cause: the mapping is missing, disabled or filtered, or calls are throttled.",
+    ),
+    Alarm(
+        "mapping-stopped",
+        ("IncomingRecords", "PolledEventCount"),
+        "records arrive and the mapping reads none, for 10 minutes",
+        "The event source mapping is disabled or deleted, may not read the stream, or waits for a delivery that fails.",
+        "If calls fail, repair that first. Else truckstream doctor prints the repair.",
+    ),
+    Alarm(
         "iterator-age",
         ("IteratorAge",),
         "the last record of a batch is older than 30 s, for 3 minutes",
@@ -47,9 +73,23 @@ ALARMS: Final = (
         "Check Throttles and UploadsFailed first; then truckstream scale advises more shards or more memory.",
     ),
     Alarm(
+        "given-up",
+        ("OnFailureDestinationDeliveredEventCount", "DroppedEventCount"),
+        "Lambda gave up records: 1 in 5 minutes",
+        "They failed until RecordAge or RetryAttempts ended. FailedBucket keeps them for RejectedDays.",
+        "Repair the cause (truckstream doctor), then replay the objects of FailedBucket as cloud/README.md explains.",
+    ),
+    Alarm(
+        "destination-failed",
+        ("DestinationDeliveryFailures",),
+        "Lambda could not store records that it gave up: 1 in 5 minutes",
+        "These records are in the stream only, and are lost when its retention ends.",
+        "truckstream deploy restores FailedBucket and its permission. Then store them by a mapping with TRIM_HORIZON.",
+    ),
+    Alarm(
         "duration",
         ("Duration",),
-        "a call took more than 4 of its 5 minutes",
+        "a call took more than 80 % of Timeout, in 5 minutes",
         "A timeout is near, after which all records of the call are delivered again.",
         "truckstream scale --apply adds memory, and with it CPU and network.",
     ),
@@ -76,8 +116,8 @@ ALARMS: Final = (
     ),
     Alarm(
         "stream-load",
-        ("IncomingRecords",),
-        "more than 800 records/s a shard, for 5 minutes: 80 % of the quota",
+        ("IncomingRecords", "IncomingBytes"),
+        "more than 80 % of the quota of ShardCount shards (800 records/s or 0.8 MiB/s each), for 5 minutes",
         "There is little capacity left for a burst.",
         "truckstream scale --apply adds shards.",
     ),

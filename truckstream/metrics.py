@@ -1,7 +1,8 @@
 """All metrics, as tables. Log lines, the template, the dashboard and the pages are tested against them.
 
 `METRICS` are those of CloudWatch. The function writes its own in the embedded metric format (EMF), into `NAMESPACE`
-with the dimension `FunctionName`; the services write the others. `PRODUCER_METRICS` are those that the producer reports
+with the dimension `FunctionName`; the services write the others. Those whose name ends in EventCount belong to an event
+source mapping, and must be switched on for it (MetricsConfig). `PRODUCER_METRICS` are those that the producer reports
 to OpenTelemetry. `alarms.py` has the alarms on these metrics.
 """
 
@@ -65,6 +66,22 @@ METRICS: Final = (
     Metric("Errors", "AWS/Lambda", "Count", "Sum", "calls that failed or timed out"),
     Metric("Throttles", "AWS/Lambda", "Count", "Sum", "calls throttled by the concurrency limit"),
     Metric("IteratorAge", "AWS/Lambda", "Milliseconds", "Maximum", "age of the last record of a batch"),
+    Metric("PolledEventCount", "AWS/Lambda", "Count", "Sum", "records that the event source mapping read"),
+    Metric(
+        "OnFailureDestinationDeliveredEventCount",
+        "AWS/Lambda",
+        "Count",
+        "Sum",
+        "records that Lambda gave up and stored in FailedBucket",
+    ),
+    Metric("DroppedEventCount", "AWS/Lambda", "Count", "Sum", "records that Lambda gave up without a destination"),
+    Metric(
+        "DestinationDeliveryFailures",
+        "AWS/Lambda",
+        "Count",
+        "Sum",
+        "deliveries given up that could not be stored in FailedBucket",
+    ),
     Metric("RecordsReceived", NAMESPACE, "Count", "Sum", "records in batches: stored + rejected + not stored"),
     Metric("RecordsStored", NAMESPACE, "Count", "Sum", "valid records that are stored in objects"),
     Metric("RecordsRejected", NAMESPACE, "Count", "Sum", "invalid records that are stored below rejected/"),

@@ -1,7 +1,9 @@
 """Evaluate IAM policies by AWS's rules: a Deny overrides an Allow, and a call without an Allow is denied.
 
-Only the features that our policies use are supported: wildcards, and the condition operators StringEquals, ArnEquals,
-Bool, Null and NumericLessThan. Any other operator raises an error, so that no condition is ignored.
+Only the features that our policies use are supported: wildcards, and the condition operators of `_OPERATORS`, Null and
+ForAnyValue. Any other operator raises an error, so that no condition is ignored.
+
+A permissions boundary limits a role: a call must be allowed by the role's policies and by the boundary.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -49,51 +51,30 @@ def _matches(text: str, pattern: str, flags: int = 0) -> bool:
 def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, Any]) -> bool:
     if operator == "Null":
         return (key not in context) is (wanted == "true")
-    if key not in context:
-        return False
-    if operator in {"StringEquals", "Bool"}:
-        return context[key] in _list(wanted)
-    if operator == "ArnEquals":
-        return any(_matches(context[key], each) for each in _list(wanted))
-    if operator == "NumericLessThan":
-        return float(context[key]) < float(wanted)
-    raise AssertionError(f"the condition operator {operator} is not supported")
+    quantifier, _, plain = operator.rpartition(":")
+    if quantifier == "ForAnyValue":
+        return any(_OPERATORS[plain](value, wanted) for value in _list(context.get(key, [])))
+    assert not quantifier, f"the condition operator {operator} is not supported"
+    return key in context and _OPERATORS[plain](context[key], wanted)
+
+
+def _is_one_of(value: Any, wanted: Any) -> bool:
+    return value in _list(wanted)
+
+
+def _is_like(value: Any, wanted: Any) -> bool:
+    return any(_matches(value, each) for each in _list(wanted))
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "StringEquals": _is_one_of,
+    "Bool": _is_one_of,
+    "ArnEquals": _is_like,
+    "ArnLike": _is_like,
+    "NumericLessThan": lambda value, wanted: float(value) < float(wanted),
+    "NumericGreaterThanEquals": lambda value, wanted: float(value) >= float(wanted),
+}
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def resolved(value: Any, references: Mapping[str, Any]) -> Any:
-    """Return a value of a template with its intrinsic functions evaluated; None if a condition removes it.
-
-    `references` contains the values of names (Ref), attributes (Name.Attribute) and conditions (True or False).
-    """
-    if isinstance(value, list):
-        return [found for each in value if (found := resolved(each, references)) is not None]
-    if not isinstance(value, dict):
-        return value
-    [(name, argument), *more] = value.items()
-    if not more and name in INTRINSIC:
-        return INTRINSIC[name](argument, references)
-    return {name: found for name, each in value.items() if (found := resolved(each, references)) is not None}
-
-
-def _if(argument: Any, references: Mapping[str, Any]) -> Any:
-    condition, yes, no = argument
-    return resolved(yes if references[condition] else no, references)
-
-
-def _substitute(argument: Any, references: Mapping[str, Any]) -> str:
-    text, more = argument if isinstance(argument, list) else (argument, {})
-    names = {**references, **{name: resolved(each, references) for name, each in more.items()}}
-    return re.sub(r"\$\{([^}]+)\}", lambda match: str(names[match[1]]), text)
-
-
-INTRINSIC = {
-    "Ref": lambda name, references: references.get(name),
-    "Fn::GetAtt": lambda path, references: references[".".join(path)],
-    "Fn::If": _if,
-    "Fn::Sub": _substitute,
-    "Fn::Split": lambda argument, references: resolved(argument[1], references).split(argument[0]),
-}

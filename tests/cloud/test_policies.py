@@ -1,7 +1,8 @@
 """The policies of `truckstream policies` allow every call that the commands make, and nothing that they do not need.
 
 The calls of the commands are recorded on ministack. The calls that CloudFormation makes with the deployer's permissions
-are listed below, because no imitation of AWS makes them.
+are listed below, because no imitation of AWS makes them. The policies are evaluated by `iam_evaluator`; no AWS account
+is behind these tests.
 """
 
 import asyncio
@@ -14,18 +15,28 @@ import pytest
 from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.ministack import CANNOT_CREATE
 from tests.cloud.parsed_template import RESOURCES
+from tests.cloud.resolved_template import properties_of, references
+from tests.cloud.watch.test_doctor_rules import REPAIRS
 from truckstream.cloud.aws_account import Account
 from truckstream.cloud.deployment.deploy import DeployOptions, deploy
 from truckstream.cloud.deployment.destroy import destroy
-from truckstream.cloud.policies import MAX_POLICY_CHARACTERS, Scope, deploy_policies, watch_policies
+from truckstream.cloud.policies import (
+    MAX_POLICY_CHARACTERS,
+    Scope,
+    boundary_policy,
+    deploy_policies,
+    watch_policies,
+)
 from truckstream.cloud.watch.doctor import diagnose
 from truckstream.cloud.watch.scaling import scale
 from truckstream.cloud.watch.status import read_status
+from truckstream.commands.app import app
 
 #: ministack's account.
 SCOPE = Scope("000000000000", "us-east-1", stack="Acme", stream="acme-stream", bucket=None)
+#: The longest names, and the longest partition.
+LONGEST = Scope("000000000000", "us-gov-west-1", stack="S" * 64, stream="t" * 128)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ANYTHING = "arn:aws:any:us-east-1:000000000000:thing"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:Acme"
 
 
@@ -37,6 +48,7 @@ S3_ACTIONS = {
     "list_objects_v2": "ListBucket",
     "list_object_versions": "ListBucketVersions",
     "get_bucket_encryption": "GetEncryptionConfiguration",
+    "get_bucket_lifecycle_configuration": "GetLifecycleConfiguration",
     "get_public_access_block": "GetBucketPublicAccessBlock",
     "put_public_access_block": "PutBucketPublicAccessBlock",
 }
@@ -157,29 +169,240 @@ def test_only_the_policies_with_delete_data_allow_the_deletion_of_data(recorded)
     assert any(line.startswith("s3:DeleteObject arn:aws:s3:::acme-bucket") for line in kept)
 
 
+# --- The repairs of the doctor ----------------------------------------------------------------------
+
+#: What the repairs act on, as `PLACES` does for the commands' own calls, by the flag that names it.
+REPAIRED = {
+    "--uuid": ("arn:aws:lambda:us-east-1:000000000000:event-source-mapping:1", {"lambda:FunctionArn": FUNCTION}),
+    "--function-name": (FUNCTION, {}),
+    "--stream-name": ("arn:aws:kinesis:us-east-1:000000000000:stream/acme-stream", {}),
+    "--bucket": ("arn:aws:s3:::acme-bucket-1a2b", {}),
+}
+
+
+@pytest.mark.parametrize("repair", [repair for repair in REPAIRS if "aws " in repair])
+def test_the_deployer_may_run_the_repairs_that_the_doctor_prints(repair):
+    service, operation, flag = repair[repair.index("aws ") :].split()[1:4]
+    service = service.removesuffix("api")
+    name = operation.replace("-", "_")
+    action = action_of(service, name) if name != "put_bucket_encryption" else "s3:PutEncryptionConfiguration"
+    assert allows(deploy_policies(SCOPE), Call(action, *REPAIRED[flag]))
+    assert not allows(watch_policies(SCOPE), Call(action, *REPAIRED[flag]))
+
+
+# --- Calls that are denied --------------------------------------------------------------------------
+
+BOUNDARY = "arn:aws:iam::000000000000:policy/truckstream-boundary/Acme"
+ROLE = "arn:aws:iam::000000000000:role/truckstream/Acme/Acme-FunctionRole-1A2B"
+PRODUCERS = "arn:aws:iam::000000000000:policy/truckstream/Acme/Acme-ProducerPolicy-1A2B"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/acme-stream"
+KEY = "arn:aws:kms:us-east-1:000000000000:key/0123"
+VPC = "arn:aws:ec2:us-east-1:000000000000:vpc/vpc-1"
+
+#: What IAM knows of a call that CloudFormation makes for the stack, with every condition of the policies fulfilled.
+BY_CLOUDFORMATION = {
+    "aws:CalledVia": ["cloudformation.amazonaws.com"],
+    "lambda:FunctionArn": FUNCTION,
+    "iam:PermissionsBoundary": BOUNDARY,
+    "iam:PolicyARN": PRODUCERS,
+    "iam:PassedToService": "lambda.amazonaws.com",
+    "aws:RequestTag/truckstream:stack": "Acme",
+    "aws:ResourceTag/truckstream:stack": "Acme",
+    "aws:ResourceTag/aws:cloudformation:stack-name": "Acme",
+    "kms:ScheduleKeyDeletionPendingWindowInDays": "30",
+}
+
+
+def by_cloudformation(action, resource, /, **changed):
+    """Return a call of CloudFormation with changed context; None leaves a key out."""
+    names = {
+        "boundary": "iam:PermissionsBoundary",
+        "attaches": "iam:PolicyARN",
+        "passed_to": "iam:PassedToService",
+        "key_of": "aws:ResourceTag/truckstream:stack",
+        "network_of": "aws:ResourceTag/aws:cloudformation:stack-name",
+        "tagged_as": "aws:RequestTag/truckstream:stack",
+        "days": "kms:ScheduleKeyDeletionPendingWindowInDays",
+        "function": "lambda:FunctionArn",
+    }
+    context = BY_CLOUDFORMATION | {names[name]: value for name, value in changed.items()}
+    return Call(action, resource, {key: value for key, value in context.items() if value is not None})
+
+
+def directly(action, resource):
+    """Return a call that the holder makes without CloudFormation, with every other condition fulfilled."""
+    return Call(action, resource, {key: value for key, value in BY_CLOUDFORMATION.items() if key != "aws:CalledVia"})
+
+
+DENIED = {
+    "become administrator": [
+        by_cloudformation("iam:CreateRole", ROLE, boundary=None),
+        by_cloudformation("iam:CreateRole", ROLE, boundary=ADMINISTRATOR),
+        by_cloudformation("iam:CreateRole", "arn:aws:iam::000000000000:role/Acme-FunctionRole-1"),
+        by_cloudformation("iam:PutRolePolicy", ROLE, boundary=None),
+        by_cloudformation("iam:AttachRolePolicy", ROLE, attaches=ADMINISTRATOR),
+        by_cloudformation("iam:AttachRolePolicy", ROLE, boundary=None),
+        by_cloudformation("iam:PutRolePermissionsBoundary", ROLE, boundary=ADMINISTRATOR),
+        by_cloudformation("iam:DeleteRolePermissionsBoundary", ROLE),
+        by_cloudformation("iam:UpdateAssumeRolePolicy", "arn:aws:iam::000000000000:role/Admin"),
+        by_cloudformation("iam:PassRole", "arn:aws:iam::000000000000:role/Admin"),
+        by_cloudformation("iam:PassRole", ROLE, passed_to="ec2.amazonaws.com"),
+        by_cloudformation("iam:CreateUser", "arn:aws:iam::000000000000:user/x"),
+        by_cloudformation("iam:AttachUserPolicy", "arn:aws:iam::000000000000:user/x"),
+        directly("iam:CreateRole", ROLE),
+        directly("lambda:UpdateFunctionCode", FUNCTION),
+    ],
+    "change a policy that others have": [
+        *(
+            by_cloudformation(f"iam:{verb}", policy)
+            for verb in ("CreatePolicyVersion", "SetDefaultPolicyVersion")
+            for policy in (PRODUCERS, BOUNDARY)
+        ),
+        by_cloudformation("iam:DeletePolicy", BOUNDARY),
+        by_cloudformation("iam:CreatePolicy", BOUNDARY),
+    ],
+    "delete streams, records or objects": [
+        by_cloudformation("kinesis:DeleteStream", STREAM),
+        directly("kinesis:DeleteStream", STREAM),
+        directly("kinesis:DecreaseStreamRetentionPeriod", STREAM),
+        directly("s3:PutLifecycleConfiguration", "arn:aws:s3:::acme-bucket-1"),
+        by_cloudformation("s3:DeleteObject", "arn:aws:s3:::acme-bucket-1/sensor_data/x"),
+        by_cloudformation("s3:DeleteObject", "arn:aws:s3:::acme-failedbucket-1/aws/lambda/x"),
+    ],
+    "use other keys": [
+        *(by_cloudformation(f"kms:{verb}", KEY, key_of=None) for verb in ("Decrypt", "CreateGrant", "PutKeyPolicy")),
+        by_cloudformation("kms:Decrypt", KEY, key_of="another"),
+        by_cloudformation("kms:ScheduleKeyDeletion", KEY, key_of=None),
+        by_cloudformation("kms:ScheduleKeyDeletion", KEY, days="7"),
+        by_cloudformation("kms:TagResource", KEY, tagged_as="another"),
+        by_cloudformation("kms:CreateKey", "*", tagged_as=None),
+        directly("kms:TagResource", KEY),
+        directly("kms:Decrypt", KEY),
+    ],
+    "change another network": [
+        *(
+            by_cloudformation(f"ec2:{verb}", VPC, network_of=other)
+            for verb in ("DeleteVpc", "ModifyVpcAttribute", "DeleteSubnet", "AuthorizeSecurityGroupIngress")
+            for other in (None, "another")
+        ),
+        by_cloudformation("ec2:CreateTags", VPC, network_of=None),
+        by_cloudformation("ec2:CreateSubnet", VPC, network_of=None),
+        by_cloudformation("ec2:CreateVpcEndpoint", "arn:aws:ec2:us-east-1:000000000000:route-table/1", network_of=None),
+        directly("ec2:DeleteVpc", VPC),
+    ],
+    "touch other stacks": [
+        by_cloudformation("kinesis:UpdateShardCount", STREAM.replace("acme-stream", "another")),
+        by_cloudformation("cloudformation:DeleteStack", "arn:aws:cloudformation:us-east-1:000000000000:stack/Acme-2/1"),
+        by_cloudformation("s3:PutObject", "arn:aws:s3:::another-bucket/key"),
+        by_cloudformation("s3:GetObject", "arn:aws:s3:::acme-bucket-1/sensor_data/batch"),
+        by_cloudformation("lambda:InvokeFunction", FUNCTION),
+        by_cloudformation("lambda:CreateEventSourceMapping", "*", function="another"),
+        by_cloudformation("iam:PutRolePolicy", ROLE.replace("/Acme/", "/Acme-2/")),
+        by_cloudformation("cloudwatch:DeleteAlarms", "arn:aws:cloudwatch:us-east-1:000000000000:alarm:Acme-2-duration"),
+        by_cloudformation("logs:DeleteLogGroup", "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/Acme-2"),
+        by_cloudformation("glue:DeleteDatabase", "arn:aws:glue:us-east-1:000000000000:database/truckstream"),
+        Call(
+            "cloudformation:CreateChangeSet",
+            "arn:aws:cloudformation:us-east-1:000000000000:stack/Acme/1",
+            {"cloudformation:ImportResourceTypes": ["AWS::KMS::Key"]},
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("goal", DENIED)
+def test_the_deployer_cannot(goal):
+    documents = deploy_policies(SCOPE, customer_key=True, vpc=True)
+    assert [call for call in DENIED[goal] if allows(documents, call)] == []
+
+
+def test_each_denied_call_is_near_an_allowed_one():
+    """A call that no policy mentions proves little: most are denied by their conditions or resource alone."""
+    documents = deploy_policies(SCOPE, customer_key=True, vpc=True)
+    mentioned = {action for document in documents for each in document["Statement"] for action in each["Action"]}
+    calls = [call for calls in DENIED.values() for call in calls]
+    assert len({call.action for call in calls if call.action in mentioned}) >= 25
+
+
+def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
+    documents = deploy_policies(SCOPE)
+    assert not allows(documents, by_cloudformation("kms:CreateKey", "*"))
+    assert not allows(documents, by_cloudformation("ec2:CreateVpc", VPC))
+
+
+# --- The permissions boundary -----------------------------------------------------------------------
+
+
+def calls_of_statement(statement):
+    """Return a call for each action and resource of an Allow statement, with its own conditions fulfilled."""
+    context = {"aws:ResourceTag/truckstream:stack": "Acme"}
+    if statement["Effect"] == "Deny":
+        return []
+    resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    return [Call(action, resource, context) for action in actions for resource in resources]
+
+
+def test_the_boundary_allows_everything_that_the_roles_of_the_template_allow():
+    names = references(
+        "Acme",
+        StreamName="acme-stream",
+        Bucket="acme-bucket-1a2b",
+        FailedBucket="acme-failedbucket-1a2b",
+        Encryption="CUSTOMER_KEY",
+        CreateVpc="true",
+    )
+    documents = [policy["PolicyDocument"] for policy in properties_of("FunctionRole", names)["Policies"]]
+    documents.append(properties_of("ProducerPolicy", names)["PolicyDocument"])
+    calls = [call for document in documents for each in document["Statement"] for call in calls_of_statement(each)]
+    assert len(calls) > 25
+    assert [call for call in calls if not allows([boundary_policy(SCOPE)], call)] == []
+
+
 @pytest.mark.parametrize(
     "call",
     [
-        Call("kinesis:DeleteStream", "arn:aws:kinesis:us-east-1:000000000000:stream/another"),
-        Call("s3:PutObject", "arn:aws:s3:::another-bucket/key"),
-        Call("s3:GetObject", "arn:aws:s3:::acme-bucket-1/sensor_data/batch"),
-        Call("cloudformation:DeleteStack", "arn:aws:cloudformation:us-east-1:000000000000:stack/another/1"),
-        Call("iam:PassRole", "arn:aws:iam::000000000000:role/Admin", {"iam:PassedToService": "lambda.amazonaws.com"}),
-        Call(
-            "iam:PassRole",
-            "arn:aws:iam::000000000000:role/Acme-FunctionRole-1",
-            {"iam:PassedToService": "ec2.amazonaws.com"},
-        ),
         Call("iam:CreateUser", "arn:aws:iam::000000000000:user/x"),
-        Call("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:000000000000:function:Acme"),
-        Call("lambda:CreateEventSourceMapping", ANYTHING, {"lambda:FunctionArn": "another"}),
-        Call("kms:CreateKey", "*"),
-        Call("ec2:CreateVpc", "*"),
+        Call("s3:DeleteObject", "arn:aws:s3:::acme-bucket-1/x"),
+        Call("s3:GetObject", "arn:aws:s3:::another/x"),
+        Call("kinesis:DeleteStream", STREAM),
+        Call("kinesis:GetRecords", STREAM.replace("acme-stream", "another")),
+        Call("kms:Decrypt", KEY),
+        Call("sts:AssumeRole", "arn:aws:iam::000000000000:role/Admin"),
+        Call("lambda:InvokeFunction", FUNCTION),
     ],
-    ids=lambda call: f"{call.action}",
+    ids=lambda call: call.action,
 )
-def test_other_calls_of_the_deployer_are_denied(call):
-    assert not allows(deploy_policies(SCOPE), call)
+def test_no_role_of_the_stack_can_do_more_than_the_boundary_allows(call):
+    """Whatever policies the deployer gives to a role."""
+    anything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    assert allows([anything], call)
+    assert not allows([boundary_policy(SCOPE)], call)
+
+
+@pytest.mark.parametrize(("service", "allowed"), [("s3", True), ("kinesis", True), ("secretsmanager", False)])
+def test_the_boundary_allows_other_keys_only_for_data_of_the_stack(service, allowed):
+    """An existing bucket or stream may be encrypted with a key that has not the stack's tag."""
+    call = Call("kms:Decrypt", KEY, {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"})
+    assert allows([boundary_policy(SCOPE)], call) is allowed
+
+
+def test_no_pattern_of_the_stack_matches_the_boundary():
+    """Not even in a stack whose name is chosen for it."""
+    for stack in ("Acme", "truckstream-boundary", "boundary", "truckstream"):
+        scope = Scope("000000000000", "us-east-1", stack)
+        calls = [Call(f"iam:{verb}", scope.boundary, BY_CLOUDFORMATION) for verb in ("DeletePolicy", "CreatePolicy")]
+        assert not any(allows(deploy_policies(scope), call) for call in calls)
+
+
+@pytest.mark.parametrize("length", [1, 16, 45, 64])
+def test_the_policies_know_the_buckets_of_every_stack_name(length):
+    """CloudFormation shortens a generated name of more than 63 characters, within the stack's name."""
+    stack = ("Ab" * 32)[:length]
+    kept = stack if length <= 36 else stack[:24]
+    call = Call("s3:ListBucket", f"arn:aws:s3:::{kept}-failedbucket-1a2b3c4d5e6f".lower(), {})
+    assert allows(watch_policies(Scope("000000000000", "us-east-1", stack)), call)
 
 
 def test_each_document_fits_a_managed_policy():
@@ -187,11 +410,28 @@ def test_each_document_fits_a_managed_policy():
         watch_policies(SCOPE),
         deploy_policies(SCOPE),
         deploy_policies(SCOPE, customer_key=True, vpc=True, delete_data=True),
+        deploy_policies(LONGEST, customer_key=True, vpc=True, delete_data=True),
+        [boundary_policy(LONGEST)],
     ):
         sizes = [len(json.dumps(document, separators=(",", ":"))) for document in documents]
         assert max(sizes) <= MAX_POLICY_CHARACTERS
+        assert len(documents) <= 10  # the managed policies of a user or role
         sids = [each["Sid"] for document in documents for each in document["Statement"]]
         assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [("deploy", deploy_policies), ("watch", watch_policies), ("boundary", lambda scope: (boundary_policy(scope),))],
+)
+def test_the_command_prints_the_policies(of, expected, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("STREAM_NAME", "BUCKET_NAME", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    words = ["policies", "--of", of, "--stack", "Acme", "--region", "eu-west-1", "--account", "000000000000"]
+    app(words, result_action="return_value")
+    scope = Scope("000000000000", "eu-west-1", "Acme")
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(expected(scope)))
 
 
 # --- CloudFormation's calls with the deployer's permissions -----------------------------------------
@@ -203,7 +443,7 @@ CLOUDFORMATION = {
         "kinesis:stream/acme-stream",
         (
             "CreateStream DescribeStreamSummary ListTagsForStream StartStreamEncryption IncreaseStreamRetentionPeriod "
-            "UpdateShardCount UpdateStreamMode DeleteStream"
+            "UpdateShardCount UpdateStreamMode TagResource ListTagsForResource"
         ),
     ),
     "AWS::S3::Bucket": (
@@ -219,15 +459,16 @@ CLOUDFORMATION = {
         "CreateLogGroup PutRetentionPolicy DeleteLogGroup ListTagsForResource",
     ),
     "AWS::IAM::Role": (
-        "iam:role/Acme-FunctionRole-1A2B",
-        "CreateRole GetRole PutRolePolicy GetRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy DeleteRole",
+        "iam:role/truckstream/Acme/Acme-FunctionRole-1A2B",
+        (
+            "CreateRole GetRole PutRolePolicy GetRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy "
+            "PutRolePermissionsBoundary DeleteRole"
+        ),
     ),
     "AWS::IAM::ManagedPolicy": (
-        "iam:policy/Acme-ProducerPolicy-1A2B",
-        (
-            "CreatePolicy GetPolicy CreatePolicyVersion GetPolicyVersion ListPolicyVersions DeletePolicyVersion "
-            "DeletePolicy"
-        ),
+        "iam:policy/truckstream/Acme/Acme-ProducerPolicy-1A2B",
+        # The template never changes the document of a policy: a changed description replaces the policy.
+        "CreatePolicy GetPolicy GetPolicyVersion ListPolicyVersions DeletePolicy",
     ),
     "AWS::Lambda::Function": (
         "lambda:function:Acme",
@@ -245,13 +486,17 @@ CLOUDFORMATION = {
     "AWS::SNS::Subscription": ("sns:Acme-Topic-1A2B", "Subscribe Unsubscribe ListSubscriptionsByTopic"),
     "AWS::CloudWatch::Alarm": ("cloudwatch:alarm:Acme-duration", "PutMetricAlarm DescribeAlarms DeleteAlarms"),
     "AWS::CloudWatch::Dashboard": ("cloudwatch:dashboard/Acme", "PutDashboard GetDashboard DeleteDashboards"),
-    "AWS::Glue::Database": ("glue:database/truckstream", "CreateDatabase GetDatabase DeleteDatabase"),
-    "AWS::Glue::Table": ("glue:table/truckstream/sensor_data", "CreateTable GetTable UpdateTable DeleteTable"),
+    "AWS::Logs::QueryDefinition": ("logs:*", "PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
+    "AWS::Glue::Database": ("glue:database/truckstream_1a2b3c4d", "CreateDatabase GetDatabase DeleteDatabase"),
+    "AWS::Glue::Table": ("glue:table/truckstream_1a2b3c4d/sensor_data", "CreateTable GetTable UpdateTable DeleteTable"),
     "AWS::Athena::WorkGroup": ("athena:workgroup/Acme", "CreateWorkGroup GetWorkGroup UpdateWorkGroup DeleteWorkGroup"),
     "AWS::Athena::NamedQuery": ("athena:workgroup/Acme", "CreateNamedQuery GetNamedQuery DeleteNamedQuery"),
     "AWS::KMS::Key": (
         "kms:key/0123",
-        "DescribeKey EnableKeyRotation GetKeyPolicy PutKeyPolicy GetKeyRotationStatus ScheduleKeyDeletion",
+        (
+            "CreateKey TagResource DescribeKey EnableKeyRotation GetKeyPolicy PutKeyPolicy GetKeyRotationStatus "
+            "ScheduleKeyDeletion"
+        ),
     ),
     "AWS::EC2::VPC": ("ec2:vpc/1", "CreateVpc DescribeVpcs ModifyVpcAttribute DeleteVpc CreateTags"),
     "AWS::EC2::Subnet": ("ec2:subnet/1", "CreateSubnet DescribeSubnets ModifySubnetAttribute DeleteSubnet"),
@@ -279,15 +524,29 @@ def arn_of(place):
     return f"arn:aws:{service}:{region}:000000000000:{resource}"
 
 
+#: Actions that create a resource, which has no tags before.
+CREATION = ("CreateKey", "CreateVpc", "CreateRole")
+
+
 @pytest.mark.parametrize("kind", sorted({resource["Type"] for resource in RESOURCES.values()}))
 def test_the_deployer_may_create_and_delete_every_type_of_resource(kind):
     place, verbs = CLOUDFORMATION[kind]
     documents = deploy_policies(SCOPE, customer_key=kind == "AWS::KMS::Key", vpc="::EC2::" in kind)
-    context = {"lambda:FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:Acme"}
-    calls = [Call(f"{place.partition(':')[0]}:{verb}", arn_of(place), context) for verb in verbs.split()]
+    service = place.partition(":")[0]
+    calls = [by_cloudformation(f"{service}:{verb}", arn_of(place)) for verb in verbs.split()]
+    calls += [
+        by_cloudformation(call.action, call.resource, key_of=None, network_of=None)
+        for call in calls
+        if call.action.endswith(CREATION)
+    ]
     assert [call.action for call in calls if not allows(documents, call)] == []
 
 
+def test_the_deployer_may_tag_what_it_makes_in_the_network():
+    tag = by_cloudformation("ec2:CreateTags", VPC, network_of=None)
+    made = Call(tag.action, tag.resource, tag.context | {"ec2:CreateAction": "CreateVpc"})
+    assert allows(deploy_policies(SCOPE, vpc=True), made)
+
+
 def test_the_deployer_may_pass_the_function_its_role():
-    role = "arn:aws:iam::000000000000:role/Acme-FunctionRole-1A2B"
-    assert allows(deploy_policies(SCOPE), Call("iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"}))
+    assert allows(deploy_policies(SCOPE), Call("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}))

@@ -44,6 +44,7 @@ def test_without_settings_the_batchers_defaults_apply(made):
         "max_bytes_in_flight": 16_777_216,
         "encryption": None,
         "kms_key_id": None,
+        "storage_class": None,
         "region_name": None,
         "endpoint_url": None,
     }
@@ -63,6 +64,7 @@ def test_without_settings_the_batchers_defaults_apply(made):
         ({"SCHEMA": f"{__name__}:Mine"}, {"schema": Mine}),
         ({"MAX_IN_FLIGHT": "4", "MAX_BYTES_IN_FLIGHT": "5"}, {"max_in_flight": 4, "max_bytes_in_flight": 5}),
         ({"ENCRYPTION": "aws:kms", "KMS_KEY_ID": "k"}, {"encryption": "aws:kms", "kms_key_id": "k"}),
+        ({"STORAGE_CLASS": "INTELLIGENT_TIERING"}, {"storage_class": "INTELLIGENT_TIERING"}),
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, {"region_name": "eu-west-1"}),
         ({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "us-east-1"}, {"region_name": "us-east-1"}),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"}, {"endpoint_url": "http://b"}),

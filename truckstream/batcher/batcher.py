@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
 from truckstream.batcher.grouping.batch_size import FULL_GROUP, get_optimal_batch_size
 from truckstream.batcher.grouping.plan import GroupPlan
-from truckstream.batcher.object_store.open_store import Encryption, check_prefix, folder_of, open_store
+from truckstream.batcher.object_store.open_store import Encryption, StorageClass, check_prefix, folder_of, open_store
 from truckstream.batcher.options import check_batch_size, check_key_lengths, check_positive, read_key_schemes
 from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
@@ -61,10 +61,11 @@ class Batcher:
             event of which groups failed and its redelivery; at other times a change is safe.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, in UTC.
         event_time: with "hive", the field that contains a record's time (ISO 8601, UTC if it names no offset, or
-            seconds since the epoch). An object then lies in the hour of its first valid record. Its other records may
-            belong to other hours, because trucks report late, and a wrong clock puts an object into an unexpected
-            folder: query some hours more than you need, and filter by the field itself. The setting does not affect
-            which records are stored, or that each is stored once.
+            seconds since the epoch). An object then lies in the hour of its first valid record, or in the hour of its
+            arrival if the two are more than a day apart: a truck with a wrong clock must not hide the records behind
+            it. Its other records may belong to other hours, because trucks report late: query a day more than you need
+            on both sides, and filter by the field itself. The setting does not affect which records are stored, or that
+            each is stored once.
         format: "ndjson", a record a line; "json", an array, which Athena cannot read; or "parquet", a row a record with
             a typed column for each field of the schema, which must then be a msgspec Struct (needs
             truckstream[parquet]). Like `batch_size`, do not change it between an event of which groups failed and its
@@ -89,6 +90,7 @@ class Batcher:
             most.
         encryption: "AES256" (SSE-S3), "aws:kms" or "aws:kms:dsse"; None for the bucket's default.
         kms_key_id: the key for the last two, used with its bucket key; None for the account's own.
+        storage_class: the class in which S3 stores the objects, such as "INTELLIGENT_TIERING"; None for STANDARD.
         store_options: further options of obstore's S3Store, such as `client_options`.
 
     Raises:
@@ -116,6 +118,7 @@ class Batcher:
         max_attempts: int = 6,
         encryption: Encryption | None = None,
         kms_key_id: str | None = None,
+        storage_class: StorageClass | None = None,
         store_options: Mapping[str, Any] | None = None,
     ) -> None:
         prefix = check_prefix("prefix", prefix)
@@ -134,6 +137,7 @@ class Batcher:
             max_attempts=max_attempts,
             encryption=encryption,
             kms_key_id=kms_key_id,
+            storage_class=storage_class,
             options=store_options,
         )
         self._storing = StoringOptions(opened, valid_keys, rejected_keys, max_in_flight, max_bytes_in_flight)

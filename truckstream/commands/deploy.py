@@ -210,7 +210,7 @@ async def _destroy(dialog: ChangeDialog, *, delete_data: bool, dry_run: bool) ->
 def policies(
     *,
     aws: AwsOptions = DEFAULT_OPTIONS,
-    of: Literal["deploy", "watch"] = "deploy",
+    of: Literal["deploy", "watch", "boundary"] = "deploy",
     account: str = "123456789012",
     stream: str | None = None,
     bucket: str | None = None,
@@ -223,7 +223,8 @@ def policies(
 
     Args:
         aws: Stack and account.
-        of: deploy for all commands, watch for the commands that only read.
+        of: deploy for all commands, watch for the commands that only read, boundary for the permissions boundary that
+            the policies of deploy require.
         account: Account ID of twelve digits.
         stream: Name of the stream. [STREAM_NAME]
         bucket: The bucket's name; by default the names that CloudFormation generates. [BUCKET_NAME]
@@ -232,13 +233,15 @@ def policies(
         delete_data: Include the permissions for `destroy --delete-data`.
         dry_run: Accepted for scripts; this command never changes anything.
     """
-    from truckstream.cloud.policies import Scope, deploy_policies, watch_policies  # noqa: PLC0415
+    from truckstream.cloud.policies import Scope, boundary_policy, deploy_policies, watch_policies  # noqa: PLC0415
 
     settings = aws.settings(stream, bucket)
     region = settings.region or "us-east-1"
     scope = Scope(account, region, aws.stack, _stream_name(settings), settings.bucket_name)
     if of == "watch":
         found = watch_policies(scope)
+    elif of == "boundary":
+        found = (boundary_policy(scope),)
     else:
         found = deploy_policies(scope, customer_key=customer_key, vpc=vpc, delete_data=delete_data)
     print_result(found, "", json=True)

@@ -80,7 +80,7 @@ def test_a_template_that_is_too_large_for_a_call_is_uploaded(monkeypatch, endpoi
     assert call["TemplateURL"] == f"{prefix}/{uploaded['Key']}"
     assert "TemplateBody" not in call
     lines = uploaded["Body"].decode().splitlines(keepends=True)
-    assert "".join(line for line in lines if not line.startswith("  LeftOut:")) == compact(large)
+    assert "".join(line for line in lines if not line.startswith(" LeftOut:")) == compact(large)
 
 
 # --- Failures ---------------------------------------------------------------------------------------

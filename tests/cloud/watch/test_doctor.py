@@ -2,8 +2,16 @@
 
 from datetime import UTC, datetime
 
+from tests.cloud.iam_evaluator import Call, allows
+from tests.cloud.resolved_template import properties_of, references
 from tests.cloud.scripted_aws import ScriptedAws, aws_error
-from tests.cloud.watch.healthy_pipeline import NO_PUBLIC_ACCESS, healthy_function, healthy_mapping, healthy_stream
+from tests.cloud.watch.healthy_pipeline import (
+    NO_PUBLIC_ACCESS,
+    healthy_function,
+    healthy_lifecycle,
+    healthy_mapping,
+    healthy_stream,
+)
 from truckstream.cloud.watch.doctor import diagnose
 
 ROLE = "arn:aws:iam::123456789012:role/acme-FunctionRole-1"
@@ -36,6 +44,8 @@ def deployed(**changed):
         },
         "s3.get_public_access_block": {"PublicAccessBlockConfiguration": NO_PUBLIC_ACCESS},
         "s3.get_bucket_policy": {"Policy": '{"aws:SecureTransport": "false"}'},
+        "s3.get_bucket_lifecycle_configuration": {"Rules": healthy_lifecycle()},
+        "s3.get_bucket_versioning": {"Status": "Enabled"},
         "s3.list_objects_v2": {},
         "iam.simulate_principal_policy": allowed,
         "cloudwatch.get_metric_data": {"MetricDataResults": []},
@@ -66,7 +76,10 @@ async def test_a_bucket_without_settings_causes_three_findings():
 
 async def test_a_deleted_bucket_causes_one_finding():
     gone = aws_error("NoSuchBucket")
-    calls = ("head_bucket", "get_bucket_encryption", "get_public_access_block", "get_bucket_policy", "list_objects_v2")
+    calls = (
+        *("head_bucket", "get_bucket_encryption", "get_public_access_block", "get_bucket_policy", "list_objects_v2"),
+        *("get_bucket_lifecycle_configuration", "get_bucket_versioning"),
+    )
     found, _ = await findings_and_unread(deployed(**{f"s3__{call}": gone for call in calls}))
     assert found == {"bucket-found"}
 
@@ -81,6 +94,26 @@ async def test_a_deleted_stream_is_a_finding():
 async def test_a_missing_permission_of_the_role_is_a_finding():
     denied = {"EvaluationResults": [{"EvalActionName": "s3:PutObject", "EvalDecision": "implicitDeny"}]}
     assert (await findings_and_unread(deployed(iam__simulate_principal_policy=denied)))[0] == {"has-permissions"}
+
+
+def simulate(asked):
+    """Answer SimulatePrincipalPolicy for the template's role, as IAM does: without a context key, a condition fails."""
+    names = references(Bucket="acme-truck-data", StreamName="trucks", **{"AWS::AccountId": "123456789012"})
+    documents = [policy["PolicyDocument"] for policy in properties_of("FunctionRole", names)["Policies"]]
+    context = {entry["ContextKeyName"]: entry["ContextKeyValues"][0] for entry in asked.get("ContextEntries", ())}
+    calls = [Call(action, resource, context) for action in asked["ActionNames"] for resource in asked["ResourceArns"]]
+    return {
+        "EvaluationResults": [
+            {"EvalActionName": call.action, "EvalDecision": "allowed" if allows(documents, call) else "implicitDeny"}
+            for call in calls
+        ]
+    }
+
+
+async def test_the_role_of_the_template_allows_what_the_function_needs():
+    aws = deployed(iam__simulate_principal_policy=simulate)
+    assert await findings_and_unread(aws) == (set(), ())
+    assert len(aws.calls_of("iam.simulate_principal_policy")) == 3
 
 
 async def test_a_denied_upload_in_the_log_is_a_finding():

@@ -7,8 +7,10 @@ import pytest
 from tests.cloud.scripted_aws import operation_model
 from tests.cloud.watch.healthy_pipeline import (
     BUCKET_ARN,
+    FAILED_ARN,
     NO_PUBLIC_ACCESS,
     healthy_function,
+    healthy_lifecycle,
     healthy_mapping,
     healthy_stack,
     healthy_stream,
@@ -27,16 +29,23 @@ def facts(*, stream=None, mapping=None, function=None, parts=None, missing=(), *
         "function": healthy_function() | (function or {}),
     }
     found |= dict.fromkeys(missing)
+    found |= {"stack": healthy_stack()} | (parts or {})
     names = {"stream_name": "trucks", "bucket_name": "acme-truck-data", "function_name": "acme"}
     seen = {
         "encryption": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}},
         "public_access_block": NO_PUBLIC_ACCESS,
         "bucket_policy": '{"Condition": {"Bool": {"aws:SecureTransport": "false"}}}',
         "bucket_exists": True,
+        "lifecycle": healthy_lifecycle(),
+        "versioned": True,
         "subscribers": 1,
-        "seen": frozenset({"encryption", "public", "policy"}),
+        "seen": frozenset({"encryption", "public", "policy", "lifecycle", "versioning"}),
     }
-    return Facts("acme", DeployedParts(healthy_stack(), **(names | found | (parts or {}))), **(seen | more))
+    return Facts("acme", DeployedParts(**(names | found)), **(seen | more))
+
+
+def expiring(prefix):
+    return {"ID": "mine", "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": 30}}
 
 
 #: (check, changed facts, part of the problem, part of the repair)
@@ -59,13 +68,73 @@ DANGERS = [
         "gives-up-into-a-destination",
         {"mapping": {"MaximumRetryAttempts": 3, "DestinationConfig": {}}},
         "3 attempts, 72000 s",
-        BUCKET_ARN,
+        FAILED_ARN,
     ),
     (
         "destination-keeps-records",
         {"mapping": {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:1:dead"}}}},
         "only S3 receives the records",
-        BUCKET_ARN,
+        FAILED_ARN,
+    ),
+    (
+        "destination-is-apart",
+        {"mapping": {"DestinationConfig": {"OnFailure": {"Destination": BUCKET_ARN}}}},
+        "go to the data bucket",
+        FAILED_ARN,
+    ),
+    (
+        "destination-is-apart",
+        {"mapping": {"DestinationConfig": {"OnFailure": {"Destination": BUCKET_ARN}}}, "parts": {"stack": None}},
+        "go to the data bucket",
+        "truckstream deploy --stack acme",
+    ),
+    (
+        "starts-at-the-oldest-record",
+        {"mapping": {"StartingPosition": "LATEST"}},
+        "may be skipped",
+        "TRIM_HORIZON  # after",
+    ),
+    (
+        "data-do-not-expire",
+        {"function": {"Environment": {"Variables": {"PREFIX": "rejected/batch_x", "STORAGE_CLASS": "STANDARD"}}}},
+        "rejected-records deletes valid records after 90 days",
+        "deploy --stack acme  # after",
+    ),
+    (
+        "data-do-not-expire",
+        {
+            "function": {"Environment": {"Variables": {"PREFIX": "rejected/data", "STORAGE_CLASS": "STANDARD"}}},
+            "lifecycle": (expiring("rejected/"),),
+            "versioned": False,
+        },
+        "mine deletes valid records after 30 days",
+        "deploy --stack acme  # after",
+    ),
+    (
+        "mapping-reports-its-events",
+        {"mapping": {"MetricsConfig": {}}},
+        "cannot ring",
+        "--metrics-config Metrics=EventCount",
+    ),
+    (
+        "load-alarm-counts-the-shards",
+        {"stream": {"OpenShardCount": 8}},
+        "counts 4 shards, but the stream has 8",
+        "ShardCount=8",
+    ),
+    (
+        "created-in-their-class",
+        {"function": {"Environment": {"Variables": {"BUCKET_NAME": "acme-truck-data"}}}},
+        "created in STANDARD and moved to INTELLIGENT_TIERING",
+        "StorageClass=INTELLIGENT_TIERING",
+    ),
+    ("old-versions-expire", {"lifecycle": ()}, "keeps every version", "deploy --stack acme"),
+    ("reservation-fits", {"parts": {"reserved_concurrency": 0}}, "the function never runs", "Concurrency=4"),
+    (
+        "gives-up-before-the-stream-forgets",
+        {"stream": {"RetentionPeriodHours": 8760}, "mapping": {"MaximumRecordAgeInSeconds": -1}},
+        "until they expire after 8760 h",
+        "--maximum-record-age-in-seconds 604800",
     ),
     (
         "gives-up-before-the-stream-forgets",
@@ -83,7 +152,11 @@ DANGERS = [
     ("bucket-found", {"bucket_exists": False}, "acme-truck-data does not exist", "deploy --stack acme"),
     (
         "writes-to-its-bucket",
-        {"function": {"Environment": {"Variables": {"BUCKET_NAME": "another"}}}},
+        {
+            "function": {
+                "Environment": {"Variables": {"BUCKET_NAME": "another", "STORAGE_CLASS": "INTELLIGENT_TIERING"}}
+            }
+        },
         "writes to another, but the bucket of the stack is acme-truck-data",
         "ExistingBucketName=another",
     ),
@@ -119,6 +192,11 @@ def test_a_dangerous_setting_causes_one_finding_with_its_repair(check, changed, 
     assert finding.check == check
     assert problem in finding.problem
     assert repair in finding.repair
+
+
+@pytest.mark.parametrize("prefix", ["", "sensor_data/", "sensor_data/year=", "other/"])
+def test_a_lifecycle_rule_for_the_data_themselves_is_a_choice(prefix):
+    assert examine(facts(lifecycle=(expiring(prefix),), versioned=False)) == ()
 
 
 def test_every_check_has_a_case():

@@ -31,6 +31,25 @@ class Shard:
         return count - stored
 
 
+class SharedShard:
+    """Throttles more the more it is sent: a part that grows by `slope` for each quota that is sent above `full_at`.
+
+    That is a share of the quota, negative if the others alone send too much. Throttles hit `burst` records together.
+    """
+
+    def __init__(self, *, slope, full_at=0.0, burst=1, seed=1):
+        self._slope = slope
+        self._full_at = full_at
+        self._burst = burst
+        self._dice = Random(seed)
+
+    def refuse(self, count):
+        part = self._slope * max(0.0, count / STEP / 1_000 - self._full_at)
+        return sum(
+            min(self._burst, count - first) for first in range(0, count, self._burst) if self._dice.random() < part
+        )
+
+
 class Sender:
     """Sends as much as `rate` allows, and counts."""
 
@@ -115,6 +134,35 @@ def test_after_sporadic_throttles_have_ended_none_are_usual(sender):
     sender.run(Shard(), 10.0)
     assert not sender.rate.needs_responses
     assert sender.rate.share == 1.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("slope", [0.07, 0.15])
+def test_beside_a_writer_that_empties_the_shard_at_once_the_rate_stays(sender, slope, seed):
+    """Sending less would avoid few throttles, which come in bursts."""
+    shard = SharedShard(slope=slope, burst=5, seed=seed)
+    sender.run(shard, 10.0)
+    stored, throttled = sender.run(shard, 60.0)
+    assert stored >= 700
+    assert throttled < 0.16
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_producer_of_a_crowd_that_overloads_the_shard_gives_way(sender, seed):
+    """Half of its rate avoids few throttles, but as many as it sends less."""
+    sender.rate.share = 0.2
+    shard = SharedShard(slope=1.0, full_at=-0.1, seed=seed)
+    sender.run(shard, 10.0)
+    _, throttled = sender.run(shard, 60.0)
+    assert throttled < 0.32
+
+
+def test_a_verdict_from_before_an_overload_does_not_restore_the_rate(sender):
+    """A verdict at the full rate came before the quota fell, and one at half the rate soon after."""
+    sender.run(Shard(part=0.05), 3.0)
+    sender.run(Shard(quota=500, part=0.05), 5.0)
+    _, throttled = sender.run(Shard(quota=500, part=0.05), 20.0)
+    assert throttled < 0.12
 
 
 def test_an_overload_that_begins_under_sporadic_throttles_is_noticed(sender):

@@ -50,7 +50,24 @@ def test_a_backlog_goes_in_steps_that_are_finer_while_the_shard_throttles():
     pace.on_response(500, 1, 0.0, 0.02)
     assert pace.when(1_000, 500_000, 500, 0.02) == pytest.approx(0.02)
     pace.take(20, 0, 0.02)
-    assert pace.when(1_000, 500_000, 500, 0.02) == pytest.approx(0.03)
+    assert pace.when(1_000, 500_000, 500, 0.02) == pytest.approx(0.025)
+
+
+def test_a_throttled_shard_is_sent_200_requests_a_second_at_most():
+    pace = ShardPacer(0.0)
+    for step in range(1, 200):
+        now = step / 20
+        count = pace.records_allowed(now)
+        pace.take(count, 0, now)
+        pace.on_response(count, max(0, count - 15), now, now)  # it accepts 300 a second
+    requests, now = 0, 10.0
+    while now < 11.0:
+        assert pace.rate_at(now) > 250, "so a step has more than a record"
+        pace.take(pace.records_allowed(now), 0, now)
+        requests += 1
+        now = pace.when(1_000, 500_000, 500, now)
+        pace.on_response(1, 0, now, now)
+    assert 100 < requests <= 201
 
 
 def test_the_rate_never_falls_to_nothing():

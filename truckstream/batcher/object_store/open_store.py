@@ -14,9 +14,11 @@ from truckstream.batcher.object_store.retry import StoreRetryPolicy
 from truckstream.batcher.object_store.store import ObjectStore, Store, first_line
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
-__all__ = ["Encryption", "check_prefix", "folder_of", "open_store"]
+__all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store"]
 
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
+#: The classes whose objects can be read at once: a redelivery reads the objects of an earlier delivery.
+StorageClass = Literal["STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR"]
 
 #: For one request, connecting included. An object of 700 records is smaller than a MiB, and a connection that stalls
 #: should cost less time than the retry that follows. obstore's default is 30 s.
@@ -59,6 +61,7 @@ def open_store(
     max_attempts: int = StoreRetryPolicy().attempts,
     encryption: Encryption | None = None,
     kms_key_id: str | None = None,
+    storage_class: StorageClass | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Store:
     """Open the store behind a URL, `s3://bucket[/folder]`, `file:///directory` or `memory:///`; or an obstore store.
@@ -76,14 +79,25 @@ def open_store(
     if scheme not in _OPENERS:
         raise ConfigurationError("store", f"is {store!r}", _HINT)
     encryption_options = _encryption_options(scheme, encryption, kms_key_id)
+    _check_storage_class(scheme, storage_class)
     given = {"region": region_name, "endpoint": endpoint_url, **encryption_options, **(options or {})}
     retry_policy = StoreRetryPolicy(max_attempts) if scheme == "s3" else None
     try:
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
-        return Store(opened, retry_policy)
+        return Store(opened, retry_policy, storage_class=storage_class)
     except (BaseError, OSError, ValueError, TypeError) as error:
         problem = f"{store!r} cannot be opened: {first_line(error)}"
         raise ConfigurationError("store", problem, "Check the URL and the options.") from error
+
+
+def _check_storage_class(scheme: str, storage_class: str | None) -> None:
+    if storage_class is None:
+        return
+    if scheme != "s3":
+        raise ConfigurationError("storage_class", "is set", "Only S3 has classes; leave it out for other stores.")
+    if storage_class not in get_args(StorageClass):
+        hint = f"Set it to one of {', '.join(get_args(StorageClass))}."
+        raise ConfigurationError("storage_class", f"is {storage_class!r}", hint)
 
 
 def _encryption_options(scheme: str, encryption: Encryption | None, kms_key_id: str | None) -> dict[str, Any]:

@@ -49,13 +49,19 @@ class Store:
     """Creates, looks at and reads objects. Retries requests that fail for a moment only."""
 
     def __init__(
-        self, store: ObjectStore, retry_policy: StoreRetryPolicy | None = None, random: Random | None = None
+        self,
+        store: ObjectStore,
+        retry_policy: StoreRetryPolicy | None = None,
+        random: Random | None = None,
+        *,
+        storage_class: str | None = None,
     ) -> None:
         self._retry_policy = retry_policy or StoreRetryPolicy(attempts=1)
         self._random = random or Random()
         # obstore's own stores have blocking calls too, which are safer.
         self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
         self._keeps_metadata = True
+        self._more_attributes = {} if storage_class is None else {"Storage-Class": storage_class}
 
     def __repr__(self) -> str:
         return f"Store({self._store!r})"
@@ -111,7 +117,9 @@ class Store:
     async def _put(self, key: str, body: bytes, attributes: Mapping[str, str]) -> None:
         if self._keeps_metadata:
             try:
-                await self._store.put_async(key, body, mode="create", attributes=dict(attributes))
+                await self._store.put_async(
+                    key, body, mode="create", attributes={**attributes, **self._more_attributes}
+                )
             except NotImplementedError:
                 self._keeps_metadata = False
             else:

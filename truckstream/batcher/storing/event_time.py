@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
-__all__ = ["read_event_time"]
+__all__ = ["EVENT_TIME_WINDOW", "read_event_time"]
 
-#: No sensor reported anything before this year, and folders of years with fewer than four digits do not sort.
-_FIRST_YEAR = 1970
+#: The folder of an object follows its first record, so a truck whose clock says 1970 would hide the records of all
+#: others in it. A reader finds every record of a time within this window around it. Clocks with a wrong time zone are
+#: less than a day off; records that a truck kept for longer lie in the hour of their arrival.
+EVENT_TIME_WINDOW: Final = timedelta(days=1)
 
 
-def read_event_time(line: bytes, field: str) -> datetime | None:
-    """Return the time in a field of the JSON object in `line`, in UTC; None if there is no time.
+def read_event_time(line: bytes, field: str, arrival: datetime) -> datetime | None:
+    """Return the time in a field of the JSON object in `line`, in UTC.
 
     Text is read as ISO 8601, in UTC if it names no offset; a number as seconds since the epoch.
+
+    Returns:
+        None if there is no time, or one that is more than `EVENT_TIME_WINDOW` away from `arrival`.
     """
     try:
         value = msgspec.json.decode(line)[field]
@@ -23,4 +29,4 @@ def read_event_time(line: bytes, field: str) -> datetime | None:
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError, OverflowError, OSError):
         return None
-    return at if at.year >= _FIRST_YEAR else None
+    return at if abs(at - arrival) <= EVENT_TIME_WINDOW else None

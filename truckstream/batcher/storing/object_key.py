@@ -11,7 +11,7 @@ wherever they are delivered. Exactly-once depends on that: with a clock, a rando
 every redelivery would make a duplicate.
 
 With `event_time` the hive folders are those of the time in the object's first line, or of the arrival if that line has
-no time. An object is not divided for it: its later records may belong to another hour.
+no time within a day of the arrival. An object is not divided for it: its later records may belong to another hour.
 
 Eight characters of base32 are 40 bits. That two groups share both a second and these bits has a chance of 1 in 10¹²;
 then the key gets eight characters more, and so on. More often, objects under these keys begin with the same record and
@@ -70,7 +70,7 @@ class KeyScheme(NamedTuple):
         digest = blake2b(identity.encode("utf-8", "backslashreplace"), digest_size=30).digest()
         suffix = base64.b32encode(digest).decode().lower()[:suffix_length]
         arrival = datetime.fromtimestamp(lines.arrivals[start], UTC)
-        hour = (self.event_time and _event_time(lines, start, self.event_time)) or arrival
+        hour = (self.event_time and _event_time(lines, start, self.event_time, arrival)) or arrival
         return self._place(hour, arrival, suffix + lines.format.suffix)
 
     def _place(self, hour: datetime, arrival: datetime, end: str) -> str:
@@ -78,8 +78,8 @@ class KeyScheme(NamedTuple):
         return f"{self.prefix}/{name}" if self.prefix else name
 
 
-def _event_time(lines: Lines, start: int, field: str) -> datetime | None:
+def _event_time(lines: Lines, start: int, field: str, arrival: datetime) -> datetime | None:
     """Return the time in the first line from `start` on, which is the object's first line wherever the group ends."""
     first = lines.next_line(start)
     line = lines.lines[first] if first < len(lines) else None
-    return None if line is None else read_event_time(line, field)
+    return None if line is None else read_event_time(line, field, arrival)

@@ -1,9 +1,9 @@
 """The CloudFormation template as text: without comments, and without unwanted resources.
 
-CloudFormation accepts 51,200 bytes of template in a call; a larger one must be uploaded to a bucket first. Without its
-comments our template is small enough, so that a plan can be shown without creating a bucket.
+CloudFormation accepts 51,200 bytes of template in a call; a larger one must be uploaded to a bucket first. Without the
+parts that explain it, our template is small enough, so that a plan can be shown without creating a bucket.
 
-The functions rely on the layout of our own template: top-level sections, and names indented by two spaces. A YAML
+The functions rely on the layout of our own template: top-level sections, and names below them in one column. A YAML
 library would be a dependency of the command for them alone. tests/cloud/deployment/test_template.py compares their
 results with those of a YAML parser.
 """
@@ -34,9 +34,6 @@ __all__ = [
 #: Quota "Template body size in a request" (CloudFormation user guide, 2026-11).
 _MAX_BYTES_IN_A_CALL: Final = 51_200
 
-#: Splits a section into its entries, which begin with a name indented by two spaces.
-_ENTRY: Final = re.compile(r"^(?=  [A-Za-z0-9]+:)", re.MULTILINE)
-
 
 def read_template() -> str:
     """Return the text of lambda_entry/template.yaml."""
@@ -47,9 +44,24 @@ def read_template() -> str:
 
 
 def compact(template: str) -> str:
-    """Return the template without comments and empty lines."""
+    """Return the template without comments, metadata and the parameters' descriptions, indented by single spaces."""
     lines = (line.rstrip() for line in template.splitlines())
-    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
+    text = "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
+    before, parameters, after = _section(text, "Parameters")
+    before, after = (_without_key("Metadata", part) for part in (before, after))
+    parameters = _without_key("Description", _without_key("ConstraintDescription", parameters))
+    return re.sub(r"^((?:  )+)(- )?", _narrow, before + parameters + after, flags=re.MULTILINE)
+
+
+def _narrow(indentation: re.Match[str]) -> str:
+    """Return half the spaces; one less before a dash, so that the keys after it and below it stay in one column."""
+    spaces, dash = indentation.groups(default="")
+    return " " * (len(spaces) // 2 - len(dash) // 2) + dash
+
+
+def _without_key(key: str, text: str) -> str:
+    """Return the text without a key, wherever it occurs, and its value: the lines below that are indented more."""
+    return re.sub(rf"^( *){key}:.*\n(?:\1 .*\n)*", "", text, flags=re.MULTILINE)
 
 
 def fits_a_call(template: str) -> bool:
@@ -59,21 +71,19 @@ def fits_a_call(template: str) -> bool:
 
 def parameters_of(template: str) -> tuple[str, ...]:
     """Return the names of the template's parameters."""
-    return tuple(re.findall(r"^  (\w+):", _section(template, "Parameters")[1], re.MULTILINE))
+    return tuple(_entries(_section(template, "Parameters")[1]))
 
 
 def defaults_of(template: str) -> dict[str, str]:
     """Return the defaults of the template's parameters by name."""
-    entries = _ENTRY.split(_section(template, "Parameters")[1])
-    found = {
-        entry.lstrip().partition(":")[0]: re.search(r"^    Default: (.*)$", entry, re.MULTILINE) for entry in entries
-    }
+    entries = _entries(_section(template, "Parameters")[1])
+    found = {name: re.search(r"^ +Default: (.*)$", entry, re.MULTILINE) for name, entry in entries.items()}
     return {name: default[1].strip().strip('"') for name, default in found.items() if default}
 
 
 def resources_of(template: str) -> tuple[str, ...]:
     """Return the names of the template's resources."""
-    return tuple(re.findall(r"^  (\w+):", _section(template, "Resources")[1], re.MULTILINE))
+    return tuple(name for name in _entries(_section(template, "Resources")[1]) if name.isidentifier())  # no comments
 
 
 def with_parameter(template: str, name: str) -> str:
@@ -89,11 +99,18 @@ def without(template: str, names: Collection[str]) -> str:
         InvalidArgumentError: the template has no such resource.
     """
     before, section, after = _section(template, "Resources")
-    entries = {entry.lstrip().partition(":")[0]: entry for entry in _ENTRY.split(section) if entry}
+    entries = _entries(section)
     for name in names:
         if name not in entries:
             raise InvalidArgumentError("leave_out", name, "must be the name of a resource of the template")
     return before + "".join(entry for name, entry in entries.items() if name not in names) + after
+
+
+def _entries(section: str) -> dict[str, str]:
+    """Return the entries of a section by name. All begin in the column of the first one."""
+    column = len(section) - len(section.lstrip(" "))
+    entries = re.split(rf"^(?= {{{column}}}\w+:)", section, flags=re.MULTILINE)
+    return {entry.lstrip().partition(":")[0]: entry for entry in entries if entry}
 
 
 def _section(template: str, name: str) -> tuple[str, str, str]:

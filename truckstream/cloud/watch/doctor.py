@@ -23,6 +23,8 @@ _BUCKET_SETTINGS: Final = {
     "encryption": "get_bucket_encryption",
     "public": "get_public_access_block",
     "policy": "get_bucket_policy",
+    "lifecycle": "get_bucket_lifecycle_configuration",
+    "versioning": "get_bucket_versioning",
 }
 
 
@@ -69,6 +71,8 @@ async def _read_facts(reader: TolerantReader, parts: DeployedParts, stack_name: 
         encryption=rules[0],
         public_access_block=bucket.get("public", {}).get("PublicAccessBlockConfiguration"),
         bucket_policy=bucket.get("policy", {}).get("Policy"),
+        lifecycle=tuple(bucket.get("lifecycle", {}).get("Rules", ())),
+        versioned=bucket.get("versioning", {}).get("Status") == "Enabled",
         bucket_exists=bucket.get("exists"),
         denied=await _denied_actions(reader, parts),
         access_errors=access_errors(line.message for line in status.errors) if status else (),
@@ -96,14 +100,22 @@ async def _read_bucket(reader: TolerantReader, bucket: str | None) -> dict[str, 
 
 async def _denied_actions(reader: TolerantReader, parts: DeployedParts) -> tuple[str, ...]:
     """Return the actions that the function needs and that its role does not allow."""
+    role = (parts.function or {}).get("Role", "")
+    # The role may use only buckets of its own account. The simulation knows only the conditions that it is given.
+    account = {
+        "ContextKeyName": "s3:ResourceAccount",
+        "ContextKeyType": "string",
+        "ContextKeyValues": role.split(":")[4:5],
+    }
     denied: list[str] = []
     for resource, actions in needed_actions(parts).items():
         response = await reader.find(
             "iam",
             "simulate_principal_policy",
-            PolicySourceArn=(parts.function or {})["Role"],
+            PolicySourceArn=role,
             ActionNames=actions,
             ResourceArns=[resource],
+            ContextEntries=[account],
         )
         rows = (response or {}).get("EvaluationResults", ())
         denied += [f"{row['EvalActionName']} on {resource}" for row in rows if row["EvalDecision"] != "allowed"]

@@ -40,6 +40,8 @@ RECORD_BYTES_IN_EVENT: Final = 1_207
 #: Seconds. A shorter timeout leaves no time for a cold start, a full event and retries of S3.
 SHORTEST_TIMEOUT: Final = 60
 LEAST_MEMORY: Final = 256
+#: Seconds; Lambda's limit of MaximumRecordAgeInSeconds (API reference, 2026-11).
+LONGEST_RECORD_AGE: Final = 604_800
 #: Records of a full object.
 FULL_OBJECT: Final = 700
 
@@ -68,6 +70,10 @@ class Facts:
     public_access_block: Mapping[str, bool] | None = None
     #: Policy of the bucket as text; None for none.
     bucket_policy: str | None = None
+    #: The bucket's lifecycle rules.
+    lifecycle: tuple[Mapping[str, Any], ...] = ()
+    #: Whether the bucket keeps deleted objects as old versions.
+    versioned: bool = False
     #: False if the bucket does not exist, None if unknown.
     bucket_exists: bool | None = None
     #: Actions that the function needs and its role does not allow.
@@ -76,7 +82,7 @@ class Facts:
     access_errors: tuple[str, ...] = ()
     #: Confirmed subscriptions of the alarms' topic; None without a topic.
     subscribers: int | None = None
-    #: Settings of the bucket that could be read: "encryption", "public", "policy".
+    #: Settings of the bucket that could be read: "encryption", "public", "policy", "lifecycle", "versioning".
     seen: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -91,6 +97,10 @@ class Facts:
     def destination(self) -> str | None:
         found: str | None = self.mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         return found
+
+    @property
+    def stack_parameters(self) -> Mapping[str, str]:
+        return self.parts.stack.parameters if self.parts.stack else {}
 
 
 def examine(facts: Facts) -> tuple[Finding, ...]:
@@ -133,9 +143,11 @@ def _mapping_command(facts: Facts, *flags: object) -> str:
 
 
 def _destination_command(facts: Facts) -> str:
-    """Return the command that makes the bucket the on-failure destination."""
-    bucket = f"arn:aws:s3:::{facts.parts.bucket_name}"
-    config = json.dumps({"OnFailure": {"Destination": bucket}}, separators=(",", ":"))
+    """Return the command that makes the stack's bucket of failed deliveries the on-failure destination."""
+    bucket = facts.parts.outputs.get("FailedBucketName")
+    if not bucket:  # the stack is older than this bucket, which the deployment adds
+        return _truckstream(facts, "deploy")
+    config = json.dumps({"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}, separators=(",", ":"))
     return _mapping_command(facts, "--destination-config", config)
 
 
@@ -225,13 +237,30 @@ def destination_keeps_records(facts: Facts) -> Finding | None:
     return Finding("destination-keeps-records", "warning", problem, _destination_command(facts))
 
 
+def destination_is_apart(facts: Facts) -> Finding | None:
+    if not facts.destination or facts.destination.rpartition(":")[2] != facts.parts.bucket_name:
+        return None
+    problem = "failed deliveries go to the data bucket: whatever keeps the function from storing them keeps Lambda too"
+    return Finding("destination-is-apart", "danger", problem, _destination_command(facts))
+
+
+def starts_at_the_oldest_record(facts: Facts) -> Finding | None:
+    if facts.mapping.get("StartingPosition") != "LATEST":
+        return None
+    problem = "StartingPosition is LATEST: records that arrive while the mapping is created or updated may be skipped"
+    deploy = _truckstream(facts, "deploy", "--parameter", "StartingPosition=TRIM_HORIZON")
+    delete = _aws(facts, "lambda", "delete-event-source-mapping", "--uuid", facts.mapping.get("UUID"))
+    return Finding("starts-at-the-oldest-record", "warning", problem, f"{deploy}  # after {delete}")
+
+
 def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
     age = facts.mapping.get("MaximumRecordAgeInSeconds", -1)
     hours = (facts.parts.stream or {}).get("RetentionPeriodHours")
     if facts.parts.mapping is None or hours is None or 0 < age < hours * 3600:
         return None
     problem = f"failing records are retried until they expire after {hours} h, and never reach the destination"
-    repair = _mapping_command(facts, "--maximum-record-age-in-seconds", hours * 3600 * 5 // 6)
+    age = min(hours * 3600 * 5 // 6, LONGEST_RECORD_AGE)
+    repair = _mapping_command(facts, "--maximum-record-age-in-seconds", age)
     return Finding("gives-up-before-the-stream-forgets", "danger", problem, repair)
 
 
@@ -241,6 +270,19 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
         return None
     problem = f"ParallelizationFactor is {factor}: it breaks aggregated records and the order within a shard"
     return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor", 1))
+
+
+def data_do_not_expire(facts: Facts) -> Finding | None:
+    """Return a rule that is meant for a folder above the data. One for the data or for the whole bucket is a choice."""
+    folder = _data_folder(facts)
+    for rule in _enabled(facts):
+        prefix = _prefix(rule)
+        if "Expiration" in rule and prefix and prefix != folder and folder.startswith(prefix):
+            after = rule["Expiration"].get("Days", "some")
+            problem = f"the lifecycle rule {rule.get('ID')} deletes valid records after {after} days"
+            repair = f"{_truckstream(facts, 'deploy')}  # after the rule is removed"
+            return Finding("data-do-not-expire", "danger", problem, repair)
+    return None
 
 
 # --- Permissions ------------------------------------------------------------------------------------
@@ -317,6 +359,33 @@ def bucket_tls_only(facts: Facts) -> Finding | None:
     return Finding("bucket-tls-only", "danger", problem, _truckstream(facts, "deploy"))
 
 
+# --- Alarms -----------------------------------------------------------------------------------------
+
+
+def mapping_reports_its_events(facts: Facts) -> Finding | None:
+    if facts.parts.mapping is None or "EventCount" in facts.mapping.get("MetricsConfig", {}).get("Metrics", ()):
+        return None
+    problem = "the mapping does not report its events: the alarms mapping-stopped and given-up cannot ring"
+    repair = _mapping_command(facts, "--metrics-config", "Metrics=EventCount")
+    return Finding("mapping-reports-its-events", "warning", problem, repair)
+
+
+def load_alarm_counts_the_shards(facts: Facts) -> Finding | None:
+    counted, shards = facts.stack_parameters.get("ShardCount"), facts.parts.shards
+    if counted is None or facts.parts.stream is None or facts.parts.on_demand or counted == str(shards):
+        return None
+    problem = f"the alarm stream-load counts {counted} shards, but the stream has {shards}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ShardCount={shards}")
+    return Finding("load-alarm-counts-the-shards", "warning", problem, repair)
+
+
+def somebody_listens(facts: Facts) -> Finding | None:
+    if facts.subscribers is None or facts.subscribers > 0:
+        return None
+    repair = _truckstream(facts, "deploy", "--parameter", "AlarmEmail=you@example.com")
+    return Finding("somebody-listens", "warning", "nobody receives the alarms", repair)
+
+
 # --- Efficiency -------------------------------------------------------------------------------------
 
 
@@ -358,16 +427,48 @@ def reservation_fits(facts: Facts) -> Finding | None:
     needed = facts.parts.shards * facts.mapping.get("ParallelizationFactor", 1)
     if reserved is None or reserved >= needed:
         return None
-    problem = f"{reserved} concurrent calls are reserved, but {needed} shards need one each: some wait"
     repair = _truckstream(facts, "deploy", "--parameter", f"ReservedConcurrency={needed}")
+    if not reserved:
+        return Finding("reservation-fits", "stopped", "the reserved concurrency is 0: the function never runs", repair)
+    problem = f"{reserved} concurrent calls are reserved, but {needed} shards need one each: some wait"
     return Finding("reservation-fits", "warning", problem, repair)
 
 
-def somebody_listens(facts: Facts) -> Finding | None:
-    if facts.subscribers is None or facts.subscribers > 0:
+def created_in_their_class(facts: Facts) -> Finding | None:
+    if facts.parts.function is None:
         return None
-    repair = _truckstream(facts, "deploy", "--parameter", "AlarmEmail=you@example.com")
-    return Finding("somebody-listens", "warning", "nobody receives the alarms", repair)
+    found = facts.parts.variables.get("STORAGE_CLASS", "")
+    for rule in _enabled(facts):
+        for move in rule.get("Transitions", ()):
+            name = move.get("StorageClass")
+            if _prefix(rule) == _data_folder(facts) and move.get("Days") == 0 and name != found:
+                problem = f"each object is created in {found or 'STANDARD'} and moved to {name} for $0.01 per 1,000"
+                repair = _truckstream(facts, "deploy", "--parameter", f"StorageClass={name}")
+                return Finding("created-in-their-class", "warning", problem, repair)
+    return None
+
+
+def old_versions_expire(facts: Facts) -> Finding | None:
+    if not {"versioning", "lifecycle"} <= facts.seen or not facts.versioned:
+        return None
+    if any("NoncurrentVersionExpiration" in rule for rule in _enabled(facts)):
+        return None
+    problem = f"the bucket {facts.parts.bucket_name} keeps every version of a deleted object for ever"
+    return Finding("old-versions-expire", "warning", problem, _truckstream(facts, "deploy"))
+
+
+def _data_folder(facts: Facts) -> str:
+    return f"{facts.parts.variables.get('PREFIX', 'sensor_data')}/"
+
+
+def _enabled(facts: Facts) -> list[Mapping[str, Any]]:
+    return [rule for rule in facts.lifecycle if rule.get("Status") == "Enabled"]
+
+
+def _prefix(rule: Mapping[str, Any]) -> str | None:
+    """Return the prefix of a lifecycle rule; None if it also depends on tags or sizes."""
+    found = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
+    return None if rule.get("Filter", {}).keys() - {"Prefix"} else str(found)
 
 
 def _unread(facts: Facts, service: str) -> bool:
@@ -376,16 +477,11 @@ def _unread(facts: Facts, service: str) -> bool:
 
 CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (
     *(stream_found, function_found, function_runs, mapping_found, mapping_enabled, last_delivery_worked),
-    *(reports_failures, does_not_bisect, gives_up_into_a_destination, destination_keeps_records),
-    *(gives_up_before_the_stream_forgets, no_parallel_shards),
+    *(reports_failures, does_not_bisect, gives_up_into_a_destination, destination_keeps_records, destination_is_apart),
+    *(gives_up_before_the_stream_forgets, starts_at_the_oldest_record, no_parallel_shards, data_do_not_expire),
     *(bucket_found, writes_to_its_bucket, has_permissions, s3_lets_it_in),
     *(stream_encrypted, bucket_encrypted, bucket_private, bucket_tls_only),
-    *(
-        timeout_long_enough,
-        memory_enough,
-        batch_can_fill,
-        batch_fills_objects,
-        reservation_fits,
-        somebody_listens,
-    ),
+    *(mapping_reports_its_events, load_alarm_counts_the_shards, somebody_listens),
+    *(timeout_long_enough, memory_enough, batch_can_fill, batch_fills_objects, reservation_fits),
+    *(created_in_their_class, old_versions_expire),
 )

@@ -11,11 +11,18 @@ rate goes through phases:
    accepts the rest.
 3. *Testing*: it sends a little less than that, for about a third of a second. If the throttles vanish, the rate was the
    cause, and the new rate is just below what the shard accepted.
-4. *Testing deeper*: otherwise it sends half, for a moment. If the throttles remain, and more than two fifths of the
-   records that were not sent would have been accepted, the rate was not the cause. One such verdict is not believed:
-   several producers that overload a shard together all come to it, because each alone changes little. They all take the
-   rate that was accepted, and their throttles end. If the next test within some seconds has the same verdict, it goes
-   back to its rate, and this part of throttles is usual from now on.
+4. *Testing deeper*: otherwise it sends half, for a moment, and compares how many throttles it avoids with how many
+   records it no longer sends. On an overloaded shard, sending a hundredth of the quota less avoids about a hundredth of
+   the throttles, however small the producer's own part is. Random throttles stay the same. And a writer without pacing
+   takes all that the shard has saved up, and throttles what arrives just after it: there sending less avoids little,
+   and sending more brings more. If little is avoided, the rate was not the cause. One such verdict is not believed,
+   because several producers that overload a shard together may come to it by chance. They all take the rate that was
+   accepted, and their throttles end. If the next test within some seconds has the same verdict, it goes back to its
+   rate, and this part of throttles is usual from now on.
+
+Throttles come in bursts: a writer that has just emptied the shard's bucket causes all the throttles of one request. So
+the number of throttled requests decides how long a test lasts, and where throttles are usual, larger bursts are less of
+a surprise.
 
 Upwards, the rate grows with the square root of itself: by 6 % of the quota in a second at the full rate, and by 3 % at
 a quarter of it. A cut takes the same part of every rate, so the growth lets slow producers of a shard catch up with
@@ -24,7 +31,7 @@ whose quota is unknown (the stream is on demand, or its shards cannot be listed)
 were caused by it, as long as records wait.
 
 The constants were chosen by simulation (tests/producer/pacing/simulation.py) with random throttles of 0.1 to 30 %,
-reduced quotas, two to eight producers on a shard, and writers without pacing.
+reduced quotas, two to eight producers on a shard, and writers without pacing whose timing was measured.
 """
 
 from __future__ import annotations
@@ -54,10 +61,11 @@ LONGEST_MEASURE_SECONDS: Final = 1.5
 SETTLE_SECONDS: Final = 0.4
 SETTLE_DEEPER_SECONDS: Final = 0.1
 TEST_SECONDS: Final = 0.35
-#: A test needs so many records, and so many that about ten throttles would be among them; but no more than so many.
+#: A test needs so many records, and so many that about ten bursts of throttles would be among them; but no more than
+#: so many.
 LEAST_TEST_RECORDS: Final = 50
 MOST_TEST_RECORDS: Final = 1_000
-EXPECTED_REFUSALS: Final = 10
+EXPECTED_BURSTS: Final = 10
 #: A test ends after this time, however few records there were.
 LONGEST_TEST_SECONDS: Final = 5.0
 
@@ -69,8 +77,17 @@ DEEP_TEST_SHARE: Final = 0.5
 #: Throttles have vanished when at most this share of them remains.
 VANISHED_SHARE: Final = 0.2
 
-#: It is worth sending a record that is accepted with more than this probability.
-WORTH_SENDING: Final = 0.4
+#: The rate is the cause if the part of throttled records falls by more than this for each quota that is sent less. That
+#: slope is 1 for producers that just fill the shard, whatever their number. Beside botocore in a loop it was 0.07 to
+#: 0.25, measured with the local Kinesis.
+STEEP: Final = 0.5
+
+#: Whatever their cause, so many throttles are not put up with: this part of the records, or this part that half the
+#: rate would avoid.
+MOST_THROTTLED: Final = 0.6
+MOST_AVOIDABLE: Final = 0.1
+#: Where the quota is unknown: several shards that are paced together fill up one after another, so the slope is small.
+MOST_AVOIDABLE_LEARNING: Final = 0.04
 
 #: The new rate, as a share of the accepted one.
 YIELD_SHARE: Final = 0.99
@@ -81,7 +98,7 @@ LOWEST_SHARE: Final = 0.02
 SLOW_GROWTH: Final = 0.06
 FAST_GROWTH: Final = 1.0
 #: Where throttles are usual, growth is slower by this factor, because they hide those that it causes.
-USUAL_GROWTH: Final = 0.1
+USUAL_GROWTH: Final = 0.5
 
 #: Throttles that are usual, but fewer at a lower rate, come from other writers. The rate concedes this share of the
 #: difference, so that a crowd of producers that all took their throttles for usual gets out of it.
@@ -93,11 +110,11 @@ PATIENCE_SECONDS: Final = 2.5
 DOUBTFUL_PART: Final = 0.02
 DOUBT_SECONDS: Final = 20.0
 
-#: A second verdict counts only if it comes so soon after the first.
-REPEAT_SECONDS: Final = 5.0
+#: A second verdict counts only if it comes so soon after the first: two tests of a small producer take that long.
+REPEAT_SECONDS: Final = 10.0
 
 #: The weight of a round in the running average of throttles.
-ROUND_WEIGHT: Final = 0.2
+ROUND_WEIGHT: Final = 0.3
 
 
 class Phase(Enum):
@@ -122,10 +139,14 @@ class AcceptedRate:
         "_acquitted_at",
         "_acquitted_share",
         "_average",
+        "_burst_part",
+        "_burst_size",
+        "_bursts",
         "_counts_from",
         "_exploring",
         "_grown_at",
         "_learns",
+        "_measured",
         "_part",
         "_patient_from",
         "_phase",
@@ -150,15 +171,20 @@ class AcceptedRate:
         self._usual = 0.0
         self._average = 0.0
         self._tested_at = now
-        # The present phase, its responses, and the part of a second's quota that its requests have used.
+        # The present phase, its records, the responses with throttles, and the part of a second's quota that was used.
         self._phase = Phase.STEADY
         self._counts_from = now
         self._sent = 0
         self._refused = 0
+        self._bursts = 0
         self._quota_used = 0.0
-        # The measurement before a test: the rate, the part that was throttled, and the rate that was accepted.
+        # The measurement before a test: the rate, the number of records, the part that was throttled, the bursts for
+        # each record and the throttles for each burst, and the rate that was accepted.
         self._share_before = 1.0
+        self._measured = 0
         self._part = 0.0
+        self._burst_part = 0.0
+        self._burst_size = 1.0
         self._accepted = 1.0
         # The last verdict that the rate was not the cause: the rate, and when.
         self._acquitted_share = 0.0
@@ -203,6 +229,7 @@ class AcceptedRate:
             self._end_round(now)
         self._sent += sent
         self._refused += refused
+        self._bursts += refused > 0
         if self._phase is Phase.STEADY:
             self._watch(now)
         elif self._phase is Phase.MEASURING:
@@ -226,7 +253,7 @@ class AcceptedRate:
         if self._usual and now - self._counts_from < ROUND_SECONDS / 2:
             return  # usual throttles may come in clusters
         usual = self._usual * self._sent
-        surprising = usual + SURPRISING_REFUSALS + SURPRISING_DEVIATIONS * math.sqrt(usual)
+        surprising = usual + SURPRISING_REFUSALS + SURPRISING_DEVIATIONS * math.sqrt(usual * self._burst_size)
         if self._refused > max(surprising, SURPRISING_FACTOR * usual):
             self._begin(Phase.MEASURING, now)
 
@@ -240,7 +267,10 @@ class AcceptedRate:
             self._begin(Phase.STEADY, now)
             return
         self._share_before = min(self.share, self._quota_used / seconds)
+        self._measured = self._sent
         self._part = self._refused / self._sent
+        self._burst_part = self._bursts / self._sent
+        self._burst_size = self._refused / self._bursts
         self._accepted = self._share_before * (1.0 - self._part)
         in_doubt = self._part < SURPRISING_FACTOR * self._usual  # nothing new, so only the deeper test can tell
         if in_doubt:
@@ -256,24 +286,28 @@ class AcceptedRate:
 
     def _test(self, now: float) -> None:
         seconds = now - self._counts_from
-        wanted = min(MOST_TEST_RECORDS, max(LEAST_TEST_RECORDS, EXPECTED_REFUSALS / self._part))
+        wanted = min(MOST_TEST_RECORDS, max(LEAST_TEST_RECORDS, EXPECTED_BURSTS / self._burst_part))
         if seconds < TEST_SECONDS or (self._sent < wanted and seconds < LONGEST_TEST_SECONDS):
             return
         remaining = self._refused / self._sent
         vanished = remaining <= self._part * VANISHED_SHARE
         if self._phase is Phase.TESTING and not vanished:
             self._test_at(self._share_before * DEEP_TEST_SHARE, Phase.TESTING_DEEPER, now)
-        elif vanished or self._gain(remaining) <= WORTH_SENDING:
+        elif self._phase is Phase.TESTING or self._is_cause(remaining):  # in the first test they have vanished
             self._exploring = False
+            self._acquitted_share = 0.0  # an earlier verdict does not restore a rate that is too high now
             self._take_accepted(now)
         else:
             self._acquit(remaining, now)
 
-    def _gain(self, remaining: float) -> float:
-        """Return the part that the shard accepts of the records by which the old rate exceeds the test's."""
-        more_sent = self._share_before - self.share
-        more_accepted = self._accepted - self.share * (1.0 - remaining)
-        return more_accepted / more_sent if more_sent > 0 else 1.0
+    def _is_cause(self, remaining: float) -> bool:
+        """Return whether the rate causes the throttles, of which the part `remaining` is left in the deeper test."""
+        avoided = self._part - remaining
+        most_avoidable = MOST_AVOIDABLE_LEARNING if self._learns else MOST_AVOIDABLE
+        if avoided > most_avoidable or self._part > MOST_THROTTLED:
+            return True
+        less_sent = (self._share_before - self.share) / max(1.0, self._share_before)
+        return avoided > STEEP * less_sent
 
     def _take_accepted(self, now: float) -> None:
         """Go on just below the rate that was accepted; after a deeper test, at least at that test's rate."""
@@ -287,13 +321,15 @@ class AcceptedRate:
         before = self._share_before
         if now - self._acquitted_at <= REPEAT_SECONDS:
             before = max(before, self._acquitted_share)
+            self._acquitted_at = now
         elif not self._usual:
             self._acquitted_share, self._acquitted_at = before, now
             self._take_accepted(now)
             return
         fewer = max(0.0, self._part - remaining)
         self.share = max(self.share, before * (1.0 - CONCEDED_SHARE * fewer))
-        self._usual = self._average = (self._part + remaining) / 2
+        both = (self._part * self._measured + self._refused) / (self._measured + self._sent)
+        self._usual = self._average = max(self._part, both)
         self._begin(Phase.STEADY, now)
 
     def _begin(self, phase: Phase, now: float, counts_from: float | None = None) -> None:
@@ -301,6 +337,6 @@ class AcceptedRate:
             self._tested_at = self._patient_from = now
         self._phase = phase
         self._counts_from = now if counts_from is None else counts_from
-        self._sent = self._refused = 0
+        self._sent = self._refused = self._bursts = 0
         self._quota_used = 0.0
         self._grown_at = now
