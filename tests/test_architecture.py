@@ -21,6 +21,7 @@ SOURCES = sorted([*(ROOT / "truckstream").rglob("*.py"), *(ROOT / "lambda_entry"
 #: Each top-level module or package, and those that it may import.
 ALLOWED = {
     "errors": set(),
+    "command_line": set(),
     "alarms": set(),
     "metrics": set(),
     "schema_errors": {"errors"},
@@ -36,10 +37,10 @@ ALLOWED = {
     "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
-    "cloud": {"alarms", "config", "errors", "metrics", "truckstream"},
+    "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
     "handler": {"lambda_function", "batcher", "record", "errors"},
-    "commands": {"cloud", "demo", "simulator", "local", "fleet", "config", "errors", "truckstream"},
+    "commands": {"cloud", "command_line", "config", "demo", "errors", "fleet", "local", "simulator", "truckstream"},
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
     "truckstream": {"batcher", "errors", "fleet", "lambda_function", "producer", "record"},
@@ -107,6 +108,7 @@ SHELLS = {
         "deployment/cloudformation.py",
         "deployment/deploy.py",
         "deployment/destroy.py",
+        "deployment/existing_data.py",
         "package/artifact_bucket.py",
         "package/build.py",
         "package/bytecode.py",

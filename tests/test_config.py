@@ -4,8 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from botocore.loaders import create_loader
 
-from truckstream.config import EXPORTED_VARIABLES, SETTINGS, export_aws_settings, load_settings, read_dotenv
+from truckstream.config import (
+    EXPORTED_VARIABLES,
+    SETTINGS,
+    export_aws_settings,
+    load_command_settings,
+    load_settings,
+    read_dotenv,
+)
 from truckstream.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +31,99 @@ def test_flags_precede_the_environment_then_dotenv_then_defaults():
 def test_the_regions_second_variable_counts_and_empty_values_do_not():
     settings = load_settings(environ={"AWS_REGION": " ", "AWS_DEFAULT_REGION": "us-gov-west-1"}, dotenv={})
     assert settings.region == "us-gov-west-1"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("region", "stream_name", "bucket_name"), ("REGION", "STREAM_NAME", "BUCKET_NAME")],
+)
+def test_lower_case_and_upper_case_variables_are_equivalent(names):
+    values = dict(zip(names, ("eu-west-1", "trucks", "acme-truck-data"), strict=True))
+    for source in ({"environ": values, "dotenv": {}}, {"environ": {}, "dotenv": values}):
+        settings = load_settings(**source)
+        found = (settings.region, settings.stream_name, settings.bucket_name)
+        assert found == ("eu-west-1", "trucks", "acme-truck-data")
+
+
+def test_the_environment_precedes_dotenv_whatever_the_case():
+    settings = load_settings(environ={"stream_name": "from-environ"}, dotenv={"STREAM_NAME": "from-dotenv"})
+    assert settings.stream_name == "from-environ"
+
+
+@pytest.mark.parametrize(
+    ("setting", "one", "other"),
+    [
+        ("stream_name", ("STREAM_NAME", "trucks"), ("stream_name", "buses")),
+        ("bucket_name", ("BUCKET_NAME", "acme-trucks"), ("bucket_name", "acme-buses")),
+        ("region", ("AWS_REGION", "us-east-1"), ("region", "eu-west-1")),
+        ("region", ("REGION", "us-east-1"), ("region", "eu-west-1")),
+    ],
+)
+def test_two_variables_that_contradict_each_other_in_one_source_are_an_error(setting, one, other):
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ={}, dotenv=dict([one, other]))
+    text = str(caught.value)
+    assert caught.value.setting == setting
+    assert all(word in text for word in (*one, *other, ".env", "Set one of them, or pass --"))
+    agreeing = load_settings(environ={}, dotenv={one[0]: one[1], other[0]: one[1]})
+    assert getattr(agreeing, setting) == one[1]
+    assert getattr(load_settings({setting: one[1]}, environ=dict([one, other]), dotenv={}), setting) == one[1]
+
+
+@pytest.fixture
+def no_region(tmp_path, monkeypatch):
+    """Run in an empty directory, without a region in the environment, and restore both."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "REGION", "region"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_a_command_notices_variables_of_dotenv_that_contradict_each_other(no_region):
+    """It also passes AWS_REGION on to the AWS libraries, through the environment."""
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\nregion=eu-west-1\n")
+    with pytest.raises(ConfigurationError, match=r"region has different values in \.env"):
+        load_command_settings()
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\n")
+    assert load_command_settings().sources["region"] == "AWS_REGION in .env"
+    assert os.environ["AWS_REGION"] == "us-east-1"
+
+
+@pytest.mark.parametrize("variable", ["AWS_DEFAULT_REGION", "region"])
+def test_the_aws_libraries_use_the_region_of_the_command(no_region, monkeypatch, variable):
+    monkeypatch.setenv(variable, "eu-west-1")
+    (no_region / ".env").write_text("AWS_REGION=us-east-1\n")
+    assert load_command_settings().region == "eu-west-1"
+    assert (os.environ["AWS_REGION"], os.environ["AWS_DEFAULT_REGION"]) == ("eu-west-1", "eu-west-1")
+
+
+def test_aws_default_region_yields_to_the_other_variables_as_in_the_aws_libraries():
+    environ = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+    assert load_settings(environ=environ, dotenv={}).region == "us-east-1"
+    assert load_settings(environ={"AWS_DEFAULT_REGION": "eu-west-1"}, dotenv={}).region == "eu-west-1"
+
+
+def test_the_source_of_each_value_is_known_and_a_default_has_none():
+    settings = load_settings({"stream_name": "trucks"}, environ={}, dotenv={"region": "eu-west-1"})
+    assert settings.sources == {"stream_name": "--stream", "region": "region in .env"}
+
+
+def regions_of_botocore():
+    """Return the regions of all partitions that botocore knows, without its pseudo-regions such as aws-global."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return sorted(name for row in partitions for name in row["regions"] if not name.endswith("-global"))
+
+
+@pytest.mark.parametrize("region", [*regions_of_botocore(), "us-east-10", "xx-newpartition-northwest-1"])
+def test_every_region_of_botocore_is_accepted_and_regions_to_come_too(region):
+    assert load_settings({"region": region}, environ={}, dotenv={}).region == region
+
+
+@pytest.mark.parametrize("region", ["us-east", "useast1", "us-east-1a", "US-EAST-1", "us east-1", "us-east-1/../x"])
+def test_a_text_that_is_no_region_is_refused(region):
+    with pytest.raises(ConfigurationError, match="an AWS region such as us-east-1"):
+        load_settings({"region": region}, environ={}, dotenv={})
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class ScriptedAws:
         }
         self.region = region
         self.endpoint_url = endpoint_url
+        self.stand_in = endpoint_url
         self.calls = []
 
     def calls_of(self, name: str) -> list[dict[str, Any]]:

@@ -99,7 +99,7 @@ ERRORS = {
         CREATE_STREAM,
         400,
         json_error("ResourceInUseException", "Stream trucks already exists."),
-        "CreateStream=false",
+        "with --adopt",
     ),
     "limit of shards": (
         CREATE_STREAM,
@@ -166,3 +166,15 @@ async def test_a_missing_login_asks_the_user_to_log_in_again(monkeypatch, tmp_pa
     async with Account(region_name="us-east-1", endpoint_url="http://127.0.0.1:9") as account:
         with pytest.raises(AwsError, match="log in again"):
             await account.call("sts", "get_caller_identity")
+
+
+@pytest.mark.usefixtures("fake_credentials")
+async def test_an_endpoint_from_the_environment_is_known_to_stand_in_for_aws(server, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    server.body = query_error("AccessDenied", DENIED)
+    server.status = 403
+    async with Account(region_name="us-east-1") as account:
+        assert account.stand_in is None
+        with pytest.raises(AwsError):
+            await account.call("cloudformation", "describe_stacks", StackName="acme")
+        assert account.stand_in == server.url

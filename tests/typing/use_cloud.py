@@ -33,7 +33,7 @@ async def agree(plan: object) -> bool:
 async def operate() -> None:
     now = datetime.now(UTC)
     async with Account(region_name="us-east-1") as account:
-        options = DeployOptions(parameters={"ShardCount": "2"}, package=PackageOptions("x86_64", "3.12"))
+        options = DeployOptions(parameters={"ShardCount": "2"}, architecture="x86_64", python="3.11")
         deployment = await deploy(account, options, confirm=agree, on_event=print)
         assert_type(deployment, Deployment)
         assert_type(deployment.outputs, Mapping[str, str])

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from truckstream.cloud.error_hints import hint_for, hint_for_failure, is_absent
+from truckstream.cloud.partitions import is_aws_endpoint
 from truckstream.errors import AwsError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-__all__ = ["Account", "Aws"]
+__all__ = ["Account", "Aws", "flags_of"]
 
 _LOG_IN: Final = "Log in (aws configure, aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment."
 
@@ -30,11 +31,20 @@ class Aws(Protocol):
     @property
     def endpoint_url(self) -> str | None: ...
 
+    @property
+    def stand_in(self) -> str | None:
+        """URL of the endpoint that has answered in place of AWS; None if AWS itself has."""
+
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Make one call, and raise `AwsError` if AWS returns an error."""
 
     async def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
         """Make one call, and return None if the resource does not exist."""
+
+
+def flags_of(aws: Aws) -> tuple[str, ...]:
+    """Return the flags that make a `truckstream` or `aws` command use this account's region and endpoint."""
+    return ("--region", aws.region, *(("--endpoint-url", aws.endpoint_url) if aws.endpoint_url else ()))
 
 
 class Account:
@@ -56,6 +66,7 @@ class Account:
         self.endpoint_url = endpoint_url
         self._session = session
         self._clients: dict[str, Any] = {}
+        self._stand_in: str | None = None
         self._resources = AsyncExitStack()
 
     @property
@@ -63,6 +74,15 @@ class Account:
         """The region of all calls."""
         assert self._region_name is not None, "the account is not open"  # noqa: S101 - a bug of ours
         return self._region_name
+
+    @property
+    def stand_in(self) -> str | None:
+        """URL of the endpoint that has answered in place of AWS; None if AWS itself has.
+
+        An endpoint can also come from the environment or from AWS's configuration file, and one of AWS's own, such as
+        that of a VPC, is no stand-in.
+        """
+        return self._stand_in
 
     async def __aenter__(self) -> Self:
         from aiobotocore.session import get_session  # noqa: PLC0415 - takes half a second of CPU, which only these commands need
@@ -144,4 +164,6 @@ class Account:
                     raise
                 hint = "Set --endpoint-url or AWS_ENDPOINT_URL to a URL such as http://127.0.0.1:4566, or unset both."
                 raise ConfigurationError("endpoint_url", f"is invalid ({error})", hint) from error
+            if not is_aws_endpoint(url := self._clients[service].meta.endpoint_url):
+                self._stand_in = url
         return self._clients[service]

@@ -22,8 +22,7 @@ _LIMIT: Final = (
     "A limit of this account and region is reached: delete resources, or request an increase in Service Quotas."
 )
 _TAKEN: Final = (
-    "The name is taken: choose another with --stream, --bucket or --stack, or use the existing resource with "
-    "--parameter CreateStream=false or ExistingBucketName=NAME."
+    "The name is taken: choose another with --stream, --bucket or --stack, or use the existing resource with --adopt."
 )
 _NO_CONCURRENCY: Final = (
     "The account has too little concurrency to reserve any: deploy with --parameter ReservedConcurrency=-1."

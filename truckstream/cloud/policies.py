@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from truckstream.alarms import ALARMS
+from truckstream.cloud.deployment.stack import check_stack_name
+from truckstream.cloud.partitions import partition_of
 
 __all__ = ["MAX_POLICY_CHARACTERS", "Scope", "boundary_policy", "deploy_policies", "watch_policies"]
 
@@ -50,6 +52,9 @@ class Scope:
         stream: the name of the stream.
         bucket: the name of the bucket, or None if CloudFormation chooses it.
         database: the name of the Athena database, or None if the template chooses it.
+
+    Raises:
+        InvalidArgumentError: the stack's name breaks a rule; one with a wildcard would allow access to other stacks.
     """
 
     account: str
@@ -59,11 +64,12 @@ class Scope:
     bucket: str | None = None
     database: str | None = None
 
+    def __post_init__(self) -> None:
+        check_stack_name(self.stack)
+
     @property
     def partition(self) -> str:
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if "-gov-" in self.region else "aws"
+        return partition_of(self.region).name
 
     def arn(self, service: str, resource: str, *, region: bool = True, account: bool = True) -> str:
         where = self.region if region else ""

@@ -50,6 +50,12 @@ class AwsOptions:
         return 0.1 if self._endpoint_url else POLL_SECONDS
 
     @property
+    def given_flags(self) -> tuple[str, ...]:
+        """The flags about the account that were given, for a command on the same one."""
+        flags = (("--region", self.region), ("--endpoint-url", self.endpoint_url))
+        return tuple(word for flag, value in flags if value for word in (flag, value))
+
+    @property
     def _endpoint_url(self) -> str | None:
         return self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from truckstream.commands.output.console import console
+from truckstream.command_line import command_line
+from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.signals import run_command, stop_on_signals
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ async def _run_demo(options: DemoOptions) -> int:
 
         report = await run_demo(options, stop, show)
     console.print(report.summary(), highlight=False)
-    console.print(f"The objects are in {options.out}. To see a record:", highlight=False, soft_wrap=True)
-    newest = f"$(ls -t {options.out}/{PREFIX}/*.json | head -n 1)"
-    console.print(f"  head -n 1 {newest}", highlight=False, soft_wrap=True)
+    print_plain(f"The objects are in {options.out}.")
+    if newest := max((options.out / PREFIX).glob("*.json"), key=lambda path: path.stat().st_mtime, default=None):
+        print_plain(f"To see a record:\n  {command_line('head', '-n', 1, newest)}")
     if options.report_file:
         report.save(options.report_file)
     return 0 if report.clean else 1

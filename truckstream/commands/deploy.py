@@ -61,6 +61,7 @@ def provision(
     bucket: str | None = None,
     shards: int | None = None,
     parameter: list[str] | None = None,
+    adopt: bool = False,
     yes: bool = False,
     dry_run: bool = False,
 ) -> int:
@@ -72,14 +73,21 @@ def provision(
         bucket: Name of the bucket; by default CloudFormation creates one. [BUCKET_NAME]
         shards: Number of shards of the stream.
         parameter: Parameter of the template, such as RetentionHours=48; may be repeated.
+        adopt: Use the stream and the bucket of these names if they exist already, such as after `destroy`.
         yes: Confirm without asking.
         dry_run: Show the plan, and change nothing.
     """
     from truckstream.cloud.deployment.deploy import DeployOptions  # noqa: PLC0415
 
     settings = aws.settings(stream, bucket)
+    given, from_settings = _names(settings)
     options = DeployOptions(
-        aws.stack, "STORAGE", _template_parameters(settings, parameter, ShardCount=shards), dry_run=dry_run
+        aws.stack,
+        "STORAGE",
+        given | _template_parameters(parameter, ShardCount=shards),
+        from_settings,
+        adopt=adopt,
+        dry_run=dry_run,
     )
     return _deploy(aws, settings, options, yes=yes)
 
@@ -91,18 +99,20 @@ def deploy(
     bucket: str | None = None,
     shards: int | None = None,
     memory: int | None = None,
-    architecture: Literal["arm64", "x86_64"] = "arm64",
-    python: str = "3.13",
+    architecture: Literal["arm64", "x86_64"] | None = None,
+    python: str | None = None,
     email: str | None = None,
     parameter: list[str] | None = None,
     leave_out: list[str] | None = None,
     artifact_bucket: str | None = None,
+    adopt: bool = False,
     yes: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Package the function and create or update the whole pipeline, after showing the change set.
 
-    Parameters of an existing stack keep their values unless you give new ones.
+    An existing stack keeps everything that you do not give here: parameters, architecture, Python version, the
+    resources that were left out, and the bucket of the zip.
 
     Args:
         aws: Stack and account.
@@ -110,26 +120,30 @@ def deploy(
         bucket: Name of the bucket; by default CloudFormation creates one. [BUCKET_NAME]
         shards: Number of shards of the stream.
         memory: Memory of the function in MB.
-        architecture: Processor of the function.
-        python: Python version of the function.
+        architecture: Processor of the function; in a new stack arm64.
+        python: Python version of the function; in a new stack 3.13.
         email: Address that the alarms are sent to.
         parameter: Parameter of the template, such as Layout=hive; may be repeated.
-        leave_out: Resource of the template to leave out; may be repeated.
+        leave_out: Resource of the template to leave out; may be repeated. "none" brings all of them back.
         artifact_bucket: Bucket for the zip, in place of one that is created for it.
+        adopt: Use the stream and the bucket of these names if they exist already, such as after `destroy`.
         yes: Confirm without asking.
         dry_run: Show the plan, and change nothing.
     """
     from truckstream.cloud.deployment.deploy import DeployOptions  # noqa: PLC0415
-    from truckstream.cloud.package.build import PackageOptions  # noqa: PLC0415
 
     settings = aws.settings(stream, bucket)
+    given, from_settings = _names(settings)
     options = DeployOptions(
         aws.stack,
         "PIPELINE",
-        _template_parameters(settings, parameter, ShardCount=shards, MemorySize=memory, AlarmEmail=email),
-        PackageOptions(architecture, python),
+        given | _template_parameters(parameter, ShardCount=shards, MemorySize=memory, AlarmEmail=email),
+        from_settings,
+        architecture,
+        python,
         artifact_bucket,
-        tuple(leave_out or ()),
+        _names_to_leave_out(leave_out),
+        adopt,
         dry_run,
     )
     return _deploy(aws, settings, options, yes=yes)
@@ -230,7 +244,7 @@ def policies(
 
     settings = aws.settings(stream, bucket)
     region = settings.region or "us-east-1"
-    scope = Scope(account, region, aws.stack, settings.stream_name, settings.bucket_name)
+    scope = Scope(account, region, aws.stack, _stream_name(settings), settings.bucket_name)
     if of == "watch":
         found = watch_policies(scope)
     elif of == "boundary":
@@ -241,12 +255,30 @@ def policies(
     return 0
 
 
-def _template_parameters(settings: Settings, given: list[str] | None, **flags: str | int | None) -> dict[str, str]:
-    """Return the template parameters that flags and settings set. Defaults are not passed: they would reset values."""
-    stream = settings.stream_name if settings.stream_name != "truck-sensor-stream" else None
-    named = {"StreamName": stream, "BucketName": settings.bucket_name, **flags}
+def _names(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parameters that flags name, and those that the environment or `.env` name."""
+    values = {"StreamName": _stream_name(settings), "BucketName": settings.bucket_name or ""}
+    given: dict[str, str] = {}
+    from_settings: dict[str, str] = {}
+    for setting, parameter in (("stream_name", "StreamName"), ("bucket_name", "BucketName")):
+        if source := settings.sources.get(setting):
+            (given if source.startswith("--") else from_settings)[parameter] = values[parameter]
+    return given, from_settings
+
+
+def _stream_name(settings: Settings) -> str:
+    """Return the name of the stream, which is the end of its ARN; CloudFormation and policies need it."""
+    return settings.stream_name.rpartition("/")[2]
+
+
+def _template_parameters(given: list[str] | None, **flags: str | int | None) -> dict[str, str]:
+    """Return the parameters that flags set. Defaults are not passed: they would reset values."""
     pairs = (_name_and_value(text) for text in given or ())
-    return {name: str(value) for name, value in named.items() if value is not None} | dict(pairs)
+    return {name: str(value) for name, value in flags.items() if value is not None} | dict(pairs)
+
+
+def _names_to_leave_out(given: list[str] | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(name for name in given if name != "none")
 
 
 def _name_and_value(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from truckstream.command_line import command_line
 from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.errors import InvalidArgumentError, ServiceError
@@ -12,7 +13,7 @@ from truckstream.errors import InvalidArgumentError, ServiceError
 if TYPE_CHECKING:
     from truckstream.local import LocalKinesis
 
-__all__ = ["local"]
+__all__ = ["local", "print_instructions"]
 
 COMMON_FAULT_OPTIONS = ("rate", "count", "skip", "after", "until", "operations")
 
@@ -92,21 +93,23 @@ async def _run_local(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> i
         async with kinesis:
             for name, shards in streams[1:]:
                 await _create_stream(kinesis, name, shards)
-            _print_instructions(kinesis, streams)
+            print_instructions(kinesis, streams)
             await stop.wait()
             summary = await _summary(kinesis)
     print_plain(summary)
     return 0
 
 
-def _print_instructions(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> None:
+def print_instructions(kinesis: LocalKinesis, streams: list[tuple[str, int]]) -> None:
+    """Print how to use the local Kinesis with any client."""
     listed = ", ".join(f"{name} ({shards} shard{'s' * (shards > 1)})" for name, shards in streams)
     print_plain(f"Local Kinesis at {kinesis.endpoint_url} with {listed}. To use it with any client:\n")
     for name, value in kinesis.environment().items():
-        print_plain(f"  export {name}={value}")
+        print_plain(f"  {command_line('export', f'{name}={value}')}")
+    put = ("aws", "kinesis", "put-record", "--stream-name", streams[0][0], "--partition-key", "truck-1")
     print_plain(
         "  aws kinesis list-streams\n"
-        f"  aws kinesis put-record --stream-name {streams[0][0]} --partition-key truck-1 --data aGVsbG8=\n"
+        f"  {command_line(*put, '--data', 'aGVsbG8=')}\n"
         """  python -c 'import boto3; print(boto3.client("kinesis").list_streams()["StreamNames"])'\n\n"""
         "Press Ctrl-C to stop it."
     )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.live import Live
+from rich.text import Text
+
 from truckstream.commands.aws_options import DEFAULT_OPTIONS, AwsOptions
 from truckstream.commands.output.change_dialog import ChangeDialog
+from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.output.results import print_result, run_aws_command
+from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from truckstream.cloud.deployment.stack import Plan
 
-__all__ = ["doctor", "scale", "status"]
+__all__ = ["doctor", "redraw", "scale", "status"]
 
 
 def status(
@@ -20,16 +27,29 @@ def status(
     aws: AwsOptions = DEFAULT_OPTIONS,
     function: str | None = None,
     minutes: int = 60,
+    watch: bool = False,
+    interval: float = 15.0,
     dry_run: bool = False,  # noqa: ARG001 - it never changes anything
 ) -> int:
-    """Show the deployed parts and their health on one page. Exits with 1 if an alarm is active or a part is missing.
+    """Show the deployed parts and their health on one page.
+
+    Exits with 1 if a part is missing or stopped, the mapping's last delivery failed, an alarm is active, or something
+    could not be read. With --watch, Ctrl-C is the normal end: it exits with 0.
 
     Args:
         aws: Stack and account.
         function: Name of the function, for a pipeline without a stack.
         minutes: Length of the period in minutes.
+        watch: Show the page again and again until Ctrl-C.
+        interval: Seconds between two pages of --watch, at least 1. AWS charges for each reading of the figures.
         dry_run: Accepted for scripts; this command never changes anything.
     """
+    if watch and aws.json:
+        raise ConfigurationError("--watch", "cannot be used with --json", "Run status --json repeatedly instead.")
+    if interval < 1:
+        raise InvalidArgumentError("interval", interval, "must be at least 1 second")
+    if watch:
+        return run_command(_watch(aws, function, minutes, interval))
     return run_aws_command(_status(aws, function, minutes), json=aws.json)
 
 
@@ -41,6 +61,47 @@ async def _status(aws: AwsOptions, function: str | None, minutes: int) -> int:
         found = await read_status(account, aws.stack, now=datetime.now(UTC), function_name=function, minutes=minutes)
     print_result(found, format_status(found), json=aws.json)
     return 0 if found.healthy else 1
+
+
+async def _watch(aws: AwsOptions, function: str | None, minutes: int, interval: float) -> int:
+    """Show the page until the user stops the command."""
+    with stop_on_signals() as stop:
+        tasks = [asyncio.ensure_future(redraw(aws, function, minutes, interval)), asyncio.ensure_future(stop.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                await tasks[0]  # raises the error that ended it
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return 0
+
+
+async def redraw(aws: AwsOptions, function: str | None, minutes: int, interval: float) -> None:
+    """Show the page every `interval` seconds, on a terminal in the same place, until it is cancelled."""
+    from truckstream.cloud.watch.status import read_status  # noqa: PLC0415
+    from truckstream.commands.output.aws_reports import format_status  # noqa: PLC0415
+
+    page = ""
+    async with aws.account(aws.settings()) as account:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                now = datetime.now(UTC)
+                try:
+                    status = await read_status(account, aws.stack, now=now, function_name=function, minutes=minutes)
+                except AwsError as error:
+                    if not page:
+                        raise
+                    foot = f"{now:%H:%M:%S} UTC: could not be read again: {error}"
+                else:
+                    page = format_status(status)
+                    foot = f"{now:%H:%M:%S} UTC, every {interval:g} s until Ctrl-C"
+                if console.is_terminal:
+                    live.update(Text(f"{page}\n\n{foot}"), refresh=True)
+                else:
+                    print_plain(f"{page}\n\n{foot}\n")
+                await asyncio.sleep(interval)
 
 
 def doctor(
@@ -79,6 +140,8 @@ def scale(
 ) -> int:
     """Compare the last minutes with the scaling rules, and print their advice.
 
+    Exits with 1 if a rule is broken and the advice was not followed, or if CloudWatch has no figures to check.
+
     Args:
         aws: Stack and account.
         minutes: Length of the period in minutes.
@@ -111,4 +174,4 @@ async def _scale(dialog: ChangeDialog, minutes: int, *, apply: bool) -> int:
             poll=aws.poll,
         )
     print_result(done, format_scaling(done), json=aws.json)
-    return 0 if done.deployment is None or done.deployment.done or done.deployment.plan.empty else 1
+    return 0 if done.settled else 1

@@ -12,10 +12,33 @@ STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/acme/0123"
 CHANGE_SET_ID = "arn:aws:cloudformation:us-east-1:123456789012:changeSet/truckstream-1/0123"
 
 
-def stack(status: str, **outputs: str) -> dict[str, Any]:
-    rows = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
-    row = {"StackName": "acme", "StackId": STACK_ID, "CreationTime": THEN, "StackStatus": status, "Outputs": rows}
+def stack(status: str, parameters: dict[str, str] | None = None, **outputs: str) -> dict[str, Any]:
+    row = {
+        "StackName": "acme",
+        "StackId": STACK_ID,
+        "CreationTime": THEN,
+        "StackStatus": status,
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()],
+        "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
+    }
     return {"Stacks": [row]}
+
+
+def stream_summary(name: str = "trucks", **changed: Any) -> dict[str, Any]:
+    """Return a response of DescribeStreamSummary."""
+    summary = {
+        "StreamName": name,
+        "StreamARN": f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}",
+        "StreamStatus": "ACTIVE",
+        "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+        "RetentionPeriodHours": 24,
+        "StreamCreationTimestamp": THEN,
+        "EnhancedMonitoring": [],
+        "EncryptionType": "KMS",
+        "KeyId": "alias/aws/kinesis",
+        "OpenShardCount": 1,
+    }
+    return {"StreamDescriptionSummary": summary | changed}
 
 
 def event(name: str, status: str, reason: str = "", kind: str = "AWS::Kinesis::Stream") -> dict[str, Any]:
@@ -39,7 +62,10 @@ ADDED = {
 
 
 def account(*stacks: object, **changed: Any) -> ScriptedAws:
-    """Return an account whose DescribeStacks returns these stacks in turn; `changed` replaces other responses."""
+    """Return an account whose DescribeStacks returns these stacks in turn.
+
+    `changed` replaces other responses: of CloudFormation by the name of the operation, of others by service__operation.
+    """
     responses = {
         "cloudformation.describe_stacks": list(stacks),
         "cloudformation.create_change_set": {"Id": CHANGE_SET_ID, "StackId": STACK_ID},
@@ -50,4 +76,7 @@ def account(*stacks: object, **changed: Any) -> ScriptedAws:
         "cloudformation.describe_stack_events": {"StackEvents": []},
         "sts.get_caller_identity": {"Account": "123456789012"},
     }
-    return ScriptedAws(responses | {f"cloudformation.{name}": response for name, response in changed.items()})
+    for name, response in changed.items():
+        service, _, operation = name.rpartition("__")
+        responses[f"{service or 'cloudformation'}.{operation}"] = response
+    return ScriptedAws(responses)

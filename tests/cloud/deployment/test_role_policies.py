@@ -16,6 +16,9 @@ def names(**conditions):
     return references(Bucket="lake", FailedBucket="acme-failedbucket-1", StreamName="trucks", **conditions)
 
 
+KEYS = ["arn:aws:kms:us-east-1:0:key/2", "arn:aws:kms:us-east-1:0:key/3"]
+
+
 def role_documents(**conditions):
     [policy] = properties_of("FunctionRole", names(**conditions))["Policies"]
     return [policy["PolicyDocument"]]
@@ -103,6 +106,15 @@ def test_the_function_may_use_the_key_if_there_is_one():
     call = Call("kms:GenerateDataKey", "arn:aws:kms:us-east-1:000000000000:key/1")
     assert allows(role_documents(UseKey=True), call)
     assert not allows(role_documents(), call)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_keys_of_an_adopted_stream_and_bucket_may_be_used(key):
+    producer = properties_of("ProducerPolicy", names(ExistingKeyArns=",".join(KEYS)))["PolicyDocument"]
+    decrypt, generate = Call("kms:Decrypt", key), Call("kms:GenerateDataKey", key)
+    assert all(allows(role_documents(ExistingKeyArns=",".join(KEYS)), call) for call in (decrypt, generate))
+    assert not any(allows(role_documents(), call) for call in (decrypt, generate))
+    assert (allows([producer], generate), allows([producer], decrypt)) == (True, False)
 
 
 def test_in_the_vpc_lambda_may_create_the_network_interface_and_the_code_may_not():

@@ -23,6 +23,7 @@ from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.template import (
     compact,
+    defaults_of,
     fits_a_call,
     parameters_of,
     read_template,
@@ -424,12 +425,12 @@ def test_a_permissions_boundary_limits_both_roles():
 
 
 def test_the_producer_may_put_and_describe():
-    put, key = statements("ProducerPolicy")
+    put, key, existing = statements("ProducerPolicy")
     assert actions(put) == {
         *("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary", "kinesis:ListShards"),
     }
-    assert actions(key) == {"kms:GenerateDataKey"}
-    assert "*" not in resources_of(put) + resources_of(key)
+    assert actions(key) == actions(existing) == {"kms:GenerateDataKey"}
+    assert "*" not in resources_of(put) + resources_of(key) + resources_of(existing)
 
 
 def test_no_statement_allows_a_whole_service():
@@ -552,6 +553,12 @@ def test_alarm_email_must_be_an_address_or_empty(address, accepted):
 def test_the_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
     assert parameters_of(compact(TEXT)) == tuple(PARAMETERS)
+
+
+def test_the_defaults_are_found_in_the_text():
+    expected = {name: str(row["Default"]) for name, row in PARAMETERS.items() if "Default" in row}
+    assert defaults_of(read_template()) == expected
+    assert len(expected) > 20
 
 
 def test_resources_can_be_left_out():

@@ -8,6 +8,7 @@ from tests import virtual_time
 from tests.cloud.scripted_aws import ScriptedAws
 from tests.cloud.watch.support import results
 from truckstream.cloud import scale
+from truckstream.commands.output.aws_reports import format_scaling
 from truckstream.errors import DeploymentError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -140,3 +141,40 @@ def test_the_error_for_the_eleventh_change_of_a_day_quotes_kinesis():
     aws.responses["cloudformation.describe_stacks"] = states
     with pytest.raises(DeploymentError, match=r"10 UpdateShardCount calls in 24 hours\. A limit .* is reached"):
         virtual_time.run(scale(aws, "acme", now=NOW, apply=yes))
+
+
+# --- The outcome ------------------------------------------------------------------------------------
+
+CALM = [{"MetricDataResults": results(records_per_second=[60.0], duration_ms=[100.0])}]
+SLOW_S3 = [{"MetricDataResults": results(put_latency_ms=[9_000.0], records_per_second=[114_000.0])}]
+NOTHING = [{"MetricDataResults": []}]
+
+
+@pytest.mark.parametrize(
+    ("pages", "apply", "settled"),
+    [
+        (CALM, None, True),
+        (BUSY, None, False),
+        (BUSY, no, False),
+        (BUSY, yes, True),
+        (SLOW_S3, yes, False),  # only a person can repair the network
+        (NOTHING, None, False),
+        (NOTHING, yes, False),
+    ],
+)
+def test_it_is_settled_if_rules_were_checked_and_all_advice_was_carried_out(pages, apply, settled):
+    assert virtual_time.run(scale(account(pages), "acme", now=NOW, apply=apply)).settled is settled
+
+
+def test_without_figures_the_text_is_not_that_nothing_is_to_be_changed():
+    text = format_scaling(virtual_time.run(scale(account(NOTHING), "acme", now=NOW)))
+    assert "Nothing was checked: CloudWatch has no figures of the last 60 minutes." in text
+    assert "Nothing to change" not in text
+
+
+def test_rules_without_figures_are_named():
+    text = format_scaling(virtual_time.run(scale(account(CALM), "acme", now=NOW)))
+    assert "Nothing to change." in text
+    assert (
+        "Not checked, because CloudWatch has no figures of the last 60 minutes: errors, uploads, concurrency." in text
+    )

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truckstream.cloud.watch.figures import Figures
-from truckstream.cloud.watch.scaling_rules import BYTES_A_SHARD, MAX_SHARDS, RECORDS_A_SHARD, Capacity, advise
+from truckstream.cloud.watch.scaling_rules import (
+    BYTES_A_SHARD,
+    MAX_SHARDS,
+    RECORDS_A_SHARD,
+    RULE_COUNT,
+    Capacity,
+    advise,
+    unchecked_rules,
+)
 
 
 def capacity(**changed):
@@ -73,3 +81,11 @@ def test_repeated_runs_reach_a_number_of_shards_and_then_give_no_advice(records)
         shards = int(found[0].value)
     assert records / shards <= RECORDS_A_SHARD
     assert shards == 1 or records / (shards - 1) > RECORDS_A_SHARD
+
+
+def test_a_rule_without_its_figure_is_not_checked():
+    assert len(unchecked_rules(Figures(60))) == RULE_COUNT
+    assert unchecked_rules(Figures(60, duration_ms=1.0, throttles=0.0)) == ("shards", "errors", "uploads")
+    assert unchecked_rules(Figures(60, invocations=0.0, errors=0.0)) == unchecked_rules(Figures(60))
+    everything = {"records_per_second": 1.0, "invocations": 1.0, "errors": 0.0, "put_latency_ms": 1.0}
+    assert unchecked_rules(Figures(60, **everything, duration_ms=1.0, throttles=0.0)) == ()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from truckstream.cloud.deployment.cloudformation import StackFollower, find_stack
 from truckstream.cloud.deployment.stack import Plan, changed_parameters, is_busy, is_empty, read_changes
-from truckstream.cloud.deployment.template import parameters_of
 from truckstream.cloud.error_hints import hint_for_reasons
 from truckstream.errors import DeploymentError
 
@@ -35,9 +34,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """A template: its text, and its URL if it is too large for a call."""
+    """A template: its text, the names of its parameters, and its URL if it is too large for a call."""
 
     text: str
+    parameters: tuple[str, ...]
     url: str | None = None
 
     def argument(self) -> dict[str, str]:
@@ -57,6 +57,7 @@ class ChangeSet:
     #: None for the template that the stack has.
     template: TemplateSource | None
     left_out: tuple[str, ...]
+    notes: tuple[str, ...]
     poll: float
 
     async def carry_out(
@@ -72,6 +73,7 @@ class ChangeSet:
                 changes=() if is_empty(response) else read_changes(response),
                 parameters=changed_parameters(self.stack, self.parameters),
                 left_out=self.left_out,
+                notes=(*self.notes, *_doubts(self.aws.stand_in)),
             )
             follower = await _follower(self.aws, change_set, on_event, self.poll)
             agreed = not plan.empty and await confirm(plan)
@@ -83,12 +85,19 @@ class ChangeSet:
         return Deployment(plan, done=True, outputs=await _execute(self.aws, change_set, follower))
 
 
+def _doubts(stand_in: str | None) -> list[str]:
+    """Return a remark about a plan that AWS did not compute. Stand-ins ignore conditions, or properties that change."""
+    if stand_in is None:
+        return []
+    return [f"This plan is from {stand_in}, which is not AWS: it can list changes that are not made, and miss others."]
+
+
 async def _create_change_set(
     aws: Aws, stack: Stack | None, name: str, template: TemplateSource | None, parameters: Mapping[str, str]
 ) -> dict[str, Any]:
     """Create a change set, and return its IDs as parameters of the other calls."""
     known = stack.parameters if stack else {}
-    names = tuple(known) if template is None else parameters_of(template.text)
+    names = tuple(known) if template is None else template.parameters
     rows: list[dict[str, Any]] = [
         {"ParameterKey": each, "ParameterValue": parameters[each]}
         if each in parameters

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from truckstream.cloud.aws_account import flags_of
+from truckstream.cloud.deployment.choices import flags_for_successor
 from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
-from truckstream.cloud.deployment.stack import PRECIOUS, is_busy
+from truckstream.cloud.deployment.stack import PRECIOUS, check_stack_name, is_busy
+from truckstream.cloud.deployment.template import defaults_of, read_template
 from truckstream.cloud.package.artifact_bucket import artifact_bucket
+from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import StackEvent
+    from truckstream.cloud.deployment.stack import Stack, StackEvent
 
 __all__ = ["Destruction", "Resource", "destroy"]
 
@@ -41,6 +45,8 @@ class Destruction:
     goes: tuple[Resource, ...] = ()
     stays: tuple[Resource, ...] = ()
     done: bool = False
+    #: The command line that deploys the pipeline again onto what remains; empty if nothing does.
+    again: str = ""
 
 
 async def destroy(
@@ -67,16 +73,19 @@ async def destroy(
     Raises:
         AwsError: AWS returned an error.
         DeploymentError: the stack is being changed, or a resource could not be deleted.
+        InvalidArgumentError: the stack's name breaks a rule.
     """
-    stack = await find_stack(aws, stack_name)
+    stack = await find_stack(aws, check_stack_name(stack_name))
     if stack is None:
         raise DeploymentError("NotDeployed", f"the stack {stack_name} does not exist in {aws.region}")
     if is_busy(stack.status):
         raise DeploymentError(stack.status, f"the stack {stack_name} is being changed. Wait until it is done.")
     response = await aws.call("cloudformation", "describe_stack_resources", StackName=stack.stack_id)
     found = tuple(_resource(row) for row in response["StackResources"])
-    stays = () if delete_data else tuple(each for each in found if each.kept)
-    plan = Destruction(stack_name, tuple(each for each in found if each not in stays), stays)
+    kept = () if delete_data else tuple(each for each in found if each.kept)
+    goes = tuple(each for each in found if each not in kept)
+    stays = (*kept, *_used_by_name(stack))
+    plan = Destruction(stack_name, goes, stays, again=_again(aws, stack) if stays else "")
     if dry_run or not await confirm(plan):
         return plan
     await delete_stack(aws, stack, on_event, poll)
@@ -84,7 +93,23 @@ async def destroy(
         for resource in found:
             await _delete_data(aws, resource)
     await _delete_zips(aws, stack_name)
-    return Destruction(stack_name, plan.goes, plan.stays, done=True)
+    return replace(plan, done=True)
+
+
+def _used_by_name(stack: Stack) -> list[Resource]:
+    """Return the stream and the bucket that the stack uses and that are not its resources: nothing deletes them."""
+    found = []
+    if stack.parameters.get("CreateStream") == "false":
+        found.append(Resource("StreamName", "AWS::Kinesis::Stream", stack.outputs.get("StreamName", "")))
+    if stack.parameters.get("ExistingBucketName", "none") != "none":
+        found.append(Resource("ExistingBucketName", "AWS::S3::Bucket", stack.outputs.get("BucketName", "")))
+    return found
+
+
+def _again(aws: Aws, stack: Stack) -> str:
+    flags = flags_for_successor(stack, defaults_of(read_template()))
+    command = "provision" if stack.parameters.get("Scope") == "STORAGE" else "deploy"
+    return command_line("truckstream", command, "--stack", stack.name, *flags_of(aws), *flags)
 
 
 def _resource(row: dict[str, Any]) -> Resource:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +19,7 @@ __all__ = [
     "Stack",
     "StackEvent",
     "changed_parameters",
+    "check_stack_name",
     "is_busy",
     "is_empty",
     "read_changes",
@@ -34,6 +38,22 @@ PRECIOUS: Final = {
     "AWS::S3::Bucket": "its objects are not carried over",
     "AWS::KMS::Key": "the data that it encrypted become unreadable",
 }
+
+
+#: CloudFormation's rule for a stack's name, with Lambda's limit: the function has the same name.
+_STACK_NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,63}")
+
+
+def check_stack_name(name: str) -> str:
+    """Return the name of a stack if it is valid.
+
+    Raises:
+        InvalidArgumentError: it is not.
+    """
+    if not _STACK_NAME.fullmatch(name):
+        rule = "must be 1 to 64 letters, digits and hyphens, and begin with a letter"
+        raise InvalidArgumentError("stack", name, rule)
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,8 @@ class Plan:
     parameters: tuple[ParameterChange, ...] = ()
     #: Resources of the template that the user left out.
     left_out: tuple[str, ...] = field(default=())
+    #: Sentences about the plan that its changes do not show.
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def empty(self) -> bool:

@@ -20,7 +20,16 @@ from truckstream.errors import DeploymentError, InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["compact", "fits_a_call", "parameters_of", "read_template", "without"]
+__all__ = [
+    "compact",
+    "defaults_of",
+    "fits_a_call",
+    "parameters_of",
+    "read_template",
+    "resources_of",
+    "with_parameter",
+    "without",
+]
 
 #: Quota "Template body size in a request" (CloudFormation user guide, 2026-11).
 _MAX_BYTES_IN_A_CALL: Final = 51_200
@@ -70,6 +79,24 @@ def fits_a_call(template: str) -> bool:
 def parameters_of(template: str) -> tuple[str, ...]:
     """Return the names of the template's parameters."""
     return tuple(_entries(_section(template, "Parameters")[1]))
+
+
+def defaults_of(template: str) -> dict[str, str]:
+    """Return the defaults of the template's parameters by name."""
+    entries = _entries(_section(template, "Parameters")[1])
+    found = {name: re.search(r"^ +Default: (.*)$", entry, re.MULTILINE) for name, entry in entries.items()}
+    return {name: default[1].strip().strip('"') for name, default in found.items() if default}
+
+
+def resources_of(template: str) -> tuple[str, ...]:
+    """Return the names of the template's resources."""
+    return tuple(name for name in _entries(_section(template, "Resources")[1]) if name.isidentifier())  # no comments
+
+
+def with_parameter(template: str, name: str) -> str:
+    """Return the template with one more parameter, a text that no resource uses."""
+    before, section, after = _section(template, "Parameters")
+    return f"{before}{section}  {name}: {{Type: String, Default: none}}\n{after}"
 
 
 def without(template: str, names: Collection[str]) -> str:

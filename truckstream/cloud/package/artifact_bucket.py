@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from truckstream.cloud.partitions import partition_of
+
 if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Aws
 
@@ -25,8 +27,7 @@ def url_of(aws: Aws, bucket: str, key: str) -> str:
     """Return the URL of an object, as CloudFormation expects it."""
     if aws.endpoint_url:
         return f"{aws.endpoint_url.rstrip('/')}/{bucket}/{key}"
-    suffix = "amazonaws.com.cn" if aws.region.startswith("cn-") else "amazonaws.com"
-    return f"https://{bucket}.s3.{aws.region}.{suffix}/{key}"
+    return f"https://{bucket}.s3.{aws.region}.{partition_of(aws.region).dns_suffix}/{key}"
 
 
 async def upload(aws: Aws, bucket: str, key: str, content: bytes, content_type: str) -> None:
@@ -48,8 +49,7 @@ async def _create(aws: Aws, bucket: str) -> None:
         Bucket=bucket,
         PublicAccessBlockConfiguration=dict.fromkeys(blocked, True),
     )
-    partition = "aws-cn" if aws.region.startswith("cn-") else "aws-us-gov" if "-gov-" in aws.region else "aws"
-    arn = f"arn:{partition}:s3:::{bucket}"
+    arn = f"arn:{partition_of(aws.region).name}:s3:::{bucket}"
     tls_only = {
         "Sid": "TlsOnly",
         "Effect": "Deny",

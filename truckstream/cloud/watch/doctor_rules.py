@@ -5,8 +5,12 @@ Nothing in here calls AWS. A rule takes the `Facts` and returns a finding or Non
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from truckstream.cloud.watch.status_page import delivery_failed
+from truckstream.command_line import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -58,6 +62,8 @@ class Facts:
 
     stack_name: str
     parts: DeployedParts
+    #: The flags that make a command use this account's region and endpoint.
+    where: tuple[str, ...] = ()
     #: First rule of GetBucketEncryption; None for none.
     encryption: Mapping[str, Any] | None = None
     #: The four switches of GetPublicAccessBlock; None for none.
@@ -123,21 +129,30 @@ def access_errors(messages: Iterable[str]) -> tuple[str, ...]:
     return tuple(message for message in messages if any(sign in message for sign in signs))
 
 
-def _mapping_command(facts: Facts, flags: str) -> str:
-    return f"aws lambda update-event-source-mapping --uuid {facts.mapping.get('UUID')} {flags}"
+def _truckstream(facts: Facts, command: str, *flags: str) -> str:
+    """Return a command on this stack. Without flags, `deploy` keeps every choice of the stack."""
+    return command_line("truckstream", command, "--stack", facts.stack_name, *facts.where, *flags)
+
+
+def _aws(facts: Facts, *words: object) -> str:
+    return command_line("aws", *words, *facts.where)
+
+
+def _mapping_command(facts: Facts, *flags: object) -> str:
+    return _aws(facts, "lambda", "update-event-source-mapping", "--uuid", facts.mapping.get("UUID"), *flags)
 
 
 def _destination_command(facts: Facts) -> str:
     """Return the command that makes the stack's bucket of failed deliveries the on-failure destination."""
     bucket = facts.parts.outputs.get("FailedBucketName")
     if not bucket:  # the stack is older than this bucket, which the deployment adds
-        return f"truckstream deploy --stack {facts.stack_name}"
-    config = f'\'{{"OnFailure":{{"Destination":"arn:aws:s3:::{bucket}"}}}}\''
-    return _mapping_command(facts, f"--destination-config {config}")
+        return _truckstream(facts, "deploy")
+    config = json.dumps({"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}, separators=(",", ":"))
+    return _mapping_command(facts, "--destination-config", config)
 
 
-def _function_command(facts: Facts, flags: str) -> str:
-    return f"aws lambda update-function-configuration --function-name {facts.parts.function_name} {flags}"
+def _function_command(facts: Facts, *flags: object) -> str:
+    return _aws(facts, "lambda", "update-function-configuration", "--function-name", facts.parts.function_name, *flags)
 
 
 # --- Existence and operation ------------------------------------------------------------------------
@@ -148,13 +163,13 @@ def stream_found(facts: Facts) -> Finding | None:
     if facts.parts.stream is not None or _unread(facts, "kinesis"):
         return None
     what = f"the stream {name} does not exist in this account and region" if name else "no stream is deployed"
-    return Finding("stream-found", "stopped", what, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("stream-found", "stopped", what, _truckstream(facts, "deploy"))
 
 
 def function_found(facts: Facts) -> Finding | None:
     if facts.parts.function is not None or _unread(facts, "lambda"):
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("function-found", "stopped", "no function is deployed: records wait in the stream", repair)
 
 
@@ -163,7 +178,7 @@ def function_runs(facts: Facts) -> Finding | None:
     if state in {"Active", "Pending"} and update != "Failed":
         return None
     why = facts.function.get("StateReason") or facts.function.get("LastUpdateStatusReason") or "AWS gives no reason"
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("function-runs", "stopped", f"the function is {state}, its last update {update}: {why}", repair)
 
 
@@ -171,7 +186,7 @@ def mapping_found(facts: Facts) -> Finding | None:
     if facts.parts.mapping is not None or facts.parts.function is None or _unread(facts, "lambda"):
         return None
     problem = "no event source mapping connects the stream to the function: records wait in the stream"
-    return Finding("mapping-found", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("mapping-found", "stopped", problem, _truckstream(facts, "deploy"))
 
 
 def mapping_enabled(facts: Facts) -> Finding | None:
@@ -183,9 +198,9 @@ def mapping_enabled(facts: Facts) -> Finding | None:
 
 def last_delivery_worked(facts: Facts) -> Finding | None:
     result = facts.mapping.get("LastProcessingResult", "OK")
-    if "PROBLEM" not in result.upper() and "FAIL" not in result.upper():
+    if not delivery_failed(result):
         return None
-    repair = f"truckstream status --stack {facts.stack_name}"
+    repair = _truckstream(facts, "status")
     return Finding("last-delivery-worked", "stopped", f"the mapping's last delivery: {result}", repair)
 
 
@@ -196,7 +211,7 @@ def reports_failures(facts: Facts) -> Finding | None:
     if facts.parts.mapping is None or "ReportBatchItemFailures" in facts.mapping.get("FunctionResponseTypes", ()):
         return None
     problem = "ReportBatchItemFailures is off: Lambda treats reported failures as success, and those records are lost"
-    repair = _mapping_command(facts, "--function-response-types ReportBatchItemFailures")
+    repair = _mapping_command(facts, "--function-response-types", "ReportBatchItemFailures")
     return Finding("reports-failures", "danger", problem, repair)
 
 
@@ -233,11 +248,9 @@ def starts_at_the_oldest_record(facts: Facts) -> Finding | None:
     if facts.mapping.get("StartingPosition") != "LATEST":
         return None
     problem = "StartingPosition is LATEST: records that arrive while the mapping is created or updated may be skipped"
-    repair = (
-        f"truckstream deploy --stack {facts.stack_name} --parameter StartingPosition=TRIM_HORIZON, "
-        f"after aws lambda delete-event-source-mapping --uuid {facts.mapping.get('UUID')}"
-    )
-    return Finding("starts-at-the-oldest-record", "warning", problem, repair)
+    deploy = _truckstream(facts, "deploy", "--parameter", "StartingPosition=TRIM_HORIZON")
+    delete = _aws(facts, "lambda", "delete-event-source-mapping", "--uuid", facts.mapping.get("UUID"))
+    return Finding("starts-at-the-oldest-record", "warning", problem, f"{deploy}  # after {delete}")
 
 
 def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
@@ -247,7 +260,7 @@ def gives_up_before_the_stream_forgets(facts: Facts) -> Finding | None:
         return None
     problem = f"failing records are retried until they expire after {hours} h, and never reach the destination"
     age = min(hours * 3600 * 5 // 6, LONGEST_RECORD_AGE)
-    repair = _mapping_command(facts, f"--maximum-record-age-in-seconds {age}")
+    repair = _mapping_command(facts, "--maximum-record-age-in-seconds", age)
     return Finding("gives-up-before-the-stream-forgets", "danger", problem, repair)
 
 
@@ -256,7 +269,7 @@ def no_parallel_shards(facts: Facts) -> Finding | None:
     if factor == 1:
         return None
     problem = f"ParallelizationFactor is {factor}: it breaks aggregated records and the order within a shard"
-    return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor 1"))
+    return Finding("no-parallel-shards", "danger", problem, _mapping_command(facts, "--parallelization-factor", 1))
 
 
 def data_do_not_expire(facts: Facts) -> Finding | None:
@@ -267,7 +280,7 @@ def data_do_not_expire(facts: Facts) -> Finding | None:
         if "Expiration" in rule and prefix and prefix != folder and folder.startswith(prefix):
             after = rule["Expiration"].get("Days", "some")
             problem = f"the lifecycle rule {rule.get('ID')} deletes valid records after {after} days"
-            repair = f"truckstream deploy --stack {facts.stack_name}, after the rule is removed"
+            repair = f"{_truckstream(facts, 'deploy')}  # after the rule is removed"
             return Finding("data-do-not-expire", "danger", problem, repair)
     return None
 
@@ -278,7 +291,7 @@ def data_do_not_expire(facts: Facts) -> Finding | None:
 def bucket_found(facts: Facts) -> Finding | None:
     if facts.bucket_exists is not False:
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name}"
+    repair = _truckstream(facts, "deploy")
     return Finding("bucket-found", "stopped", f"the bucket {facts.parts.bucket_name} does not exist", repair)
 
 
@@ -288,7 +301,7 @@ def writes_to_its_bucket(facts: Facts) -> Finding | None:
     if not named or not wanted or named == wanted:
         return None
     problem = f"the function writes to {named}, but the bucket of the stack is {wanted}"
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ExistingBucketName={named}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ExistingBucketName={named}")
     return Finding("writes-to-its-bucket", "warning", problem, repair)
 
 
@@ -296,16 +309,14 @@ def has_permissions(facts: Facts) -> Finding | None:
     if not facts.denied:
         return None
     problem = f"the function's role does not allow {', '.join(facts.denied)}"
-    return Finding("has-permissions", "stopped", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("has-permissions", "stopped", problem, _truckstream(facts, "deploy"))
 
 
 def s3_lets_it_in(facts: Facts) -> Finding | None:
     if not facts.access_errors:
         return None
     problem = f"S3 denies the function access: {facts.access_errors[0]}"
-    repair = (
-        f"truckstream deploy --stack {facts.stack_name}, after the policies of the bucket and the key allow the role"
-    )
+    repair = f"{_truckstream(facts, 'deploy')}  # after the policies of the bucket and the key allow the role"
     return Finding("s3-lets-it-in", "stopped", problem, repair)
 
 
@@ -316,19 +327,19 @@ def stream_encrypted(facts: Facts) -> Finding | None:
     if facts.parts.stream is None or facts.parts.stream.get("EncryptionType") == "KMS":
         return None
     name = facts.parts.stream_name
-    repair = (
-        f"aws kinesis start-stream-encryption --stream-name {name} --encryption-type KMS --key-id alias/aws/kinesis"
-    )
+    words = ("kinesis", "start-stream-encryption", "--stream-name", name, "--encryption-type", "KMS")
+    repair = _aws(facts, *words, "--key-id", "alias/aws/kinesis")
     return Finding("stream-encrypted", "danger", f"the stream {name} is not encrypted at rest", repair)
 
 
 def bucket_encrypted(facts: Facts) -> Finding | None:
     if "encryption" not in facts.seen or facts.encryption is not None:
         return None
-    rule = '\'{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}\''
+    rule = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
     bucket = facts.parts.bucket_name
-    repair = f"aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration {rule}"
-    return Finding("bucket-encrypted", "danger", f"the bucket {bucket} has no encryption by default", repair)
+    words = ("s3api", "put-bucket-encryption", "--bucket", bucket, "--server-side-encryption-configuration", rule)
+    problem = f"the bucket {bucket} has no encryption by default"
+    return Finding("bucket-encrypted", "danger", problem, _aws(facts, *words))
 
 
 def bucket_private(facts: Facts) -> Finding | None:
@@ -337,15 +348,15 @@ def bucket_private(facts: Facts) -> Finding | None:
         return None
     switches = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
     bucket = facts.parts.bucket_name
-    repair = f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {switches}"
-    return Finding("bucket-private", "danger", f"the bucket {bucket} can be made public", repair)
+    words = ("s3api", "put-public-access-block", "--bucket", bucket, "--public-access-block-configuration", switches)
+    return Finding("bucket-private", "danger", f"the bucket {bucket} can be made public", _aws(facts, *words))
 
 
 def bucket_tls_only(facts: Facts) -> Finding | None:
     if "policy" not in facts.seen or "aws:SecureTransport" in (facts.bucket_policy or ""):
         return None
     problem = f"the bucket {facts.parts.bucket_name} can be read without TLS"
-    return Finding("bucket-tls-only", "danger", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("bucket-tls-only", "danger", problem, _truckstream(facts, "deploy"))
 
 
 # --- Alarms -----------------------------------------------------------------------------------------
@@ -355,7 +366,7 @@ def mapping_reports_its_events(facts: Facts) -> Finding | None:
     if facts.parts.mapping is None or "EventCount" in facts.mapping.get("MetricsConfig", {}).get("Metrics", ()):
         return None
     problem = "the mapping does not report its events: the alarms mapping-stopped and given-up cannot ring"
-    repair = _mapping_command(facts, "--metrics-config Metrics=EventCount")
+    repair = _mapping_command(facts, "--metrics-config", "Metrics=EventCount")
     return Finding("mapping-reports-its-events", "warning", problem, repair)
 
 
@@ -364,14 +375,14 @@ def load_alarm_counts_the_shards(facts: Facts) -> Finding | None:
     if counted is None or facts.parts.stream is None or facts.parts.on_demand or counted == str(shards):
         return None
     problem = f"the alarm stream-load counts {counted} shards, but the stream has {shards}"
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ShardCount={shards}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ShardCount={shards}")
     return Finding("load-alarm-counts-the-shards", "warning", problem, repair)
 
 
 def somebody_listens(facts: Facts) -> Finding | None:
     if facts.subscribers is None or facts.subscribers > 0:
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter AlarmEmail=you@example.com"
+    repair = _truckstream(facts, "deploy", "--parameter", "AlarmEmail=you@example.com")
     return Finding("somebody-listens", "warning", "nobody receives the alarms", repair)
 
 
@@ -383,7 +394,7 @@ def timeout_long_enough(facts: Facts) -> Finding | None:
     if timeout is None or timeout >= SHORTEST_TIMEOUT:
         return None
     problem = f"the function's timeout is {timeout} s: too short for a full event with a retry of S3"
-    return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout 300"))
+    return Finding("timeout-long-enough", "danger", problem, _function_command(facts, "--timeout", 300))
 
 
 def memory_enough(facts: Facts) -> Finding | None:
@@ -391,7 +402,7 @@ def memory_enough(facts: Facts) -> Finding | None:
     if memory is None or memory >= LEAST_MEMORY:
         return None
     problem = f"the function has {memory} MB: a full event of 6 MB needs up to {LEAST_MEMORY}"
-    return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size 512"))
+    return Finding("memory-enough", "danger", problem, _function_command(facts, "--memory-size", 512))
 
 
 def batch_can_fill(facts: Facts) -> Finding | None:
@@ -399,7 +410,7 @@ def batch_can_fill(facts: Facts) -> Finding | None:
     if size is None or size <= most:
         return None
     problem = f"BatchSize is {size:,}: 6 MB hold about {most:,} records of 498 bytes, so that batches are cut short"
-    return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size 4900"))
+    return Finding("batch-can-fill", "warning", problem, _mapping_command(facts, "--batch-size", 4900))
 
 
 def batch_fills_objects(facts: Facts) -> Finding | None:
@@ -407,7 +418,7 @@ def batch_fills_objects(facts: Facts) -> Finding | None:
     if size is None or (size >= FULL_OBJECT and window > 0):
         return None
     problem = f"BatchSize {size} with a window of {window} s makes small objects: expensive to store, slow to query"
-    repair = _mapping_command(facts, "--batch-size 4900 --maximum-batching-window-in-seconds 5")
+    repair = _mapping_command(facts, "--batch-size", 4900, "--maximum-batching-window-in-seconds", 5)
     return Finding("batch-fills-objects", "warning", problem, repair)
 
 
@@ -416,7 +427,7 @@ def reservation_fits(facts: Facts) -> Finding | None:
     needed = facts.parts.shards * facts.mapping.get("ParallelizationFactor", 1)
     if reserved is None or reserved >= needed:
         return None
-    repair = f"truckstream deploy --stack {facts.stack_name} --parameter ReservedConcurrency={needed}"
+    repair = _truckstream(facts, "deploy", "--parameter", f"ReservedConcurrency={needed}")
     if not reserved:
         return Finding("reservation-fits", "stopped", "the reserved concurrency is 0: the function never runs", repair)
     problem = f"{reserved} concurrent calls are reserved, but {needed} shards need one each: some wait"
@@ -432,7 +443,7 @@ def created_in_their_class(facts: Facts) -> Finding | None:
             name = move.get("StorageClass")
             if _prefix(rule) == _data_folder(facts) and move.get("Days") == 0 and name != found:
                 problem = f"each object is created in {found or 'STANDARD'} and moved to {name} for $0.01 per 1,000"
-                repair = f"truckstream deploy --stack {facts.stack_name} --parameter StorageClass={name}"
+                repair = _truckstream(facts, "deploy", "--parameter", f"StorageClass={name}")
                 return Finding("created-in-their-class", "warning", problem, repair)
     return None
 
@@ -443,7 +454,7 @@ def old_versions_expire(facts: Facts) -> Finding | None:
     if any("NoncurrentVersionExpiration" in rule for rule in _enabled(facts)):
         return None
     problem = f"the bucket {facts.parts.bucket_name} keeps every version of a deleted object for ever"
-    return Finding("old-versions-expire", "warning", problem, f"truckstream deploy --stack {facts.stack_name}")
+    return Finding("old-versions-expire", "warning", problem, _truckstream(facts, "deploy"))
 
 
 def _data_folder(facts: Facts) -> str:

@@ -13,7 +13,7 @@ from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
 from truckstream.cloud.deployment.deploy import update_parameters
 from truckstream.cloud.watch.reading.cloudwatch import read_figures
 from truckstream.cloud.watch.reading.deployed_parts import read_parts
-from truckstream.cloud.watch.scaling_rules import Advice, Capacity, advise, capacity_of
+from truckstream.cloud.watch.scaling_rules import RULE_COUNT, Advice, Capacity, advise, capacity_of, unchecked_rules
 from truckstream.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -35,8 +35,21 @@ class Scaling:
     figures: Figures
     capacity: Capacity
     advice: tuple[Advice, ...]
+    #: Names of the rules without data.
+    unchecked: tuple[str, ...] = ()
     #: None if nothing was to be applied, or nothing can be.
     deployment: Deployment | None = None
+
+    @property
+    def checked(self) -> bool:
+        """Whether at least one rule had data."""
+        return len(self.unchecked) < RULE_COUNT
+
+    @property
+    def settled(self) -> bool:
+        """Whether rules were checked, and all advice was carried out."""
+        applied = self.deployment is not None and (self.deployment.done or self.deployment.plan.empty)
+        return self.checked and all(applied and each.parameter is not None for each in self.advice)
 
 
 async def scale(
@@ -71,10 +84,10 @@ async def scale(
         )
     figures = await read_figures(aws, stream=parts.stream_name, function=parts.function_name, now=now, minutes=minutes)
     capacity = capacity_of(parts)
-    advice = advise(figures, capacity)
+    advice, unchecked = advise(figures, capacity), unchecked_rules(figures)
     changes = {each.parameter: each.value for each in advice if each.parameter and each.value}
     if apply is None or not changes:
-        return Scaling(figures, capacity, advice)
+        return Scaling(figures, capacity, advice, unchecked)
     deployment = await update_parameters(aws, parts.stack, changes, confirm=apply, on_event=on_event, poll=poll)
     if deployment.done and "ShardCount" in changes and parts.stack.parameters.get("CreateStream") == "false":
         # The stream is not part of the stack, whose parameter is only used by an alarm.
@@ -85,4 +98,4 @@ async def scale(
             TargetShardCount=int(changes["ShardCount"]),
             ScalingType="UNIFORM_SCALING",
         )
-    return Scaling(figures, capacity, advice, deployment)
+    return Scaling(figures, capacity, advice, unchecked, deployment)

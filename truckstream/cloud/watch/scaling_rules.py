@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from truckstream.cloud.watch.figures import Figures
     from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
 
-__all__ = ["Advice", "Capacity", "advise", "capacity_of"]
+__all__ = ["RULE_COUNT", "Advice", "Capacity", "advise", "capacity_of", "unchecked_rules"]
 
 #: 80 % of a shard's quota.
 RECORDS_A_SHARD: Final = 800.0
@@ -75,8 +77,12 @@ def capacity_of(parts: DeployedParts) -> Capacity:
 
 def advise(figures: Figures, capacity: Capacity) -> tuple[Advice, ...]:
     """Apply all rules; without data they return no advice."""
-    rules = (_shards, _memory, _errors, _uploads, _concurrency)
-    return tuple(advice for rule in rules if (advice := rule(figures, capacity)))
+    return tuple(advice for rule in _RULES.values() if (advice := rule.apply(figures, capacity)))
+
+
+def unchecked_rules(figures: Figures) -> tuple[str, ...]:
+    """Return the names of the rules that had no data: that they gave no advice means nothing."""
+    return tuple(name for name, rule in _RULES.items() if getattr(figures, rule.figure) is None)
 
 
 def _shards(figures: Figures, capacity: Capacity) -> Advice | None:
@@ -136,3 +142,21 @@ def _concurrency(figures: Figures, capacity: Capacity) -> Advice | None:
         )
     was = capacity.reserved_concurrency
     return Advice("concurrency", reason, f"reservation {was} -> {needed}", "ReservedConcurrency", str(needed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule, and the figure without which it cannot be checked."""
+
+    figure: str
+    apply: Callable[[Figures, Capacity], Advice | None]
+
+
+_RULES: Final[Mapping[str, _Rule]] = {
+    "shards": _Rule("records_per_second", _shards),
+    "memory": _Rule("duration_ms", _memory),
+    "errors": _Rule("error_rate", _errors),
+    "uploads": _Rule("put_latency_ms", _uploads),
+    "concurrency": _Rule("throttles", _concurrency),
+}
+RULE_COUNT: Final = len(_RULES)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from truckstream.alarms import ALARMS
+from truckstream.cloud.aws_account import flags_of
 from truckstream.cloud.watch.figures import Figures
 from truckstream.cloud.watch.reading.cloudwatch import read_figures
 from truckstream.cloud.watch.reading.deployed_parts import read_parts
@@ -13,11 +15,13 @@ from truckstream.cloud.watch.status_page import (
     AlarmState,
     LogLine,
     ObjectSummary,
+    Origin,
     Status,
     alarm_states,
     describe_function,
     describe_mapping,
     describe_stream,
+    find_problems,
     last_errors,
     newest_objects,
     object_listings,
@@ -53,36 +57,48 @@ async def read_status(
         read_figures(aws, stream=parts.stream_name, function=parts.function_name, now=now, minutes=minutes),
         Figures(minutes),
     )
+    kind: Literal["stack", "function"] = "function" if function_name else "stack"
+    origin = Origin(kind, function_name or stack_name, aws.region, flags_of(aws))
+    alarms = await reader.attempt(_read_alarms(aws, stack_name), ()) if kind == "stack" else ()
+    objects = await reader.attempt(_read_newest_objects(aws, parts, now, minutes), ())
+    problems = find_problems(parts, alarms, origin, bucket_exists=objects is not None)
     return Status(
+        name=origin.name,
+        region=origin.region,
         stack=parts.stack.status if parts.stack else None,
         stream=describe_stream(parts.stream),
         mapping=describe_mapping(parts.mapping),
         function=describe_function(parts.function),
-        bucket=parts.bucket_name,
+        bucket=None if objects is None else parts.bucket_name,
         figures=figures,
-        alarms=await reader.attempt(_read_alarms(aws, stack_name), ()),
-        objects=await reader.attempt(_read_newest_objects(aws, parts, now, minutes), ()),
+        problems=problems,
+        alarms=alarms,
+        objects=objects or (),
         errors=await reader.attempt(_read_last_errors(aws, parts, now, minutes), ()),
         unread=tuple(str(error) for error in reader.unread),
     )
 
 
 async def _read_alarms(aws: Aws, stack_name: str) -> tuple[AlarmState, ...]:
-    response = await aws.call("cloudwatch", "describe_alarms", AlarmNamePrefix=f"{stack_name}-", MaxRecords=100)
+    # By their names, because the prefix acme- would also find those of a stack acme-2.
+    names = [f"{stack_name}-{alarm.name}" for alarm in ALARMS]
+    response = await aws.call("cloudwatch", "describe_alarms", AlarmNames=names, MaxRecords=100)
     return alarm_states(response)
 
 
 async def _read_newest_objects(
     aws: Aws, parts: DeployedParts, now: datetime, minutes: int
-) -> tuple[ObjectSummary, ...]:
-    """Return the newest objects of the period, the newest first."""
+) -> tuple[ObjectSummary, ...] | None:
+    """Return the newest objects of the period, the newest first; None if the bucket does not exist."""
     if not parts.bucket_name:
         return ()
     found: list[ObjectSummary] = []
     for folder, after in object_listings(parts.variables, now, minutes):
         more: dict[str, Any] = {"StartAfter": after}
         while more:
-            response = await aws.call("s3", "list_objects_v2", Bucket=parts.bucket_name, Prefix=folder, **more)
+            response = await aws.find("s3", "list_objects_v2", Bucket=parts.bucket_name, Prefix=folder, **more)
+            if response is None:
+                return None
             found = newest_objects(found, response)
             token = response.get("NextContinuationToken")
             more = {"ContinuationToken": token} if token else {}

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from truckstream.cloud.deployment.stack import is_busy
+from truckstream.command_line import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from truckstream.cloud.watch.figures import Figures
+    from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
 
 __all__ = [
     "AlarmState",
     "LogLine",
     "ObjectSummary",
+    "Origin",
     "Status",
     "alarm_states",
+    "delivery_failed",
     "describe_function",
     "describe_mapping",
     "describe_stream",
+    "find_problems",
     "last_errors",
     "newest_objects",
     "object_listings",
@@ -32,6 +39,22 @@ SHOWN: Final = 5
 _STREAM: Final = ("StreamName", "StreamStatus", "OpenShardCount", "RetentionPeriodHours", "EncryptionType")
 _MAPPING: Final = ("UUID", "State", "LastProcessingResult", "BatchSize", "MaximumBatchingWindowInSeconds")
 _FUNCTION: Final = ("FunctionName", "State", "Runtime", "MemorySize", "Timeout", "LastModified", "LastUpdateStatus")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the parts were looked for: by a stack, or by a function that has none."""
+
+    kind: Literal["stack", "function"]
+    name: str
+    region: str
+    #: The flags that make a command use this region and endpoint.
+    flags: tuple[str, ...] = ()
+
+    @property
+    def deploy(self) -> str:
+        """The command line that deploys the stack."""
+        return command_line("truckstream", "deploy", "--stack", self.name, *self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +87,18 @@ class LogLine:
 class Status:
     """The page. Missing parts are None; `unread` has the errors of reads that failed."""
 
+    #: Name of the stack; of the function, for a pipeline without a stack.
+    name: str
+    region: str
+    #: State of the stack.
     stack: str | None
     stream: dict[str, Any] | None
     mapping: dict[str, Any] | None
     function: dict[str, Any] | None
     bucket: str | None
     figures: Figures
+    #: Why the pipeline is not healthy, and what to do.
+    problems: tuple[str, ...] = ()
     alarms: tuple[AlarmState, ...] = ()
     objects: tuple[ObjectSummary, ...] = ()
     errors: tuple[LogLine, ...] = ()
@@ -77,9 +106,67 @@ class Status:
 
     @property
     def healthy(self) -> bool:
-        """False if an alarm is active, a part is missing, or a read failed."""
-        whole = self.stream is not None and self.function is not None and self.mapping is not None
-        return whole and not self.unread and not any(alarm.state == "ALARM" for alarm in self.alarms)
+        """False if there is a problem, or a read failed."""
+        return not self.problems and not self.unread
+
+
+def find_problems(
+    parts: DeployedParts, alarms: Iterable[AlarmState], origin: Origin, *, bucket_exists: bool
+) -> tuple[str, ...]:
+    """Return why the pipeline is not healthy.
+
+    Args:
+        parts: the deployed parts.
+        alarms: the alarms of the stack.
+        origin: where the parts were looked for.
+        bucket_exists: False if the bucket is known not to exist.
+    """
+    if parts.stack is None and parts.function is None and not parts.unread:
+        return (_nothing_found(origin),)
+    found = [*_stack_problems(parts), *_missing_parts(parts, origin, bucket_exists=bucket_exists)]
+    found += _stopped_parts(parts)
+    if active := [alarm.name for alarm in alarms if alarm.state == "ALARM"]:
+        found.append(f"alarms are active: {', '.join(active)}")
+    return tuple(found)
+
+
+def _nothing_found(origin: Origin) -> str:
+    check = "check its name, the region (--region, AWS_REGION) and the account (AWS_PROFILE)"
+    create = f", or create it: {origin.deploy}" if origin.kind == "stack" else ""
+    return f"there is no {origin.kind} {origin.name} in {origin.region}: {check}{create}"
+
+
+def _stack_problems(parts: DeployedParts) -> Iterator[str]:
+    state = parts.stack.status if parts.stack else ""
+    if state.startswith(("ROLLBACK", "DELETE")) or (state.endswith("_FAILED") and not is_busy(state)):
+        yield f"the stack is {state}"
+
+
+def _missing_parts(parts: DeployedParts, origin: Origin, *, bucket_exists: bool) -> Iterator[str]:
+    """Return the parts that do not exist. One that could not be read is not missing."""
+    unread = {error.operation.partition(":")[0] for error in parts.unread}
+    if parts.stream is None and "kinesis" not in unread:
+        yield f"the stream {parts.stream_name} does not exist" if parts.stream_name else "there is no stream"
+    if parts.function is None and "lambda" not in unread:
+        add = f": {origin.deploy} creates it" if origin.kind == "stack" else ""
+        yield f"there is no function, so that records wait in the stream{add}"
+    elif parts.mapping is None and "lambda" not in unread:
+        yield "no event source mapping connects the stream to the function, so that records wait in the stream"
+    if not parts.bucket_name or not bucket_exists:
+        yield f"the bucket {parts.bucket_name} does not exist" if parts.bucket_name else "there is no bucket"
+
+
+def _stopped_parts(parts: DeployedParts) -> Iterator[str]:
+    stream, mapping, function = parts.stream or {}, parts.mapping or {}, parts.function or {}
+    if (state := stream.get("StreamStatus", "ACTIVE")) == "DELETING":
+        yield f"the stream is {state}"
+    if (state := mapping.get("State", "Enabled")) in {"Disabled", "Disabling", "Deleting"}:
+        yield f"the mapping is {state}, so that records wait in the stream"
+    if delivery_failed(result := mapping.get("LastProcessingResult", "OK")):
+        yield f"the mapping's last delivery failed ({result}): see the last errors below, then run truckstream doctor"
+    if (state := function.get("State", "Active")) == "Failed" or function.get("LastUpdateStatus") == "Failed":
+        why = function.get("StateReason") or function.get("LastUpdateStatusReason") or "AWS gives no reason"
+        yield f"the function, or its last update, failed: {why}"
 
 
 def describe_stream(response: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -95,6 +182,11 @@ def describe_mapping(response: Mapping[str, Any] | None) -> dict[str, Any] | Non
 def describe_function(response: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the members of a function's description that are shown, or None if there is no function."""
     return None if response is None else _pick(response, _FUNCTION)
+
+
+def delivery_failed(result: str) -> bool:
+    """Return whether a mapping's LastProcessingResult reports a failure, such as "PROBLEM: Function call failed"."""
+    return any(sign in result.upper() for sign in ("PROBLEM", "FAIL"))
 
 
 def _pick(response: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def format_package(archive: Archive, path: Path | None) -> str:
 def format_plan(plan: Plan) -> str:
     """Format a plan like a diff: + for creation, ~ for change, ! for replacement, - for removal."""
     if plan.empty:
-        return f"Stack {plan.stack}: nothing to change."
+        return "\n".join([f"Stack {plan.stack}: nothing to change.", *plan.notes])
     lines = [f"Stack {plan.stack} would be {plan.kind}d:"]
     lines += [_change_line(change) for change in plan.changes]
     if plan.parameters:
@@ -90,6 +90,7 @@ def format_plan(plan: Plan) -> str:
         ]
     if plan.left_out:
         lines.append(f"Left out: {', '.join(plan.left_out)}")
+    lines += plan.notes
     return "\n".join(lines)
 
 
@@ -120,12 +121,14 @@ def format_status(status: Status) -> str:
 
 def _status_paragraphs(status: Status) -> Iterator[list[str]]:
     yield [
-        f"stack     {status.stack or 'none'}",
+        f"stack     {status.name} in {status.region}: {status.stack or 'none'}",
         f"stream    {_facts(status.stream)}",
         f"mapping   {_facts(status.mapping)}",
         f"function  {_facts(status.function)}",
         f"bucket    {status.bucket or 'none'}",
     ]
+    if status.problems:
+        yield ["Problems:", *(f"  {text}" for text in status.problems)]
     yield [f"The last {status.figures.minutes} minutes:", *_figure_lines(status.figures)]
     if status.alarms:
         active = [alarm.name for alarm in status.alarms if alarm.state == "ALARM"]
@@ -180,10 +183,18 @@ def format_scaling(scaling: Scaling) -> str:
     lines = [f"{shards}, {capacity.memory} MB, {capacity.timeout} s; the last {scaling.figures.minutes} minutes:"]
     lines += [*_figure_lines(scaling.figures), ""]
     lines += [f"{each.rule}: {each.reason}\n    {each.action}" for each in scaling.advice]
-    if not scaling.advice:
+    missing = f"CloudWatch has no figures of the last {scaling.figures.minutes} minutes"
+    if not scaling.checked:
+        lines.append(
+            f"Nothing was checked: {missing}. truckstream status shows whether records are put and the function runs; "
+            "--minutes sets a longer period."
+        )
+    elif not scaling.advice:
         lines.append("Nothing to change.")
     elif scaling.deployment is None and any(each.parameter for each in scaling.advice):
         lines.append("Nothing was changed. Pass --apply to follow the advice.")
+    if scaling.checked and scaling.unchecked:
+        lines.append(f"Not checked, because {missing}: {', '.join(scaling.unchecked)}.")
     return "\n".join(lines)
 
 
@@ -193,6 +204,8 @@ def format_destruction(destruction: Destruction) -> str:
     lines = [f"Stack {destruction.stack}, {verb[0]}:"]
     lines += [f"  - {each.name}  {each.kind}  {each.physical_id}" for each in destruction.goes]
     if destruction.stays:
-        lines.append(f"{verb[1].capitalize()}, with their contents, until you delete them or pass --delete-data:")
+        lines.append(f"{verb[1].capitalize()} with their contents; --delete-data deletes those that the stack created:")
         lines += [f"    {each.name}  {each.kind}  {each.physical_id}" for each in destruction.stays]
+    if destruction.again:
+        lines += ["To deploy the pipeline onto them again:", f"  {destruction.again}"]
     return "\n".join(lines)

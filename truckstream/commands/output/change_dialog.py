@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from truckstream.command_line import command_line
 from truckstream.commands.output.console import console
 from truckstream.commands.output.results import print_text
 from truckstream.errors import ConfigurationError
@@ -55,8 +56,9 @@ class ChangeDialog:
         """Return the text to print after Ctrl-C."""
         if not self._confirmed:
             return "Interrupted: nothing was changed."
-        stack = self.aws.stack
+        where = self.aws.given_flags
+        status = command_line("truckstream", "status", "--stack", self.aws.stack, *where)
+        cancel = command_line("aws", "cloudformation", "cancel-update-stack", "--stack-name", self.aws.stack, *where)
         return (
-            f"Interrupted, but CloudFormation continues. truckstream status --stack {stack} shows the outcome, and "
-            f"aws cloudformation cancel-update-stack --stack-name {stack} rolls an update back."
+            f"Interrupted, but CloudFormation continues. {status} shows the outcome, and {cancel} rolls an update back."
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from truckstream.cloud.deployment.cloudformation import find_stack
+from truckstream.cloud.deployment.stack import check_stack_name
 from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ async def read_parts(aws: Aws, stack_name: str, function_name: str | None = None
 
     Raises:
         AwsError: the stack cannot be described.
+        InvalidArgumentError: the stack's name breaks a rule.
     """
+    check_stack_name(stack_name)
     parts = DeployedParts()
     reader = TolerantReader(aws, parts.unread)
     if function_name is None:

@@ -1,0 +1,126 @@
+"""The choices of a deployment: the options that were given, and those that an earlier deployment was given.
+
+CloudFormation keeps the values of parameters. The platform of the function, the bucket of its zip and the resources
+that were left out of the template are choices, too: a later deployment that changes the memory must not change them.
+Nothing in here calls AWS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from truckstream.cloud.package.build import PackageOptions
+from truckstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from truckstream.cloud.deployment.options import DeployOptions
+    from truckstream.cloud.deployment.stack import Stack
+    from truckstream.cloud.package.archive import Archive
+
+__all__ = ["LEFT_OUT", "Choices", "choose", "flags_for_successor", "given_parameters", "refuse_contradictions"]
+
+#: The parameter in which a stack keeps the names of the resources that were left out of its template.
+LEFT_OUT: Final = "LeftOut"
+_NONE: Final = "none"
+
+#: Setting, flag and parameter of each name that several commands share.
+_NAMES: Final = (("stream_name", "--stream", "StreamName"), ("bucket_name", "--bucket", "BucketName"))
+
+#: Parameters that flags of their own set, or that follow from the data that a successor adopts.
+_NOT_FOR_SUCCESSOR: Final = frozenset(
+    {
+        *("Scope", "CodeBucket", "CodeKey", "Architecture", "Runtime"),
+        *("StreamName", "CreateStream", "StreamMode", "ShardCount", "RetentionHours", "StartingPosition"),
+        *("BucketName", "ExistingBucketName", "ExistingKeyArns"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices that are no plain parameters of the template."""
+
+    package: PackageOptions
+    leave_out: tuple[str, ...]
+    #: None for the bucket that is created when needed.
+    artifact_bucket: str | None
+
+    def parameters(self, options: DeployOptions, archive: Archive | None, bucket: str) -> dict[str, str]:
+        """Return the parameters in which the stack keeps these choices, and where its zip is."""
+        kept = {"Scope": options.scope, LEFT_OUT: ",".join(self.leave_out) or _NONE}
+        if archive is None:
+            return kept
+        return {
+            **kept,
+            "CodeBucket": bucket,
+            "CodeKey": f"{options.stack}/{archive.digest}.zip",
+            "Runtime": f"python{self.package.python}",
+            "Architecture": self.package.architecture,
+        }
+
+
+def choose(options: DeployOptions, previous: Mapping[str, str], resources: Collection[str]) -> Choices:
+    """Return the choices of a deployment.
+
+    Args:
+        options: the options that were given.
+        previous: the stack's parameters; none for a new stack.
+        resources: names of the template's resources. One that was left out and is no longer in it is forgotten.
+    """
+    default = PackageOptions()
+    left_out = tuple(name for name in previous.get(LEFT_OUT, _NONE).split(",") if name in resources)
+    bucket = previous.get("CodeBucket", _NONE)
+    return Choices(
+        PackageOptions(
+            options.architecture or previous.get("Architecture", default.architecture),  # type: ignore[arg-type]
+            options.python or previous.get("Runtime", f"python{default.python}").removeprefix("python"),
+        ),
+        left_out if options.leave_out is None else options.leave_out,
+        options.artifact_bucket or (bucket if bucket != _NONE else None),
+    )
+
+
+def given_parameters(options: DeployOptions, stack: Stack | None, previous: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters to set; CloudFormation keeps the values of all others.
+
+    `previous` are the stack's parameters. Without a stack they are those of one whose creation failed: its successor
+    gets the same.
+    """
+    return dict(options.parameters) if stack else {**previous, **options.new_stack_parameters, **options.parameters}
+
+
+def flags_for_successor(stack: Stack, defaults: Mapping[str, str]) -> list[str]:
+    """Return the flags of `deploy` with which a new stack adopts the data of this one and has its choices.
+
+    Args:
+        stack: the stack that is destroyed.
+        defaults: the defaults of the template's parameters.
+    """
+    parameters = stack.parameters
+    flags = ["--adopt"]
+    for _, flag, parameter in _NAMES:
+        flags += [flag, name] if (name := stack.outputs.get(parameter)) else []
+    for flag, parameter in (("--architecture", "Architecture"), ("--python", "Runtime")):
+        if parameters.get(parameter, defaults[parameter]) != defaults[parameter]:
+            flags += [flag, parameters[parameter].removeprefix("python")]
+    for name, value in sorted(parameters.items()):
+        if name in defaults and name not in _NOT_FOR_SUCCESSOR and value != defaults[name]:
+            flags += ["--parameter", f"{name}={value}"]
+    left_out = [name for name in parameters.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
+    return [*flags, *(word for name in left_out for word in ("--leave-out", name))]
+
+
+def refuse_contradictions(options: DeployOptions, stack: Stack) -> None:
+    """Raise if a setting names another stream or bucket than the stack has.
+
+    Following it would replace the stream and leave its records behind, and ignoring it would send the records of the
+    other commands elsewhere.
+    """
+    for setting, flag, parameter in _NAMES:
+        wanted, has = options.new_stack_parameters.get(parameter), stack.outputs.get(parameter)
+        if wanted and has and wanted != has and parameter not in options.parameters:
+            hint = f"Set it to {has}, or pass {flag} to choose one of them."
+            raise ConfigurationError(setting, f"is {wanted!r}, but the stack {stack.name} has {has!r}", hint)
