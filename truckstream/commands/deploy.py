@@ -101,6 +101,7 @@ def deploy(
     memory: int | None = None,
     architecture: Literal["arm64", "x86_64"] | None = None,
     python: str | None = None,
+    include: list[Path] | None = None,
     email: str | None = None,
     parameter: list[str] | None = None,
     leave_out: list[str] | None = None,
@@ -122,6 +123,7 @@ def deploy(
         memory: Memory of the function in MB.
         architecture: Processor of the function; in a new stack arm64.
         python: Python version of the function; in a new stack 3.13.
+        include: Python file or package of your own, such as the one that Schema names; may be repeated.
         email: Address that the alarms are sent to.
         parameter: Parameter of the template, such as Layout=hive; may be repeated.
         leave_out: Resource of the template to leave out; may be repeated. "none" brings all of them back.
@@ -145,6 +147,7 @@ def deploy(
         _names_to_leave_out(leave_out),
         adopt,
         dry_run,
+        tuple(include or ()),
     )
     return _deploy(aws, settings, options, yes=yes)
 

@@ -77,6 +77,9 @@ def choose(options: DeployOptions, previous: Mapping[str, str], resources: Colle
         PackageOptions(
             options.architecture or previous.get("Architecture", default.architecture),  # type: ignore[arg-type]
             options.python or previous.get("Runtime", f"python{default.python}").removeprefix("python"),
+            options.include,
+            options.parameters.get("Format") or previous.get("Format", default.format),
+            options.parameters.get("Compression") or previous.get("Compression", default.compression),
         ),
         left_out if options.leave_out is None else options.leave_out,
         options.artifact_bucket or (bucket if bucket != _NONE else None),

@@ -17,6 +17,7 @@ from truckstream.cloud.deployment.choices import LEFT_OUT, Choices, choose, give
 from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
 from truckstream.cloud.deployment.existing_data import adopt, refuse_missing, refuse_taken
 from truckstream.cloud.deployment.options import DeployOptions
+from truckstream.cloud.deployment.record_table import fit_table
 from truckstream.cloud.deployment.stack import is_busy
 from truckstream.cloud.deployment.template import (
     compact,
@@ -29,6 +30,7 @@ from truckstream.cloud.deployment.template import (
 )
 from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, url_of
 from truckstream.cloud.package.build import build_package
+from truckstream.cloud.package.schema_module import load_schema
 from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
 
@@ -83,6 +85,7 @@ async def deploy(
     given = given_parameters(options, stack, predecessor.parameters)
     adoption = await _check_existing_data(aws, options, predecessor, given)
     choices = choose(options, predecessor.parameters, resources_of(template))
+    fitted = _fitted(template, options, {**predecessor.parameters, **given})
     archive = await build_package(choices.package) if options.scope == "PIPELINE" else None
     bucket = choices.artifact_bucket or await artifact_bucket(aws)
     known = parameters_of(template)
@@ -96,7 +99,7 @@ async def deploy(
         name=options.stack,
         stack=stack,
         parameters=parameters,
-        template=await _template_source(aws, options.stack, _tailored(template, choices), bucket),
+        template=await _template_source(aws, options.stack, _tailored(fitted, choices), bucket),
         left_out=choices.leave_out,
         notes=adoption.notes,
         poll=poll,
@@ -147,6 +150,23 @@ async def _check_existing_data(
         return await adopt(aws, values, stack)
     await refuse_taken(aws, values, stack)
     return Adoption({}, ())
+
+
+def _fitted(template: str, options: DeployOptions, values: Mapping[str, str]) -> str:
+    """Return the template with the table of the records that the function will store.
+
+    Raises:
+        ConfigurationError: the function could not load its schema, or the table cannot have its fields.
+    """
+    schema = values.get("Schema", "truck")
+    if options.scope == "STORAGE":
+        return template
+    if values.get("CreateCatalog") == "false":
+        if ":" in schema:
+            load_schema(schema, options.include)
+        return template
+    format_, layout = values.get("Format", "ndjson"), values.get("Layout", "flat")
+    return fit_table(template, schema, format_, layout, lambda name: load_schema(name, options.include))
 
 
 def _tailored(template: str, choices: Choices) -> str:

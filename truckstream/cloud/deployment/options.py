@@ -12,6 +12,7 @@ from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from truckstream.cloud.package.build import Architecture
 
@@ -44,10 +45,12 @@ class DeployOptions:
         leave_out: names of resources to leave out of the template; () for none.
         adopt: use the stream and the bucket of these names if they exist already outside the stack.
         dry_run: create and show the plan, and change nothing.
+        include: your own modules for the zip, such as the one that the parameter Schema names: Python files, or folders
+            of packages. A stack keeps its schema, but not the files: pass them to each deployment.
 
     Raises:
-        InvalidArgumentError: the stack's name breaks a rule, the template has no such parameter, or Lambda does not
-            have this platform.
+        InvalidArgumentError: the stack's name breaks a rule, the template has no such parameter, Lambda does not have
+            this platform, or a module cannot be included.
     """
 
     stack: str = "truckstream"
@@ -60,6 +63,7 @@ class DeployOptions:
     leave_out: tuple[str, ...] | None = None
     adopt: bool = False
     dry_run: bool = False
+    include: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         check_stack_name(self.stack)
@@ -70,4 +74,4 @@ class DeployOptions:
             if name in _SET_BY_DEPLOY:
                 raise InvalidArgumentError("parameter", name, f"is set by deploy; {_SET_BY_DEPLOY[name]}")
         default = PackageOptions()
-        PackageOptions(self.architecture or default.architecture, self.python or default.python)
+        PackageOptions(self.architecture or default.architecture, self.python or default.python, self.include)
