@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from truckstream.errors import TruckstreamError
+from truckstream.local.http.allowed_hosts import AllowedHosts
 from truckstream.local.http.certificate import make_certificate
 from truckstream.local.http.control import Control
-from truckstream.local.http.cors import is_preflight, preflight_headers
+from truckstream.local.http.cors import cors_headers, is_preflight, preflight_headers
 from truckstream.local.http.exchange import Exchange, headers_of
 from truckstream.local.http.http2 import Http1And2Server
 from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, no_post, operation_of, refuse
@@ -50,6 +51,7 @@ class Endpoint:
         self._backend = backend
         self._host = options.host
         self._port = options.port
+        self._allowed_hosts = AllowedHosts(options.host, options.allowed_hosts)
         self._control = Control(backend)
         certificate = make_certificate(options.host) if options.tls else None
         self._tls = certificate.context if certificate else None
@@ -87,10 +89,22 @@ class Endpoint:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            self._allowed_hosts.check(_hosts(request), request.headers.getall("Origin", ()))
+        except RefusedError as refusal:
+            return _plain_response(refuse(refusal, request.content_type)._replace(status=403))
+        if is_preflight(request.method, request.headers):
+            return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **preflight_headers(request.headers)})
         if self._control.owns(request.path):
-            return await self._control.respond(request)
-        if request.method != "POST":
-            return _no_post(request)
+            response = await self._control.respond(request)
+            response.headers.update(cors_headers(request.headers))
+            return response
+        if request.method == "POST":
+            return await self._serve(request)
+        return _response(request, no_post())
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request of the API."""
         operation = operation_of(request.headers.get("X-Amz-Target", ""))
         faults = self._backend.injector.on_request(operation, self._backend.clock())
         try:
@@ -106,14 +120,20 @@ class Endpoint:
             return _response(request, refuse(unreadable, request.content_type))
 
 
-def _no_post(request: web.BaseRequest) -> web.Response:
-    if is_preflight(request.method, request.headers):
-        return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **preflight_headers(request.headers)})
-    return _response(request, no_post())
+def _hosts(request: web.BaseRequest) -> list[str]:
+    """Return the names that a request calls the server by: in its `Host` headers, and in its target if that has one."""
+    named = request.headers.getall("Host", [""])
+    target = request.host  # that of the URL; otherwise the first header
+    return [*named, f"[{target}]" if target.count(":") > 1 and target[0] != "[" else target]
 
 
 def _response(request: web.BaseRequest, response: ServiceResponse) -> web.Response:
     return web.Response(status=response.status, body=response.body, headers=headers_of(request, response))
+
+
+def _plain_response(response: ServiceResponse) -> web.Response:
+    """Return a response without CORS headers, which the page that sent the request cannot read."""
+    return web.Response(status=response.status, body=response.body, content_type=response.content_type)
 
 
 def _make_request(
