@@ -24,6 +24,7 @@ from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
     from truckstream.local.faulty_service import FaultyService
+    from truckstream.local.http.request_body import RequestBody
 
 __all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Control"]
 
@@ -52,7 +53,7 @@ class Control:
         """Return whether the requests for `path` belong here."""
         return path.startswith(_ROOT)
 
-    async def respond(self, request: web.BaseRequest) -> web.Response:
+    async def respond(self, request: web.BaseRequest, body: RequestBody) -> web.Response:
         """Respond to a request for one of the paths."""
         handler = self._handlers.get(request.path)
         if handler is None:
@@ -60,9 +61,10 @@ class Control:
         if request.method == "POST" and request.content_type not in _JSON_TYPES:
             return _json(415, {"message": f"Content-Type is {request.content_type}: must be {_JSON_TYPES[0]}"})
         try:
-            return await handler(request, await request.read())
+            return await handler(request, await body.read())
         except RefusedError as error:
-            return _json(404, {"__type": error.code, "message": error.message})
+            status = 404 if error.code == "ResourceNotFoundException" else error.status
+            return _json(status, {"__type": error.code, "message": error.message})
         except (ValueError, RecursionError, msgspec.DecodeError) as error:  # the second one for nested lists
             return _json(400, {"__type": type(error).__name__, "message": str(error)})
 
