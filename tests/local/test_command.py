@@ -68,6 +68,7 @@ def test_it_lists_every_kind_of_fault():
         ("--port=-1", "port is -1: must be from 0 to 65535"),
         ("--transition-seconds=-1", "transition_seconds is -1.0: must be at least 0"),
         ("--transition-seconds=nan", "transition_seconds is nan: must be at least 0"),
+        ("--allow-host=http://x", "allowed_hosts is 'http://x': must be a host's name or address without a scheme"),
         ("--quota-scale=-1", "quotas is -1.0: must be True, False or a positive number"),
     ],
 )

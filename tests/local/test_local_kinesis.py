@@ -143,19 +143,6 @@ async def test_the_path_does_not_matter():
     assert status == 200
 
 
-async def test_a_page_in_a_browser_may_call_it():
-    async with LocalKinesis() as kinesis, aiohttp.ClientSession(headers={"Origin": "https://example.org"}) as session:
-        asked = {"Access-Control-Request-Headers": "x-amz-target", "Access-Control-Request-Method": "POST"}
-        async with session.options(kinesis.endpoint_url, headers=asked) as answer:
-            assert (answer.status, answer.headers["Access-Control-Allow-Headers"]) == (200, "x-amz-target")
-            assert answer.headers["Access-Control-Allow-Methods"] == "POST"
-            assert answer.headers["Access-Control-Allow-Origin"] == "*"
-        headers = {"X-Amz-Target": "Kinesis_20131202.ListStreams", "Content-Type": JSON}
-        async with session.post(kinesis.endpoint_url, data=b"{}", headers=headers) as answer:
-            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
-            assert "x-amzn-RequestId" in answer.headers["Access-Control-Expose-Headers"]
-
-
 async def test_an_unknown_control_path_is_404():
     async with (
         LocalKinesis() as kinesis,

@@ -85,7 +85,7 @@ def test_marks_are_merged_and_the_nearest_wins(run):
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
-        ("shard=4", "the kinesis mark has no option shard; it takes check_signatures, credentials, faults"),
+        ("shard=4", "the kinesis mark has no option shard; it takes allowed_hosts, check_signatures"),
         ("own_process=True", "the kinesis mark has no option own_process"),
         ("4", "the kinesis mark takes options by name, not 4"),
         ("shards=0", "shards is 0: must be at least 1"),

@@ -24,6 +24,7 @@ def local(
     shards: int = 1,
     port: int = 4567,
     host: str = "127.0.0.1",
+    allow_host: tuple[str, ...] = (),
     no_quota: bool = False,
     quota_scale: float = 1.0,
     max_bytes: int = 2 * 1024**3,
@@ -42,6 +43,8 @@ def local(
         shards: Number of shards of each stream.
         port: Port to listen on. 0 takes a free one.
         host: Address to listen on. With the default, only this machine can connect.
+        allow_host: Further name that clients may call it by, such as its service name in a docker-compose file, or host
+            of a web page that may use it. May be repeated. Other names and pages are refused.
         no_quota: Do not enforce quotas.
         quota_scale: Multiply all quotas by this number. With 0.1, the server is ten times slower than the service.
         max_bytes: Memory for all records, in bytes. When it is full, the oldest records are removed. 0 sets no limit.
@@ -66,6 +69,7 @@ def local(
         faults=FaultPlan(*map(Fault.parse, fault), seed=seed),
         host=host,
         port=port,
+        allowed_hosts=allow_host,
         transition_seconds=transition_seconds,
         tls=tls,
         check_signatures=check_signatures,

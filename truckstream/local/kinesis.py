@@ -53,6 +53,9 @@ class LocalKinesis:
             a session of its own (Ctrl-C in the terminal does not reach it) and ends when this process ends.
         host: the address to listen on; by default only this machine can connect.
         port: the port to listen on; 0 takes a free one.
+        allowed_hosts: further names that clients may call it by (the `Host` header), such as the service's name in a
+            docker-compose file, and hosts whose pages may call it from a browser (`Origin`). Loopback names and
+            addresses and `host` are always allowed; all others are refused, so that no web page can use it.
         transition_seconds: how long a stream stays CREATING, UPDATING or DELETING after such a call. With 0, the
             default, every change is complete when the call returns.
         tls: serve HTTPS, with a certificate made for this context; clients must trust `ca_file`.
@@ -79,6 +82,7 @@ class LocalKinesis:
         own_process: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_hosts: Sequence[str] = (),
         transition_seconds: float = 0.0,
         tls: bool = False,
         check_signatures: bool = False,
@@ -87,6 +91,8 @@ class LocalKinesis:
     ) -> None:
         if own_process and clock is not None:
             raise InvalidArgumentError("clock", clock, "cannot be used by another process")
+        if isinstance(allowed_hosts, str):
+            raise InvalidArgumentError("allowed_hosts", allowed_hosts, "must be a list of names")
         plan = faults or FaultPlan()
         self._options = Options(
             stream=stream,
@@ -97,6 +103,7 @@ class LocalKinesis:
             seed=plan.seed,
             host=host,
             port=port,
+            allowed_hosts=tuple(allowed_hosts),
             transition_seconds=transition_seconds,
             tls=tls,
             credentials=tuple(credentials) or ((Credentials(),) if check_signatures else ()),

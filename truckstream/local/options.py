@@ -9,6 +9,7 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local.faults.fault import Fault, FaultPlan
+from truckstream.local.http.allowed_hosts import check_host_name
 from truckstream.local.protocol.signature import Credentials
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, LEAST_BYTES
 
@@ -33,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     seed: int = 0
     host: str = "127.0.0.1"
     port: int = 0
+    allowed_hosts: tuple[str, ...] = ()
     transition_seconds: float = 0.0
     tls: bool = False
     #: Empty if signatures are not checked.
@@ -45,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise InvalidArgumentError("quotas", self.quotas, "must be True, False or a positive number")
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - 16 bits
             raise InvalidArgumentError("port", self.port, "must be from 0 to 65535")
+        for name in self.allowed_hosts:
+            check_host_name(name)
         if not 0 <= self.transition_seconds < math.inf:
             raise InvalidArgumentError("transition_seconds", self.transition_seconds, "must be at least 0")
         if self.max_bytes is not None and self.max_bytes < LEAST_BYTES:

@@ -217,7 +217,7 @@ async def test_faults_are_shown_and_set_over_http():
             async with session.post(url, json={"kind": "access-denied", "rate": 3}) as response:
                 assert response.status == 400
                 assert (await response.json())["message"] == "rate is 3.0: must be between 0 and 1"
-            async with session.post(url, data=b"{") as response:
+            async with session.post(url, data=b"{", headers={"Content-Type": "application/json"}) as response:
                 assert response.status == 400
             async with session.delete(url) as response:
                 assert (await response.json())["faults"] == []

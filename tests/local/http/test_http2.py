@@ -15,6 +15,7 @@ from truckstream.local import Fault, LocalKinesis
 
 SHARD = "shardId-000000000000"
 JSON = "application/x-amz-json-1.1"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ class Client:
         """Send a request, and return the number of its stream."""
         number = self._http2.get_next_available_stream_id()
         target = {"x-amz-target": f"Kinesis_20131202.{operation}", "content-type": JSON}
-        pseudo = {":method": "POST", ":scheme": "http", ":authority": "here", ":path": "/"}
+        pseudo = {":method": "POST", ":scheme": "http", ":authority": "localhost", ":path": "/"}
         self._http2.send_headers(number, [*pseudo.items(), *target.items()])
         left = json.dumps(members).encode()
         while left:
@@ -152,7 +153,7 @@ async def test_a_body_over_the_limit_is_rejected_and_the_connection_stays_open(k
 )
 async def test_invalid_frames_after_the_preface_close_the_connection(kinesis, frames):
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
-    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+    writer.write(PREFACE + frames)
     assert b"\x00\x00" in await asyncio.wait_for(reader.read(), 5)
     writer.close()
     async with connected(kinesis) as client:
@@ -181,7 +182,7 @@ async def test_a_subscription_sends_events_until_its_consumer_disconnects(kinesi
         assert await client("PutRecord", StreamName="s", Data="QQ==", PartitionKey="k")
 
 
-@pytest.mark.parametrize("request_line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: here\r\n\r\n"])
+@pytest.mark.parametrize("request_line", [PREFACE, b"PUT / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 async def test_the_first_bytes_decide_the_version_however_they_are_split(kinesis, request_line):
     """The server answers HTTP/2 with a SETTINGS frame, and HTTP/1.1 with a status line."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))

@@ -22,7 +22,7 @@ def request(body=b"{}", *, operation="ListStreams", content_type=JSON, length=No
     """Return the bytes of a request; `Content_Encoding="gzip"` adds a header."""
     lines = [
         "POST / HTTP/1.1",
-        "Host: here",
+        "Host: localhost",
         "Connection: close",
         f"X-Amz-Target: Kinesis_20131202.{operation}",
         f"Content-Type: {content_type}",

@@ -1,5 +1,8 @@
 """The paths that a test requests beside the API. No fault strikes them, and no quota or signature is checked.
 
+A body must be declared as JSON. A browser sends such a request of another page only after it has asked the server, so
+that the check of its `Origin` is not the only one.
+
 | path | purpose |
 |---|---|
 | `GET /_truckstream/stats?stream=` | `KinesisStats`, as JSON |
@@ -21,6 +24,7 @@ from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
     from truckstream.local.faulty_service import FaultyService
+    from truckstream.local.http.request_body import RequestBody
 
 __all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Control"]
 
@@ -29,6 +33,8 @@ CALL_PATH: Final = "/_truckstream/call"
 FAULTS_PATH: Final = "/_truckstream/faults"
 STATS_PATH: Final = "/_truckstream/stats"
 STORED_PATH: Final = "/_truckstream/stored"
+
+_JSON_TYPES: Final = ("application/json", CONTENT_TYPE)
 
 
 class Control:
@@ -47,19 +53,24 @@ class Control:
         """Return whether the requests for `path` belong here."""
         return path.startswith(_ROOT)
 
-    async def respond(self, request: web.BaseRequest) -> web.Response:
+    async def respond(self, request: web.BaseRequest, body: RequestBody) -> web.Response:
         """Respond to a request for one of the paths."""
         handler = self._handlers.get(request.path)
         if handler is None:
             return _json(404, {"message": f"{request.path} is none of {', '.join(self._handlers)}"})
+        if request.method == "POST" and request.content_type not in _JSON_TYPES:
+            return _json(415, {"message": f"Content-Type is {request.content_type}: must be {_JSON_TYPES[0]}"})
         try:
-            return await handler(request, await request.read())
+            return await handler(request, await body.read())
         except RefusedError as error:
-            return _json(404, {"__type": error.code, "message": error.message})
-        except (ValueError, msgspec.DecodeError) as error:
+            status = 404 if error.code == "ResourceNotFoundException" else error.status
+            return _json(status, {"__type": error.code, "message": error.message})
+        except (ValueError, RecursionError, msgspec.DecodeError) as error:  # the second one for nested lists
             return _json(400, {"__type": type(error).__name__, "message": str(error)})
 
     async def _call(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        if request.method != "POST":
+            return _json(405, {"message": f"{CALL_PATH} takes POST and not {request.method}"})
         target = f"Kinesis_20131202.{request.query.get('operation', '')}"
         service, now = self._backend.service, self._backend.clock()
         response = respond(service, target=target, content_type=CONTENT_TYPE, body=body, now=now)

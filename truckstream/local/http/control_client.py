@@ -52,9 +52,10 @@ class ControlClient:
         return document
 
     async def _request(self, method: str, path: str, body: bytes = b"", query: dict[str, str] | None = None) -> bytes:
+        url, headers = f"{self._endpoint_url}{path}", {"Content-Type": "application/json"} if body else {}
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"{self._endpoint_url}{path}", params=query, data=body, ssl=self._tls) as response,
+            session.request(method, url, params=query, data=body, headers=headers, ssl=self._tls) as response,
         ):
             content = await response.read()
         if response.status != 200:  # noqa: PLR2004 - HTTP's OK

@@ -1,4 +1,8 @@
-"""CORS headers, which let a page in a browser call the service. As in the service [rec], all origins are allowed."""
+"""CORS headers, which let a page in a browser call the server and read the responses.
+
+The service allows every page [rec]. Here only the pages that `allowed_hosts` accepts get these headers: requests of all
+others are refused before.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,16 @@ def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
 def preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of the response to a preflight request. They allow everything it asks for, for two days."""
     allowed = {allow: headers[name] for name, allow in _ALLOWED_BY_REQUESTED.items() if name in headers}
-    return {"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "172800", **allowed}
+    return {**_allow_origin(headers), "Access-Control-Max-Age": "172800", **allowed}
 
 
 def cors_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the CORS headers of the response to a request; none if the client is not a browser."""
     if "Origin" not in headers:
         return {}
-    return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+    return {**_allow_origin(headers), "Access-Control-Expose-Headers": _EXPOSED}
+
+
+def _allow_origin(headers: Mapping[str, str]) -> dict[str, str]:
+    """Allow the page that sends the request, and no other one from a cache."""
+    return {"Access-Control-Allow-Origin": headers["Origin"], "Vary": "Origin"}

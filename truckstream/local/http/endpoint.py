@@ -8,28 +8,26 @@ Paths under `/_truckstream/` are for tests and not for clients: see `control`.
 
 from __future__ import annotations
 
+import sys
 import uuid
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from truckstream.errors import TruckstreamError
+from truckstream.local.http.allowed_hosts import AllowedHosts
 from truckstream.local.http.certificate import make_certificate
 from truckstream.local.http.control import Control
-from truckstream.local.http.cors import is_preflight, preflight_headers
+from truckstream.local.http.cors import cors_headers, is_preflight, preflight_headers
 from truckstream.local.http.exchange import Exchange, headers_of
-from truckstream.local.http.http2 import Http1And2Server
-from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, no_post, operation_of, refuse
+from truckstream.local.http.memory_budget import MemoryBudget
+from truckstream.local.http.request_body import RequestBody
+from truckstream.local.http.server import Http1And2Server
+from truckstream.local.http.server_limits import ServerLimits, limits_for
+from truckstream.local.protocol.api_call import ServiceResponse, no_post, operation_of, refuse
 from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.http import RawRequestMessage
-    from aiohttp.streams import StreamReader
-    from aiohttp.web_protocol import RequestHandler
-
     from truckstream.local.faulty_service import FaultyService
     from truckstream.local.options import Options
 
@@ -37,6 +35,9 @@ __all__ = ["Endpoint", "EndpointError"]
 
 #: Larger than most requests, so that a body of 350 kB arrives in a few pieces.
 _READ_BUFFER: Final = 512 * 1024
+#: How long the rest of a request is read and dropped after its response, so that the client reads the response. The
+#: rest can be a gzip bomb, which keeps the process busy.
+_LINGERING_SECONDS: Final = 1.0
 
 
 class EndpointError(TruckstreamError):
@@ -44,26 +45,36 @@ class EndpointError(TruckstreamError):
 
 
 class Endpoint:
-    """Serves a `FaultyService` over HTTP, or over HTTPS with the option `tls`."""
+    """Serves a `FaultyService` over HTTP, or over HTTPS with the option `tls`.
 
-    def __init__(self, backend: FaultyService, options: Options) -> None:
+    Args:
+        backend: the service.
+        options: where and how to serve it.
+        limits: the limits of its clients; by default those for the number of files that this process may open.
+    """
+
+    def __init__(self, backend: FaultyService, options: Options, limits: ServerLimits | None = None) -> None:
+        limits = limits or limits_for(_open_files())
         self._backend = backend
         self._host = options.host
         self._port = options.port
+        self._allowed_hosts = AllowedHosts(options.host, options.allowed_hosts)
         self._control = Control(backend)
         certificate = make_certificate(options.host) if options.tls else None
-        self._tls = certificate.context if certificate else None
+        self._scheme = "https" if options.tls else "http"
         #: The certificate authority that clients must trust, as PEM; empty without TLS.
         self.ca_pem = certificate.ca_pem if certificate else ""
-        server = Http1And2Server(
+        self._limits = limits
+        self._bodies = MemoryBudget(limits.connection_body_bytes, limits.body_bytes)
+        self._server = Http1And2Server(
             self._handle,
-            request_factory=_make_request,
+            limits,
+            certificate.context if certificate else None,
             access_log=None,
             read_bufsize=_READ_BUFFER,
-            keepalive_timeout=75,
+            lingering_time=_LINGERING_SECONDS,
             handler_cancellation=True,  # a stalled request ends when its client disconnects
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
 
     async def open(self) -> str:
         """Listen, and return the endpoint's URL.
@@ -71,33 +82,42 @@ class Endpoint:
         Raises:
             EndpointError: it cannot listen on the address.
         """
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
         try:
-            await site.start()
+            port = await self._server.listen(self._host, self._port)
         except OSError as error:
-            await self._runner.cleanup()
             raise EndpointError(f"cannot listen on {self._host} port {self._port}: {error}") from error
         host = f"[{self._host}]" if ":" in self._host else self._host
-        scheme = "https" if self._tls else "http"
-        return f"{scheme}://{host}:{self._runner.addresses[0][1]}"
+        return f"{self._scheme}://{host}:{port}"
 
     async def close(self) -> None:
         """Stop listening, and close the connections that are still open."""
-        await self._runner.cleanup()
+        await self._server.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            self._allowed_hosts.check(_hosts(request), request.headers.getall("Origin", ()))
+        except RefusedError as refusal:
+            return _plain_response(refuse(refusal, request.content_type)._replace(status=403))
+        if is_preflight(request.method, request.headers):
+            return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **preflight_headers(request.headers)})
         if self._control.owns(request.path):
-            return await self._control.respond(request)
-        if request.method != "POST":
-            return _no_post(request)
+            with RequestBody(request, self._bodies, self._limits.body_seconds) as body:
+                response = await self._control.respond(request, body)
+            response.headers.update(cors_headers(request.headers))
+            return response
+        if request.method == "POST":
+            return await self._serve(request)
+        return _response(request, no_post())
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request of the API."""
         operation = operation_of(request.headers.get("X-Amz-Target", ""))
         faults = self._backend.injector.on_request(operation, self._backend.clock())
         try:
-            return await Exchange(request, self._backend, faults).serve()
-        except web.HTTPRequestEntityTooLarge:
-            too_large = RefusedError("RequestEntityTooLarge", f"The body of a request has at most {MAX_BODY} bytes.")
-            return _response(request, refuse(too_large, request.content_type))
+            with RequestBody(request, self._bodies, self._limits.body_seconds) as body:
+                return await Exchange(request, self._backend, faults, body).serve()
+        except RefusedError as refusal:
+            return _response(request, refuse(refusal, request.content_type))
         except web.RequestPayloadError:
             encoding = request.headers.get("Content-Encoding", "")
             unreadable = RefusedError(
@@ -106,21 +126,27 @@ class Endpoint:
             return _response(request, refuse(unreadable, request.content_type))
 
 
-def _no_post(request: web.BaseRequest) -> web.Response:
-    if is_preflight(request.method, request.headers):
-        return web.Response(headers={"x-amzn-RequestId": str(uuid.uuid4()), **preflight_headers(request.headers)})
-    return _response(request, no_post())
+def _hosts(request: web.BaseRequest) -> list[str]:
+    """Return the names that a request calls the server by: in its `Host` headers, and in its target if that has one."""
+    named = request.headers.getall("Host", [""])
+    target = request.host  # that of the URL; otherwise the first header
+    return [*named, f"[{target}]" if target.count(":") > 1 and target[0] != "[" else target]
 
 
 def _response(request: web.BaseRequest, response: ServiceResponse) -> web.Response:
     return web.Response(status=response.status, body=response.body, headers=headers_of(request, response))
 
 
-def _make_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    return web.BaseRequest(message, payload, protocol, writer, task, task.get_loop(), client_max_size=MAX_BODY)
+def _plain_response(response: ServiceResponse) -> web.Response:
+    """Return a response without CORS headers, which the page that sent the request cannot read."""
+    return web.Response(status=response.status, body=response.body, content_type=response.content_type)
+
+
+def _open_files() -> int:
+    """Return how many files this process may open."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has no such limit, and no such module
+    except ModuleNotFoundError:
+        return sys.maxsize
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from truckstream.local.faults.kinds.kind import RequestKind
 from truckstream.local.http.cors import cors_headers
+from truckstream.local.http.request_body import too_large
 from truckstream.local.http.subscription_push import push_events
 from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, carry_out, refuse, understand
 from truckstream.local.protocol.signature import SignedRequest, check_age
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.injector import RequestFaults
     from truckstream.local.faulty_service import FaultyService
+    from truckstream.local.http.request_body import RequestBody
     from truckstream.local.protocol.api_call import Call
     from truckstream.local.service.state.account import KinesisAccount
 
@@ -38,10 +40,14 @@ class Exchange:
         request: the request, whose head has been read.
         backend: the service that carries it out.
         faults: the faults that strike it.
+        body: the body of the request.
     """
 
-    def __init__(self, request: web.BaseRequest, backend: FaultyService, faults: RequestFaults) -> None:
+    def __init__(
+        self, request: web.BaseRequest, backend: FaultyService, faults: RequestFaults, body: RequestBody
+    ) -> None:
         self.request = request
+        self._request_body = body
         self._backend = backend
         self._faults = faults
         self._body = b""
@@ -60,10 +66,10 @@ class Exchange:
         aiohttp's low-level server leaves "100 Continue" to its handler, and curl waits a second for it.
 
         Raises:
-            HTTPRequestEntityTooLarge: the body is too large.
+            RefusedError: the body is too large.
         """
         if (self.request.content_length or 0) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, self.request.content_length or 0)
+            raise too_large()
         if self.request.headers.get("Expect", "").lower() == "100-continue":
             with suppress(ConnectionError):  # the client has disconnected
                 await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -73,10 +79,10 @@ class Exchange:
         """Read the whole body.
 
         Raises:
-            HTTPRequestEntityTooLarge: the body is too large.
+            RefusedError: the body is too large, takes too long, or does not fit into memory.
         """
         await self.start_body()
-        self._body = await self.request.read()
+        self._body = await self._request_body.read()
 
     def respond(self, instead: Callable[[Call, KinesisAccount], ServiceResponse] | None = None) -> ServiceResponse:
         """Carry out the request and return the response.

@@ -1,21 +1,21 @@
 """HTTP/2, for the clients that require it for Kinesis.
 
 These are the asynchronous client of the AWS SDK for Java, which the Kinesis Client Library uses, and the AWS SDK for
-JavaScript v3. Over plain HTTP, such a client assumes that the server supports HTTP/2, and its first bytes are the
-HTTP/2 preface. `Http1And2Server` looks at the first bytes of each connection and passes it to aiohttp or to an
-`Http2Connection`. An `Http2Connection` forwards each request as HTTP/1.1 to aiohttp, over a pair of sockets of this
-process, and sends the response back. So there is one endpoint with its faults: if it resets the connection of a
-request, the stream of the request is reset here.
+JavaScript v3. An `Http2Connection` forwards each request as HTTP/1.1 to aiohttp, over a connection within this process,
+while it arrives, and sends the response back. So there is one endpoint with its limits and faults: if it resets the
+connection of a request, the stream of the request is reset here.
+
+Flow control keeps the memory small: bytes of a request are acknowledged when the endpoint can take more, and bytes of a
+response are sent when the client can.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from aiohttp import web
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -31,206 +31,267 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from truckstream.local.protocol.api_call import MAX_BODY
+from truckstream.local.http.memory_transport import MemoryConnection
+from truckstream.local.service.quotas.shard_quota import QuotaBucket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from aiohttp.web_protocol import RequestHandler
+    from truckstream.local.http.open_connections import Connection, OpenConnections
 
-__all__ = ["Http1And2Server", "Http2Connection"]
+__all__ = ["PREFACE", "Http2Connection"]
 
-_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Bytes that a client may send before it has to wait for an acknowledgement: several requests of maximum size.
+#: The first bytes of a client.
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: Bytes that a client may send before it has to wait for an acknowledgement: for one request, and for all of them.
+_STREAM_WINDOW: Final = 1024 * 1024
 _WINDOW: Final = 64 * 1024 * 1024
 #: Headers that belong to the connection, and those that are written anew.
-_NOT_FORWARDED: Final = {"connection", "content-length", "expect", "host", "te", "transfer-encoding"}
+_NOT_FORWARDED: Final = {"connection", "expect", "host", "te", "transfer-encoding"}
+_NOT_RETURNED: Final = {"connection", "transfer-encoding"}
 _PIECE: Final = 64 * 1024
+#: Bytes that are received at a time. A frame can have ten of them and takes 20 µs; to begin and reset a request takes
+#: 30 and 0.3 ms. With more at a time, one client would hold up all others.
+_RECEIVED: Final = 16 * 1024
+#: How often a client may reset a request in a second. Those of a working client are rare, even if it shuts down with
+#: 100 requests; an attack ("rapid reset") begins and resets requests in order to exceed the limit on their number.
+_RESETS_PER_SECOND: Final = 200
 
 
-class Http1And2Server(web.Server):
-    """aiohttp's low-level server, extended to serve HTTP/2 as well."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._open: set[_VersionDetection | Http2Connection] = set()
-
-    def __call__(self) -> RequestHandler:
-        """Return the protocol of a new connection."""
-        return _VersionDetection(super().__call__, self._open)  # type: ignore[return-value]
-
-    def pre_shutdown(self) -> None:
-        """Close the connections that aiohttp does not know, and let it close its own."""
-        for connection in tuple(self._open):
-            connection.close()
-        super().pre_shutdown()
+class _TooManyResetsError(Exception):
+    """The client resets requests faster than a working client does."""
 
 
-class _VersionDetection(asyncio.Protocol):
-    """A connection whose HTTP version is not known yet."""
-
-    def __init__(self, serve: Callable[[], RequestHandler], open_connections: set[Any]) -> None:
-        self._serve = serve
-        self._open_connections = open_connections
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
-        self._open_connections.add(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        if len(self._received) < len(_PREFACE) and _PREFACE.startswith(self._received):
-            return
-        is_http2 = self._received.startswith(_PREFACE)
-        self._open_connections.discard(self)
-        protocol = Http2Connection(self._serve, self._open_connections) if is_http2 else self._serve()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(self._received)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._open_connections.discard(self)
-
-    def close(self) -> None:
-        self._transport.close()
-
-
-class _Http2Request:
-    """A request that is being received, and the task that forwards it."""
-
-    def __init__(self, head: bytes) -> None:
-        self.head = head
-        self.task: asyncio.Task[None] | None = None
-        self._body: list[bytes] = []
-        self._size = 0
-
-    def add(self, piece: bytes) -> None:
-        """Add a piece of the body. A body that is too large is counted and not kept."""
-        self._size += len(piece)
-        if self._size <= MAX_BODY:
-            self._body.append(piece)
-        else:
-            self._body.clear()
-
-    def as_http1(self) -> bytes:
-        """Return the request in HTTP/1.1. If it is too large, the endpoint rejects it for its Content-Length."""
-        return b"".join((self.head, b"content-length: %d\r\n\r\n" % self._size, *self._body))
-
-
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(asyncio.BufferedProtocol):
     """A connection of a client that uses HTTP/2.
 
     Args:
-        serve: makes the protocol that serves HTTP/1.1.
-        open_connections: the set that contains the connection while it is open.
+        serve: makes the protocol that serves one request in HTTP/1.1.
+        connections: the open connections, which count the requests of this one.
+        connection: this one, as they know it.
+        send_seconds: how long the client may take to accept a part of a response.
     """
 
-    def __init__(self, serve: Callable[[], asyncio.Protocol], open_connections: set[Any]) -> None:
+    def __init__(
+        self,
+        serve: Callable[[], asyncio.Protocol],
+        connections: OpenConnections,
+        connection: Connection,
+        send_seconds: float,
+    ) -> None:
         self._serve = serve
-        self._open_connections = open_connections
+        self._connections = connections
+        self._connection = connection
+        self._send_seconds = send_seconds
         self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self._requests: dict[int, _Http2Request] = {}
-        self._window_opened = asyncio.Event()
+        self._buffer = bytearray(_RECEIVED)
+        self._streams: dict[int, _Stream] = {}
+        #: Set when a response can perhaps go on: the client has opened its window, or its socket has room again.
+        self._room_changed = asyncio.Event()
+        self._is_writable = True
+        self._resets = QuotaBucket(_RESETS_PER_SECOND, asyncio.get_running_loop().time())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the settings of this side."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
-        self._open_connections.add(self)
         self._http2.initiate_connection()
-        self._http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW})
+        self._http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW})
         self._http2.increment_flow_control_window(_WINDOW)
         self._flush()
 
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's signature
+        """Return the buffer for bytes from the client."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Process bytes from the client."""
+        self.data_received(bytes(self._buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
         """Process bytes from the client."""
+        is_welcome = True
         try:
-            for event in self._http2.receive_data(data):
-                self._handle_event(event)
+            for start in range(0, len(data), _RECEIVED):
+                for event in self._http2.receive_data(data[start : start + _RECEIVED]):
+                    self._handle_event(event)
+        except _TooManyResetsError:
+            self._http2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            is_welcome = False
         except (ProtocolError, UnicodeDecodeError):  # the second one for a header
-            self._flush()
+            is_welcome = False
+        self._flush()
+        if not is_welcome:
             self._transport.close()
-        else:
-            self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Cancel the requests, because the client has disconnected."""
-        self._open_connections.discard(self)
-        for request in self._requests.values():
-            if request.task is not None:
-                request.task.cancel()
+        self._connections.remove(self._connection)
+        for stream in self._streams.values():
+            stream.task.cancel()
 
-    def close(self) -> None:
-        """Close the connection, with the requests that have no response yet."""
-        self._transport.close()
+    def pause_writing(self) -> None:
+        """Stop reading, because each request, ping or reset leads to bytes that the client does not accept."""
+        self._is_writable = False
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on when the client has accepted some bytes."""
+        self._is_writable = True
+        self._transport.resume_reading()
+        self._room_changed.set()
 
     def _handle_event(self, event: Any) -> None:
         match event:
             case RequestReceived(stream_id=int(number), headers=headers):
-                self._requests[number] = _Http2Request(_head([(str(name), str(value)) for name, value in headers]))
+                self._begin([(str(name), str(value)) for name, value in headers], number)
             case DataReceived(stream_id=int(number), data=bytes(data), flow_controlled_length=int(length)):
-                self._http2.acknowledge_received_data(length, number)
-                self._requests[number].add(data)
-            case StreamEnded(stream_id=int(number)):
-                self._requests[number].task = asyncio.ensure_future(self._forward(number, self._requests[number]))
-            case StreamReset(stream_id=int(number)) if (request := self._requests.get(number)) is not None:
-                if request.task is None:
-                    del self._requests[number]
-                else:
-                    request.task.cancel()
+                self._receive_body(number, data, length)
+            case StreamEnded(stream_id=int(number)) if number in self._streams:
+                self._streams[number].end_body()
+            case StreamReset(stream_id=int(number)) if number in self._streams:
+                self._count_reset()
+                self._streams[number].task.cancel()
             case WindowUpdated() | RemoteSettingsChanged():
-                self._window_opened.set()
+                self._room_changed.set()
             case ConnectionTerminated():
                 self._transport.close()
             case _:
                 pass
 
-    async def _forward(self, number: int, request: _Http2Request) -> None:
+    def _count_reset(self) -> None:
+        self._resets.refill(asyncio.get_running_loop().time())
+        if not self._resets.has(1):
+            raise _TooManyResetsError
+        self._resets.take(1)
+
+    def _begin(self, headers: list[tuple[str, str]], number: int) -> None:
+        """Begin a request. If it is reset with the bytes that were received now, it costs no more than its task."""
+        stream = _Stream(headers)
+        stream.task = asyncio.ensure_future(self._forward(number, stream))
+        stream.task.add_done_callback(partial(self._end, number, stream))
+        self._streams[number] = stream
+        self._connections.begin_request(self._connection)
+
+    def _end(self, number: int, stream: _Stream, _task: asyncio.Task[None]) -> None:
+        del self._streams[number]
+        stream.close()
+        self._acknowledge(number, stream)
+        self._connections.end_request(self._connection)
+
+    def _receive_body(self, number: int, data: bytes, length: int) -> None:
+        stream = self._streams.get(number)
+        if stream is None:  # it has its response already
+            self._http2.acknowledge_received_data(length, number)
+            return
+        stream.unacknowledged += length
+        stream.add(data)
+        if not stream.is_paused:
+            self._acknowledge(number, stream)
+
+    def _acknowledge(self, number: int, stream: _Stream) -> None:
+        """Let the client send as much as it has sent of a request."""
+        length, stream.unacknowledged = stream.unacknowledged, 0
+        with suppress(ProtocolError):  # the client has left
+            self._http2.acknowledge_received_data(length, number)
+        self._flush()
+
+    async def _forward(self, number: int, stream: _Stream) -> None:
         """Forward a request to the endpoint, and send the response piece by piece."""
-        ours, theirs = socket.socketpair()
-        await asyncio.get_running_loop().connect_accepted_socket(self._serve, theirs)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_PIECE)
+        response = stream.open(self._serve(), partial(self._acknowledge, number, stream))
         try:
-            writer.write(request.as_http1())
-            headers = await _read_head(reader)
-            self._http2.send_headers(
-                number, [pair for pair in headers if pair[0] not in {"connection", "transfer-encoding"}]
-            )
+            headers = await _read_head(response)
+            self._http2.send_headers(number, [pair for pair in headers if pair[0] not in _NOT_RETURNED])
             self._flush()
-            async for piece in _read_body(reader, dict(headers)):
+            async for piece in _read_body(response, dict(headers)):
                 await self._send(number, piece)
             self._http2.end_stream(number)
-        except (OSError, EOFError, ProtocolError):  # a fault has reset it, or the client has disconnected
+            if not stream.is_ended:
+                self._http2.reset_stream(number, ErrorCodes.NO_ERROR)  # the rest of the request is not needed
+        except (OSError, EOFError, ProtocolError):  # a fault has reset it, or the client has disconnected or hangs
             with suppress(ProtocolError):
                 self._http2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-        finally:
-            del self._requests[number]
-            writer.close()
-            self._flush()
+        self._flush()
 
     async def _send(self, number: int, piece: bytes) -> None:
-        """Send a piece of the body, as much at a time as the client's window allows."""
+        """Send a piece of the body, as much at a time as the client's window and socket allow."""
         left = memoryview(piece)
         while left:
             room = min(self._http2.local_flow_control_window(number), self._http2.max_outbound_frame_size)
-            if room > 0:
+            if room > 0 and self._is_writable:
                 self._http2.send_data(number, bytes(left[:room]))
                 left = left[room:]
                 self._flush()
             else:
-                self._window_opened.clear()
-                await self._window_opened.wait()
+                self._room_changed.clear()
+                async with asyncio.timeout(self._send_seconds):
+                    await self._room_changed.wait()
 
     def _flush(self) -> None:
-        self._transport.write(self._http2.data_to_send())
+        if data := self._http2.data_to_send():
+            self._transport.write(data)
 
 
-def _head(headers: list[tuple[str, str]]) -> bytes:
-    """Return the head of a request in HTTP/1.1, except for its Content-Length and its end."""
+class _Stream:
+    """A request, from its head on, and the task that forwards it."""
+
+    task: asyncio.Task[None]
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        self._is_chunked = not any(name == "content-length" for name, _ in headers)
+        self._connection: MemoryConnection | None = None
+        #: Bytes that arrived before the connection was opened.
+        self._waiting = [_head(headers, is_chunked=self._is_chunked)]
+        #: Whether the whole request has arrived.
+        self.is_ended = False
+        #: Bytes of the body that the client may not replace by new ones yet.
+        self.unacknowledged = 0
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the endpoint asks to wait with more of the body."""
+        return self._connection is not None and self._connection.is_paused
+
+    def open(self, endpoint: asyncio.Protocol, on_resume: Callable[[], None]) -> asyncio.StreamReader:
+        """Forward what has arrived, and from now on what arrives. Return the response."""
+        self._connection = MemoryConnection(endpoint, on_resume)
+        for data in self._waiting:
+            self._connection.send(data)
+        self._waiting.clear()
+        return self._connection.response
+
+    def add(self, piece: bytes) -> None:
+        """Add a piece of the body."""
+        if piece:  # an empty chunk would be the last one
+            self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
+
+    def end_body(self) -> None:
+        """Note that the whole request has arrived."""
+        self.is_ended = True
+        if self._is_chunked:
+            self._send(b"0\r\n\r\n")
+
+    def close(self) -> None:
+        """Disconnect from the endpoint, which cancels a request that has no response yet."""
+        self._waiting.clear()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _send(self, data: bytes) -> None:
+        if self._connection is None:
+            self._waiting.append(data)
+        else:
+            self._connection.send(data)
+
+
+def _head(headers: list[tuple[str, str]], *, is_chunked: bool) -> bytes:
+    """Return the head of a request in HTTP/1.1."""
     found = dict(headers)
-    lines = [f"{found[':method']} {found.get(':path', '/')} HTTP/1.1", f"host: {found.get(':authority', '')}"]
+    host = found.get(":authority", found.get("host", ""))
+    lines = [f"{found[':method']} {found[':path']} HTTP/1.1", f"host: {host}", "connection: close"]
     lines += [f"{name}: {value}" for name, value in headers if name[0] != ":" and name not in _NOT_FORWARDED]
-    return ("\r\n".join([*lines, "connection: close"]) + "\r\n").encode()
+    if is_chunked:
+        lines.append("transfer-encoding: chunked")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 async def _read_head(reader: asyncio.StreamReader) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from truckstream.local.protocol.complexity import is_complex_json
 from truckstream.local.protocol.write_requests import PutRecordRequest, PutRecordsRequest
 from truckstream.local.service.errors import not_readable
 from truckstream.local.service.validation.parsing import read_request
@@ -43,6 +44,8 @@ def decode(operation: str, body: bytes) -> Request:
     Raises:
         RefusedError: the body cannot be read (SerializationException).
     """
+    if is_complex_json(body):
+        raise not_readable()
     if (typed := _decode_typed.get(operation)) is not None:
         try:
             request: Request = typed(body)

@@ -13,7 +13,12 @@ from truckstream.errors import ServiceError
 
 __all__ = ["RecordRefusal", "RefusedError"]
 
-_STATUS: Final = {"InternalFailure": 500, "ServiceUnavailable": 503, "RequestEntityTooLarge": 413}
+_STATUS: Final = {
+    "InternalFailure": 500,
+    "RequestEntityTooLarge": 413,
+    "RequestTimeout": 408,
+    "ServiceUnavailable": 503,
+}
 
 
 class RefusedError(ServiceError):

@@ -43,7 +43,7 @@ def delete_resource_policy(account: KinesisAccount, request: Request, now: float
 def _check(policy: str) -> None:
     try:
         document = msgspec.json.decode(policy)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the second one for nested lists
         raise invalid(f"The policy is not JSON: {error}") from None
     statements = document.get("Statement") if isinstance(document, dict) else None
     if isinstance(statements, dict):  # IAM takes one statement without a list around it

@@ -1,0 +1,359 @@
+"""Clients that leak connections, hang, or send without end: the server stays small and serves everybody else."""
+
+import asyncio
+import json
+import os
+import resource
+import ssl
+import subprocess
+import sys
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
+
+from truckstream.local.faulty_service import FaultyService
+from truckstream.local.http.endpoint import Endpoint
+from truckstream.local.http.server_limits import ServerLimits
+from truckstream.local.options import Options
+from truckstream.local.virtual_clock import wall_clock
+
+JSON = "application/x-amz-json-1.1"
+MIB = 2**20
+
+
+@asynccontextmanager
+async def serving(faults=(), **limits):
+    """Serve with these limits, and yield the port."""
+    options = Options(stream="s", quotas=False, faults=faults)
+    endpoint = Endpoint(FaultyService(options, wall_clock()), options, ServerLimits(**limits))
+    url = await endpoint.open()
+    try:
+        yield int(url.rpartition(":")[2])
+    finally:
+        await endpoint.close()
+
+
+def request(body=b"{}", *more, operation="ListStreams", length=None):
+    lines = [
+        "POST / HTTP/1.1",
+        "Host: localhost",
+        f"X-Amz-Target: Kinesis_20131202.{operation}",
+        f"Content-Type: {JSON}",
+        f"Content-Length: {len(body) if length is None else length}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def connected(port, sent=b""):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def ask(port, sent=None):
+    """Return the status and the document of the response to one request."""
+    async with connected(port, sent or request(b"{}", "Connection: close")) as (reader, _):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+# --- Connections ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: loc", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+async def test_a_connection_without_a_request_is_closed(sent):
+    async with serving(idle_seconds=0.05) as port, connected(port, sent) as (reader, _):
+        await reader.read()  # until the server closes it
+
+
+async def test_a_connection_that_is_kept_alive_is_closed_when_it_is_not_used():
+    async with serving(idle_seconds=0.05) as port, connected(port, request()) as (reader, _):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_stalled_response_is_not_idle():
+    """It ends when its client gives up, and not with the time for idle connections."""
+    async with serving(idle_seconds=0.01) as port:
+        stall = json.dumps({"kind": "stall", "count": 1}).encode()
+        path = b"POST /_truckstream/faults HTTP/1.1"
+        control = request(stall, "Connection: close").replace(b"POST / HTTP/1.1", path)
+        assert (await ask(port, control))[0] == 200
+        async with connected(port, request()) as (stalled, _), connected(port) as (idle, _):
+            await idle.read()  # the server closes this one, which was opened later
+            assert not stalled.at_eof()
+
+
+async def test_idle_connections_make_room_for_new_ones():
+    async with serving(connections=3) as port, connected(port) as (first, _), connected(port), connected(port):
+        assert (await ask(port))[0] == 200
+        assert await first.read() == b""
+
+
+async def test_a_connection_too_many_is_refused_with_the_reason():
+    async with serving(connections=1) as port:
+        async with connected(port, request(b"{", length=2)) as (busy, writer):
+            status, document = 200, {}
+            while status == 200:  # until the server has read the head of the request
+                status, document = await ask(port)
+                if busy.at_eof():
+                    pytest.fail("the busy connection was closed")
+            assert (status, document["__type"]) == (503, "ServiceUnavailable")
+            assert "has 1 connections with requests, its maximum" in document["message"]
+            writer.write(b"}")
+            assert (await busy.readline()) == b"HTTP/1.1 200 OK\r\n"
+        while (await ask(port))[0] != 200:
+            pass
+
+
+async def test_a_refused_connection_without_a_request_is_closed():
+    async with serving(connections=1) as port, connected(port, request(b"{", "Expect: 100-continue", length=2)) as busy:
+        assert (await busy[0].readline()) == b"HTTP/1.1 100 Continue\r\n"
+        async with connected(port) as (reader, _):
+            assert await reader.read() == b""
+
+
+@contextmanager
+def few_files(*, tls):
+    """Serve from a process that may open 64 files, and yield the port and the certificate authority."""
+    options = json.dumps({"stream": "s", "tls": tls})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "truckstream.local", f"--options={options}", "--while-stdin-is-open"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),  # noqa: PLW1509 - no threads here
+    )
+    with process:
+        ready = json.loads(process.stdout.readline())
+        yield ready["port"], ready["ca_pem"]
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_hundred_silent_connections_keep_nobody_out_of_64_files(tls):
+    with few_files(tls=tls) as (port, ca_pem):
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        context = ssl.create_default_context(cadata=ca_pem) if tls else None
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            with closing(writer):
+                writer.write(request(b"{}", "Connection: close"))
+                assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_without_files_an_idle_connection_is_closed_for_a_new_one(caplog):
+    """As if the process itself had opened all its files."""
+    async with serving() as port, connected(port) as (idle, _):
+        with ExitStack() as files:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            async with connected(port, request()) as (busy, _):
+                await busy.readline()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            taken = []
+            try:
+                while True:
+                    taken.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError:
+                os.close(taken.pop())  # for the client's end; none is left for the server's
+            second = asyncio.create_task(asyncio.open_connection("127.0.0.1", port))
+            assert await idle.read() == b""
+            for number in taken:
+                os.close(number)
+            (await second)[1].close()
+            writer.close()
+            assert not reader.at_eof()
+    assert "cannot accept a connection: Too many open files" in caplog.text
+
+
+# --- Bodies -----------------------------------------------------------------------------------------
+
+
+async def test_a_body_that_does_not_arrive_is_a_timeout():
+    async with serving(body_seconds=0.05) as port:
+        status, document = await ask(port, request(b"{", "Connection: close", length=2))
+        assert (status, document["__type"]) == (408, "RequestTimeout")
+        assert "within 0.05 s" in document["message"]
+
+
+async def test_bodies_have_a_limit_in_total_and_a_finished_one_makes_room():
+    large = b" " * (3 * MIB) + b"{}"
+    async with serving(body_bytes=5 * MIB, connection_body_bytes=4 * MIB) as port:
+        async with connected(port, request(large[:-1], length=len(large))) as (unfinished, writer):
+            await writer.drain()
+            status, document = 200, {}
+            while status == 200:  # until the server has received so much of the other one
+                status, document = await ask(port, request(large, "Connection: close"))
+            assert (status, document["__type"]) == (503, "ServiceUnavailable")
+            assert (await ask(port))[0] == 200
+            writer.write(large[-1:])
+            assert (await unfinished.readline()) == b"HTTP/1.1 200 OK\r\n"
+        assert (await ask(port, request(large, "Connection: close")))[0] == 200
+
+
+async def test_a_client_that_does_not_read_its_response_is_disconnected():
+    body = json.dumps({"StreamName": "s", "Data": "A" * 1_000_000, "PartitionKey": "k"}).encode()
+    async with serving(send_seconds=0.1) as port:
+        for _ in range(12):
+            assert (await ask(port, request(body, "Connection: close", operation="PutRecord")))[0] == 200
+        start = {"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = json.dumps(start).encode()
+        _, found = await ask(port, request(iterator, "Connection: close", operation="GetShardIterator"))
+        async with connected(port) as (reader, writer):
+            writer.transport.pause_reading()
+            writer.write(request(json.dumps(found).encode(), operation="GetRecords"))
+            while not writer.is_closing():
+                writer.write(b"GET / HTTP/1.1\r\n")  # fails when the server has closed its end
+                await asyncio.sleep(0.01)
+            assert reader.exception() is not None
+
+
+async def test_responses_that_nobody_reads_have_a_limit():
+    sent = request(b"{}", "Connection: close")
+    async with serving(connection_response_bytes=10) as port, connected(port, sent) as (reader, _):
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 Service Unavailable")
+
+
+# --- HTTP/2 -----------------------------------------------------------------------------------------
+
+HEAD = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "localhost"),
+    (":path", "/"),
+    ("content-type", JSON),
+    ("x-amz-target", "Kinesis_20131202.ListStreams"),
+]
+
+
+class Http2Client:
+    """Sends frames, and collects the events of the server."""
+
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
+        self.http2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.http2.initiate_connection()
+        self.events = []
+
+    async def send(self):
+        self._writer.write(self.http2.data_to_send())
+        await self._writer.drain()
+
+    async def receive(self, condition):
+        """Receive until an event fulfils a condition, and return that event."""
+        await self.send()
+        while not (found := [event for event in self.events if condition(event)]):
+            data = await self._reader.read(MIB)
+            assert data, "the server has closed the connection"
+            self.events += self.http2.receive_data(data)
+            await self.send()
+        return found[0]
+
+    def begin(self, *more):
+        number = self.http2.get_next_available_stream_id()
+        self.http2.send_headers(number, [*HEAD, *more])
+        return number
+
+    async def upload(self, number, left):
+        """Send so many bytes of a body as the windows allow, or until the server responds."""
+        while left:
+            room = min(self.http2.local_flow_control_window(number), self.http2.max_outbound_frame_size, left)
+            if room:
+                self.http2.send_data(number, b" " * room)
+                left -= room
+                await self.send()
+                continue
+            data = await self._reader.read(MIB)
+            new = self.http2.receive_data(data)
+            self.events += new
+            if any(isinstance(event, ResponseReceived) and event.stream_id == number for event in new):
+                return
+
+
+@asynccontextmanager
+async def http2(port):
+    async with connected(port) as (reader, writer):
+        yield Http2Client(reader, writer)
+
+
+def status_of(client, number):
+    headers = next(e.headers for e in client.events if isinstance(e, ResponseReceived) and e.stream_id == number)
+    return dict(headers)[":status"]
+
+
+async def test_http2_bodies_have_a_limit_for_their_connection():
+    async with serving(connection_body_bytes=4 * MIB) as port, http2(port) as client:
+        first, second = client.begin(), client.begin()
+        await client.upload(first, 3 * MIB)
+        await client.upload(second, 3 * MIB)
+        await client.receive(lambda event: isinstance(event, ResponseReceived) and event.stream_id == second)
+        assert status_of(client, second) == "503"
+        client.http2.send_data(first, b"{}", end_stream=True)
+        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == first)
+        assert status_of(client, first) == "200"
+
+
+async def test_an_http2_body_that_does_not_arrive_is_a_timeout_and_its_stream_is_reset():
+    async with serving(body_seconds=0.05) as port, http2(port) as client:
+        number = client.begin()
+        reset = await client.receive(lambda event: isinstance(event, StreamReset))
+        assert (reset.stream_id, status_of(client, number)) == (number, "408")
+        again = client.begin()
+        client.http2.send_data(again, b"{}", end_stream=True)
+        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == again)
+        assert status_of(client, again) == "200"
+
+
+async def test_a_body_that_the_endpoint_does_not_read_is_not_acknowledged():
+    """A client cannot send more than its window of a request that stalls before the body."""
+    async with serving(connection_body_bytes=8 * MIB) as port, http2(port) as client:
+        number = client.begin(("content-length", str(7 * MIB)))
+        await client.upload(number, 7 * MIB)
+        client.http2.end_stream(number)
+        await client.receive(lambda event: isinstance(event, StreamEnded))
+        assert status_of(client, number) == "400"  # blanks are no JSON
+
+
+async def test_a_client_that_resets_requests_all_the_time_is_disconnected():
+    async with serving() as port, http2(port) as client:
+        for _ in range(400):
+            client.http2.reset_stream(client.begin())
+        end = await client.receive(lambda event: isinstance(event, ConnectionTerminated))
+        assert end.error_code.name == "ENHANCE_YOUR_CALM"
+        assert (await ask(port))[0] == 200
+
+
+async def test_a_request_that_is_reset_at_once_leaves_nothing_behind():
+    async with serving() as port, http2(port) as client:
+        before = len(asyncio.all_tasks())
+        for _ in range(100):
+            client.http2.reset_stream(client.begin())
+        number = client.begin()
+        client.http2.send_data(number, b"{}", end_stream=True)
+        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == number)
+        for _ in range(100):
+            if len(asyncio.all_tasks()) <= before:
+                return
+            await asyncio.sleep(0)
+        pytest.fail("requests that were reset still run")
+
+
+async def test_foreign_names_are_refused_over_http2_too():
+    async with serving() as port, http2(port) as client:
+        number = client.http2.get_next_available_stream_id()
+        evil = [(name, "evil.test" if name == ":authority" else value) for name, value in HEAD]
+        client.http2.send_headers(number, evil, end_stream=True)
+        await client.receive(lambda event: isinstance(event, StreamEnded))
+        assert status_of(client, number) == "403"
+        body = b"".join(event.data for event in client.events if isinstance(event, DataReceived))
+        assert json.loads(body)["message"].startswith("Host is 'evil.test'")
