@@ -277,7 +277,10 @@ def loaded_by(statement):
         ("import truckstream", {"truckstream.producer", "truckstream.batcher", "msgspec", "asyncio"}),
         (
             "import lambda_entry.handler",
-            {"aiohttp", "botocore", "boto3", "aiobotocore", "truckstream.producer", "truckstream.local", "rich"},
+            {
+                *("aiohttp", "botocore", "boto3", "aiobotocore", "truckstream.producer", "truckstream.local", "rich"),
+                "truckstream.batcher.object_store.failure",
+            },
         ),
         ("import truckstream.batcher", {"aiohttp", "botocore", "aiobotocore", "truckstream.producer"}),
         ("import truckstream.producer", {"botocore", "aiobotocore", "truckstream.batcher", "obstore", "opentelemetry"}),

@@ -7,12 +7,30 @@ import http.server
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Mapping  # noqa: TC003 - a NamedTuple evaluates its annotations
+from typing import TYPE_CHECKING, NamedTuple
+from xml.sax.saxutils import escape
 
 from tests.threaded_server import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+
+class ErrorResponse(NamedTuple):
+    """An error response of S3, in the form that S3 sends. `elements` are further elements of the body."""
+
+    status: int
+    code: str
+    message: str = ""
+    elements: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+
+    def body(self) -> bytes:
+        content = {"Code": self.code, "Message": self.message, **self.elements, "RequestId": "TX234S0F24A06C7"}
+        elements = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in content.items())
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{elements}</Error>'.encode()
+
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 TIMED_OUT = b"<Error><Code>RequestTimeout</Code></Error>"
@@ -21,7 +39,7 @@ TIMED_OUT = b"<Error><Code>RequestTimeout</Code></Error>"
 class S3Stub:
     """A server of objects. `script` holds one entry for each of the next requests; later requests succeed.
 
-    An entry is None for success, the status of an error response, or one of these:
+    An entry is None for success, an `ErrorResponse`, the status of an error response, or one of these:
 
     - "reset": the connection is reset before the object is stored.
     - "lost": the connection is reset after the object is stored.
@@ -67,6 +85,8 @@ class _S3Handler(http.server.BaseHTTPRequestHandler):
         if act == "stall":
             self.owner.over.wait(30)
             return self._reset()
+        if isinstance(act, ErrorResponse):
+            return self._respond(act.status, act.body(), act.headers)
         if isinstance(act, int):
             return self._respond(act, SLOW_DOWN if act != 400 else TIMED_OUT)
         exists = self.path in self.owner.objects
@@ -82,6 +102,8 @@ class _S3Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         act = self._begin()
+        if isinstance(act, ErrorResponse):
+            return self._respond(act.status, act.body(), act.headers)
         if isinstance(act, int):
             return self._respond(act, SLOW_DOWN)
         found = self.owner.objects.get(self.path)
@@ -93,7 +115,7 @@ class _S3Handler(http.server.BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - http.server requires this name
 
-    def _begin(self) -> int | str | None:
+    def _begin(self) -> ErrorResponse | int | str | None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.owner.requests.append((self.command, self.path, headers, self.client_address[1]))
         return self.owner.script.pop(0) if self.owner.script else None

@@ -86,8 +86,8 @@ class Batcher:
         max_bytes_in_flight: the bytes of these groups, 16 MiB by default; a larger group is stored alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An endpoint may be http://.
         max_attempts: the number of requests for one object of S3 before its group counts as not stored. Responses of
-            5xx, resets and timeouts (of 20 s) are retried with exponential backoff and jitter: 6 attempts wait 3 s at
-            most.
+            5xx, throttles, conflicts, resets and timeouts (of 20 s) are retried with exponential backoff and jitter: 6
+            attempts wait 3 s at most.
         encryption: "AES256" (SSE-S3), "aws:kms" or "aws:kms:dsse"; None for the bucket's default.
         kms_key_id: the key for the last two, used with its bucket key; None for the account's own.
         storage_class: the class in which S3 stores the objects, such as "INTELLIGENT_TIERING"; None for STANDARD.

@@ -11,7 +11,7 @@ import obstore.store
 from obstore.exceptions import BaseError
 
 from truckstream.batcher.object_store.retry import StoreRetryPolicy
-from truckstream.batcher.object_store.store import ObjectStore, Store, first_line
+from truckstream.batcher.object_store.store import ObjectStore, Store
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 __all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store"]
@@ -86,7 +86,9 @@ def open_store(
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
         return Store(opened, retry_policy, storage_class=storage_class)
     except (BaseError, OSError, ValueError, TypeError) as error:
-        problem = f"{store!r} cannot be opened: {first_line(error)}"
+        from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
+
+        problem = f"{store!r} cannot be opened: {read_failure(error).message}"
         raise ConfigurationError("store", problem, "Check the URL and the options.") from error
 
 
