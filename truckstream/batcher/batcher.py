@@ -132,6 +132,7 @@ class Batcher:
         check_key_lengths(folder_of(store), valid_keys, rejected_keys, self._formats)
         opened = open_store(
             store,
+            prefix=prefix,
             region_name=region_name,
             endpoint_url=endpoint_url,
             max_attempts=max_attempts,

@@ -1,6 +1,6 @@
 """The reason of a failed request reaches the result and the log: the store's code, its message and what to do."""
 
-import datetime
+import datetime as dt
 import functools
 import http.server
 import logging
@@ -48,8 +48,10 @@ ERRORS = [
     ),
     (
         ErrorResponse(400, "KMS.DisabledException", "arn:aws:kms:us-east-1:123456789012:key/a1 is disabled."),
-        "KMS.DisabledException: {key}: arn:aws:kms:us-east-1:123456789012:key/a1 is disabled (400 Bad Request). "
-        "Enable the key",
+        (
+            "KMS.DisabledException: {key}: arn:aws:kms:us-east-1:123456789012:key/a1 is disabled (400 Bad Request). "
+            "Enable the key"
+        ),
     ),
     (
         ErrorResponse(
@@ -58,8 +60,10 @@ ERRORS = [
             "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'",
             {"Region": "eu-west-1"},
         ),
-        "AuthorizationHeaderMalformed: {key}: The authorization header is malformed; the region 'us-east-1' is wrong; "
-        "expecting 'eu-west-1' (400 Bad Request). Set region_name to the bucket's region",
+        (
+            "AuthorizationHeaderMalformed: {key}: The authorization header is malformed; the region 'us-east-1' is "
+            "wrong; expecting 'eu-west-1' (400 Bad Request). Set region_name to the bucket's region"
+        ),
     ),
     (
         ErrorResponse(
@@ -78,14 +82,18 @@ ERRORS = [
             'resource: "arn:aws:s3:::trucks/sensor_data/x" because no identity-based policy allows the s3:PutObject '
             "action",
         ),
-        "AccessDenied: {key}: User: arn:aws:sts::123456789012:assumed-role/role/function is not authorized to perform: "
-        's3:PutObject on resource: "arn:aws:s3:::trucks/sensor_data/x" because no identity-based policy allows the '
-        "s3:PutObject action (403 Forbidden). Allow the role s3:PutObject and s3:GetObject",
+        (
+            "AccessDenied: {key}: User: arn:aws:sts::123456789012:assumed-role/role/function is not authorized to "
+            'perform: s3:PutObject on resource: "arn:aws:s3:::trucks/sensor_data/x" because no identity-based policy '
+            "allows the s3:PutObject action (403 Forbidden). Allow the role s3:PutObject and s3:GetObject"
+        ),
     ),
     (
         ErrorResponse(403, "AccessDenied", "User: arn:aws:x is not authorized to perform: kms:GenerateDataKey on y"),
-        "AccessDenied: {key}: User: arn:aws:x is not authorized to perform: kms:GenerateDataKey on y (403 Forbidden). "
-        "Allow the role kms:GenerateDataKey and kms:Decrypt with this key",
+        (
+            "AccessDenied: {key}: User: arn:aws:x is not authorized to perform: kms:GenerateDataKey on y (403 "
+            "Forbidden). Allow the role kms:GenerateDataKey and kms:Decrypt with this key"
+        ),
     ),
     (
         ErrorResponse(404, "NoSuchBucket", "The specified bucket does not exist", {"BucketName": "trucks"}),
@@ -101,8 +109,10 @@ ERRORS = [
     ),
     (
         ErrorResponse(501, "NotImplemented", "A header you provided implies functionality that is not implemented"),
-        "NotImplemented: {key}: A header you provided implies functionality that is not implemented (501 Not "
-        "Implemented). The store must support conditional writes",
+        (
+            "NotImplemented: {key}: A header you provided implies functionality that is not implemented (501 Not "
+            "Implemented). The store must support conditional writes"
+        ),
     ),
     (ErrorResponse(400, "Unheard", "Of"), "Unheard: {key}: Of (400 Bad Request)"),  # any hint would be a guess
 ]
@@ -188,7 +198,7 @@ async def test_a_certificate_of_an_unknown_issuer_is_named():
 
 
 async def test_a_certificate_that_has_expired_is_named():
-    expired = authority().issue_cert("127.0.0.1", not_after=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
+    expired = authority().issue_cert("127.0.0.1", not_after=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     with tls_server(expired) as server:
         cause = await cause_at(f"https://127.0.0.1:{server.server_port}", **trusting())
     assert "TLS failed with Expired" in str(cause)
@@ -233,7 +243,7 @@ async def test_a_service_that_does_not_respond_is_named():
 
 
 async def test_an_endpoint_without_tls_that_is_not_allowed_is_named():
-    """obstore reads the variable itself, and sends nothing without TLS unless it is allowed to."""
+    """The store is one of obstore, which sends nothing without TLS unless an option allows it."""
     cause = await cause_at(None, store_options={"aws_endpoint": "http://127.0.0.1:9"})
     assert (cause.code, cause.retryable) == ("InvalidEndpoint", False)
 

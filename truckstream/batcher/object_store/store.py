@@ -5,6 +5,7 @@
 - obstore raises AlreadyExistsError both if the object exists (412) and if another request for the key was under way and
   nothing was stored (409; apache/arrow-rs-object-store#852). A 409 is made again after a wait; obstore never does so.
   A store's exception may not show its status, so only `look` proves that the object exists.
+- A store that is not known to refuse an overwrite must prove it before the first object (`conditional_writes.py`).
 - Every body carries a SHA-256, which S3 checks and keeps with the object. TLS or the signature protects the rest.
 - A directory keeps no metadata: obstore raises NotImplementedError (0.12), and from then on none is sent.
 """
@@ -57,7 +58,17 @@ class Store:
         random: Random | None = None,
         *,
         storage_class: str | None = None,
+        probe_key: str | None = None,
     ) -> None:
+        """Take a store of obstore.
+
+        Args:
+            store: the store.
+            retry_policy: the policy for requests; by default a request is made once.
+            random: chooses the waits.
+            storage_class: the class of the objects on S3; None for the bucket's default.
+            probe_key: the object with which the store must prove that it never overwrites; None if that is known.
+        """
         self._retry_policy = retry_policy or StoreRetryPolicy(attempts=1)
         # Every store is asked again after a 409, also one that makes its other retries itself.
         self._conflict_policy = retry_policy or StoreRetryPolicy()
@@ -66,6 +77,7 @@ class Store:
         self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
         self._keeps_metadata = True
         self._more_attributes = {} if storage_class is None else {"Storage-Class": storage_class}
+        self._probe_key = probe_key
 
     def __repr__(self) -> str:
         return f"Store({self._store!r})"
@@ -78,14 +90,9 @@ class Store:
         Raises:
             StoreError: the object is not stored, or it is unknown whether it is.
         """
-        with _errors_translated(key):
-            try:
-                await self._retry(lambda: self._put(key, body, attributes))
-            except AlreadyExistsError as error:
-                if _read_failure(error).is_conflict:
-                    raise
-                return False
-        return True
+        if self._probe_key is not None:
+            await self._prove_conditional_writes(self._probe_key)
+        return await self._create(key, body, attributes)
 
     async def look(self, key: str) -> StoredObject | None:
         """Return the object's size and metadata; None if it does not exist."""
@@ -100,6 +107,29 @@ class Store:
         """Return the object's content."""
         with _errors_translated(key):
             return await self._retry(lambda: self._read(key))
+
+    async def _prove_conditional_writes(self, key: str) -> None:
+        """Raise StoreError if the store creates an object that it has created before."""
+        if await self._create(key, b"", {}) and await self._create(key, b"", {}):
+            raise StoreError(
+                "NoConditionalWrites",
+                f"{key}: the store has overwritten this object in spite of If-None-Match: *, so that a late request "
+                "could replace stored records",
+                hint="Update the store to a version with conditional writes, or use another store. Nothing is stored "
+                "until then.",
+                retryable=False,
+            )
+        self._probe_key = None
+
+    async def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
+        with _errors_translated(key):
+            try:
+                await self._retry(lambda: self._put(key, body, attributes))
+            except AlreadyExistsError as error:
+                if _read_failure(error).is_conflict:
+                    raise
+                return False
+        return True
 
     async def _read(self, key: str) -> bytes:
         found = await self._store.get_async(key)
