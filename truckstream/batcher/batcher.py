@@ -8,6 +8,7 @@ event loop.
 from __future__ import annotations
 
 import logging
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
@@ -19,16 +20,17 @@ from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
 from truckstream.batcher.reading.schema import read_schema
 from truckstream.batcher.reading.validation import ValidatedEvent, validate
-from truckstream.batcher.result import Result
+from truckstream.batcher.result import Result, combine
 from truckstream.batcher.storing.deadline import PutTimeEstimate
 from truckstream.batcher.storing.event_writer import EventWriter, StoringOptions
 from truckstream.errors import printable
 from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from truckstream.batcher.object_store.store import ObjectStore
+    from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.batcher.storing.object_key import Layout
 
 __all__ = ["Batcher"]
@@ -57,8 +59,9 @@ class Batcher:
             other.
         batch_size: the number of consecutive records in a group, rejected ones included, 1 to 10,000; "auto" calls
             `get_optimal_batch_size` for each event. An aggregate of the KPL counts as its user records and is never
-            split, so the last aggregate of a group may make the group larger. Do not change the batch size between an
-            event of which groups failed and its redelivery; at other times a change is safe.
+            split, so the last aggregate of a group may make the group larger; one of more than 20,000 records makes
+            groups of its own. Do not change the batch size between an event of which groups failed and its redelivery;
+            at other times a change is safe.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, in UTC.
         event_time: with "hive", the field that contains a record's time (ISO 8601, UTC if it names no offset, or
             seconds since the epoch). An object then lies in the hour of its first valid record, or in the hour of its
@@ -164,9 +167,26 @@ class Batcher:
         """
         if not records:
             return Result()
-        event = expand_aggregates(read_event(records))
+        group_size, slices = self._slices(read_event(records))
+        results: list[Result] = []
+        for event in slices:
+            if results and results[-1].first_failed is not None:
+                # Lambda delivers these records again, too. No object may be stored behind a gap.
+                results.append(Result(len(event), first_failed=event.sequences[0], oldest_arrival=min(event.arrivals)))
+            else:
+                results.append(await self._store(event, group_size, deadline))
+        return combine(results)
+
+    def _slices(self, event: KinesisEvent) -> tuple[int, Iterator[KinesisEvent]]:
+        """Return the number of records in a group, and the slices of the event that are stored one after the other."""
+        if self._batch_size != "auto":
+            return self._batch_size, expand_aggregates(event, self._batch_size)
+        slices = expand_aggregates(event, FULL_GROUP)
+        ahead = list(islice(slices, 2))  # an event of several slices has enough records for full groups
+        return get_optimal_batch_size(sum(map(len, ahead))), chain(ahead, slices)
+
+    async def _store(self, event: KinesisEvent, group_size: int, deadline: float | None) -> Result:
         validated = validate(event, self._schema, self._formats)
-        group_size = get_optimal_batch_size(len(event)) if self._batch_size == "auto" else self._batch_size
         _log_schema_incidents(validated, group_size)
         in_order = self._batch_size == "auto" and group_size < FULL_GROUP
         plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.boundaries)
