@@ -68,6 +68,7 @@ SHELLS = {
     },
     "batcher": {
         "batcher.py",
+        "object_store/directory_store.py",
         "object_store/open_store.py",
         "object_store/store.py",
         "object_store/threaded_store.py",

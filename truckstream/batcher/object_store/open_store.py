@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def open_store(
     if not isinstance(store, str):
         if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
             raise ConfigurationError("store", f"is {store!r}", _HINT)
-        return Store(store, probe_key=_probe_key(store, prefix))
+        return Store(_without_temporary_files(store), probe_key=_probe_key(store, prefix))
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("store_options", f"is {options!r}", "Pass a dict of obstore's options.")
     scheme = urlsplit(store).scheme
@@ -90,7 +91,8 @@ def open_store(
     retry_policy = StoreRetryPolicy(max_attempts) if scheme == "s3" else None
     try:
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
-        return Store(opened, retry_policy, probe_key=_probe_key(opened, prefix), storage_class=storage_class)
+        tidy = _without_temporary_files(opened)
+        return Store(tidy, retry_policy, probe_key=_probe_key(opened, prefix), storage_class=storage_class)
     except (BaseError, OSError, ValueError, TypeError) as error:
         from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
 
@@ -106,6 +108,15 @@ def _check_storage_class(scheme: str, storage_class: str | None) -> None:
     if storage_class not in get_args(StorageClass):
         hint = f"Set it to one of {', '.join(get_args(StorageClass))}."
         raise ConfigurationError("storage_class", f"is {storage_class!r}", hint)
+
+
+def _without_temporary_files(store: Any) -> Any:
+    """Return a store that removes abandoned temporary files if `store` is a directory; else the store itself."""
+    if not (isinstance(store, obstore.store.LocalStore) and store.prefix):
+        return store
+    from truckstream.batcher.object_store.directory_store import DirectoryStore  # noqa: PLC0415 - not for S3
+
+    return DirectoryStore(store, Path(store.prefix))
 
 
 def _probe_key(store: object, prefix: str) -> str | None:
