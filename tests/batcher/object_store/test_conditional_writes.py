@@ -63,7 +63,7 @@ async def test_a_store_is_proved_once_for_each_process_with_one_request():
     assert {(body, headers["if-none-match"]) for _, body, headers in s3.probes} == {(b"", "*")}
 
 
-@pytest.mark.parametrize(("prefix", "path"), [("", "/trucks"), ("/lake/raw/", "/trucks/lake/raw")])
+@pytest.mark.parametrize(("prefix", "path"), [("a", "/trucks/a"), ("/lake/raw/", "/trucks/lake/raw")])
 async def test_the_object_of_the_proof_lies_below_the_prefix(prefix, path):
     s3 = S3Stub()
     with s3.running() as url:

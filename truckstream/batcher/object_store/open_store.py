@@ -59,7 +59,7 @@ def folder_of(store: str | ObjectStore) -> str:
 def open_store(
     store: str | ObjectStore,
     *,
-    prefix: str = "",
+    prefix: str,
     region_name: str | None = None,
     endpoint_url: str | None = None,
     max_attempts: int = StoreRetryPolicy().attempts,
@@ -125,7 +125,7 @@ def _probe_key(store: object, prefix: str) -> str | None:
         return None
     if all(map(honours_conditions, possible_endpoints(store.config, os.environ))):
         return None
-    return f"{prefix}/{PROBE_NAME}" if prefix else PROBE_NAME
+    return f"{prefix}/{PROBE_NAME}"
 
 
 def _encryption_options(scheme: str, encryption: Encryption | None, kms_key_id: str | None) -> dict[str, Any]:
