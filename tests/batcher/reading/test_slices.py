@@ -65,6 +65,12 @@ def test_an_aggregate_of_more_records_than_a_slice_makes_slices_of_its_own():
     assert slice_sizes([20, None]) == [20, 1]
 
 
+def test_an_aggregate_that_shares_its_sequence_number_is_not_divided():
+    first, second, last = event([45, 45, None])
+    second["kinesis"]["sequenceNumber"] = first["kinesis"]["sequenceNumber"]
+    assert [len(each) for each in expand_aggregates(read_event([first, second, last]), 7)] == [90, 1]
+
+
 def test_the_slices_of_an_aggregate_keep_the_places_of_its_records():
     _, _, first, second, last = expand_aggregates(read_event(event([None] * 22 + [45])), 7)
     assert [each.subsequences[0] for each in (first, second, last)] == [0, 20, 40]

@@ -13,9 +13,12 @@ of more than `SLICE` records is divided into slices, which are stored one after 
 
 1. A slice ends where a group ends. Groups follow from the records alone, so a redelivery makes the same groups,
    whatever its slices are.
-2. More than `SLICE` records with one sequence number make slices of their own, and no other record is in a group with
-   them. The slices begin at the same user records in every delivery, each makes one group, and `storing/object_key.py`
-   gives each a key of its own. Lambda delivers all of them again if one fails, and finds the others by their keys.
+2. An aggregate of more than `SLICE` records makes slices of its own, and no other record is in a group with it. The
+   slices begin at the same user records in every delivery, each makes one group, and `storing/object_key.py` gives each
+   a key of its own. Lambda delivers the whole aggregate again if one fails, and the others are found by their keys.
+
+Only an aggregate that shares its sequence number with another record, which Kinesis never does, is not divided: the
+numbers of two of its slices could be the same.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ def expand_aggregates(event: KinesisEvent, group_size: int) -> Iterator[KinesisE
         if event.boundaries.at_or_after(index + 1) > index + 1:
             continue  # the next record has the same sequence number
         expansion.end_place()
-        if expansion.last_place_is_long:
+        if expansion.ends_with_long_aggregate:
             yield from expansion.divided()
         elif expansion.is_full:
             yield expansion.event()
@@ -91,8 +94,10 @@ class _Expansion:
         return len(self._indices)
 
     @property
-    def last_place_is_long(self) -> bool:
-        return self._boundaries[-1] - self._boundaries[-2] > SLICE
+    def ends_with_long_aggregate(self) -> bool:
+        """True if the last place is one aggregate with more records than a slice."""
+        start = self._boundaries[-2]
+        return len(self) - start > SLICE and self._indices[start] == self._indices[-1]
 
     @property
     def is_full(self) -> bool:
@@ -120,7 +125,7 @@ class _Expansion:
         return self._event_of(0, len(self), self._boundaries)
 
     def divided(self) -> Iterator[KinesisEvent]:
-        """Generate the slice of the records before the last place, if there are any, and the slices of that place."""
+        """Generate the slice of the records before the last aggregate, if there are any, and the slices of it."""
         start = self._boundaries[-2]
         if start:
             yield self._event_of(0, start, self._boundaries[:-1])
