@@ -71,6 +71,7 @@ SHELLS = {
     "batcher": {
         "batcher.py",
         "object_store/container_credentials.py",
+        "object_store/directory_store.py",
         "object_store/open_store.py",
         "object_store/store.py",
         "object_store/threaded_store.py",
@@ -289,7 +290,10 @@ def loaded_by(statement):
         ("import truckstream", {"truckstream.producer", "truckstream.batcher", "msgspec", "asyncio"}),
         (
             "import lambda_entry.handler",
-            {"aiohttp", "botocore", "boto3", "aiobotocore", "truckstream.producer", "truckstream.local", "rich"},
+            {
+                *("aiohttp", "botocore", "boto3", "aiobotocore", "truckstream.producer", "truckstream.local", "rich"),
+                "truckstream.batcher.object_store.failure",
+            },
         ),
         ("import truckstream.batcher", {"aiohttp", "botocore", "aiobotocore", "truckstream.producer"}),
         ("import truckstream.producer", {"botocore", "aiobotocore", "truckstream.batcher", "obstore", "opentelemetry"}),

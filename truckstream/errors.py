@@ -173,11 +173,18 @@ class StreamNotFoundError(ServiceError):
 class StoreError(ServiceError):
     """An object was not stored: the store returned an error or no response, or holds another object under its key.
 
-    If the response was lost, the object may be stored nevertheless. The same call finds that out and stores it once.
+    `code` is the store's own error code, `hint` what to do about it; it is empty if nothing is known to help. If the
+    response was lost, the object may be stored nevertheless. The same call finds that out and stores it once.
     """
 
     may_be_stored = True
-    retryable = True
+
+    def __init__(self, code: str, message: str, *, hint: str = "", retryable: bool = True) -> None:
+        super().__init__(code, message)
+        if hint:
+            self.args = (f"{self}. {hint}",)
+        self.hint = hint
+        self.retryable = retryable
 
 
 class DeadlineError(TruckstreamError):

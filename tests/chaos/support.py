@@ -82,9 +82,9 @@ class ProducerHistory:
         self._dice = random.Random(f"{seed}/{name}")
         self._padding = b"/" + bytes(padding) if padding else b""
         self._keys = [f"TRUCK_{name}_{number:04}" for number in range(keys)]
-        self.options = (
-            {"buffer_bytes": 4 << 20, "linger": 0.02, "pacing": False, "request_timeout": 2.0} | MODES[mode] | options
-        )
+        # A short delivery_timeout must not limit the opening as well: machines are slow at times.
+        defaults = {"buffer_bytes": 4 << 20, "linger": 0.02, "pacing": False, "open_timeout": 30.0}
+        self.options = defaults | {"request_timeout": 2.0} | MODES[mode] | options
         self.client = WatchedClient(
             kinesis.stream_name,
             region_name=kinesis.region_name,

@@ -8,6 +8,7 @@ event loop.
 from __future__ import annotations
 
 import logging
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
@@ -19,16 +20,17 @@ from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
 from truckstream.batcher.reading.schema import read_schema
 from truckstream.batcher.reading.validation import ValidatedEvent, validate
-from truckstream.batcher.result import Result
+from truckstream.batcher.result import Result, combine
 from truckstream.batcher.storing.deadline import PutTimeEstimate
 from truckstream.batcher.storing.event_writer import EventWriter, StoringOptions
 from truckstream.errors import printable
 from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from truckstream.batcher.object_store.store import ObjectStore
+    from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.batcher.storing.object_key import Layout
 
 __all__ = ["Batcher"]
@@ -57,8 +59,9 @@ class Batcher:
             other.
         batch_size: the number of consecutive records in a group, rejected ones included, 1 to 10,000; "auto" calls
             `get_optimal_batch_size` for each event. An aggregate of the KPL counts as its user records and is never
-            split, so the last aggregate of a group may make the group larger. Do not change the batch size between an
-            event of which groups failed and its redelivery; at other times a change is safe.
+            split, so the last aggregate of a group may make the group larger; one of more than 20,000 records makes
+            groups of its own. Do not change the batch size between an event of which groups failed and its redelivery;
+            at other times a change is safe.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, in UTC.
         event_time: with "hive", the field that contains a record's time (ISO 8601, UTC if it names no offset, or
             seconds since the epoch). An object then lies in the hour of its first valid record, or in the hour of its
@@ -86,8 +89,8 @@ class Batcher:
         max_bytes_in_flight: the bytes of these groups, 16 MiB by default; a larger group is stored alone.
         region_name, endpoint_url: for S3, as in aiobotocore; by default the environment's. An endpoint may be http://.
         max_attempts: the number of requests for one object of S3 before its group counts as not stored. Responses of
-            5xx, resets and timeouts (of 20 s) are retried with exponential backoff and jitter: 6 attempts wait 3 s at
-            most.
+            5xx, throttles, conflicts, resets and timeouts (of 20 s) are retried with exponential backoff and jitter: 6
+            attempts wait 3 s at most.
         encryption: "AES256" (SSE-S3), "aws:kms" or "aws:kms:dsse"; None for the bucket's default.
         kms_key_id: the key for the last two, used with its bucket key; None for the account's own.
         storage_class: the class in which S3 stores the objects, such as "INTELLIGENT_TIERING"; None for STANDARD.
@@ -132,6 +135,7 @@ class Batcher:
         check_key_lengths(folder_of(store), valid_keys, rejected_keys, self._formats)
         opened = open_store(
             store,
+            prefix=prefix,
             region_name=region_name,
             endpoint_url=endpoint_url,
             max_attempts=max_attempts,
@@ -163,9 +167,26 @@ class Batcher:
         """
         if not records:
             return Result()
-        event = expand_aggregates(read_event(records))
+        group_size, slices = self._slices(read_event(records))
+        results: list[Result] = []
+        for event in slices:
+            if results and results[-1].first_failed is not None:
+                # Lambda delivers these records again, too. No object may be stored behind a gap.
+                results.append(Result(len(event), first_failed=event.sequences[0], oldest_arrival=min(event.arrivals)))
+            else:
+                results.append(await self._store(event, group_size, deadline))
+        return combine(results)
+
+    def _slices(self, event: KinesisEvent) -> tuple[int, Iterator[KinesisEvent]]:
+        """Return the number of records in a group, and the slices of the event that are stored one after the other."""
+        if self._batch_size != "auto":
+            return self._batch_size, expand_aggregates(event, self._batch_size)
+        slices = expand_aggregates(event, FULL_GROUP)
+        ahead = list(islice(slices, 2))  # an event of several slices has enough records for full groups
+        return get_optimal_batch_size(sum(map(len, ahead))), chain(ahead, slices)
+
+    async def _store(self, event: KinesisEvent, group_size: int, deadline: float | None) -> Result:
         validated = validate(event, self._schema, self._formats)
-        group_size = get_optimal_batch_size(len(event)) if self._batch_size == "auto" else self._batch_size
         _log_schema_incidents(validated, group_size)
         in_order = self._batch_size == "auto" and group_size < FULL_GROUP
         plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.boundaries)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from truckstream.batcher.reading.rejected_record import Refusal
     from truckstream.batcher.reading.validation import ValidatedEvent
     from truckstream.errors import TruckstreamError
 
-__all__ = ["Outcome", "Receipt", "Result", "StoredGroup", "build_result"]
+__all__ = ["Outcome", "Receipt", "Result", "StoredGroup", "build_result", "combine"]
 
 #: - created: by this call.
 #: - already there: stored by an earlier delivery of the same group.
@@ -67,6 +68,14 @@ class Result:
     #: The duration of each PUT in seconds, retries included.
     put_seconds: tuple[float, ...] = ()
 
+    def __repr__(self) -> str:
+        # Short, because a result may have 700,000 refusals, and `asyncio.run` makes the repr of its result.
+        return (
+            f"Result(received={self.received}, stored={self.stored}, rejected={self.rejected}, "
+            f"not_stored={self.not_stored}, objects={len(self.objects)}, "
+            f"rejected_objects={len(self.rejected_objects)}, first_failed={self.first_failed!r})"
+        )
+
     @property
     def rejected(self) -> int:
         """The number of rejected records."""
@@ -109,4 +118,21 @@ def build_result(
         causes=tuple(causes),
         oldest_arrival=min(event.valid.arrivals),
         put_seconds=tuple(put_seconds),
+    )
+
+
+def combine(slices: Sequence[Result]) -> Result:
+    """Return the account of an event from those of its slices, of which there must be at least one."""
+    if len(slices) == 1:
+        return slices[0]
+    return Result(
+        received=sum(each.received for each in slices),
+        stored=sum(each.stored for each in slices),
+        objects=tuple(chain.from_iterable(each.objects for each in slices)),
+        refusals=tuple(chain.from_iterable(each.refusals for each in slices)),
+        rejected_objects=tuple(chain.from_iterable(each.rejected_objects for each in slices)),
+        first_failed=next((each.first_failed for each in slices if each.first_failed is not None), None),
+        causes=tuple(chain.from_iterable(each.causes for each in slices)),
+        oldest_arrival=min(each.oldest_arrival for each in slices if each.oldest_arrival is not None),
+        put_seconds=tuple(chain.from_iterable(each.put_seconds for each in slices)),
     )

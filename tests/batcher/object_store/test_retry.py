@@ -1,25 +1,32 @@
 """Transient failures of requests to S3 are retried; other failures are not."""
 
+import asyncio
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from obstore.exceptions import AlreadyExistsError, GenericError
 
-from tests.batcher.s3_stub import S3Stub
-from tests.batcher.support import Small, number, numbers
+from tests.batcher.s3_stub import ErrorResponse, S3Stub
+from tests.batcher.support import ScriptedStore, Small, number, numbers
+from tests.virtual_time import run
 from truckstream.batcher import Batcher
-from truckstream.batcher.object_store.retry import StoreRetryPolicy, http_status, is_transient
-from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.batcher.object_store.retry import StoreRetryPolicy
+from truckstream.batcher.object_store.store import Store
+from truckstream.errors import ConfigurationError, InvalidArgumentError, StoreError
 
 # --- The rule ---------------------------------------------------------------------------------------
 
 
-def test_the_bound_of_the_wait_doubles_up_to_its_maximum():
-    class Highest(Random):
-        def uniform(self, _, high):
-            return high
+class Highest(Random):
+    """Waits for as long as the policy allows."""
 
+    def uniform(self, _, high):
+        return high
+
+
+def test_the_bound_of_the_wait_doubles_up_to_its_maximum():
     waits = [
         StoreRetryPolicy(9, base=0.1, longest=2.0).wait(failures, Highest(), got_response=True)
         for failures in range(1, 10)
@@ -40,20 +47,36 @@ def test_waits_are_bounded_and_attempts_limited(failures, attempts, random):
     assert wait is None or 0 <= wait <= 5.0
 
 
-@pytest.mark.parametrize(
-    ("message", "status", "transient"),
-    [
-        ("Generic S3 error: … - Server returned non-2xx status code: 503 Service Unavailable: <Error>", 503, True),
-        ("… status code: 500 Internal Server Error", 500, True),
-        ("… status code: 429 Too Many Requests", 429, True),
-        ("… status code: 400 Bad Request: <Error><Code>RequestTimeout</Code></Error>", 400, True),
-        ("… status code: 400 Bad Request: <Error><Code>ExpiredToken</Code></Error>", 400, False),
-        ("… status code: 405 Method Not Allowed", 405, False),
-        ("Generic S3 error: … in 5ms - HTTP error: error sending request", None, True),
-    ],
-)
-def test_transient_failures_are_recognised(message, status, transient):
-    assert (http_status(message), is_transient(message)) == (status, transient)
+# --- A conflict ------------------------------------------------------------------------------------
+
+
+def conflicts(count):
+    """Return a script of puts that conflict `count` times."""
+    left = [AlreadyExistsError("Server returned non-2xx status code: 409 Conflict: <Error></Error>")] * count
+    return lambda verb, _: left.pop() if verb == "put" and left else None
+
+
+def test_after_a_conflict_the_store_is_asked_again_after_a_growing_wait():
+    """Another request for the key was under way, and a request at once would meet it again."""
+    store = ScriptedStore(conflicts(4))
+
+    async def main():
+        created = await Store(store, StoreRetryPolicy(), Highest()).create("key", b"body", {})
+        return created, asyncio.get_running_loop().time()
+
+    created, now = run(main())
+    assert (created, now) == (True, pytest.approx(0.1 + 0.2 + 0.4 + 0.8))
+    assert [verb for verb, _ in store.calls] == ["put"] * 5
+
+
+def test_a_store_that_retries_by_itself_is_asked_again_after_a_conflict_only():
+    """A store of the user's may retry, but no store of obstore does so after a 409."""
+    store = ScriptedStore(conflicts(2))
+    assert run(Store(store, random=Highest()).create("key", b"body", {}))
+    failing = ScriptedStore(lambda *_: GenericError("Server returned non-2xx status code: 503 Slow Down: "))
+    with pytest.raises(StoreError):
+        run(Store(failing).create("key", b"body", {}))
+    assert len(failing.calls) == 1
 
 
 # --- On the wire --------------------------------------------------------------------------------------
@@ -85,6 +108,60 @@ async def test_a_transient_failure_is_retried_until_the_object_is_stored(s3, scr
     assert (result.stored, [each.outcome for each in result.objects]) == (10, ["created"])
     assert verbs(s3) == ["PUT"] * (len(script) + 1)
     assert len(s3.objects) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ErrorResponse(400, "RequestTimeout"),
+        ErrorResponse(400, "IncompleteBody"),
+        ErrorResponse(400, "BadDigest"),
+        ErrorResponse(400, "ThrottlingException", "Rate exceeded"),
+        ErrorResponse(400, "KMS.ThrottlingException", "You have exceeded the rate at which you may call KMS."),
+        ErrorResponse(503, "SlowDown", "Please reduce your request rate."),
+        ErrorResponse(503, "ServiceUnavailable"),
+        ErrorResponse(500, "InternalError"),
+        ErrorResponse(307, "TemporaryRedirect", headers={"Location": "http://127.0.0.1:9/"}),
+        ErrorResponse(409, "ConditionalRequestConflict"),
+        ErrorResponse(409, "OperationAborted"),
+    ],
+    ids=lambda error: error.code,
+)
+async def test_an_error_of_s3_that_passes_is_retried_within_the_call(s3, error):
+    s3.script = [error, error]
+    result = await batcher(s3).process(numbers(10))
+    assert [each.outcome for each in result.objects] == ["created"]
+    assert verbs(s3) == ["PUT"] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ErrorResponse(400, "ExpiredToken"),
+        ErrorResponse(400, "KMS.DisabledException"),
+        ErrorResponse(400, "AuthorizationHeaderMalformed"),
+        ErrorResponse(301, "PermanentRedirect"),
+        ErrorResponse(403, "AccessDenied"),
+        ErrorResponse(404, "NoSuchBucket"),
+        ErrorResponse(405, "MethodNotAllowed"),
+        ErrorResponse(501, "NotImplemented"),
+    ],
+    ids=lambda error: error.code,
+)
+async def test_an_error_of_s3_that_lasts_is_not_retried(s3, error):
+    s3.script = [error, error, error]
+    result = await batcher(s3).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert not result.causes[0].retryable
+    assert verbs(s3) == ["PUT", "HEAD"]
+
+
+async def test_a_conflict_that_lasts_is_reported_and_never_taken_for_an_existing_object(s3):
+    s3.script = [ErrorResponse(409, "ConditionalRequestConflict", "A conflicting operation")] * 4
+    result = await batcher(s3, max_attempts=3).process(numbers(10))
+    assert result.first_failed == number(0)
+    assert result.causes[0].code == "ConditionalRequestConflict"
+    assert verbs(s3).count("PUT") == 3
 
 
 @pytest.mark.parametrize("script", [["lost"], [503, "lost"], ["lost", 503]])
@@ -127,14 +204,6 @@ async def test_the_number_of_requests_to_a_failing_store_is_limited(s3):
     assert "503 Service Unavailable" in str(result.causes[0])
     # Three for the object, and three to look up whether the key is free.
     assert (verbs(s3).count("PUT"), len(s3.requests)) == (3, 6)
-
-
-@pytest.mark.parametrize("status", [403, 404, 405])
-async def test_a_permanent_failure_is_not_retried(s3, status):
-    s3.script = [status, status, status]
-    result = await batcher(s3).process(numbers(10))
-    assert result.first_failed == number(0)
-    assert verbs(s3).count("PUT") == 1
 
 
 async def test_a_lookup_is_retried_too(s3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -11,8 +12,9 @@ import obstore
 import obstore.store
 from obstore.exceptions import BaseError
 
+from truckstream.batcher.object_store.conditional_writes import PROBE_NAME, honours_conditions, possible_endpoints
 from truckstream.batcher.object_store.retry import StoreRetryPolicy
-from truckstream.batcher.object_store.store import ObjectStore, Store, first_line
+from truckstream.batcher.object_store.store import ObjectStore, Store
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 __all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store"]
@@ -63,6 +65,7 @@ def folder_of(store: str | ObjectStore) -> str:
 def open_store(
     store: str | ObjectStore,
     *,
+    prefix: str,
     region_name: str | None = None,
     endpoint_url: str | None = None,
     max_attempts: int = StoreRetryPolicy().attempts,
@@ -73,13 +76,15 @@ def open_store(
 ) -> Store:
     """Open the store behind a URL, `s3://bucket[/folder]`, `file:///directory` or `memory:///`; or an obstore store.
 
+    `prefix` is a folder in which the batcher may create objects.
+
     Raises:
         ConfigurationError: the URL names no store, or the store does not accept these options.
     """
     if not isinstance(store, str):
         if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
             raise ConfigurationError("store", f"is {store!r}", _HINT)
-        return Store(store)
+        return Store(_without_temporary_files(store), probe_key=_probe_key(store, prefix))
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("store_options", f"is {options!r}", "Pass a dict of obstore's options.")
     scheme = urlsplit(store).scheme
@@ -87,13 +92,17 @@ def open_store(
         raise ConfigurationError("store", f"is {store!r}", _HINT)
     encryption_options = _encryption_options(scheme, encryption, kms_key_id)
     _check_storage_class(scheme, storage_class)
-    given = {"region": region_name, "endpoint": endpoint_url, **encryption_options, **(options or {})}
+    # As `endpoint`, it would count less than the variable AWS_ENDPOINT_URL_S3 (obstore 0.12).
+    given = {"region": region_name, "aws_endpoint_url_s3": endpoint_url, **encryption_options, **(options or {})}
     retry_policy = StoreRetryPolicy(max_attempts) if scheme == "s3" else None
     try:
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
-        return Store(opened, retry_policy, storage_class=storage_class)
+        tidy = _without_temporary_files(opened)
+        return Store(tidy, retry_policy, probe_key=_probe_key(opened, prefix), storage_class=storage_class)
     except (BaseError, OSError, ValueError, TypeError) as error:
-        problem = f"{store!r} cannot be opened: {first_line(error)}"
+        from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
+
+        problem = f"{store!r} cannot be opened: {read_failure(error).message}"
         raise ConfigurationError("store", problem, "Check the URL and the options.") from error
 
 
@@ -105,6 +114,24 @@ def _check_storage_class(scheme: str, storage_class: str | None) -> None:
     if storage_class not in get_args(StorageClass):
         hint = f"Set it to one of {', '.join(get_args(StorageClass))}."
         raise ConfigurationError("storage_class", f"is {storage_class!r}", hint)
+
+
+def _without_temporary_files(store: Any) -> Any:
+    """Return a store that removes abandoned temporary files if `store` is a directory; else the store itself."""
+    if not (isinstance(store, obstore.store.LocalStore) and store.prefix):
+        return store
+    from truckstream.batcher.object_store.directory_store import DirectoryStore  # noqa: PLC0415 - not for S3
+
+    return DirectoryStore(store, Path(store.prefix))
+
+
+def _probe_key(store: object, prefix: str) -> str | None:
+    """Return the key with which a store must prove that it never overwrites; None if that is known of the store."""
+    if not isinstance(store, obstore.store.S3Store):
+        return None
+    if all(map(honours_conditions, possible_endpoints(store.config, os.environ))):
+        return None
+    return f"{prefix}/{PROBE_NAME}"
 
 
 def _encryption_options(scheme: str, encryption: Encryption | None, kms_key_id: str | None) -> dict[str, Any]:
@@ -130,7 +157,7 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
     if not parts.netloc:
         raise ValueError("the URL names no bucket")
     client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
-    if str(options.get("endpoint", "")).startswith("http://"):
+    if str(options.get("aws_endpoint_url_s3") or options.get("endpoint", "")).startswith("http://"):
         client["allow_http"] = True
     # obstore's own retries are off: `Store` retries.
     defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}

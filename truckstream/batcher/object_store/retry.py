@@ -11,35 +11,12 @@ at once: most of these are connections that broke while the function was frozen.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["StoreRetryPolicy", "http_status", "is_transient"]
-
-#: The status in an error of obstore, such as "Server returned non-2xx status code: 503 Service Unavailable".
-_STATUS = re.compile(r"\bstatus(?: code)?:? (\d{3})\b")
-
-#: Transient errors among those of 4xx: S3 returns 400 RequestTimeout (see `is_transient`) if it receives the body too
-#: slowly, 408 for a timeout and 429 for too many requests.
-_TRANSIENT: Final = (408, 429)
-_FIRST_SERVER_ERROR: Final = 500
-
-
-def http_status(message: str) -> int | None:
-    """Return the HTTP status in the message of an obstore error; None if there was no response."""
-    found = _STATUS.search(message)
-    return int(found[1]) if found else None
-
-
-def is_transient(message: str) -> bool:
-    """True if the same request may succeed a moment later."""
-    status = http_status(message)
-    if status is None or status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
-        return True
-    return "<Code>RequestTimeout</Code>" in message
+__all__ = ["StoreRetryPolicy"]
 
 
 class StoreRetryPolicy(NamedTuple):

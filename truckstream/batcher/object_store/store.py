@@ -3,8 +3,9 @@
 - `create` never overwrites. obstore's `mode="create"` is S3's `If-None-Match: *`, and on a directory a hard link to a
   file written beside it: the object is there as a whole or not at all.
 - obstore raises AlreadyExistsError both if the object exists (412) and if another request for the key was under way and
-  nothing was stored (409; apache/arrow-rs-object-store#852). So `create` returns False in both cases, and only `look`
-  shows whether the object exists.
+  nothing was stored (409; apache/arrow-rs-object-store#852). A 409 is made again after a wait; obstore never does so.
+  A store's exception may not show its status, so only `look` proves that the object exists.
+- A store that is not known to refuse an overwrite must prove it before the first object (`conditional_writes.py`).
 - Every body carries a SHA-256, which S3 checks and keeps with the object. TLS or the signature protects the rest.
 - A directory keeps no metadata: obstore raises NotImplementedError (0.12), and from then on none is sent.
 """
@@ -18,14 +19,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
-from truckstream.batcher.object_store.retry import StoreRetryPolicy, http_status, is_transient
+from truckstream.batcher.object_store.retry import StoreRetryPolicy
 from truckstream.batcher.object_store.threaded_store import ThreadedStore
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-__all__ = ["ObjectStore", "Store", "StoredObject", "first_line"]
+    from truckstream.batcher.object_store.failure import StoreFailure
+
+__all__ = ["ObjectStore", "Store", "StoredObject"]
 
 _T = TypeVar("_T")
 
@@ -55,31 +58,41 @@ class Store:
         random: Random | None = None,
         *,
         storage_class: str | None = None,
+        probe_key: str | None = None,
     ) -> None:
+        """Take a store of obstore.
+
+        Args:
+            store: the store.
+            retry_policy: the policy for requests; by default a request is made once.
+            random: chooses the waits.
+            storage_class: the class of the objects on S3; None for the bucket's default.
+            probe_key: the object with which the store must prove that it never overwrites; None if that is known.
+        """
         self._retry_policy = retry_policy or StoreRetryPolicy(attempts=1)
+        # Every store is asked again after a 409, also one that makes its other retries itself.
+        self._conflict_policy = retry_policy or StoreRetryPolicy()
         self._random = random or Random()
         # obstore's own stores have blocking calls too, which are safer.
         self._store: ObjectStore = ThreadedStore(store) if hasattr(store, "put") else store
         self._keeps_metadata = True
         self._more_attributes = {} if storage_class is None else {"Storage-Class": storage_class}
+        self._probe_key = probe_key
 
     def __repr__(self) -> str:
         return f"Store({self._store!r})"
 
     async def create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
-        """Create the object; return False if it exists, or if another attempt to create it was under way.
+        """Create the object; return False if the store reports that it exists.
 
         `attributes` are its HTTP headers and its metadata.
 
         Raises:
             StoreError: the object is not stored, or it is unknown whether it is.
         """
-        with _errors_translated(key):
-            try:
-                await self._retry(lambda: self._put(key, body, attributes))
-            except AlreadyExistsError:
-                return False
-        return True
+        if self._probe_key is not None:
+            await self._prove_conditional_writes(self._probe_key)
+        return await self._create(key, body, attributes)
 
     async def look(self, key: str) -> StoredObject | None:
         """Return the object's size and metadata; None if it does not exist."""
@@ -95,6 +108,29 @@ class Store:
         with _errors_translated(key):
             return await self._retry(lambda: self._read(key))
 
+    async def _prove_conditional_writes(self, key: str) -> None:
+        """Raise StoreError if the store creates an object that it has created before."""
+        if await self._create(key, b"", {}) and await self._create(key, b"", {}):
+            raise StoreError(
+                "NoConditionalWrites",
+                f"{key}: the store has overwritten this object in spite of If-None-Match: *, so that a late request "
+                "could replace stored records",
+                hint="Update the store to a version with conditional writes, or use another store. Nothing is stored "
+                "until then.",
+                retryable=False,
+            )
+        self._probe_key = None
+
+    async def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
+        with _errors_translated(key):
+            try:
+                await self._retry(lambda: self._put(key, body, attributes))
+            except AlreadyExistsError as error:
+                if _read_failure(error).is_conflict:
+                    raise
+                return False
+        return True
+
     async def _read(self, key: str) -> bytes:
         found = await self._store.get_async(key)
         return bytes(await found.bytes_async())
@@ -105,14 +141,21 @@ class Store:
         while True:
             try:
                 return await request()
-            except GenericError as error:
+            except (GenericError, AlreadyExistsError) as error:
                 failures += 1
-                message = str(error)
-                got_response = http_status(message) is not None
-                wait = self._retry_policy.wait(failures, self._random, got_response=got_response)
-                if wait is None or not is_transient(message):
+                wait = self._wait_after(error, failures)
+                if wait is None:
                     raise
             await asyncio.sleep(wait)
+
+    def _wait_after(self, error: BaseError, failures: int) -> float | None:
+        """Return the seconds until the next attempt; None if there is none."""
+        failure = _read_failure(error)
+        if isinstance(error, AlreadyExistsError) and not failure.is_conflict:
+            return None
+        policy = self._conflict_policy if failure.is_conflict else self._retry_policy
+        wait = policy.wait(failures, self._random, got_response=failure.status is not None)
+        return wait if failure.rule.retried else None
 
     async def _put(self, key: str, body: bytes, attributes: Mapping[str, str]) -> None:
         if self._keeps_metadata:
@@ -133,9 +176,12 @@ def _errors_translated(key: str) -> Iterator[None]:
         yield
     # obstore also raises builtins: FileNotFoundError (no such bucket), OSError, ValueError, NotImplementedError.
     except (BaseError, OSError, ValueError, RuntimeError) as error:
-        raise StoreError(type(error).__name__, f"{key}: {first_line(error)}") from error
+        failure = _read_failure(error)
+        message, rule = f"{key}: {failure.message}", failure.rule
+        raise StoreError(failure.code, message, hint=rule.hint, retryable=rule.retried) from error
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an obstore error; the others are a dump of the Rust error."""
-    return str(error).partition("\n")[0]
+def _read_failure(error: Exception) -> StoreFailure:
+    from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
+
+    return read_failure(error)

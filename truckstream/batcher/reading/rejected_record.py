@@ -8,6 +8,7 @@ gives the same bytes.
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -120,7 +121,13 @@ def _quotable(value: Any, longest: int | None = _LONGEST_VALUE) -> object:
 
 def _short(text: object) -> str:
     """Return a text of limited length. A user's callable may raise an exception with any content."""
-    return _encodable(str(text))[:_LONGEST_VALUE]
+    return _shared(_encodable(str(text))[:_LONGEST_VALUE])
+
+
+@lru_cache(maxsize=256)
+def _shared(text: str) -> str:
+    """Return one object for equal texts: hundreds of thousands of records may have the same reason."""
+    return text
 
 
 def _encodable(text: str) -> str:

@@ -51,9 +51,17 @@ class EventWriter:
         self._options = options
         self._put_time = put_time
         self._deadline = deadline
+        put_seconds: list[float] = []
+
+        # A method of this object would make a cycle, which keeps a slice's lines in memory until they are collected.
+        def on_put(seconds: float) -> None:
+            put_seconds.append(seconds)
+            put_time.learn(seconds)
+
+        self._put_seconds = put_seconds
         self._groups = GroupWriter(
-            ObjectWriter(options.store, event.valid, options.valid_keys, self._on_put),
-            ObjectWriter(options.store, event.rejected, options.rejected_keys, self._on_put),
+            ObjectWriter(options.store, event.valid, options.valid_keys, on_put),
+            ObjectWriter(options.store, event.rejected, options.rejected_keys, on_put),
         )
         self._waiting: deque[Group] = deque()
         self._tasks: dict[asyncio.Task[StoredGroup], Group] = {}
@@ -61,7 +69,6 @@ class EventWriter:
         self._bytes_in_flight = 0
         self._stored: list[StoredGroup] = []
         self._causes: list[TruckstreamError] = []
-        self._put_seconds: list[float] = []
 
     async def write(self) -> Result:
         """Store every group that fits before the deadline, and account for every record."""
@@ -149,10 +156,6 @@ class EventWriter:
 
     def _time_left(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - asyncio.get_running_loop().time())
-
-    def _on_put(self, seconds: float) -> None:
-        self._put_seconds.append(seconds)
-        self._put_time.learn(seconds)
 
     def _describe(self, group: Group) -> str:
         return f"the group of {group.stop - group.start} records from {self._event.valid.sequences[group.start]}"

@@ -8,7 +8,8 @@ The format decides the end of the key (`.json` here).
 The time is when Kinesis stored the object's first record, in UTC. The eight letters and digits begin a digest of the
 stream, the shard, the first sequence number and the layout version. So the same records have the same key whenever and
 wherever they are delivered. Exactly-once depends on that: with a clock, a random number or a request's ID in the key,
-every redelivery would make a duplicate.
+every redelivery would make a duplicate. An aggregate of very many records makes several objects; the digest of each but
+the first also covers the subsequence number of its first record.
 
 With `event_time` the hive folders are those of the time in the object's first line, or of the arrival if that line has
 no time within a day of the arrival. An object is not divided for it: its later records may belong to another hour.
@@ -66,7 +67,7 @@ class KeyScheme(NamedTuple):
 
     def key(self, lines: Lines, start: int, suffix_length: int = SUFFIX_LENGTHS[0], *more: str) -> str:
         """Return the key of the object whose first record has the index `start`. It also follows from `more`."""
-        identity = "\n".join((lines.stream, lines.shard, lines.sequences[start], LAYOUT_VERSION, *more))
+        identity = "\n".join((lines.stream, lines.shard, _place_in_stream(lines, start), LAYOUT_VERSION, *more))
         digest = blake2b(identity.encode("utf-8", "backslashreplace"), digest_size=30).digest()
         suffix = base64.b32encode(digest).decode().lower()[:suffix_length]
         arrival = datetime.fromtimestamp(lines.arrivals[start], UTC)
@@ -76,6 +77,12 @@ class KeyScheme(NamedTuple):
     def _place(self, hour: datetime, arrival: datetime, end: str) -> str:
         name = f"{hour.strftime(_FOLDERS[self.layout])}batch_{arrival:%Y-%m-%dT%H-%M-%S}_{end}"
         return f"{self.prefix}/{name}" if self.prefix else name
+
+
+def _place_in_stream(lines: Lines, start: int) -> str:
+    """Return the sequence number of an object's first record, with its subsequence number inside an aggregate."""
+    subsequence = lines.subsequences[start] if lines.subsequences else None
+    return f"{lines.sequences[start]}:{subsequence}" if subsequence else lines.sequences[start]
 
 
 def _event_time(lines: Lines, start: int, field: str, arrival: datetime) -> datetime | None:
