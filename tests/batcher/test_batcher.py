@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obstore.exceptions import AlreadyExistsError, GenericError
 
-from tests.batcher.support import ScriptedStore, Small, aggregate, number, numbers, record, small, truck, trucks
+from tests.batcher.support import (
+    ScriptedStore,
+    Small,
+    aggregate,
+    contents,
+    number,
+    numbers,
+    record,
+    small,
+    truck,
+    trucks,
+)
 from tests.virtual_time import run
 from truckstream.batcher import Batcher, Result
 from truckstream.errors import ConfigurationError, DeadlineError, InvalidArgumentError, StoreError
@@ -229,6 +240,17 @@ async def test_if_a_record_without_a_number_begins_the_event_and_fails_the_whole
     result = await batcher(ScriptedStore(failing(1, 2)), size=1).process([record(b"{}", sequence=""), *numbers(3, 1)])
     assert result.batch_item_failures() == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     assert account(result) == (4, 2, 0, 2)
+
+
+async def test_aggregates_of_two_events_with_one_number_are_both_stored():
+    """Their first and last records are equal, so only the records between them tell them apart."""
+    store = obstore.store.MemoryStore()
+    for middle in (b'"A"', b'"B"'):
+        result = await Batcher(store, schema=None).process([record(aggregate(b'"first"', middle, b'"last"'), 100)])
+        assert (result.stored, result.first_failed) == (3, None)
+    stored = b"".join(contents(store).values())
+    assert b'"A"' in stored
+    assert b'"B"' in stored
 
 
 #: Sequence numbers of few values, so that some are equal, and values that are none.

@@ -141,3 +141,13 @@ async def test_readers_leave_temporary_files_out(tmp_path, folder):
     result = await Batcher(tmp_path.as_uri(), schema=Small).process(numbers(3))
     leave(tmp_path / f"{result.objects[0].key}#1", age=0)
     assert duckdb.sql(f"SELECT n FROM read_ndjson('{folder}/*.json')").fetchall() == [(0,), (1,), (2,)]
+
+
+async def test_a_relative_directory_stays_the_same_when_the_process_changes_its_own(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path.parent)
+    batcher = Batcher(obstore.store.LocalStore(tmp_path.name), schema=Small)
+    monkeypatch.chdir("/")
+    leave(folder / "batch_2025-01-15T14-30-25_u5zsfrve.json#1", age=0.0)  # in 2023
+    await batcher.process(numbers(3))
+    assert len(names(folder)) == 1
+    assert "#" not in names(folder)[0]

@@ -37,6 +37,12 @@ def test_forms_that_fail_the_whole_batch(items):
     assert outcome({"batchItemFailures": items}) == BatchOutcome("failed", function_error=None)
 
 
+def test_a_repeated_number_names_its_first_record():
+    """Records from the checkpoint on are delivered again, so none with that number may stand before it."""
+    response = {"batchItemFailures": [{"itemIdentifier": "10"}]}
+    assert outcome_of(response, ["9", "10", "10", "11"], reports_item_failures=True) == BatchOutcome("progressed", 1)
+
+
 def test_the_lowest_identifier_is_the_checkpoint_as_an_integer():
     items = [{"itemIdentifier": "11"}, {"itemIdentifier": "10"}]
     assert outcome({"batchItemFailures": items}) == BatchOutcome("progressed", 1)

@@ -122,7 +122,7 @@ def _without_temporary_files(store: Any) -> Any:
         return store
     from truckstream.batcher.object_store.directory_store import DirectoryStore  # noqa: PLC0415 - not for S3
 
-    return DirectoryStore(store, Path(store.prefix))
+    return DirectoryStore(store, Path(store.prefix).absolute())
 
 
 def _probe_key(store: object, prefix: str) -> str | None:

@@ -6,6 +6,7 @@ A redelivery compares it with its own records to recognise the objects that an e
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -27,9 +28,10 @@ class ObjectMetadata(msgspec.Struct, frozen=True):
     `records` counts all of them, `lines` those that have a line in this object. `digest` covers the sequence numbers of
     the latter, with the subsequence numbers of records from aggregates. Kinesis never changes a record, so its number
     identifies its content, unless a stream repeats numbers. Then two objects could hold other records of the same
-    numbers, and the second would be lost if it were taken for the first. So the digest also covers lines: the first and
-    the last, because an event may end between two records of one number; and all lines if a number is repeated in the
-    object. (Covering all lines of every object would take 1.4 µs a record.)
+    numbers, and the second would be lost if it were taken for the first. So the digest also covers lines: those of the
+    first and of the last sequence number, because an event may end between two records, or two aggregates, of one
+    number; and all lines if a number is repeated in the object. (Covering all lines of every object would take 1.4 µs a
+    record.)
     """
 
     stream: str
@@ -75,6 +77,18 @@ class ObjectMetadata(msgspec.Struct, frozen=True):
 
 def _digest(numbers: list[str], lines: list[bytes]) -> str:
     is_repeating = len(set(numbers)) < len(numbers)
-    content = lines if is_repeating else [*lines[:1], *lines[-1:]]
+    content = lines if is_repeating else _lines_at_the_ends(numbers, lines)
     identity = b"\n".join(("\n".join(numbers).encode(), *content))
     return blake2b(identity, digest_size=16).hexdigest()
+
+
+def _lines_at_the_ends(numbers: list[str], lines: list[bytes]) -> list[bytes]:
+    """Return the lines of the first and of the last sequence number, without regard to subsequence numbers."""
+    first, last = _count_of_first(numbers), _count_of_first(numbers[::-1])
+    return lines if first + last >= len(lines) else [*lines[:first], *lines[len(lines) - last :]]
+
+
+def _count_of_first(numbers: list[str]) -> int:
+    """Return how many of the numbers at the beginning have the sequence number of the first one."""
+    sequence = numbers[0].partition(":")[0] if numbers else ""
+    return sum(1 for _ in takewhile(lambda number: number.partition(":")[0] == sequence, numbers))

@@ -60,7 +60,8 @@ def outcome_of(response: Any, sequence_numbers: list[str], *, reports_item_failu
         return SUCCEEDED
     if not isinstance(items, list):
         return FAILED
-    places = {number: place for place, number in enumerate(sequence_numbers)}
+    # Of a repeated number the first place counts, because Lambda delivers everything from the number on.
+    places = {number: place for place, number in reversed(list(enumerate(sequence_numbers)))}
     named = [places.get(identifier) if isinstance(identifier := _identifier(item), str) else None for item in items]
     known = [place for place in named if place is not None]
     if len(known) < len(named):
