@@ -66,7 +66,7 @@ HISTORIES = [
     ("ordered", "throttles", 0.4),
     ("ordered", "internal failures", 0.4),
     ("ordered", "storms of internal failures", 0.2),
-    ("plain", "storms of internal failures", 1.0),
+    ("plain", "storms of internal failures", 0.3),
     ("ordered", "errors", 1.0),
     ("ordered", "resets", 1.0),
     ("ordered", "slow answers", 0.4),

@@ -12,11 +12,9 @@ from tests.cloud.ministack import CANNOT_CREATE
 from truckstream.cloud.aws_account import Account
 from truckstream.cloud.deployment.deploy import DeployOptions, deploy
 from truckstream.cloud.deployment.destroy import destroy
-from truckstream.cloud.package.build import PackageOptions
 
-PACKAGE = PackageOptions(
-    "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64", "{}.{}".format(*sys.version_info)
-)
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+PYTHON = "{}.{}".format(*sys.version_info)
 
 
 @pytest.fixture
@@ -53,7 +51,13 @@ async def wait_for(account, bucket, count):
 
 
 def pipeline(stack, stream):
-    return DeployOptions(stack, parameters={"StreamName": stream}, package=PACKAGE, leave_out=CANNOT_CREATE)
+    return DeployOptions(
+        stack,
+        parameters={"StreamName": stream},
+        architecture=ARCHITECTURE,
+        python=PYTHON,
+        leave_out=CANNOT_CREATE,
+    )
 
 
 @pytest.mark.timeout(180)
