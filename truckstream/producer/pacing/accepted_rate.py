@@ -78,12 +78,12 @@ DEEP_TEST_SHARE: Final = 0.5
 VANISHED_SHARE: Final = 0.2
 
 #: The rate is the cause if the part of throttled records falls by more than this for each quota that is sent less. That
-#: slope is 1 for producers that just fill the shard, whatever their number. Beside botocore in a loop it was 0.07 to
+#: slope is 1 for any number of producers that just fill the shard. Beside botocore in a loop it was 0.07 to
 #: 0.25, measured with the local Kinesis.
 STEEP: Final = 0.5
 
-#: Whatever their cause, so many throttles are not put up with: this part of the records, or this part that half the
-#: rate would avoid.
+#: More throttles than this are taken for the rate's, without regard to the slope: this part of the records, or this
+#: part that half the rate would avoid.
 MOST_THROTTLED: Final = 0.6
 MOST_AVOIDABLE: Final = 0.1
 #: Where the quota is unknown: several shards that are paced together fill up one after another, so the slope is small.
@@ -145,7 +145,6 @@ class AcceptedRate:
         "_counts_from",
         "_exploring",
         "_grown_at",
-        "_learns",
         "_measured",
         "_part",
         "_patient_from",
@@ -156,12 +155,14 @@ class AcceptedRate:
         "_share_before",
         "_tested_at",
         "_usual",
+        "learns",
         "share",
     )
 
     def __init__(self, now: float, *, learns: bool = False) -> None:
         self.share = 1.0
-        self._learns = learns
+        #: The quota is unknown.
+        self.learns = learns
         #: No throttle was caused by the rate yet.
         self._exploring = learns
         self._grown_at = now
@@ -206,13 +207,13 @@ class AcceptedRate:
     def grow(self, now: float, *, pressed: bool) -> None:
         """Let the rate grow until `now`; `pressed` if it holds records back."""
         seconds, self._grown_at = now - self._grown_at, now
-        if self._phase is not Phase.STEADY or (self.share >= 1.0 and not (self._learns and pressed)):
+        if self._phase is not Phase.STEADY or (self.share >= 1.0 and not (self.learns and pressed)):
             return
         if self._exploring:
             self.share *= 2.0 ** min(1.0, seconds)
             return
         share = self.share + seconds * self._growth(now)
-        self.share = share if self._learns else min(1.0, share)
+        self.share = share if self.learns else min(1.0, share)
 
     def _growth(self, now: float) -> float:
         if self.is_calm(now):
@@ -303,7 +304,7 @@ class AcceptedRate:
     def _is_cause(self, remaining: float) -> bool:
         """Return whether the rate causes the throttles, of which the part `remaining` is left in the deeper test."""
         avoided = self._part - remaining
-        most_avoidable = MOST_AVOIDABLE_LEARNING if self._learns else MOST_AVOIDABLE
+        most_avoidable = MOST_AVOIDABLE_LEARNING if self.learns else MOST_AVOIDABLE
         if avoided > most_avoidable or self._part > MOST_THROTTLED:
             return True
         less_sent = (self._share_before - self.share) / max(1.0, self._share_before)

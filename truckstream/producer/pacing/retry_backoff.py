@@ -63,5 +63,5 @@ class RetryBackoff:
 
 
 def _before(deadline: float, delay: float, now: float) -> float:
-    """Return the time after `delay`, or after half of what is left until `deadline` if that is sooner."""
+    """Return the time after `delay`, or after half of the time until `deadline` if that is sooner."""
     return now + min(delay, max(0.0, (deadline - now) / 2))

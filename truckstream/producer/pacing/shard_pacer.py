@@ -27,8 +27,8 @@ BURST_SECONDS: Final = 0.5
 STEP_SECONDS: Final = 0.1
 
 #: While the shard throttles, steps are finer: a writer without pacing takes all that the shard has saved up between
-#: two of our steps. Beside botocore in a loop, which came every 20 ms, steps of 10 ms got two thirds of what steps of
-#: 5 ms get, with as many throttles. A request takes what is due for all shards, so there are 200 a second at most.
+#: two of our steps. Beside botocore in a loop, which came every 20 ms, steps of 10 ms got a third less than steps of
+#: 5 ms, with as many throttles. A request takes what is due for all shards, so there are 200 a second at most.
 FINE_STEP_SECONDS: Final = 0.005
 
 #: So long after it last held records back, the rate still counts as holding them back.
@@ -44,13 +44,12 @@ class ShardPacer:
             at the documented quota of a shard and grows beyond it while it holds records back and nothing is throttled.
     """
 
-    __slots__ = ("_accepted", "_bytes", "_learns", "_pressed_at", "_records", "_share")
+    __slots__ = ("_accepted", "_bytes", "_pressed_at", "_records", "_share")
 
     def __init__(self, now: float, *, learns: bool = False) -> None:
         self._records = TokenBucket(SHARD_RECORDS_PER_SECOND, SHARD_RECORDS_PER_SECOND * BURST_SECONDS, now)
         self._bytes = TokenBucket(SHARD_BYTES_PER_SECOND, SHARD_BYTES_PER_SECOND * BURST_SECONDS, now)
         self._accepted = AcceptedRate(now, learns=learns)
-        self._learns = learns
         #: The share of the documented quota that the buckets have now.
         self._share = 1.0
         #: When the rate last held records back; only for a rate that learns, because only that one needs it.
@@ -77,7 +76,7 @@ class ShardPacer:
         self._records.take(records, now)
         self._bytes.take(size, now)
         self._accepted.on_sent(max(records / SHARD_RECORDS_PER_SECOND, size / SHARD_BYTES_PER_SECOND))
-        if self._learns and self._holds_back(now):
+        if self._accepted.learns and self._holds_back(now):
             self._pressed_at = now
 
     def _holds_back(self, now: float) -> bool:

@@ -42,8 +42,8 @@ _shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 class ShardTracker:
     """The shards, and the records that a reshard affects.
 
-    Like all of the core's work, this is done in steps: a `limit` is a number of records, and what a method returns is
-    how much of it is left, 0 or less if there may be more to do.
+    Like all of the core's work, this is done in steps: a `limit` is a number of records. A method returns the part of
+    it that is left, 0 or less if there may be more to do.
     """
 
     def __init__(self, options: ProducerOptions, router: Router, settlement: Settlement, events: EventSink) -> None:
@@ -68,7 +68,7 @@ class ShardTracker:
         return self._unproven.next_at
 
     def on_shards(self, shards: Iterable[Shard], now: float, limit: int) -> None:
-        """Adopt a new map, and do the first step of what follows from it."""
+        """Adopt a new map, and do the first step of moving and judging records by it."""
         before = self._router.shard_ids
         closed = self._router.set_shards(shards, now)
         self.refresh.done(now, changed=closed is not None)
