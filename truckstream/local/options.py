@@ -9,7 +9,7 @@ import msgspec
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local.faults.fault import Fault, FaultPlan
-from truckstream.local.http.allowed_hosts import check_host_name
+from truckstream.local.http.security.allowed_hosts import check_host_name
 from truckstream.local.protocol.signature import Credentials
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, LEAST_BYTES
 

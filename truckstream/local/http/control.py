@@ -24,7 +24,7 @@ from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
     from truckstream.local.faulty_service import FaultyService
-    from truckstream.local.http.request_body import RequestBody
+    from truckstream.local.http.limits.request_body import RequestBody
 
 __all__ = ["CALL_PATH", "FAULTS_PATH", "STATS_PATH", "STORED_PATH", "Control"]
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from truckstream.errors import TruckstreamError
-from truckstream.local.http.allowed_hosts import AllowedHosts
-from truckstream.local.http.certificate import make_certificate
 from truckstream.local.http.control import Control
-from truckstream.local.http.cors import cors_headers, is_preflight, preflight_headers
 from truckstream.local.http.exchange import Exchange, headers_of
-from truckstream.local.http.memory_budget import MemoryBudget
-from truckstream.local.http.request_body import RequestBody
+from truckstream.local.http.limits.memory_budget import MemoryBudget
+from truckstream.local.http.limits.request_body import RequestBody
+from truckstream.local.http.limits.server_limits import ServerLimits, limits_for
+from truckstream.local.http.security.allowed_hosts import AllowedHosts
+from truckstream.local.http.security.certificate import make_certificate
+from truckstream.local.http.security.cors import cors_headers, is_preflight, preflight_headers
 from truckstream.local.http.server import Http1And2Server
-from truckstream.local.http.server_limits import ServerLimits, limits_for
 from truckstream.local.protocol.api_call import ServiceResponse, no_post, operation_of, refuse
 from truckstream.local.service.errors import RefusedError
 

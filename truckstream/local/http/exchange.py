@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from truckstream.local.faults.kinds.kind import RequestKind
-from truckstream.local.http.cors import cors_headers
-from truckstream.local.http.request_body import too_large
+from truckstream.local.http.limits.request_body import too_large
+from truckstream.local.http.security.cors import cors_headers
 from truckstream.local.http.subscription_push import push_events
 from truckstream.local.protocol.api_call import MAX_BODY, ServiceResponse, carry_out, refuse, understand
 from truckstream.local.protocol.signature import SignedRequest, check_age
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from truckstream.local.faults.injector import RequestFaults
     from truckstream.local.faulty_service import FaultyService
-    from truckstream.local.http.request_body import RequestBody
+    from truckstream.local.http.limits.request_body import RequestBody
     from truckstream.local.protocol.api_call import Call
     from truckstream.local.service.state.account import KinesisAccount
 

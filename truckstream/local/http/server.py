@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
 
-from truckstream.local.http.http2 import PREFACE, Http2Connection
+from truckstream.local.http.http2.http2_connection import PREFACE, Http2Connection
+from truckstream.local.http.limits.memory_budget import MemoryBudget
+from truckstream.local.http.limits.open_connections import Connection, OpenConnections
 from truckstream.local.http.listener import Listener
-from truckstream.local.http.memory_budget import MemoryBudget
-from truckstream.local.http.open_connections import Connection, OpenConnections
 from truckstream.local.protocol.api_call import CONTENT_TYPE, MAX_BODY, refuse
 from truckstream.local.service.errors import RefusedError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_protocol import RequestHandler
 
-    from truckstream.local.http.server_limits import ServerLimits
+    from truckstream.local.http.limits.server_limits import ServerLimits
 
 __all__ = ["Http1And2Server", "RequestProtocol"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from truckstream.local.http.memory_budget import MemoryBudget
+    from truckstream.local.http.limits.memory_budget import MemoryBudget
     from truckstream.local.http.server import RequestProtocol
 
 __all__ = ["RequestBody", "too_large"]

@@ -8,7 +8,7 @@ import pytest
 
 from truckstream.errors import InvalidArgumentError
 from truckstream.local import LocalKinesis, RefusedError
-from truckstream.local.http.allowed_hosts import AllowedHosts
+from truckstream.local.http.security.allowed_hosts import AllowedHosts
 
 JSON = "application/x-amz-json-1.1"
 

@@ -1,8 +1,8 @@
 """Which connections are closed, and when; and the memory for bodies."""
 
-from truckstream.local.http.connection_table import ConnectionTable
-from truckstream.local.http.memory_budget import MemoryBudget
-from truckstream.local.http.server_limits import limits_for
+from truckstream.local.http.limits.connection_table import ConnectionTable
+from truckstream.local.http.limits.memory_budget import MemoryBudget
+from truckstream.local.http.limits.server_limits import limits_for
 
 
 def test_the_connection_that_has_been_idle_longest_makes_room_for_a_new_one():

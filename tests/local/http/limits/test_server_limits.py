@@ -16,7 +16,7 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 
 from truckstream.local.faulty_service import FaultyService
 from truckstream.local.http.endpoint import Endpoint
-from truckstream.local.http.server_limits import ServerLimits
+from truckstream.local.http.limits.server_limits import ServerLimits
 from truckstream.local.options import Options
 from truckstream.local.virtual_clock import wall_clock
 

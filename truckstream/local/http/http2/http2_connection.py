@@ -31,13 +31,13 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from truckstream.local.http.memory_transport import MemoryConnection
+from truckstream.local.http.http2.memory_transport import MemoryConnection
 from truckstream.local.service.quotas.shard_quota import QuotaBucket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from truckstream.local.http.open_connections import Connection, OpenConnections
+    from truckstream.local.http.limits.open_connections import Connection, OpenConnections
 
 __all__ = ["PREFACE", "Http2Connection"]
 

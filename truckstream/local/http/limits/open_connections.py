@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from truckstream.local.http.connection_table import ConnectionTable
+from truckstream.local.http.limits.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
-    from truckstream.local.http.server_limits import ServerLimits
+    from truckstream.local.http.limits.server_limits import ServerLimits
 
 __all__ = ["Connection", "OpenConnections"]
 

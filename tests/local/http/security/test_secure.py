@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, SSLError
 
 from truckstream.errors import UsageError
 from truckstream.local import Credentials, Fault, FaultPlan, LocalKinesis
-from truckstream.local.http.certificate import make_certificate
+from truckstream.local.http.security.certificate import make_certificate
 
 NO_RETRIES = Config(retries={"total_max_attempts": 1}, proxies={})
 

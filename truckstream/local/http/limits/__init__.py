@@ -1,0 +1,1 @@
+"""What clients may take of the server: connections, time, and memory for bodies and responses."""
