@@ -104,6 +104,10 @@ async def test_a_body_that_is_not_gzip_as_declared_is_rejected(kinesis):
     status, received = await exchange(kinesis, request(b"abcd", Content_Encoding="gzip"))
     assert status == "HTTP/1.1 400 Bad Request"
     assert json.loads(received)["Message"] == "The body is not gzip, as Content-Encoding says."
+    faults = request(b"abcd", content_type="application/json", Content_Encoding="gzip")
+    status, received = await exchange(kinesis, faults.replace(b"POST / ", b"POST /_truckstream/faults "))
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert json.loads(received)["message"] == "The body is not gzip, as Content-Encoding says."
 
 
 @pytest.mark.parametrize("operation", ["AddTagsToStream", "PutRecords", "Levitate"])

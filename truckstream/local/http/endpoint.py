@@ -118,12 +118,6 @@ class Endpoint:
                 return await Exchange(request, self._backend, faults, body).serve()
         except RefusedError as refusal:
             return _response(request, refuse(refusal, request.content_type))
-        except web.RequestPayloadError:
-            encoding = request.headers.get("Content-Encoding", "")
-            unreadable = RefusedError(
-                "SerializationException", f"The body is not {encoding}, as Content-Encoding says."
-            )
-            return _response(request, refuse(unreadable, request.content_type))
 
 
 def _hosts(request: web.BaseRequest) -> list[str]:

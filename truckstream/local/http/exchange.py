@@ -60,29 +60,23 @@ class Exchange:
         await self.receive()
         return await self.send(self.respond())
 
-    async def start_body(self) -> None:
-        """Let the client send the body.
-
-        aiohttp's low-level server leaves "100 Continue" to its handler, and curl waits a second for it.
-
-        Raises:
-            RefusedError: the body is too large.
-        """
-        if (self.request.content_length or 0) > MAX_BODY:
-            raise too_large()
-        if self.request.headers.get("Expect", "").lower() == "100-continue":
-            with suppress(ConnectionError):  # the client has disconnected
-                await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.request.writer.output_size = 0  # aiohttp must not count this as a part of the response
-
     async def receive(self) -> None:
         """Read the whole body.
 
         Raises:
-            RefusedError: the body is too large, takes too long, or does not fit into memory.
+            RefusedError: the body breaks a limit, or is not encoded as it says.
         """
-        await self.start_body()
+        await self._start_body()
         self._body = await self._request_body.read()
+
+    async def receive_half(self) -> None:
+        """Read and drop half of the body.
+
+        Raises:
+            RefusedError: the body breaks a limit, or is not encoded as it says.
+        """
+        await self._start_body()
+        await self._request_body.skip((self.request.content_length or 0) // 2)
 
     def respond(self, instead: Callable[[Call, KinesisAccount], ServiceResponse] | None = None) -> ServiceResponse:
         """Carry out the request and return the response.
@@ -123,6 +117,21 @@ class Exchange:
         if self.request.transport is not None:
             self.request.transport.close()
         return half
+
+    async def _start_body(self) -> None:
+        """Let the client send the body.
+
+        aiohttp's low-level server leaves "100 Continue" to its handler, and curl waits a second for it.
+
+        Raises:
+            RefusedError: the body is too large.
+        """
+        if (self.request.content_length or 0) > MAX_BODY:
+            raise too_large()
+        if self.request.headers.get("Expect", "").lower() == "100-continue":
+            with suppress(ConnectionError):  # the client has disconnected
+                await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.request.writer.output_size = 0  # aiohttp must not count this as a part of the response
 
     def _check_signature(self) -> None:
         skew = self._faults.clock_skew

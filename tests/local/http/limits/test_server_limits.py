@@ -14,6 +14,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
+from truckstream.local import Fault
 from truckstream.local.faulty_service import FaultyService
 from truckstream.local.http.endpoint import Endpoint
 from truckstream.local.http.limits.server_limits import ServerLimits
@@ -179,9 +180,10 @@ async def test_without_files_an_idle_connection_is_closed_for_a_new_one(caplog):
 # --- Bodies -----------------------------------------------------------------------------------------
 
 
-async def test_a_body_that_does_not_arrive_is_a_timeout():
-    async with serving(body_seconds=0.05) as port:
-        status, document = await ask(port, request(b"{", "Connection: close", length=2))
+@pytest.mark.parametrize("faults", [(), (Fault("reset-request"),)], ids=["whole", "half"])
+async def test_a_body_that_does_not_arrive_is_a_timeout(faults):
+    async with serving(faults, body_seconds=0.05) as port:
+        status, document = await ask(port, request(b"{", "Connection: close", length=4))
         assert (status, document["__type"]) == (408, "RequestTimeout")
         assert "within 0.05 s" in document["message"]
 

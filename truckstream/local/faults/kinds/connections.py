@@ -29,10 +29,7 @@ class _ResetBefore(RequestKind, frozen=True):
 
 class _ResetRequest(RequestKind, frozen=True):
     async def serve(self, exchange: ExchangeSteps, options: FaultOptions) -> web.StreamResponse:
-        await exchange.start_body()
-        left = (exchange.request.content_length or 0) // 2
-        while left > 0 and (piece := await exchange.request.content.read(left)):
-            left -= len(piece)
+        await exchange.receive_half()
         return _reset(exchange.request)
 
 

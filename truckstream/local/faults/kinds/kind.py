@@ -119,11 +119,11 @@ class ExchangeSteps(Protocol):
     def request(self) -> web.BaseRequest:
         """The request, whose body may not have been read yet."""
 
-    def start_body(self) -> Awaitable[None]:
-        """Let the client send the body."""
-
     def receive(self) -> Awaitable[None]:
         """Read the whole body, and let the faults of the stream act."""
+
+    def receive_half(self) -> Awaitable[None]:
+        """Read and drop half of the body."""
 
     def respond(self, instead: Callable[[Call, KinesisAccount], ServiceResponse] | None = None) -> ServiceResponse:
         """Carry out the request and return the response.

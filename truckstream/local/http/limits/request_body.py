@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+from aiohttp import web
 
 from truckstream.local.protocol.api_call import MAX_BODY
 from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Awaitable, Hashable
     from types import TracebackType
-
-    from aiohttp import web
 
     from truckstream.local.http.limits.memory_budget import MemoryBudget
     from truckstream.local.http.server import RequestProtocol
 
 __all__ = ["RequestBody", "too_large"]
+
+_T = TypeVar("_T")
 
 
 class RequestBody:
@@ -48,17 +50,32 @@ class RequestBody:
         """Read the whole body.
 
         Raises:
-            RefusedError: it is too large, does not fit into the memory of all bodies, or takes too long.
-            RequestPayloadError: it cannot be decompressed as its Content-Encoding says.
+            RefusedError: it is too large, does not fit into the memory of all bodies, takes too long, or cannot be
+                decompressed as its Content-Encoding says.
         """
-        if self._request.content.is_eof():  # it has arrived with the head, as most bodies do
-            return await self._read()
+        return await self._in_time(self._read())
+
+    async def skip(self, size: int) -> None:
+        """Read so many bytes, or all if there are fewer, and drop them.
+
+        Raises:
+            RefusedError: they take too long, or cannot be decompressed as the Content-Encoding says.
+        """
+        await self._in_time(self._skip(size))
+
+    async def _in_time(self, reading: Awaitable[_T]) -> _T:
         try:
+            if self._request.content.is_eof():  # it has arrived with the head, as most bodies do
+                return await reading
             async with asyncio.timeout(self._seconds):
-                return await self._read()
+                return await reading
         except TimeoutError:
             text = f"The body of the request has not arrived within {self._seconds:g} s."
             raise RefusedError("RequestTimeout", text) from None
+        except web.RequestPayloadError:
+            encoding = self._request.headers.get("Content-Encoding", "")
+            text = f"The body is not {encoding}, as Content-Encoding says."
+            raise RefusedError("SerializationException", text) from None
 
     async def _read(self) -> bytes:
         pieces = []
@@ -74,6 +91,10 @@ class RequestBody:
             self._size += len(piece)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _skip(self, left: int) -> None:
+        while left > 0 and (piece := await self._request.content.read(left)):
+            left -= len(piece)
 
 
 def too_large() -> RefusedError:
