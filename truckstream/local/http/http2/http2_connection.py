@@ -31,11 +31,12 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from truckstream.local.http.http2.memory_transport import MemoryConnection
+from truckstream.local.http.http2.http1_messages import read_response_body, read_response_head
+from truckstream.local.http.http2.request_stream import RequestStream
 from truckstream.local.service.quotas.shard_quota import QuotaBucket
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from truckstream.local.http.limits.open_connections import Connection, OpenConnections
 
@@ -46,10 +47,8 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #: Bytes that a client may send before it has to wait for an acknowledgement: for one request, and for all of them.
 _STREAM_WINDOW: Final = 1024 * 1024
 _WINDOW: Final = 64 * 1024 * 1024
-#: Headers that belong to the connection, and those that are written anew.
-_NOT_FORWARDED: Final = {"connection", "expect", "host", "te", "transfer-encoding"}
+#: Headers of a response that belong to its connection.
 _NOT_RETURNED: Final = {"connection", "transfer-encoding"}
-_PIECE: Final = 64 * 1024
 #: Bytes that are received at a time. A frame can have ten of them and takes 20 µs; to begin and reset a request takes
 #: 30 and 0.3 ms. With more at a time, one client would hold up all others.
 _RECEIVED: Final = 16 * 1024
@@ -85,7 +84,7 @@ class Http2Connection(asyncio.BufferedProtocol):
         self._send_seconds = send_seconds
         self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self._buffer = bytearray(_RECEIVED)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, RequestStream] = {}
         #: Set when a response can perhaps go on: the client has opened its window, or its socket has room again.
         self._room_changed = asyncio.Event()
         self._is_writable = True
@@ -166,13 +165,13 @@ class Http2Connection(asyncio.BufferedProtocol):
 
     def _begin(self, headers: list[tuple[str, str]], number: int) -> None:
         """Begin a request. If it is reset with the bytes that were received now, it costs no more than its task."""
-        stream = _Stream(headers)
+        stream = RequestStream(headers)
         stream.task = asyncio.ensure_future(self._forward(number, stream))
         stream.task.add_done_callback(partial(self._end, number, stream))
         self._streams[number] = stream
         self._connections.begin_request(self._connection)
 
-    def _end(self, number: int, stream: _Stream, _task: asyncio.Task[None]) -> None:
+    def _end(self, number: int, stream: RequestStream, _task: asyncio.Task[None]) -> None:
         del self._streams[number]
         stream.close()
         self._acknowledge(number, stream)
@@ -188,21 +187,21 @@ class Http2Connection(asyncio.BufferedProtocol):
         if not stream.is_paused:
             self._acknowledge(number, stream)
 
-    def _acknowledge(self, number: int, stream: _Stream) -> None:
+    def _acknowledge(self, number: int, stream: RequestStream) -> None:
         """Let the client send as much as it has sent of a request."""
         length, stream.unacknowledged = stream.unacknowledged, 0
         with suppress(ProtocolError):  # the client has left
             self._http2.acknowledge_received_data(length, number)
         self._flush()
 
-    async def _forward(self, number: int, stream: _Stream) -> None:
+    async def _forward(self, number: int, stream: RequestStream) -> None:
         """Forward a request to the endpoint, and send the response piece by piece."""
         response = stream.open(self._serve(), partial(self._acknowledge, number, stream))
         try:
-            headers = await _read_head(response)
+            headers = await read_response_head(response)
             self._http2.send_headers(number, [pair for pair in headers if pair[0] not in _NOT_RETURNED])
             self._flush()
-            async for piece in _read_body(response, dict(headers)):
+            async for piece in read_response_body(response, dict(headers)):
                 await self._send(number, piece)
             self._http2.end_stream(number)
             if not stream.is_ended:
@@ -229,89 +228,3 @@ class Http2Connection(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         if data := self._http2.data_to_send():
             self._transport.write(data)
-
-
-class _Stream:
-    """A request, from its head on, and the task that forwards it."""
-
-    task: asyncio.Task[None]
-
-    def __init__(self, headers: list[tuple[str, str]]) -> None:
-        self._is_chunked = not any(name == "content-length" for name, _ in headers)
-        self._connection: MemoryConnection | None = None
-        #: Bytes that arrived before the connection was opened.
-        self._waiting = [_head(headers, is_chunked=self._is_chunked)]
-        #: Whether the whole request has arrived.
-        self.is_ended = False
-        #: Bytes of the body that the client may not replace by new ones yet.
-        self.unacknowledged = 0
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the endpoint asks to wait with more of the body."""
-        return self._connection is not None and self._connection.is_paused
-
-    def open(self, endpoint: asyncio.Protocol, on_resume: Callable[[], None]) -> asyncio.StreamReader:
-        """Forward what has arrived, and from now on what arrives. Return the response."""
-        self._connection = MemoryConnection(endpoint, on_resume)
-        for data in self._waiting:
-            self._connection.send(data)
-        self._waiting.clear()
-        return self._connection.response
-
-    def add(self, piece: bytes) -> None:
-        """Add a piece of the body."""
-        if piece:  # an empty chunk would be the last one
-            self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
-
-    def end_body(self) -> None:
-        """Note that the whole request has arrived."""
-        self.is_ended = True
-        if self._is_chunked:
-            self._send(b"0\r\n\r\n")
-
-    def close(self) -> None:
-        """Disconnect from the endpoint, which cancels a request that has no response yet."""
-        self._waiting.clear()
-        if self._connection is not None:
-            self._connection.close()
-
-    def _send(self, data: bytes) -> None:
-        if self._connection is None:
-            self._waiting.append(data)
-        else:
-            self._connection.send(data)
-
-
-def _head(headers: list[tuple[str, str]], *, is_chunked: bool) -> bytes:
-    """Return the head of a request in HTTP/1.1."""
-    found = dict(headers)
-    host = found.get(":authority", found.get("host", ""))
-    lines = [f"{found[':method']} {found[':path']} HTTP/1.1", f"host: {host}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers if name[0] != ":" and name not in _NOT_FORWARDED]
-    if is_chunked:
-        lines.append("transfer-encoding: chunked")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-async def _read_head(reader: asyncio.StreamReader) -> list[tuple[str, str]]:
-    """Read the head of a response, and return it in the form of HTTP/2."""
-    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
-    pairs = [line.split(": ", 1) for line in lines]
-    return [(":status", status.split(" ")[1])] + [(name.lower(), value) for name, value in pairs]
-
-
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> AsyncIterator[bytes]:
-    """Read the body of a response, piece by piece."""
-    if headers.get("transfer-encoding") == "chunked":
-        while size := int(await reader.readuntil(b"\r\n"), 16):
-            yield await reader.readexactly(size)
-            await reader.readexactly(2)
-        return
-    left = int(headers.get("content-length", 0))
-    while left:
-        piece = await reader.read(min(left, _PIECE))
-        if not piece:
-            raise EOFError
-        left -= len(piece)
-        yield piece
