@@ -11,10 +11,10 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 
+from tests.local.raw_http import JSON, port_of
 from truckstream.local import Fault, LocalKinesis
 
 SHARD = "shardId-000000000000"
-JSON = "application/x-amz-json-1.1"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -100,8 +100,7 @@ class Client:
 
 @asynccontextmanager
 async def connected(kinesis, context=None):
-    port = int(kinesis.endpoint_url.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(kinesis), ssl=context)
     client = Client(reader, writer)
     receiving = asyncio.create_task(client.receive())
     yield client
@@ -152,7 +151,7 @@ async def test_a_body_over_the_limit_is_rejected_and_the_connection_stays_open(k
     ids=["no stream", "header"],
 )
 async def test_invalid_frames_after_the_preface_close_the_connection(kinesis, frames):
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(kinesis))
     writer.write(PREFACE + frames)
     assert b"\x00\x00" in await asyncio.wait_for(reader.read(), 5)
     writer.close()
@@ -185,7 +184,7 @@ async def test_a_subscription_sends_events_until_its_consumer_disconnects(kinesi
 @pytest.mark.parametrize("request_line", [PREFACE, b"PUT / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 async def test_the_first_bytes_decide_the_version_however_they_are_split(kinesis, request_line):
     """The server answers HTTP/2 with a SETTINGS frame, and HTTP/1.1 with a status line."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(kinesis))
     for octet in request_line:
         writer.write(bytes([octet]))
         await asyncio.sleep(0)
@@ -224,7 +223,7 @@ def test_it_runs_on_uvloop_as_well(tls):
 
 async def test_it_closes_while_clients_are_connected():
     async with LocalKinesis(stream="s") as kinesis:
-        silent = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+        silent = await asyncio.open_connection("127.0.0.1", port_of(kinesis))
         context = connected(kinesis)
         client = await context.__aenter__()
         await client("ListStreams")

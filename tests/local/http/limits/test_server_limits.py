@@ -14,6 +14,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
+from tests.local.raw_http import JSON, exchange, request
 from truckstream.local import Fault
 from truckstream.local.faulty_service import FaultyService
 from truckstream.local.http.endpoint import Endpoint
@@ -21,7 +22,6 @@ from truckstream.local.http.limits.server_limits import ServerLimits
 from truckstream.local.options import Options
 from truckstream.local.virtual_clock import wall_clock
 
-JSON = "application/x-amz-json-1.1"
 MIB = 2**20
 
 
@@ -37,18 +37,6 @@ async def serving(faults=(), **limits):
         await endpoint.close()
 
 
-def request(body=b"{}", *more, operation="ListStreams", length=None):
-    lines = [
-        "POST / HTTP/1.1",
-        "Host: localhost",
-        f"X-Amz-Target: Kinesis_20131202.{operation}",
-        f"Content-Type: {JSON}",
-        f"Content-Length: {len(body) if length is None else length}",
-        *more,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
 @asynccontextmanager
 async def connected(port, sent=b""):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -61,9 +49,8 @@ async def connected(port, sent=b""):
 
 async def ask(port, sent=None):
     """Return the status and the document of the response to one request."""
-    async with connected(port, sent or request(b"{}", "Connection: close")) as (reader, _):
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)
+    status, body = await exchange(port, sent or request())
+    return int(status.split()[1]), json.loads(body)
 
 
 # --- Connections ------------------------------------------------------------------------------------
@@ -76,7 +63,7 @@ async def test_a_connection_without_a_request_is_closed(sent):
 
 
 async def test_a_connection_that_is_kept_alive_is_closed_when_it_is_not_used():
-    async with serving(idle_seconds=0.05) as port, connected(port, request()) as (reader, _):
+    async with serving(idle_seconds=0.05) as port, connected(port, request(keep_alive=True)) as (reader, _):
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
 
 
@@ -84,10 +71,8 @@ async def test_a_stalled_response_is_not_idle():
     """It ends when its client gives up, and not with the time for idle connections."""
     async with serving(idle_seconds=0.01) as port:
         stall = json.dumps({"kind": "stall", "count": 1}).encode()
-        path = b"POST /_truckstream/faults HTTP/1.1"
-        control = request(stall, "Connection: close").replace(b"POST / HTTP/1.1", path)
-        assert (await ask(port, control))[0] == 200
-        async with connected(port, request()) as (stalled, _), connected(port) as (idle, _):
+        assert (await ask(port, request(stall, path="/_truckstream/faults")))[0] == 200
+        async with connected(port, request(keep_alive=True)) as (stalled, _), connected(port) as (idle, _):
             await idle.read()  # the server closes this one, which was opened later
             assert not stalled.at_eof()
 
@@ -100,7 +85,7 @@ async def test_idle_connections_make_room_for_new_ones():
 
 async def test_a_connection_too_many_is_refused_with_the_reason():
     async with serving(connections=1) as port:
-        async with connected(port, request(b"{", length=2)) as (busy, writer):
+        async with connected(port, request(b"{", length=2, keep_alive=True)) as (busy, writer):
             status, document = 200, {}
             while status == 200:  # until the server has read the head of the request
                 status, document = await ask(port)
@@ -115,7 +100,10 @@ async def test_a_connection_too_many_is_refused_with_the_reason():
 
 
 async def test_a_refused_connection_without_a_request_is_closed():
-    async with serving(connections=1) as port, connected(port, request(b"{", "Expect: 100-continue", length=2)) as busy:
+    async with (
+        serving(connections=1) as port,
+        connected(port, request(b"{", length=2, keep_alive=True, Expect="100-continue")) as busy,
+    ):
         assert (await busy[0].readline()) == b"HTTP/1.1 100 Continue\r\n"
         async with connected(port) as (reader, _):
             assert await reader.read() == b""
@@ -145,7 +133,7 @@ async def test_a_hundred_silent_connections_keep_nobody_out_of_64_files(tls):
         for _ in range(3):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
             with closing(writer):
-                writer.write(request(b"{}", "Connection: close"))
+                writer.write(request())
                 assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
         for _, writer in silent:
             writer.close()
@@ -157,7 +145,7 @@ async def test_without_files_an_idle_connection_is_closed_for_a_new_one(caplog):
         with ExitStack() as files:
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-            async with connected(port, request()) as (busy, _):
+            async with connected(port, request(keep_alive=True)) as (busy, _):
                 await busy.readline()
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -183,7 +171,7 @@ async def test_without_files_an_idle_connection_is_closed_for_a_new_one(caplog):
 @pytest.mark.parametrize("faults", [(), (Fault("reset-request"),)], ids=["whole", "half"])
 async def test_a_body_that_does_not_arrive_is_a_timeout(faults):
     async with serving(faults, body_seconds=0.05) as port:
-        status, document = await ask(port, request(b"{", "Connection: close", length=4))
+        status, document = await ask(port, request(b"{", length=4))
         assert (status, document["__type"]) == (408, "RequestTimeout")
         assert "within 0.05 s" in document["message"]
 
@@ -191,29 +179,29 @@ async def test_a_body_that_does_not_arrive_is_a_timeout(faults):
 async def test_bodies_have_a_limit_in_total_and_a_finished_one_makes_room():
     large = b" " * (3 * MIB) + b"{}"
     async with serving(body_bytes=5 * MIB, connection_body_bytes=4 * MIB) as port:
-        async with connected(port, request(large[:-1], length=len(large))) as (unfinished, writer):
+        async with connected(port, request(large[:-1], length=len(large), keep_alive=True)) as (unfinished, writer):
             await writer.drain()
             status, document = 200, {}
             while status == 200:  # until the server has received so much of the other one
-                status, document = await ask(port, request(large, "Connection: close"))
+                status, document = await ask(port, request(large))
             assert (status, document["__type"]) == (503, "ServiceUnavailable")
             assert (await ask(port))[0] == 200
             writer.write(large[-1:])
             assert (await unfinished.readline()) == b"HTTP/1.1 200 OK\r\n"
-        assert (await ask(port, request(large, "Connection: close")))[0] == 200
+        assert (await ask(port, request(large)))[0] == 200
 
 
 async def test_a_client_that_does_not_read_its_response_is_disconnected():
     body = json.dumps({"StreamName": "s", "Data": "A" * 1_000_000, "PartitionKey": "k"}).encode()
     async with serving(send_seconds=0.1) as port:
         for _ in range(12):
-            assert (await ask(port, request(body, "Connection: close", operation="PutRecord")))[0] == 200
+            assert (await ask(port, request(body, operation="PutRecord")))[0] == 200
         start = {"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
         iterator = json.dumps(start).encode()
-        _, found = await ask(port, request(iterator, "Connection: close", operation="GetShardIterator"))
+        _, found = await ask(port, request(iterator, operation="GetShardIterator"))
         async with connected(port) as (reader, writer):
             writer.transport.pause_reading()
-            writer.write(request(json.dumps(found).encode(), operation="GetRecords"))
+            writer.write(request(json.dumps(found).encode(), operation="GetRecords", keep_alive=True))
             while not writer.is_closing():
                 writer.write(b"GET / HTTP/1.1\r\n")  # fails when the server has closed its end
                 await asyncio.sleep(0.01)
@@ -221,7 +209,7 @@ async def test_a_client_that_does_not_read_its_response_is_disconnected():
 
 
 async def test_responses_that_nobody_reads_have_a_limit():
-    sent = request(b"{}", "Connection: close")
+    sent = request()
     async with serving(connection_response_bytes=10) as port, connected(port, sent) as (reader, _):
         assert (await reader.read()).startswith(b"HTTP/1.1 503 Service Unavailable")
 

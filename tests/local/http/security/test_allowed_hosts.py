@@ -6,11 +6,10 @@ import json
 import aiohttp
 import pytest
 
+from tests.local.raw_http import JSON, port_of
 from truckstream.errors import InvalidArgumentError
 from truckstream.local import LocalKinesis, RefusedError
 from truckstream.local.http.security.allowed_hosts import AllowedHosts
-
-JSON = "application/x-amz-json-1.1"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ async def kinesis():
 
 async def send(kinesis, *head, body=b""):
     """Send a request, and return the status, headers and body of its response."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(kinesis.endpoint_url.rpartition(":")[2]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(kinesis))
     lines = [*head, "Connection: close", f"Content-Length: {len(body)}", "", ""]
     writer.write("\r\n".join(lines).encode() + body)
     raw, _, received = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
