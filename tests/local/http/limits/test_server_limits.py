@@ -10,11 +10,9 @@ import sys
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import pytest
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
-from tests.local.raw_http import JSON, exchange, request
+from tests.local.http.http2_client import http2_client
+from tests.local.raw_http import exchange, request
 from truckstream.local import Fault
 from truckstream.local.faulty_service import FaultyService
 from truckstream.local.http.endpoint import Endpoint
@@ -216,121 +214,57 @@ async def test_responses_that_nobody_reads_have_a_limit():
 
 # --- HTTP/2 -----------------------------------------------------------------------------------------
 
-HEAD = [
-    (":method", "POST"),
-    (":scheme", "http"),
-    (":authority", "localhost"),
-    (":path", "/"),
-    ("content-type", JSON),
-    ("x-amz-target", "Kinesis_20131202.ListStreams"),
-]
 
-
-class Http2Client:
-    """Sends frames, and collects the events of the server."""
-
-    def __init__(self, reader, writer):
-        self._reader, self._writer = reader, writer
-        self.http2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
-        self.http2.initiate_connection()
-        self.events = []
-
-    async def send(self):
-        self._writer.write(self.http2.data_to_send())
-        await self._writer.drain()
-
-    async def receive(self, condition):
-        """Receive until an event fulfils a condition, and return that event."""
-        await self.send()
-        while not (found := [event for event in self.events if condition(event)]):
-            data = await self._reader.read(MIB)
-            assert data, "the server has closed the connection"
-            self.events += self.http2.receive_data(data)
-            await self.send()
-        return found[0]
-
-    def begin(self, *more):
-        number = self.http2.get_next_available_stream_id()
-        self.http2.send_headers(number, [*HEAD, *more])
-        return number
-
-    async def upload(self, number, left):
-        """Send so many bytes of a body as the windows allow, or until the server responds."""
-        while left:
-            room = min(self.http2.local_flow_control_window(number), self.http2.max_outbound_frame_size, left)
-            if room:
-                self.http2.send_data(number, b" " * room)
-                left -= room
-                await self.send()
-                continue
-            data = await self._reader.read(MIB)
-            new = self.http2.receive_data(data)
-            self.events += new
-            if any(isinstance(event, ResponseReceived) and event.stream_id == number for event in new):
-                return
-
-
-@asynccontextmanager
-async def http2(port):
-    async with connected(port) as (reader, writer):
-        yield Http2Client(reader, writer)
-
-
-def status_of(client, number):
-    headers = next(e.headers for e in client.events if isinstance(e, ResponseReceived) and e.stream_id == number)
-    return dict(headers)[":status"]
+def status_of(response):
+    return response["headers"][":status"]
 
 
 async def test_http2_bodies_have_a_limit_for_their_connection():
-    async with serving(connection_body_bytes=4 * MIB) as port, http2(port) as client:
+    async with serving(connection_body_bytes=4 * MIB) as port, http2_client(port) as client:
         first, second = client.begin(), client.begin()
-        await client.upload(first, 3 * MIB)
-        await client.upload(second, 3 * MIB)
-        await client.receive(lambda event: isinstance(event, ResponseReceived) and event.stream_id == second)
-        assert status_of(client, second) == "503"
-        client.http2.send_data(first, b"{}", end_stream=True)
-        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == first)
-        assert status_of(client, first) == "200"
+        await client.upload(first, b" " * (3 * MIB))
+        await client.upload(second, b" " * (3 * MIB))
+        assert status_of(await client.response(second)) == "503"
+        await client.upload(first, b"{}")
+        client.finish(first)
+        assert status_of(await client.response(first)) == "200"
 
 
 async def test_an_http2_body_that_does_not_arrive_is_a_timeout_and_its_stream_is_reset():
-    async with serving(body_seconds=0.05) as port, http2(port) as client:
+    async with serving(body_seconds=0.05) as port, http2_client(port) as client:
         number = client.begin()
-        reset = await client.receive(lambda event: isinstance(event, StreamReset))
-        assert (reset.stream_id, status_of(client, number)) == (number, "408")
+        assert status_of(await client.response(number)) == "408"
+        await client.happens(lambda: number in client.resets)
         again = client.begin()
-        client.http2.send_data(again, b"{}", end_stream=True)
-        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == again)
-        assert status_of(client, again) == "200"
+        await client.upload(again, b"{}")
+        client.finish(again)
+        assert status_of(await client.response(again)) == "200"
 
 
 async def test_a_body_that_the_endpoint_does_not_read_is_not_acknowledged():
     """A client cannot send more than its window of a request that stalls before the body."""
-    async with serving(connection_body_bytes=8 * MIB) as port, http2(port) as client:
+    async with serving(connection_body_bytes=8 * MIB) as port, http2_client(port) as client:
         number = client.begin(("content-length", str(7 * MIB)))
-        await client.upload(number, 7 * MIB)
-        client.http2.end_stream(number)
-        await client.receive(lambda event: isinstance(event, StreamEnded))
-        assert status_of(client, number) == "400"  # blanks are no JSON
+        await client.upload(number, b" " * (7 * MIB))
+        client.finish(number)
+        assert status_of(await client.response(number)) == "400"  # blanks are no JSON
 
 
 async def test_a_client_that_resets_requests_all_the_time_is_disconnected():
-    async with serving() as port, http2(port) as client:
+    async with serving() as port, http2_client(port) as client:
         for _ in range(400):
-            client.http2.reset_stream(client.begin())
-        end = await client.receive(lambda event: isinstance(event, ConnectionTerminated))
-        assert end.error_code.name == "ENHANCE_YOUR_CALM"
+            client.give_up(client.begin())
+        await client.happens(lambda: client.end)
+        assert client.end.error_code.name == "ENHANCE_YOUR_CALM"
         assert (await ask(port))[0] == 200
 
 
 async def test_a_request_that_is_reset_at_once_leaves_nothing_behind():
-    async with serving() as port, http2(port) as client:
+    async with serving() as port, http2_client(port) as client:
         before = len(asyncio.all_tasks())
         for _ in range(100):
-            client.http2.reset_stream(client.begin())
-        number = client.begin()
-        client.http2.send_data(number, b"{}", end_stream=True)
-        await client.receive(lambda event: isinstance(event, StreamEnded) and event.stream_id == number)
+            client.give_up(client.begin())
+        await client("ListStreams")
         for _ in range(100):
             if len(asyncio.all_tasks()) <= before:
                 return
@@ -339,11 +273,9 @@ async def test_a_request_that_is_reset_at_once_leaves_nothing_behind():
 
 
 async def test_foreign_names_are_refused_over_http2_too():
-    async with serving() as port, http2(port) as client:
-        number = client.http2.get_next_available_stream_id()
-        evil = [(name, "evil.test" if name == ":authority" else value) for name, value in HEAD]
-        client.http2.send_headers(number, evil, end_stream=True)
-        await client.receive(lambda event: isinstance(event, StreamEnded))
-        assert status_of(client, number) == "403"
-        body = b"".join(event.data for event in client.events if isinstance(event, DataReceived))
-        assert json.loads(body)["message"].startswith("Host is 'evil.test'")
+    async with serving() as port, http2_client(port) as client:
+        number = client.begin(authority="evil.test")
+        client.finish(number)
+        response = await client.response(number)
+        assert status_of(response) == "403"
+        assert json.loads(response["body"])["message"].startswith("Host is 'evil.test'")
