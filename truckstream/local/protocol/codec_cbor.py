@@ -32,7 +32,7 @@ _TIME: Final = 1
 _SELF_DESCRIBED: Final = 55_799
 #: The other tags that cbor2 knows: dates, large and exact numbers, references, regular expressions, MIME, UUIDs, sets,
 #: addresses.
-_REFUSED_TAGS: Final = (*(0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43_000),)
+_REFUSED_TAGS: Final = (0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43_000)
 _MILLIS: Final = 1_000
 _TYPED: Final[dict[str, Any]] = {"PutRecords": PutRecordsRequest, "PutRecord": PutRecordRequest}
 

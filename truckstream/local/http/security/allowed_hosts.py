@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AllowedHosts", "check_host_name"]
 
-_HOST: Final = r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)"
+_NAME: Final = r"[a-z0-9_.-]+"
+_HOST: Final = rf"(\[[0-9a-f:.]+\]|{_NAME})"
 _HOST_AND_PORT: Final = re.compile(rf"{_HOST}(?::\d{{1,5}})?", re.IGNORECASE | re.ASCII)
 _ORIGIN: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?", re.IGNORECASE | re.ASCII)
 #: Number of header values whose result is kept. A client sends the same one with each request.
@@ -37,7 +38,7 @@ def check_host_name(name: str) -> None:
     Raises:
         InvalidArgumentError: it is not the name or the address of a host.
     """
-    if _address(name) is None and not re.fullmatch(r"[a-z0-9_.-]+", name, re.IGNORECASE | re.ASCII):
+    if _address(name) is None and not re.fullmatch(_NAME, name, re.IGNORECASE | re.ASCII):
         raise InvalidArgumentError("allowed_hosts", name, "must be a host's name or address without a scheme and port")
 
 
