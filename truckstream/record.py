@@ -24,6 +24,7 @@ import msgspec
 from truckstream.schema_errors import (
     REASONS,
     expected_commas,
+    fields_of,
     invalid_record_error,
     reject_repeated,
     split_annotation,
@@ -135,4 +136,4 @@ def _read_field(name: str, annotation: Any) -> Field:
 
 
 #: All fields with their rules, in the order of the JSON object.
-FIELDS: Final = tuple(_read_field(field.name, field.type) for field in msgspec.structs.fields(TruckRecord))
+FIELDS: Final = tuple(_read_field(field.name, field.type) for field in fields_of(TruckRecord))

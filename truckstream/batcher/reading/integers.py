@@ -14,6 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from truckstream.errors import InvalidRecordError
+from truckstream.schema_errors import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,9 @@ def limit_integers(decode: Callable[[bytes], Any], schema: Any) -> Callable[[byt
     """
     if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
         return decode
-    fields = inspect.type_info(schema).fields  # type: ignore[attr-defined]
-    unlimited = [(each.name, each.encode_name) for each in fields if _is_unlimited(each.type)]
+    fields = fields_of(schema)
+    kinds = inspect.multi_type_info([each.type for each in fields])
+    unlimited = [(each.name, each.encode_name) for each, kind in zip(fields, kinds, strict=True) if _is_unlimited(kind)]
     if not unlimited:
         return decode
 
