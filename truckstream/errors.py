@@ -248,6 +248,8 @@ class DeliveryErrorGroup(ExceptionGroup[Exception], TruckstreamError):  # noqa: 
 
 def printable(text: str) -> str:
     """Return a text from a record for a line of a log: characters that could end the line or hide in it are escaped."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
