@@ -16,7 +16,7 @@ expire. Three rules suffice:
 from __future__ import annotations
 
 from itertools import islice
-from operator import eq
+from operator import lt
 from typing import TYPE_CHECKING, Final
 
 from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
@@ -40,16 +40,12 @@ def is_sequence_number(text: str) -> bool:
 def is_in_order(numbers: Sequence[str]) -> bool:
     """True for nearly every event: all are numbers, and each is greater than the one before.
 
-    Strings of one length sort as their numbers do, and much faster. Numbers of different lengths need another look.
+    Strings of one length compare as their numbers do, and much faster. Numbers of different lengths need another look.
     """
     lengths = set(map(len, numbers))
     # As bytes, because bytes.isdigit accepts ASCII digits only and takes a fifth of the time of str.isdigit.
     are_digits = "".join(numbers).encode("utf-8", "replace").isdigit() and max(lengths) <= MOST_DIGITS
-    return are_digits and len(lengths) == 1 and numbers == sorted(numbers) and not _has_equal_neighbours(numbers)
-
-
-def _has_equal_neighbours(numbers: Sequence[str]) -> bool:
-    return any(map(eq, numbers, islice(numbers, 1, None)))
+    return are_digits and len(lengths) == 1 and all(map(lt, numbers, islice(numbers, 1, None)))
 
 
 def complete_numbers(numbers: Sequence[str]) -> list[str]:
