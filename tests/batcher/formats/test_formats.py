@@ -56,8 +56,12 @@ UNPACK = {None: bytes, "gzip": gzip.decompress, "zstd": zstd.decompress}
 
 
 def places(*numbers):
-    """Return the places of records with these numbers."""
-    return Places(SHARD, numbers, [ARRIVAL + at / 1000 for at in range(len(numbers))])
+    """Return the places of records with these numbers, a sequence number or "sequence number:subsequence number"."""
+    pairs = [number.partition(":")[::2] for number in numbers]
+    subsequences = [int(sub) if sub else None for _, sub in pairs]
+    return Places(
+        SHARD, [number for number, _ in pairs], subsequences, [ARRIVAL + at / 1000 for at in range(len(pairs))]
+    )
 
 
 def batcher(store, name, compression, **options):

@@ -9,7 +9,7 @@ class PlacesFormat:
     """Writes each line behind its record's place, as a format with such columns does."""
 
     def encode(self, lines, places):
-        rows = zip(places.numbers, places.arrivals, lines, strict=True)
+        rows = zip(places.numbers(), places.arrivals, lines, strict=True)
         return b"".join(b"%s=%s;" % (f"{places.shard[-1]}/{number}@{at:g}".encode(), line) for number, at, line in rows)
 
     text = encode
@@ -51,4 +51,4 @@ def test_records_of_aggregates_are_numbered_by_their_position_too():
         Boundaries([0, 1, 3, 4]),
         [None, 0, 1, None],
     )
-    assert lines.numbers(0, 4) == ["10", "11:0", "12"]
+    assert lines.places(0, 4).numbers() == ["10", "11:0", "12"]

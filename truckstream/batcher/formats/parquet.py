@@ -129,10 +129,9 @@ class ParquetFormat:
     def _table(self, lines: Sequence[bytes], places: Places) -> core.Table:
         records = [self._decode(line) for line in lines]
         arrays = [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
-        pairs = [number.partition(":") for number in places.numbers]
         values: dict[str, list[Any]] = {
-            SEQUENCE: [sequence for sequence, _, _ in pairs],
-            SUBSEQUENCE: [int(subsequence) if subsequence else None for _, _, subsequence in pairs],
+            SEQUENCE: places.sequences,
+            SUBSEQUENCE: places.subsequences or [None] * len(lines),
             SHARD: [places.shard] * len(lines),
             ARRIVAL: list(map(milliseconds, places.arrivals)),
         }

@@ -44,13 +44,21 @@ _NAMES: Final = (SEQUENCE, SUBSEQUENCE, SHARD, ARRIVAL)
 
 
 class Places(NamedTuple):
-    """Where records are in the stream. The sequences run in parallel."""
+    """Where records are in the stream. The lists run in parallel."""
 
     shard: str
-    #: Each record's sequence number, followed by ":" and its subsequence number in an aggregate.
-    numbers: Sequence[str]
+    sequences: list[str]
+    #: Each record's position in its aggregate, None for a record that was not aggregated; None without aggregates.
+    subsequences: list[int | None] | None
     #: When Kinesis stored each record, in seconds since the epoch.
-    arrivals: Sequence[float]
+    arrivals: list[float]
+
+    def numbers(self) -> list[str]:
+        """Return each record's sequence number, followed by ":" and its subsequence number in an aggregate."""
+        if self.subsequences is None:
+            return self.sequences
+        pairs = zip(self.sequences, self.subsequences, strict=True)
+        return [sequence if sub is None else f"{sequence}:{sub}" for sequence, sub in pairs]
 
 
 def check_fields(schema: Any) -> None:
@@ -83,20 +91,19 @@ def milliseconds(arrival: float) -> int:
 def add_fields(lines: Iterable[bytes], places: Places) -> list[bytes]:
     """Return the lines, which must be objects of JSON, with the fields at their ends."""
     shard = msgspec.json.encode(places.shard)
-    return [
-        _add_to(line, *number.partition(":")[::2], shard, arrival)
-        for line, number, arrival in zip(lines, places.numbers, places.arrivals, strict=True)
-    ]
+    subsequences = places.subsequences or [None] * len(places.sequences)
+    rows = zip(lines, places.sequences, subsequences, places.arrivals, strict=True)
+    return [_add_to(line, sequence, subsequence, shard, arrival) for line, sequence, subsequence, arrival in rows]
 
 
-def _add_to(line: bytes, sequence: str, subsequence: str, shard: bytes, arrival: float) -> bytes:
+def _add_to(line: bytes, sequence: str, subsequence: int | None, shard: bytes, arrival: float) -> bytes:
     own = line[: line.rindex(b"}")]
     at = datetime.fromtimestamp(milliseconds(arrival) / 1000, UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
     return b'%b%b"%b":"%b","%b":%b,"%b":%b,"%b":"%b"}' % (
         own,
         b"" if own.strip() == b"{" else b",",
         *(SEQUENCE.encode(), sequence.encode()),
-        *(SUBSEQUENCE.encode(), subsequence.encode() or b"null"),
+        *(SUBSEQUENCE.encode(), b"null" if subsequence is None else b"%d" % subsequence),
         *(SHARD.encode(), shard),
         *(ARRIVAL.encode(), at.encode()),
     )

@@ -65,19 +65,20 @@ class Lines:
 
     def encode(self, start: int, stop: int) -> bytes:
         """Encode the lines between two indices as an object. There must be at least one."""
-        return self.format.encode(self.present(start, stop), self._places(start, stop))
+        return self.format.encode(self.present(start, stop), self.places(start, stop))
 
     def text(self, start: int, stop: int) -> bytes:
         """Return a text that identifies the records with a line: a line for each, ended by a line feed."""
-        return self.format.text(self.present(start, stop), self._places(start, stop))
+        return self.format.text(self.present(start, stop), self.places(start, stop))
 
-    def numbers(self, start: int, stop: int) -> list[str]:
-        """Return the sequence number of each record with a line, with ":" and the subsequence number in aggregates."""
-        sequences = self._pick(self.sequences, start, stop)
-        if self.subsequences is None:
-            return sequences
-        pairs = zip(sequences, self._pick(self.subsequences, start, stop), strict=True)
-        return [sequence if sub is None else f"{sequence}:{sub}" for sequence, sub in pairs]
+    def places(self, start: int, stop: int) -> Places:
+        """Return where the records with a line between two indices are in the stream."""
+        return Places(
+            self.shard,
+            self._pick(self.sequences, start, stop),
+            None if self.subsequences is None else self._pick(self.subsequences, start, stop),
+            self._pick(self.arrivals, start, stop),
+        )
 
     def next_line(self, start: int) -> int:
         """Return the index of the first line from `start` on; the number of records if there is none."""
@@ -87,9 +88,6 @@ class Lines:
     def after_line(self, start: int, number: int) -> int:
         """Return the index after the `number`th line from `start` on. There must be so many."""
         return self.indices[bisect_left(self.indices, start) + number - 1] + 1
-
-    def _places(self, start: int, stop: int) -> Places:
-        return Places(self.shard, self.numbers(start, stop), self._pick(self.arrivals, start, stop))
 
     def _pick(self, column: list[_T], start: int, stop: int) -> list[_T]:
         """Return a column's values for the records with a line."""

@@ -14,6 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from truckstream.batcher.formats.stream_fields import Places
     from truckstream.batcher.grouping.lines import Lines
 
 __all__ = ["LAYOUT_VERSION", "ObjectMetadata"]
@@ -46,15 +47,15 @@ class ObjectMetadata(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, lines: Lines, start: int, stop: int) -> ObjectMetadata:
         """Return the metadata of the object that holds the lines between two indices."""
-        numbers = lines.numbers(start, stop)
+        present = lines.present(start, stop)
         return cls(
             stream=lines.stream,
             shard=lines.shard,
             first=lines.sequences[start],
             last=lines.sequences[stop - 1],
             records=str(stop - start),
-            lines=str(len(numbers)),
-            digest=_digest(numbers, lines.present(start, stop)),
+            lines=str(len(present)),
+            digest=_digest(lines.places(start, stop), present),
             layout=LAYOUT_VERSION + lines.format.layout,
         )
 
@@ -75,20 +76,20 @@ class ObjectMetadata(msgspec.Struct, frozen=True):
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
 
-def _digest(numbers: list[str], lines: list[bytes]) -> str:
+def _digest(places: Places, lines: list[bytes]) -> str:
+    numbers = places.numbers()
     is_repeating = len(set(numbers)) < len(numbers)
-    content = lines if is_repeating else _lines_at_the_ends(numbers, lines)
+    content = lines if is_repeating else _lines_at_the_ends(places.sequences, lines)
     identity = b"\n".join(("\n".join(numbers).encode(), *content))
     return blake2b(identity, digest_size=16).hexdigest()
 
 
-def _lines_at_the_ends(numbers: list[str], lines: list[bytes]) -> list[bytes]:
-    """Return the lines of the first and of the last sequence number, without regard to subsequence numbers."""
-    first, last = _count_of_first(numbers), _count_of_first(numbers[::-1])
+def _lines_at_the_ends(sequences: list[str], lines: list[bytes]) -> list[bytes]:
+    """Return the lines of the first and of the last sequence number."""
+    first, last = _count_of_first(sequences), _count_of_first(sequences[::-1])
     return lines if first + last >= len(lines) else [*lines[:first], *lines[len(lines) - last :]]
 
 
-def _count_of_first(numbers: list[str]) -> int:
-    """Return how many of the numbers at the beginning have the sequence number of the first one."""
-    sequence = numbers[0].partition(":")[0] if numbers else ""
-    return sum(1 for _ in takewhile(lambda number: number.partition(":")[0] == sequence, numbers))
+def _count_of_first(sequences: list[str]) -> int:
+    """Return how many of the numbers at the beginning are equal to the first one."""
+    return sum(1 for _ in takewhile(lambda each: each == sequences[0], sequences))
