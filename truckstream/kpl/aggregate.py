@@ -152,13 +152,6 @@ class Aggregate:
         self._pieces += (start, data)
         return True
 
-    def size_with(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> int:
-        """Return what `size` would be with this record added."""
-        index, entry = self._partition_keys.find(partition_key)
-        hash_index, hash_entry = (None, b"") if explicit_hash_key is None else self._hash_keys.find(explicit_hash_key)
-        start = _record_start(index, hash_index, len(data))
-        return self.size + len(entry) + len(hash_entry) + len(start) + len(data)
-
     def encode(self) -> bytes:
         """Return the data of the Kinesis record.
 
