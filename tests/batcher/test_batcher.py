@@ -612,8 +612,12 @@ async def test_the_longest_key_has_1024_bytes(layout, compression, option, folde
     assert max(len(key.encode()) for key in keys) == 1_024
 
 
-def test_the_prefix_of_an_obstore_store_counts():
-    store = obstore.store.S3Store("bucket", prefix="x" * 600, region="us-east-1")
+@pytest.mark.parametrize(
+    "store",
+    [obstore.store.S3Store("bucket", prefix="x" * 600, region="us-east-1"), f"S3://bucket/{'x' * 600}"],
+    ids=["an obstore store", "a scheme in capitals"],
+)
+def test_the_folder_of_every_form_of_a_store_counts(store):
     with pytest.raises(InvalidArgumentError, match=r"makes keys below 'x+' of up to 1,\d\d\d bytes"):
         Batcher(store, prefix="y" * 400)
 

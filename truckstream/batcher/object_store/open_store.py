@@ -58,7 +58,8 @@ def check_prefix(option: str, prefix: str) -> str:
 def folder_of(store: str | ObjectStore) -> str:
     """Return the folder in a bucket that the store writes all keys below; empty if there is none."""
     if isinstance(store, str):
-        return urlsplit(store).path.strip("/") if store.startswith("s3://") else ""
+        parts = urlsplit(store)
+        return parts.path.strip("/") if parts.scheme == "s3" else ""
     return str(getattr(store, "prefix", None) or "")
 
 
@@ -153,8 +154,8 @@ def _encryption_options(scheme: str, encryption: Encryption | None, kms_key_id: 
 
 
 def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
-    parts = urlsplit(url)
-    if not parts.netloc:
+    bucket = urlsplit(url).netloc
+    if not bucket:
         raise ValueError("the URL names no bucket")
     client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
     if str(options.get("aws_endpoint_url_s3") or options.get("endpoint", "")).startswith("http://"):
@@ -163,7 +164,7 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
     defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}
     client |= options.get("client_options", {})
     settings = defaults | _container_credentials(options) | options | {"client_options": client}
-    return obstore.store.S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **settings)
+    return obstore.store.S3Store(bucket, prefix=folder_of(url) or None, **settings)
 
 
 def _container_credentials(options: Mapping[str, Any]) -> dict[str, Any]:
