@@ -1,7 +1,6 @@
 """The packages of other Python clients, with their dependencies, by exact version."""
 
-ASYNC_KINESIS = (
-    "async-kinesis==3.0.1",
+AIOBOTOCORE = (
     "aiobotocore==3.10.0",
     "aiohappyeyeballs==2.7.1",
     "aiohttp==3.14.5",
@@ -21,4 +20,5 @@ ASYNC_KINESIS = (
     "wrapt==2.5.2",
     "yarl==1.25.1",
 )
-AIOKPL = ("aiokpl==0.2.0", "anyio==4.16.0", "sortedcontainers==2.4.0", *ASYNC_KINESIS[1:])
+ASYNC_KINESIS = ("async-kinesis==3.0.1", *AIOBOTOCORE)
+AIOKPL = ("aiokpl==0.2.0", "anyio==4.16.0", "sortedcontainers==2.4.0", *AIOBOTOCORE)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.batcher.support import Small, numbers
 from tests.external_clients.installation import CannotInstallError, or_skipped, python_with, tool
+from tests.external_clients.python_clients import AIOBOTOCORE
 from truckstream.batcher import Batcher
 
 if sys.version_info >= (3, 14):
@@ -40,29 +41,12 @@ ROWS, SUM = 700, sum(range(700))
 
 PANDAS = (
     "pandas==3.1.1",
-    "aiobotocore==3.10.0",
-    "aiohappyeyeballs==2.7.1",
-    "aiohttp==3.14.5",
-    "aioitertools==0.13.0",
-    "aiosignal==1.4.0",
-    "attrs==26.1.0",
-    "botocore==1.43.117",
-    "frozenlist==1.8.0",
     "fsspec==2026.9.0",
-    "idna==3.20",
-    "jmespath==1.1.0",
-    "multidict==7.2.1",
     "numpy==2.4.6",
-    "propcache==0.5.4",
     "pyarrow==26.0.1",
-    "python-dateutil==2.9.0.post0",
     "s3fs==2026.9.0",
-    "six==1.17.0",
-    "typing-extensions==4.16.0",
-    "urllib3==2.8.0",
-    "wrapt==2.5.2",
-    "yarl==1.25.1",
     "zstandard==0.25.0",
+    *AIOBOTOCORE,
 )
 DUCKDB = ("duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5")
 SPARK = ("pyspark==4.3.0", "py4j==0.10.9.9")
