@@ -8,6 +8,8 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.loop_server import serve
+
 
 class CredentialServer:
     """Returns credentials to requests with the right Authorization header."""
@@ -23,10 +25,8 @@ class CredentialServer:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/2021-03-23/credentials", self._serve)
-        self._runner = web.AppRunner(app, shutdown_timeout=1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/2021-03-23/credentials"
+        self._runner, address = await serve(app)
+        self.url = f"http://{address}/2021-03-23/credentials"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
+from tests.loop_server import serve
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,11 +62,7 @@ class Runtime:
         api.router.add_get("/2018-06-01/runtime/invocation/next", self._next)
         api.router.add_post("/2018-06-01/runtime/invocation/{id}/{kind}", self._answered)
         api.router.add_post("/2018-06-01/runtime/init/error", self._failed_to_start)
-        self._runner = web.AppRunner(api, shutdown_timeout=1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self._address = f"127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, self._address = await serve(api)
         await self.start()
         return self
 
@@ -201,10 +199,8 @@ class Bucket:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{bucket}/{key:.+}", self._serve)
-        self._runner = web.AppRunner(app, shutdown_timeout=1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.endpoint_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._runner, address = await serve(app)
+        self.endpoint_url = f"http://{address}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

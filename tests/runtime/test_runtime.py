@@ -194,8 +194,11 @@ async def test_a_schema_that_the_zip_does_not_have_is_named(function):
 
 # --- Credentials ------------------------------------------------------------------------------------
 
-#: With SnapStart, Lambda sets no keys.
-NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+
+def without_keys(bucket, server, **token):
+    """Return the settings of a function with SnapStart: the URL of its credentials, and no keys."""
+    url = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url}
+    return s3(bucket, **url, **token, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
 
 
 def signers(bucket):
@@ -208,12 +211,8 @@ def signers(bucket):
 
 async def test_with_snapstart_the_credentials_come_from_the_url(function, bucket):
     async with CredentialServer("a token") as server:
-        variables = {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a token",
-            **NO_KEYS,
-        }
-        async with function(**s3(bucket, **variables)) as runtime:
+        settings = without_keys(bucket, server, AWS_CONTAINER_AUTHORIZATION_TOKEN="a token")
+        async with function(**settings) as runtime:
             assert (await runtime.invoke(trucks(1_400))).response == DONE
             assert (await runtime.invoke(trucks(700, 1_400))).response == DONE
     assert lines_in(bucket) == reports(2_100)
@@ -225,12 +224,8 @@ async def test_credentials_that_expire_are_fetched_again_with_the_files_current_
     token.write_text("first\n")
     async with CredentialServer("first") as server:
         server.lifetime = 1.0  # seconds; obstore fetches credentials again that expire within minutes
-        variables = {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
-            **NO_KEYS,
-        }
-        async with function(**s3(bucket, **variables)) as runtime:
+        settings = without_keys(bucket, server, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(token))
+        async with function(**settings) as runtime:
             assert (await runtime.invoke(trucks(700))).response == DONE
             before = signers(bucket)
             bucket.requests.clear()
@@ -247,12 +242,8 @@ async def test_credentials_that_expire_are_fetched_again_with_the_files_current_
 
 async def test_refused_credentials_are_reported_and_lose_no_record(function, bucket):
     async with CredentialServer("a token") as server:
-        variables = {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "another",
-            **NO_KEYS,
-        }
-        async with function(**s3(bucket, **variables)) as runtime:
+        settings = without_keys(bucket, server, AWS_CONTAINER_AUTHORIZATION_TOKEN="another")
+        async with function(**settings) as runtime:
             assert (await runtime.invoke(trucks(10))).response == failed_from(0)
             server.token = "another"
             assert (await runtime.invoke(trucks(10))).response == DONE
