@@ -69,6 +69,12 @@ def test_a_later_deployment_keeps_format_and_schema(built, module):
     assert columns(template)[:2] == ["sensor", "celsius"]
 
 
+def test_the_format_that_only_a_new_stack_gets_reaches_the_zip_too(built, module):
+    template = template_of(DeployOptions("acme", new_stack_parameters=PARQUET, include=(module,)), *new_stack())
+    assert built[0].format == "parquet"
+    assert columns(template)[-1] == "kinesis_subsequence_number"
+
+
 def test_a_later_deployment_without_the_module_is_refused(built):
     """Its zip would lack the module, and the function would fail."""
     told = {"Scope": "PIPELINE", "StreamName": "trucks", "CodeBucket": "acme-zips", **PARQUET}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from truckstream.cloud.deployment.stack import Stack
 
 __all__ = [
-    "DEFAULT_STREAM",
     "Adoption",
     "NewNames",
     "adopted_bucket",
@@ -29,8 +28,6 @@ __all__ = [
     "stream_key",
 ]
 
-#: The template's default.
-DEFAULT_STREAM: Final = "truck-sensor-stream"
 #: Keys that AWS manages for Kinesis and S3. Whoever may use the stream or the bucket may use them.
 _AWS_KEYS: Final = ("alias/aws/kinesis", "alias/aws/s3")
 
@@ -57,11 +54,11 @@ def new_names(values: Mapping[str, str], stack: Stack | None) -> NewNames:
     """Return the names that a deployment creates.
 
     Args:
-        values: the parameters that the stack will have.
+        values: all parameters that the stack will have.
         stack: the stack before the deployment; None if it is to be created.
     """
-    stream = values.get("StreamName", DEFAULT_STREAM) if values.get("CreateStream", "true") == "true" else None
-    bucket = values.get("BucketName") if values.get("ExistingBucketName", "none") == "none" else None
+    stream = values["StreamName"] if values["CreateStream"] == "true" else None
+    bucket = values["BucketName"] if values["ExistingBucketName"] == "none" else None
     ours = stack.outputs if stack else {}
     return NewNames(
         stream if stream != ours.get("StreamName") else None,

@@ -62,24 +62,23 @@ class Choices:
         }
 
 
-def choose(options: DeployOptions, previous: Mapping[str, str], resources: Collection[str]) -> Choices:
+def choose(options: DeployOptions, values: Mapping[str, str], resources: Collection[str]) -> Choices:
     """Return the choices of a deployment.
 
     Args:
         options: the options that were given.
-        previous: the stack's parameters; none for a new stack.
+        values: all parameters that the stack would have without these choices.
         resources: names of the template's resources. One that was left out and is no longer in it is forgotten.
     """
-    default = PackageOptions()
-    left_out = tuple(name for name in previous.get(LEFT_OUT, _NONE).split(",") if name in resources)
-    bucket = previous.get("CodeBucket", _NONE)
+    left_out = tuple(name for name in _left_out(values) if name in resources)
+    bucket = values["CodeBucket"]
     return Choices(
         PackageOptions(
-            options.architecture or previous.get("Architecture", default.architecture),  # type: ignore[arg-type]
-            options.python or previous.get("Runtime", f"python{default.python}").removeprefix("python"),
+            options.architecture or values["Architecture"],  # type: ignore[arg-type]
+            options.python or values["Runtime"].removeprefix("python"),
             options.include,
-            options.parameters.get("Format") or previous.get("Format", default.format),
-            options.parameters.get("Compression") or previous.get("Compression", default.compression),
+            values["Format"],
+            values["Compression"],
         ),
         left_out if options.leave_out is None else options.leave_out,
         options.artifact_bucket or (bucket if bucket != _NONE else None),
@@ -112,8 +111,12 @@ def flags_for_successor(stack: Stack, defaults: Mapping[str, str]) -> list[str]:
     for name, value in sorted(parameters.items()):
         if name in defaults and name not in _NOT_FOR_SUCCESSOR and value != defaults[name]:
             flags += ["--parameter", f"{name}={value}"]
-    left_out = [name for name in parameters.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
-    return [*flags, *(word for name in left_out for word in ("--leave-out", name))]
+    return [*flags, *(word for name in _left_out(parameters) for word in ("--leave-out", name))]
+
+
+def _left_out(parameters: Mapping[str, str]) -> list[str]:
+    """Return the names of the resources that were left out of a stack with these parameters."""
+    return [name for name in parameters.get(LEFT_OUT, _NONE).split(",") if name != _NONE]
 
 
 def refuse_contradictions(options: DeployOptions, stack: Stack) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from truckstream.cloud.aws_account import flags_of
@@ -21,6 +22,7 @@ from truckstream.cloud.deployment.record_table import fit_table
 from truckstream.cloud.deployment.stack import is_busy
 from truckstream.cloud.deployment.template import (
     compact,
+    defaults_of,
     fits_a_call,
     parameters_of,
     read_template,
@@ -83,9 +85,10 @@ async def deploy(
     stack = predecessor.stack
     template = read_template()
     given = given_parameters(options, stack, predecessor.parameters)
-    adoption = await _check_existing_data(aws, options, predecessor, given)
-    choices = choose(options, predecessor.parameters, resources_of(template))
-    fitted = _fitted(template, options, {**predecessor.parameters, **given})
+    values = {**defaults_of(template), **predecessor.parameters, **given}
+    adoption = await _check_existing_data(aws, options, stack, values)
+    choices = choose(options, values, resources_of(template))
+    fitted = _fitted(template, options, values)
     archive = await build_package(choices.package) if options.scope == "PIPELINE" else None
     bucket = choices.artifact_bucket or await artifact_bucket(aws)
     known = parameters_of(template)
@@ -138,13 +141,11 @@ async def update_parameters(
 
 
 async def _check_existing_data(
-    aws: Aws, options: DeployOptions, predecessor: _Predecessor, given: Mapping[str, str]
+    aws: Aws, options: DeployOptions, stack: Stack | None, values: Mapping[str, str]
 ) -> Adoption:
     """Adopt the existing stream and bucket, or raise if their names are taken."""
-    stack = predecessor.stack
     if stack:
         refuse_contradictions(options, stack)
-    values = {**predecessor.parameters, **given}
     await refuse_missing(aws, values)
     if options.adopt:
         return await adopt(aws, values, stack)
@@ -158,15 +159,15 @@ def _fitted(template: str, options: DeployOptions, values: Mapping[str, str]) ->
     Raises:
         ConfigurationError: the function could not load its schema, or the table cannot have its fields.
     """
-    schema = values.get("Schema", "truck")
+    schema = values["Schema"]
     if options.scope == "STORAGE":
         return template
-    if values.get("CreateCatalog") == "false":
+    if values["CreateCatalog"] == "false":
         if ":" in schema:
             load_schema(schema, options.include)
         return template
-    format_, layout = values.get("Format", "ndjson"), values.get("Layout", "flat")
-    return fit_table(template, schema, format_, layout, lambda name: load_schema(name, options.include))
+    load = partial(load_schema, include=options.include)
+    return fit_table(template, schema, values["Format"], values["Layout"], load)
 
 
 def _tailored(template: str, choices: Choices) -> str:

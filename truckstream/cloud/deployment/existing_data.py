@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.cloud.deployment.adoption import (
-    DEFAULT_STREAM,
     Adoption,
     adopted_bucket,
     adopted_stream,
@@ -36,7 +35,7 @@ async def adopt(aws: Aws, values: Mapping[str, str], stack: Stack | None) -> Ado
 
     Args:
         aws: the account and region.
-        values: the parameters that the stack would have.
+        values: all parameters that the stack would have.
         stack: the stack; None if it is to be created.
 
     Raises:
@@ -69,8 +68,8 @@ async def refuse_taken(aws: Aws, values: Mapping[str, str], stack: Stack | None)
 
 async def refuse_missing(aws: Aws, values: Mapping[str, str]) -> None:
     """Raise DeploymentError if a stream or a bucket that the deployment would use by name does not exist."""
-    stream, bucket = values.get("StreamName", DEFAULT_STREAM), values.get("ExistingBucketName", "none")
-    if values.get("CreateStream", "true") == "false" and await _read_stream(aws, stream) is None:
+    stream, bucket = values["StreamName"], values["ExistingBucketName"]
+    if values["CreateStream"] == "false" and await _read_stream(aws, stream) is None:
         hint = "Correct --stream or --region, or pass --parameter CreateStream=true."
         raise DeploymentError("NotFound", f"the stream {stream} does not exist in {aws.region}. {hint}")
     if bucket != "none" and not await _bucket_exists(aws, bucket):
