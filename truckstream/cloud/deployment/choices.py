@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from truckstream.cloud.deployment.options import SET_BY_DEPLOY
 from truckstream.cloud.package.build import PackageOptions
 from truckstream.errors import ConfigurationError
 
@@ -29,10 +30,10 @@ _NONE: Final = "none"
 #: Setting, flag and parameter of each name that several commands share.
 _NAMES: Final = (("stream_name", "--stream", "StreamName"), ("bucket_name", "--bucket", "BucketName"))
 
-#: Parameters that flags of their own set, or that follow from the data that a successor adopts.
+#: Parameters that `deploy` sets itself, that flags of their own set, or that follow from the data that is adopted.
 _NOT_FOR_SUCCESSOR: Final = frozenset(
     {
-        *("Scope", "CodeBucket", "CodeKey", "Architecture", "Runtime"),
+        *SET_BY_DEPLOY,
         *("StreamName", "CreateStream", "StreamMode", "ShardCount", "RetentionHours", "StartingPosition"),
         *("BucketName", "ExistingBucketName", "ExistingKeyArns"),
     }

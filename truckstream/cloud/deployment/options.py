@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from truckstream.cloud.package.build import Architecture
 
-__all__ = ["DeployOptions"]
+__all__ = ["SET_BY_DEPLOY", "DeployOptions"]
 
 #: Parameters that a deployment sets itself, and how to choose their values.
-_SET_BY_DEPLOY: Final = {
+SET_BY_DEPLOY: Final = {
     "Scope": "use scope",
     "Architecture": "use architecture",
     "Runtime": "use python",
@@ -71,7 +71,7 @@ class DeployOptions:
         for name in (*self.parameters, *self.new_stack_parameters):
             if name not in known:
                 raise InvalidArgumentError("parameter", name, f"must be one of {', '.join(known)}")
-            if name in _SET_BY_DEPLOY:
-                raise InvalidArgumentError("parameter", name, f"is set by deploy; {_SET_BY_DEPLOY[name]}")
+            if name in SET_BY_DEPLOY:
+                raise InvalidArgumentError("parameter", name, f"is set by deploy; {SET_BY_DEPLOY[name]}")
         default = PackageOptions()
         PackageOptions(self.architecture or default.architecture, self.python or default.python, self.include)
