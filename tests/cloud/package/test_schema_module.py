@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from truckstream.cloud.package.included import read_include
 from truckstream.cloud.package.schema_module import load_schema
 from truckstream.errors import ConfigurationError
 from truckstream.record import TruckRecord
@@ -29,6 +30,14 @@ def test_a_schema_of_a_file_or_of_a_package_is_loaded(module):
     module("fleet/units.py", "from my_schema import Reading as Same\n")
     assert load_schema("fleet.units:Same", [path, package]).__name__ == "Reading"
     assert load_schema("truckstream.record:TruckRecord", []) is TruckRecord
+
+
+def test_a_link_to_a_file_has_its_own_name_as_in_the_zip(module, tmp_path):
+    module("versions/schema_v2.py", "VALUE = 2\n")
+    link = tmp_path / "my_schema.py"
+    link.symlink_to("versions/schema_v2.py")
+    assert read_include(link).files == {"my_schema.py": b"VALUE = 2\n"}
+    assert load_schema("my_schema:VALUE", [link]) == 2
 
 
 def test_nothing_of_the_module_stays_and_a_change_is_seen(module):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["IncludedModule", "check_includes", "missing_imports", "read_include"]
+__all__ = ["IncludedModule", "check_includes", "import_folder", "missing_imports", "module_name", "read_include"]
 
 #: Modules of Lambda's Python runtimes beside the standard library (AWS Lambda developer guide, 2026-11). The zip brings
 #: everything else, because the versions there change.
@@ -43,23 +43,31 @@ def check_includes(paths: Iterable[Path]) -> None:
     """
     names = set[str]()
     for path in paths:
-        name = _module_name(path)
+        name = _checked_name(path)
         if name in names:
             raise InvalidArgumentError("include", str(path), f"must have another name: two of them are named {name}")
         names.add(name)
 
 
-def _module_name(path: Path) -> str:
+def module_name(path: Path) -> str:
+    """Return the name by which a path's module is imported. A folder may be given as `.`, which is no name."""
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def import_folder(path: Path) -> Path:
+    """Return the folder in which Python finds a path's module by its name."""
+    return (path.resolve() if path.is_dir() else path.absolute()).parent
+
+
+def _checked_name(path: Path) -> str:
     if path.is_dir():
         if not (path / "__init__.py").is_file():
             raise InvalidArgumentError("include", str(path), "must be a Python file, or a folder with __init__.py")
-        name = path.resolve().name
-    elif path.suffix == ".py" and path.is_file():
-        name = path.stem
-    else:
+    elif path.suffix != ".py" or not path.is_file():
         raise InvalidArgumentError(
             "include", str(path), "must be an existing Python file, or a folder with __init__.py"
         )
+    name = module_name(path)
     if not name.isidentifier():
         raise InvalidArgumentError("include", str(path), "must have a name that Python can import")
     if name in sys.stdlib_module_names | _OURS | _OF_THE_RUNTIME or distributions_for(name):
@@ -70,11 +78,11 @@ def _module_name(path: Path) -> str:
 def read_include(path: Path) -> IncludedModule:
     """Return the files of a module that `check_includes` accepts, without hidden ones, such as .env."""
     if not path.is_dir():
-        return IncludedModule(path.stem, {path.name: path.read_bytes()})
+        return IncludedModule(module_name(path), {path.name: path.read_bytes()})
     root = path.resolve()
     found = {f"{root.name}/{file.relative_to(root).as_posix()}": file for file in root.rglob("*") if file.is_file()}
     wanted = {name: file for name, file in found.items() if not is_noise(name) and "/." not in name}
-    return IncludedModule(root.name, {name: file.read_bytes() for name, file in wanted.items()})
+    return IncludedModule(module_name(path), {name: file.read_bytes() for name, file in wanted.items()})
 
 
 def missing_imports(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from typing import TYPE_CHECKING, Any
 
+from truckstream.cloud.package.included import import_folder, module_name
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def load_schema(name: str, include: Sequence[Path]) -> Any:
     """
     module, _, attribute = name.partition(":")
     top = module.partition(".")[0]
-    modules = {path.resolve().stem if path.is_file() else path.resolve().name: path for path in include}
+    modules = {module_name(path): path for path in include}
     if top != "truckstream" and top not in modules:
         hint = f"Pass --include {top}.py, the file or the package with the schema."
         raise ConfigurationError("Schema", f"is {name!r}, and the zip would have no module {top}", hint)
@@ -47,7 +48,7 @@ def load_schema(name: str, include: Sequence[Path]) -> Any:
 def _importable(modules: dict[str, Path]) -> Iterator[None]:
     """Let the modules be imported, and forget them afterwards, because a file may change or move."""
     before = list(sys.path)
-    sys.path[:0] = [str(path.resolve().parent) for path in modules.values()]
+    sys.path[:0] = [str(import_folder(path)) for path in modules.values()]
     invalidate_caches()
     _forget(modules)
     try:
