@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from truckstream.cloud.watch.status_page import delivery_failed
+from truckstream.cloud.watch.status_page import delivery_failed, failure_reason
 from truckstream.command_line import command_line
 
 if TYPE_CHECKING:
@@ -160,14 +160,14 @@ def _function_command(facts: Facts, *flags: object) -> str:
 
 def stream_found(facts: Facts) -> Finding | None:
     name = facts.parts.stream_name
-    if facts.parts.stream is not None or _unread(facts, "kinesis"):
+    if facts.parts.stream is not None or facts.parts.could_not_read("kinesis"):
         return None
     what = f"the stream {name} does not exist in this account and region" if name else "no stream is deployed"
     return Finding("stream-found", "stopped", what, _truckstream(facts, "deploy"))
 
 
 def function_found(facts: Facts) -> Finding | None:
-    if facts.parts.function is not None or _unread(facts, "lambda"):
+    if facts.parts.function is not None or facts.parts.could_not_read("lambda"):
         return None
     repair = _truckstream(facts, "deploy")
     return Finding("function-found", "stopped", "no function is deployed: records wait in the stream", repair)
@@ -177,13 +177,12 @@ def function_runs(facts: Facts) -> Finding | None:
     state, update = facts.function.get("State", "Active"), facts.function.get("LastUpdateStatus", "Successful")
     if state in {"Active", "Pending"} and update != "Failed":
         return None
-    why = facts.function.get("StateReason") or facts.function.get("LastUpdateStatusReason") or "AWS gives no reason"
-    repair = _truckstream(facts, "deploy")
-    return Finding("function-runs", "stopped", f"the function is {state}, its last update {update}: {why}", repair)
+    problem = f"the function is {state}, its last update {update}: {failure_reason(facts.function)}"
+    return Finding("function-runs", "stopped", problem, _truckstream(facts, "deploy"))
 
 
 def mapping_found(facts: Facts) -> Finding | None:
-    if facts.parts.mapping is not None or facts.parts.function is None or _unread(facts, "lambda"):
+    if facts.parts.mapping is not None or facts.parts.function is None or facts.parts.could_not_read("lambda"):
         return None
     problem = "no event source mapping connects the stream to the function: records wait in the stream"
     return Finding("mapping-found", "stopped", problem, _truckstream(facts, "deploy"))
@@ -469,10 +468,6 @@ def _prefix(rule: Mapping[str, Any]) -> str | None:
     """Return the prefix of a lifecycle rule; None if it also depends on tags or sizes."""
     found = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
     return None if rule.get("Filter", {}).keys() - {"Prefix"} else str(found)
-
-
-def _unread(facts: Facts, service: str) -> bool:
-    return any(error.operation.startswith(f"{service}:") for error in facts.parts.unread)
 
 
 CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (

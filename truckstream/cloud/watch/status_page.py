@@ -26,6 +26,7 @@ __all__ = [
     "describe_function",
     "describe_mapping",
     "describe_stream",
+    "failure_reason",
     "find_problems",
     "last_errors",
     "newest_objects",
@@ -144,13 +145,12 @@ def _stack_problems(parts: DeployedParts) -> Iterator[str]:
 
 def _missing_parts(parts: DeployedParts, origin: Origin, *, bucket_exists: bool) -> Iterator[str]:
     """Return the parts that do not exist. One that could not be read is not missing."""
-    unread = {error.operation.partition(":")[0] for error in parts.unread}
-    if parts.stream is None and "kinesis" not in unread:
+    if parts.stream is None and not parts.could_not_read("kinesis"):
         yield f"the stream {parts.stream_name} does not exist" if parts.stream_name else "there is no stream"
-    if parts.function is None and "lambda" not in unread:
+    if parts.function is None and not parts.could_not_read("lambda"):
         add = f": {origin.deploy} creates it" if origin.kind == "stack" else ""
         yield f"there is no function, so that records wait in the stream{add}"
-    elif parts.mapping is None and "lambda" not in unread:
+    elif parts.mapping is None and not parts.could_not_read("lambda"):
         yield "no event source mapping connects the stream to the function, so that records wait in the stream"
     if not parts.bucket_name or not bucket_exists:
         yield f"the bucket {parts.bucket_name} does not exist" if parts.bucket_name else "there is no bucket"
@@ -165,8 +165,7 @@ def _stopped_parts(parts: DeployedParts) -> Iterator[str]:
     if delivery_failed(result := mapping.get("LastProcessingResult", "OK")):
         yield f"the mapping's last delivery failed ({result}): see the last errors below, then run truckstream doctor"
     if (state := function.get("State", "Active")) == "Failed" or function.get("LastUpdateStatus") == "Failed":
-        why = function.get("StateReason") or function.get("LastUpdateStatusReason") or "AWS gives no reason"
-        yield f"the function, or its last update, failed: {why}"
+        yield f"the function, or its last update, failed: {failure_reason(function)}"
 
 
 def describe_stream(response: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -187,6 +186,11 @@ def describe_function(response: Mapping[str, Any] | None) -> dict[str, Any] | No
 def delivery_failed(result: str) -> bool:
     """Return whether a mapping's LastProcessingResult reports a failure, such as "PROBLEM: Function call failed"."""
     return any(sign in result.upper() for sign in ("PROBLEM", "FAIL"))
+
+
+def failure_reason(function: Mapping[str, Any]) -> str:
+    """Return why a function, or its last update, failed."""
+    return function.get("StateReason") or function.get("LastUpdateStatusReason") or "AWS gives no reason"
 
 
 def _pick(response: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

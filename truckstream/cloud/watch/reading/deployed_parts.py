@@ -60,6 +60,10 @@ class DeployedParts:
         details = (self.stream or {}).get("StreamModeDetails", {})
         return bool(details.get("StreamMode") == "ON_DEMAND")
 
+    def could_not_read(self, service: str) -> bool:
+        """Return whether a call of a service failed, so that a part of it that seems to be missing may exist."""
+        return any(error.operation.startswith(f"{service}:") for error in self.unread)
+
 
 async def read_parts(aws: Aws, stack_name: str, function_name: str | None = None) -> DeployedParts:
     """Find and describe the deployed parts.
