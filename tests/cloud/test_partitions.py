@@ -5,7 +5,7 @@ import pytest
 from tests.cloud.scripted_aws import ScriptedAws
 from truckstream.cloud.package.artifact_bucket import url_of
 from truckstream.cloud.partitions import is_aws_endpoint, partition_of
-from truckstream.cloud.policies import Scope
+from truckstream.cloud.policies import Scope, boundary_policy
 
 REGIONS = {
     "us-east-1": ("aws", "amazonaws.com"),
@@ -27,6 +27,16 @@ def test_a_region_has_the_partition_and_the_domain_of_botocores_data(region):
     assert (partition.name, partition.dns_suffix) == REGIONS[region]
     assert Scope("123456789012", region).partition == REGIONS[region][0]
     assert url_of(ScriptedAws({}, region), "zips", "k") == f"https://zips.s3.{region}.{REGIONS[region][1]}/k"
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_boundary_names_the_services_that_use_keys_by_the_domain_of_the_partition(region):
+    """The template does so with AWS::URLSuffix."""
+    statements = {each["Sid"]: each for each in boundary_policy(Scope("123456789012", region))["Statement"]}
+    domain = REGIONS[region][1]
+    assert statements["KeysOfTheData"]["Condition"] == {
+        "StringEquals": {"kms:ViaService": [f"kinesis.{region}.{domain}", f"s3.{region}.{domain}"]}
+    }
 
 
 @pytest.mark.parametrize(

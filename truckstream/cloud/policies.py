@@ -164,7 +164,7 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
     objects = [f"{bucket}/*" for bucket in scope.buckets]
     interfaces = """AssignPrivateIpAddresses CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces
         DescribeSubnets UnassignPrivateIpAddresses"""
-    suffix = "amazonaws.com.cn" if scope.partition == "aws-cn" else "amazonaws.com"
+    suffix = partition_of(scope.region).dns_suffix
     # An existing stream or bucket may have a key of its own. Used by these services, it opens only data that the other
     # statements allow.
     services = {"kms:ViaService": [f"{service}.{scope.region}.{suffix}" for service in ("kinesis", "s3")]}
