@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tests.cloud.deployment.support import stack
 from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.resolved_template import properties_of, references
 from tests.cloud.scripted_aws import ScriptedAws, aws_error
@@ -14,6 +15,7 @@ from tests.cloud.watch.healthy_pipeline import (
 )
 from truckstream.cloud.watch.doctor import diagnose
 
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROLE = "arn:aws:iam::123456789012:role/acme-FunctionRole-1"
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
 
@@ -56,7 +58,7 @@ def deployed(**changed):
 
 
 async def findings_and_unread(aws):
-    diagnosis = await diagnose(aws, "acme", now=datetime(2026, 11, 23, 12, tzinfo=UTC), function_name="acme")
+    diagnosis = await diagnose(aws, "acme", now=NOW, function_name="acme")
     return {finding.check for finding in diagnosis.findings}, diagnosis.unread
 
 
@@ -114,6 +116,21 @@ async def test_the_role_of_the_template_allows_what_the_function_needs():
     aws = deployed(iam__simulate_principal_policy=simulate)
     assert await findings_and_unread(aws) == (set(), ())
     assert len(aws.calls_of("iam.simulate_principal_policy")) == 3
+
+
+async def test_the_repair_names_the_bucket_in_the_partition_of_the_region():
+    aws = deployed(
+        cloudformation__describe_stacks=stack(
+            "CREATE_COMPLETE", FunctionName="acme", FailedBucketName="acme-failedbucket-1"
+        ),
+        lambda__list_event_source_mappings={
+            "EventSourceMappings": [healthy_mapping() | {"EventSourceArn": STREAM_ARN, "DestinationConfig": {}}]
+        },
+    )
+    aws.region = "cn-north-1"
+    findings = (await diagnose(aws, "acme", now=NOW)).findings
+    [repair] = [finding.repair for finding in findings if finding.check == "gives-up-into-a-destination"]
+    assert '"arn:aws-cn:s3:::acme-failedbucket-1"' in repair
 
 
 async def test_a_denied_upload_in_the_log_is_a_finding():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.cloud.aws_account import flags_of
+from truckstream.cloud.partitions import partition_of
 from truckstream.cloud.watch.doctor_rules import CHECKS, Facts, Finding, access_errors, examine, needed_actions
 from truckstream.cloud.watch.reading.deployed_parts import DeployedParts, read_parts
 from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
@@ -68,6 +69,7 @@ async def _read_facts(reader: TolerantReader, parts: DeployedParts, stack_name: 
         stack_name=stack_name,
         parts=parts,
         where=flags_of(reader.aws),
+        partition=partition_of(reader.aws.region).name,
         encryption=rules[0],
         public_access_block=bucket.get("public", {}).get("PublicAccessBlockConfiguration"),
         bucket_policy=bucket.get("policy", {}).get("Policy"),

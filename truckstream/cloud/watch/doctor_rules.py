@@ -64,6 +64,8 @@ class Facts:
     parts: DeployedParts
     #: The flags that make a command use this account's region and endpoint.
     where: tuple[str, ...] = ()
+    #: AWS's partition, as in ARNs.
+    partition: str = "aws"
     #: First rule of GetBucketEncryption; None for none.
     encryption: Mapping[str, Any] | None = None
     #: The four switches of GetPublicAccessBlock; None for none.
@@ -147,7 +149,8 @@ def _destination_command(facts: Facts) -> str:
     bucket = facts.parts.outputs.get("FailedBucketName")
     if not bucket:  # the stack is older than this bucket, which the deployment adds
         return _truckstream(facts, "deploy")
-    config = json.dumps({"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}, separators=(",", ":"))
+    destination = f"arn:{facts.partition}:s3:::{bucket}"
+    config = json.dumps({"OnFailure": {"Destination": destination}}, separators=(",", ":"))
     return _mapping_command(facts, "--destination-config", config)
 
 
