@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.cloud.deployment.support import stack
 from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.resolved_template import properties_of, references
@@ -64,6 +66,12 @@ async def findings_and_unread(aws):
 
 async def test_a_healthy_pipeline_without_a_stack_has_no_findings():
     assert await findings_and_unread(deployed()) == (set(), ())
+
+
+async def test_each_part_is_read_once():
+    aws = deployed()
+    await findings_and_unread(aws)
+    assert [call for call in aws.calls if aws.calls.count(call) > 1] == []
 
 
 async def test_a_bucket_without_settings_causes_three_findings():
@@ -138,9 +146,10 @@ async def test_a_denied_upload_in_the_log_is_a_finding():
     assert (await findings_and_unread(deployed(logs__filter_log_events=events)))[0] == {"s3-lets-it-in"}
 
 
-async def test_a_denied_read_is_reported_as_unread_and_is_no_finding():
-    denied = aws_error("AccessDenied", "no", "s3:GetBucketEncryption")
-    found, unread = await findings_and_unread(deployed(s3__get_bucket_encryption=denied))
+@pytest.mark.parametrize("call", ["s3__get_bucket_encryption", "logs__filter_log_events"])
+async def test_a_denied_read_is_reported_as_unread_and_is_no_finding(call):
+    denied = aws_error("AccessDenied", "no", call.replace("__", ":"))
+    found, unread = await findings_and_unread(deployed(**{call: denied}))
     assert found == set()
     assert len(unread) == 1
     assert "truckstream policies" in unread[0]

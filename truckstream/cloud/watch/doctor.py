@@ -10,7 +10,7 @@ from truckstream.cloud.partitions import partition_of
 from truckstream.cloud.watch.doctor_rules import CHECKS, Facts, Finding, access_errors, examine, needed_actions
 from truckstream.cloud.watch.reading.deployed_parts import DeployedParts, read_parts
 from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
-from truckstream.cloud.watch.status import read_status
+from truckstream.cloud.watch.status import read_last_errors
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +27,9 @@ _BUCKET_SETTINGS: Final = {
     "lifecycle": "get_bucket_lifecycle_configuration",
     "versioning": "get_bucket_versioning",
 }
+
+#: How far back the function's log is searched for denied access.
+_LOG_MINUTES: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,7 @@ async def diagnose(aws: Aws, stack_name: str, *, now: datetime, function_name: s
 async def _read_facts(reader: TolerantReader, parts: DeployedParts, stack_name: str, now: datetime) -> Facts:
     bucket = await _read_bucket(reader, parts.bucket_name)
     rules = bucket.get("encryption", {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [None])
-    function_name = None if parts.stack else parts.function_name
-    status = await reader.attempt(read_status(reader.aws, stack_name, now=now, function_name=function_name), None)
+    errors = await reader.attempt(read_last_errors(reader.aws, parts, now, _LOG_MINUTES), ())
     return Facts(
         stack_name=stack_name,
         parts=parts,
@@ -77,7 +79,7 @@ async def _read_facts(reader: TolerantReader, parts: DeployedParts, stack_name: 
         versioned=bucket.get("versioning", {}).get("Status") == "Enabled",
         bucket_exists=bucket.get("exists"),
         denied=await _denied_actions(reader, parts),
-        access_errors=access_errors(line.message for line in status.errors) if status else (),
+        access_errors=access_errors(line.message for line in errors),
         subscribers=await _count_subscribers(reader, parts.outputs.get("TopicArn")),
         seen=frozenset(bucket.keys() - {"exists"}),
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Aws
     from truckstream.cloud.watch.reading.deployed_parts import DeployedParts
 
-__all__ = ["read_status"]
+__all__ = ["read_last_errors", "read_status"]
 
 
 async def read_status(
@@ -74,7 +74,7 @@ async def read_status(
         problems=problems,
         alarms=alarms,
         objects=objects or (),
-        errors=await reader.attempt(_read_last_errors(aws, parts, now, minutes), ()),
+        errors=await reader.attempt(read_last_errors(aws, parts, now, minutes), ()),
         unread=tuple(str(error) for error in reader.unread),
     )
 
@@ -105,8 +105,8 @@ async def _read_newest_objects(
     return tuple(reversed(found))
 
 
-async def _read_last_errors(aws: Aws, parts: DeployedParts, now: datetime, minutes: int) -> tuple[LogLine, ...]:
-    """Return the last errors in the function's log, the newest first."""
+async def read_last_errors(aws: Aws, parts: DeployedParts, now: datetime, minutes: int) -> tuple[LogLine, ...]:
+    """Return the last errors of the last `minutes` in the function's log, the newest first."""
     group = parts.outputs.get("LogGroupName")
     group = group or (f"/aws/lambda/{parts.function_name}" if parts.function_name else None)
     if not group:
