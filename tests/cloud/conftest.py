@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.external_clients.installation import CannotInstallError, or_skipped, tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MINISTACK = "ministack==1.5.33"
@@ -71,3 +72,55 @@ def ministack_url(ministack_program: str, tmp_path_factory: pytest.TempPathFacto
     """Endpoint of a ministack server that only the tests of one module use."""
     with running(ministack_program, tmp_path_factory.mktemp("ministack")) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def environment(ministack_url: str) -> dict[str, str]:
+    """The environment of a program that uses ministack, without the user's own settings."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return clean | {
+        "COLUMNS": "200",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_ENDPOINT_URL": ministack_url,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a callable that runs a command of truckstream on ministack, without a terminal."""
+
+    def run(*arguments: str, timeout: float = 50, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "truckstream", *arguments],
+            cwd=tmp_path,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def client(ministack_url: str) -> Iterator[Callable[[str], Any]]:
+    """Return a callable that makes a client of boto3 for a service of ministack."""
+    import boto3  # noqa: PLC0415 - few of these tests need it
+
+    clients = []
+
+    def client(service: str) -> Any:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        clients.append(boto3.client(service, endpoint_url=ministack_url, **keys))  # type: ignore[call-overload]
+        return clients[-1]
+
+    yield client
+    for each in clients:
+        each.close()

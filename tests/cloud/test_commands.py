@@ -6,51 +6,14 @@ template check these.
 """
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 import time
 
-import boto3
 import pytest
 
-from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.ministack import CANNOT_CREATE, LEAVE_OUT
+from tests.cloud.this_machine import PYTHON
 from tests.sample_record import DESCRIBED
-
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-@pytest.fixture(scope="module")
-def environment(ministack_url):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return clean | {
-        "COLUMNS": "200",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_ENDPOINT_URL": ministack_url,
-        "NO_PROXY": "127.0.0.1",
-    }
-
-
-@pytest.fixture
-def run(environment, tmp_path):
-    def run(*arguments, **more):
-        return subprocess.run(
-            [sys.executable, "-m", "truckstream", *arguments],
-            cwd=tmp_path,
-            env=environment | more,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=50,
-            check=False,
-        )
-
-    return run
 
 
 @pytest.fixture
@@ -63,27 +26,6 @@ def run_json(run):
         return json.loads(done.stdout)
 
     return run_json
-
-
-@pytest.fixture
-def client(environment):
-    clients = []
-
-    def client(service):
-        clients.append(
-            boto3.client(
-                service,
-                region_name="us-east-1",
-                endpoint_url=environment["AWS_ENDPOINT_URL"],
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
-        )
-        return clients[-1]
-
-    yield client
-    for each in clients:
-        each.close()
 
 
 def stacks(client):
@@ -102,7 +44,6 @@ def stored_records(client, bucket):
 REPORT = json.dumps(DESCRIBED | {"truck_id": "TRUCK_NEW"}, separators=(",", ":")).encode()
 
 MACHINE = ("--architecture", "x86_64", "--python", PYTHON)
-LEAVE_OUT = [word for name in CANNOT_CREATE for word in ("--leave-out", name)]
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(run, client):

@@ -2,28 +2,20 @@
 
 import asyncio
 import json
-import platform
-import sys
 
 import pytest
 
 from tests.batcher.support import truck
-from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.ministack import CANNOT_CREATE, session
+from tests.cloud.this_machine import ARCHITECTURE, PYTHON
 from truckstream.cloud.aws_account import Account
 from truckstream.cloud.deployment.deploy import DeployOptions, deploy
 from truckstream.cloud.deployment.destroy import destroy
 
-ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-PYTHON = "{}.{}".format(*sys.version_info)
-
 
 @pytest.fixture
 async def account(ministack_url):
-    from aiobotocore.session import get_session  # noqa: PLC0415
-
-    session = get_session()
-    session.set_credentials("test", "test")
-    async with Account(region_name="us-east-1", endpoint_url=ministack_url, session=session) as opened:
+    async with Account(region_name="us-east-1", endpoint_url=ministack_url, session=session()) as opened:
         yield opened
 
 

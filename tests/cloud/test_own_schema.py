@@ -1,18 +1,14 @@
 """A schema of your own on ministack: deployed with Parquet, sent to, and read back as a table."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 
-import boto3
 import duckdb
 import pytest
 
-from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.ministack import LEAVE_OUT
+from tests.cloud.this_machine import ARCHITECTURE, PYTHON
 
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 MODULE = """\
 import msgspec
 
@@ -25,49 +21,9 @@ class Reading(msgspec.Struct, forbid_unknown_fields=True):
 ARGUMENTS = [
     *("--stack", "sensors", "--stream", "readings", "--bucket", "acme-readings", "--include", "my_schema.py"),
     *("--parameter", "Schema=my_schema:Reading", "--parameter", "Format=parquet", "--parameter", "ObjectSize=50"),
-    *("--architecture", "x86_64", "--python", PYTHON),
-    *(word for name in CANNOT_CREATE for word in ("--leave-out", name)),
+    *("--architecture", ARCHITECTURE, "--python", PYTHON),
+    *LEAVE_OUT,
 ]
-
-
-@pytest.fixture
-def environment(ministack_url):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return clean | {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_ENDPOINT_URL": ministack_url,
-        "NO_PROXY": "127.0.0.1",
-    }
-
-
-@pytest.fixture
-def client(environment):
-    clients = []
-
-    def client(service):
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        clients.append(boto3.client(service, endpoint_url=environment["AWS_ENDPOINT_URL"], **keys))
-        return clients[-1]
-
-    yield client
-    for each in clients:
-        each.close()
-
-
-def deploy(environment, folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "truckstream", "deploy", "--yes", "--json", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
 
 
 def put(client, rows):
@@ -89,9 +45,9 @@ def objects(client, prefix, folder):
 
 
 @pytest.mark.timeout(300)
-def test_readings_of_a_users_schema_become_rows(environment, client, tmp_path):
+def test_readings_of_a_users_schema_become_rows(run, client, tmp_path):
     (tmp_path / "my_schema.py").write_text(MODULE)
-    done = deploy(environment, tmp_path, *ARGUMENTS)
+    done = run("deploy", "--yes", "--json", *ARGUMENTS, timeout=250)
     assert done.returncode == 0, done.stderr + done.stdout
     outputs = json.loads(done.stdout)["outputs"]
     table = client("glue").get_table(DatabaseName=outputs["DatabaseName"], Name="sensor_data")["Table"]
@@ -115,6 +71,6 @@ def test_readings_of_a_users_schema_become_rows(environment, client, tmp_path):
     [rejected] = [json.loads(path.read_text()) for path in tmp_path.glob("rejected/*")]
     assert rejected["data"] == '{"sensor":"x"}'
 
-    without_module = deploy(environment, tmp_path, "--stack", "sensors", "--parameter", "MemorySize=1024")
+    without_module = run("deploy", "--yes", "--stack", "sensors", "--parameter", "MemorySize=1024")
     assert without_module.returncode == 2
     assert "Pass --include my_schema.py" in without_module.stderr

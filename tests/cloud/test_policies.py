@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.cloud.iam_evaluator import Call, allows
-from tests.cloud.ministack import CANNOT_CREATE
+from tests.cloud.ministack import CANNOT_CREATE, session
 from tests.cloud.parsed_template import RESOURCES
 from tests.cloud.resolved_template import properties_of, references
 from tests.cloud.watch.test_doctor_rules import REPAIRS
@@ -97,11 +97,7 @@ class RecordingAccount(Account):
     """An account that records each call before it makes it."""
 
     def __init__(self, url):
-        from aiobotocore.session import get_session  # noqa: PLC0415
-
-        session = get_session()
-        session.set_credentials("test", "test")
-        super().__init__(region_name="us-east-1", endpoint_url=url, session=session)
+        super().__init__(region_name="us-east-1", endpoint_url=url, session=session())
         self.calls = []
 
     async def call(self, service, operation, **parameters):

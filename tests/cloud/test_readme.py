@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.parsed_template import ROOT, TEMPLATE
+from tests.cloud.this_machine import PYTHON
 from truckstream.alarms import ALARMS
 from truckstream.cloud import Deployment, Destruction, Diagnosis, Scaling, Status
 from truckstream.cloud.watch.doctor_rules import CHECKS
@@ -74,15 +75,9 @@ def test_the_costs_are_computed_correctly():
 
 
 @pytest.fixture
-def environment(ministack_url):
-    return os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL": ministack_url,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "NO_PROXY": "127.0.0.1",
-    }
+def environment(environment):
+    """The environment of the page's reader, who has installed the program."""
+    return environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.mark.timeout(120)
@@ -94,7 +89,7 @@ def test_the_commands_of_the_page_run(environment, tmp_path):
     block = PAGE.split("```bash\n")[3].split("```")[0]
     results = {}
     for line in block.strip().splitlines():
-        command = line.replace("--python 3.11", "--python {}.{}".format(*sys.version_info)).split()
+        command = line.replace("--python 3.11", f"--python {PYTHON}").split()
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         results[command[1]] = (done.returncode, done.stdout, done.stderr)
     status, text, _ = results.pop("scale")

@@ -15,6 +15,7 @@ import zipfile
 import pytest
 
 from tests.cloud.package.support import unzipped
+from tests.cloud.this_machine import PYTHON
 from truckstream.cloud.package.archive import is_noise
 from truckstream.cloud.package.build import PackageOptions, build_package
 from truckstream.cloud.package.requirements import REQUIREMENTS
@@ -85,8 +86,7 @@ async def test_the_wheels_are_for_the_platform_of_the_function(options, tag):
 @pytest.mark.skipif(sysconfig.get_platform() != "linux-x86_64", reason="the zip is for Linux on x86_64")
 def test_the_handler_can_be_imported_from_the_zip_alone(tmp_path):
     """The interpreter has no access to this environment: no site-packages and no checkout."""
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    archive = asyncio.run(build_package(PackageOptions("x86_64", python)))
+    archive = asyncio.run(build_package(PackageOptions("x86_64", PYTHON)))
     with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
         opened.extractall(tmp_path / "task")
     task = str(tmp_path / "task")
@@ -184,13 +184,12 @@ def test_the_command_writes_the_zip_and_prints_its_contents(tmp_path, arm64):
 @pytest.mark.slow
 def test_the_command_includes_a_module_and_the_packages_of_a_format(tmp_path):
     (tmp_path / "my_schema.py").write_text("import msgspec\n")
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    machine = ("--architecture", "x86_64", "--python", python)
+    machine = ("--architecture", "x86_64", "--python", PYTHON)
     done = command(*machine, "--include", "my_schema.py", "--format", "parquet", "--out", "f.zip", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "f.zip") as opened:
         assert {"my_schema.py", "arro3/io/__init__.py"} <= set(opened.namelist())
-    assert f"The bytecode is from Python {python}." in done.stdout
+    assert f"The bytecode is from Python {PYTHON}." in done.stdout
 
 
 @pytest.mark.slow
