@@ -3,19 +3,25 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 #: Settings with which the commands sign requests; moto and the local Kinesis accept any credentials.
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 
 
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command with no AWS settings but those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return clean | {"COLUMNS": "200", **settings}
+
+
 def start(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
     """Start a command with no AWS settings but those given."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.Popen(
         [sys.executable, "-m", "truckstream", *arguments],
         cwd=cwd,
-        env=clean | {"COLUMNS": "200"} | environment,
+        env=environment_of(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

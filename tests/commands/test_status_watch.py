@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.commands.support import AWS, run, start
+from tests.commands.support import AWS, environment_of, run, start
 from truckstream.cloud.watch.figures import Figures
 from truckstream.cloud.watch.status_page import Status
 from truckstream.commands.aws_options import AwsOptions
@@ -36,11 +36,10 @@ def test_the_page_is_shown_again_until_a_signal_which_is_a_normal_end(moto_url, 
 
 def test_on_a_terminal_the_page_is_redrawn_in_place(moto_url, tmp_path):
     ours, theirs = pty.openpty()
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "truckstream", *WATCH],
         cwd=tmp_path,
-        env=clean | AWS | {"AWS_ENDPOINT_URL": moto_url, "TERM": "xterm", "COLUMNS": "200", "LINES": "60"},
+        env=environment_of({**AWS, "AWS_ENDPOINT_URL": moto_url, "TERM": "xterm", "LINES": "60"}),
         stdout=theirs,
         stderr=theirs,
     )

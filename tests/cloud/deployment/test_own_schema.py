@@ -1,12 +1,10 @@
 """A deployment with a schema of your own: its module comes into the zip, and its fields into the table."""
 
-import json
-
 import pytest
-from cfnlint.decode import decode_str
 
 from tests import virtual_time
 from tests.cloud.deployment.support import NO_STACK, account, stack
+from tests.cloud.parsed_template import parsed
 from truckstream.cloud import DeployOptions, deploy
 from truckstream.cloud.package.archive import Archive
 from truckstream.errors import ConfigurationError, InvalidArgumentError
@@ -42,7 +40,7 @@ def template_of(options, *stacks):
     virtual_time.run(deploy(aws, options))
     [call] = aws.calls_of("cloudformation.create_change_set")
     body = call.get("TemplateBody") or aws.calls_of("s3.put_object")[0]["Body"].decode()
-    return json.loads(json.dumps(decode_str(body)[0]))
+    return parsed(body)
 
 
 def new_stack():

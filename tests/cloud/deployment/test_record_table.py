@@ -11,10 +11,9 @@ from uuid import UUID
 import duckdb
 import msgspec
 import pytest
-from cfnlint.decode import decode_str
 
 from tests.batcher.support import record
-from tests.cloud.parsed_template import TEMPLATE, TEXT
+from tests.cloud.parsed_template import TEMPLATE, TEXT, parsed
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.record_table import columns_of, fit_table, with_record_table
 from truckstream.errors import ConfigurationError
@@ -56,10 +55,6 @@ class Everything(msgspec.Struct, rename={"renamed": "otherName"}):
     union: int | str
     anything: Any
     renamed: int
-
-
-def parsed(text):
-    return json.loads(json.dumps(decode_str(text)[0]))
 
 
 def table(template):

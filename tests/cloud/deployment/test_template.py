@@ -12,12 +12,11 @@ from typing import get_args
 
 import obstore.store
 import pytest
-from cfnlint.decode import decode_str
 
 from lambda_entry.settings import read_batcher
 from tests.batcher.support import ARN, ARRIVAL, SHARD, contents, number, record, truck, trucks
 from tests.cloud.ministack import CANNOT_CREATE
-from tests.cloud.parsed_template import PARAMETERS, RESOURCES, ROOT, TEMPLATE, TEXT
+from tests.cloud.parsed_template import PARAMETERS, RESOURCES, ROOT, TEMPLATE, TEXT, parsed
 from tests.cloud.resolved_template import created, properties_of, references, resolved
 from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
@@ -534,7 +533,7 @@ def without_explanations():
 
 def test_the_compact_template_is_small_enough_for_a_call_and_has_the_same_content():
     assert fits_a_call(compact(TEXT))
-    assert json.loads(json.dumps(decode_str(compact(TEXT))[0])) == without_explanations()
+    assert parsed(compact(TEXT)) == without_explanations()
 
 
 def test_a_call_accepts_51_200_bytes():
@@ -562,7 +561,7 @@ def test_the_defaults_are_found_in_the_text():
 
 
 def test_resources_can_be_left_out():
-    small = json.loads(json.dumps(decode_str(without(compact(read_template()), CANNOT_CREATE))[0]))
+    small = parsed(without(compact(read_template()), CANNOT_CREATE))
     assert set(RESOURCES) - set(small["Resources"]) == set(CANNOT_CREATE)
     assert {name: small[name] for name in ("Parameters", "Conditions", "Outputs")} == {
         name: without_explanations()[name] for name in ("Parameters", "Conditions", "Outputs")

@@ -23,25 +23,12 @@ def without_the_large_library(monkeypatch):
     )
 
 
-@pytest.fixture
-def module(tmp_path):
-    """Return a callable that writes a module and returns its path."""
-
-    def module(name, text=SCHEMA):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    return module
-
-
 async def build(*paths, **options):
     return await build_package(PackageOptions("x86_64", "3.13", include=paths, **options))
 
 
 async def test_a_file_lies_at_the_top_of_the_zip(module):
-    archive = await build(module("my_schema.py"))
+    archive = await build(module("my_schema.py", SCHEMA))
     assert unzipped(archive)["my_schema.py"] == SCHEMA.encode()
     assert "my_schema" in {part.name for part in archive.parts}
 
@@ -67,7 +54,7 @@ async def test_modules_may_import_each_other_boto3_and_optional_ones(module):
     a = module(
         "a_schema.py", "import b_schema, boto3\ntry:\n    import orjson\nexcept ImportError:\n    orjson = None\n"
     )
-    assert {"a_schema.py", "b_schema.py"} <= set(unzipped(await build(a, module("b_schema.py"))))
+    assert {"a_schema.py", "b_schema.py"} <= set(unzipped(await build(a, module("b_schema.py", SCHEMA))))
 
 
 @pytest.mark.slow

@@ -10,19 +10,6 @@ from truckstream.errors import ConfigurationError
 from truckstream.record import TruckRecord
 
 
-@pytest.fixture
-def module(tmp_path):
-    """Return a callable that writes a module and returns its path."""
-
-    def module(name, text):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    return module
-
-
 def test_a_schema_of_a_file_or_of_a_package_is_loaded(module):
     path = module("my_schema.py", "import msgspec\nclass Reading(msgspec.Struct):\n    sensor: int\n")
     assert load_schema("my_schema:Reading", [path]).__struct_fields__ == ("sensor",)
