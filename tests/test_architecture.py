@@ -31,6 +31,7 @@ ALLOWED = {
     "config": {"errors"},
     "kinesis": {"errors"},
     "producer": {"kinesis", "kpl", "errors"},
+    "consumer": {"kinesis", "kpl", "errors"},
     "batcher": {"record", "schema_errors", "kpl", "errors"},
     "otel": {"producer", "metrics", "truckstream"},
     "local": {"errors"},
@@ -51,6 +52,7 @@ SHELLS = {
     "kpl": set(),
     "kinesis": {
         "client.py",
+        "reading/reading_client.py",
         "http/aiohttp_transport.py",
         "http/connection_pool.py",
         "session/credentials.py",
@@ -68,6 +70,7 @@ SHELLS = {
         "service_calls.py",
         "watching/notifier.py",
     },
+    "consumer": {"leases/lease_table.py", "shard_processor.py"},
     "batcher": {
         "batcher.py",
         "object_store/container_credentials.py",

@@ -26,6 +26,8 @@ __all__ = [
     "DeploymentError",
     "InvalidArgumentError",
     "InvalidRecordError",
+    "LeaseLostError",
+    "LeaseTableError",
     "PackageError",
     "ProducerClosedError",
     "RecordTooLargeError",
@@ -150,6 +152,21 @@ class ServiceError(TruckstreamError):
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
+
+
+class LeaseTableError(ServiceError):
+    """The lease table cannot be reached, or returned an error."""
+
+
+class LeaseLostError(TruckstreamError):
+    """Another worker has the lease of this shard now, so that this worker's checkpoint was refused.
+
+    The other worker reads on from the last checkpoint that was accepted.
+    """
+
+    def __init__(self, shard_id: str) -> None:
+        super().__init__(f"another worker has the lease of {shard_id} and reads on from the last checkpoint")
+        self.shard_id = shard_id
 
 
 class AwsError(ServiceError):

@@ -57,6 +57,8 @@ class _ShardItem(msgspec.Struct, rename="pascal"):
     shard_id: str
     hash_key_range: _HashKeyRange
     sequence_number_range: _SequenceNumberRange
+    parent_shard_id: str | None = None
+    adjacent_parent_shard_id: str | None = None
 
 
 class _ListShardsResponse(msgspec.Struct, rename="pascal"):
@@ -161,6 +163,7 @@ def _shard(item: _ShardItem) -> Shard:
         starting_hash_key=int(item.hash_key_range.starting_hash_key),
         ending_hash_key=int(item.hash_key_range.ending_hash_key),
         is_open=item.sequence_number_range.ending_sequence_number is None,
+        parent_ids=tuple(filter(None, (item.parent_shard_id, item.adjacent_parent_shard_id))),
     )
 
 

@@ -29,6 +29,8 @@ class Shard:
     ending_hash_key: int
     #: A closed shard accepts no more records: it was split or merged.
     is_open: bool = True
+    #: The shard that was split, or the two that were merged; they may no longer be listed.
+    parent_ids: tuple[str, ...] = ()
 
     def owns(self, hash_key: int) -> bool:
         """Return whether `hash_key` lies in the shard's range."""

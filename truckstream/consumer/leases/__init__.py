@@ -1,0 +1,1 @@
+"""Leases: which worker reads which shard, and how far it has come."""

@@ -1,0 +1,59 @@
+"""The interface for applications that keep state for each shard, such as the worker that stores objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
+    from truckstream.kinesis.reading.stored_record import StoredRecord
+
+__all__ = ["AssignedShard", "EndReason", "ShardProcessor"]
+
+#: Why a processor gets no more records of its shard: the shard has none left, another worker asked for the lease, or
+#: this consumer closes.
+EndReason = Literal["shard_end", "hand_over", "close"]
+
+
+class AssignedShard(Protocol):
+    """A shard whose lease this worker holds."""
+
+    stream_name: str
+    shard_id: str
+    #: Where reading began: the checkpoint in the table when the lease was taken.
+    start: Checkpoint
+    #: What the previous owner had announced and not completed.
+    pending: PendingCheckpoint | None
+
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and remove the pending one. It is in the table when this returns.
+
+        Raises:
+            LeaseLostError: another worker has the lease. Nothing was written.
+        """
+
+    async def announce(self, pending: PendingCheckpoint) -> None:
+        """Write a pending checkpoint, which a successor finds as `pending` of its `AssignedShard`.
+
+        Raises:
+            LeaseLostError: another worker has the lease. Nothing was written.
+        """
+
+
+class ShardProcessor(Protocol):
+    """Processes the records of one shard, while this worker holds its lease."""
+
+    async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
+        """Process the next records, aggregates taken apart; empty at the tip. The next call comes after its return."""
+
+    async def finish(self, reason: EndReason) -> None:
+        """Complete what was begun and save the last checkpoint, after the last `process`.
+
+        The lease is held until this returns, or until the hand-over's time is up. At "shard_end" the consumer writes
+        SHARD_END afterwards, unless this raises.
+        """
+
+    def abandon(self) -> None:
+        """Drop what was begun: the lease was lost. `process` or `finish`, if one runs, is cancelled first."""

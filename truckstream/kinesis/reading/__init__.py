@@ -1,0 +1,1 @@
+"""Reading a stream: iterators, pages of records, and subscriptions."""

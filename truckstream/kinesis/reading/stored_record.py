@@ -1,0 +1,51 @@
+"""Records as the service returns them to readers."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["ChildShard", "RecordsPage", "StoredRecord"]
+
+
+class StoredRecord(msgspec.Struct, gc=False):
+    """One record of a shard, or one user record of an aggregate."""
+
+    data: bytes
+    partition_key: str
+    #: Decimal digits; greater than those of all earlier records of the shard. Compare as integers.
+    sequence_number: str
+    #: When the service stored it, in seconds since the epoch; approximate.
+    arrival: float
+    shard_id: str = ""
+    #: Its position in its aggregate; None for a record that was not aggregated.
+    subsequence_number: int | None = None
+    #: With an aggregate: the user record's explicit hash key, if it has one.
+    explicit_hash_key: str | None = None
+    #: False for a user record of an aggregate whose hash key the shard does not own. The KCL discards such records.
+    in_shard: bool = True
+
+
+class ChildShard(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard that a split or a merge made of the one that was read to its end."""
+
+    shard_id: str
+    parent_ids: tuple[str, ...]
+    starting_hash_key: int
+    ending_hash_key: int
+
+
+class RecordsPage(msgspec.Struct, kw_only=True):
+    """One response of GetRecords, or one event of a subscription."""
+
+    #: Not taken apart: an aggregate is one record.
+    records: list[StoredRecord]
+    #: GetRecords: the iterator for the next page; None at the end of a closed shard.
+    next_iterator: str | None = None
+    #: SubscribeToShard: the sequence number to go on from after the subscription; None at the end of a closed shard.
+    continuation: str | None = None
+    #: Age of the oldest record that is still to be read, in milliseconds; 0 at the tip.
+    millis_behind: int = 0
+    #: The shards that follow, at the end of a closed shard.
+    children: tuple[ChildShard, ...] = ()
+    #: Bytes of the response, the base64 of the records included.
+    size: int = 0
