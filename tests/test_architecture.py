@@ -70,7 +70,14 @@ SHELLS = {
         "service_calls.py",
         "watching/notifier.py",
     },
-    "consumer": {"leases/lease_table.py", "shard_processor.py"},
+    "consumer": {
+        "leases/lease_table.py",
+        "processing/batch.py",
+        "processing/batch_queue.py",
+        "processing/handler.py",
+        "processing/iteration.py",
+        "shard_processor.py",
+    },
     "batcher": {
         "batcher.py",
         "object_store/container_credentials.py",

@@ -27,6 +27,13 @@ class AssignedShard(Protocol):
     #: What the previous owner had announced and not completed.
     pending: PendingCheckpoint | None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this worker still has the lease."""
+
+    def note(self, checkpoint: Checkpoint) -> None:
+        """Have a checkpoint written with one of the next renewals, at the latest when the lease is given up."""
+
     async def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and remove the pending one. It is in the table when this returns.
 
@@ -47,6 +54,12 @@ class ShardProcessor(Protocol):
 
     async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
         """Process the next records, aggregates taken apart; empty at the tip. The next call comes after its return."""
+
+    def end_soon(self) -> None:
+        """Note that no more records come after those of the running `process`, which may return without them.
+
+        It must then not save a checkpoint that covers records which it left.
+        """
 
     async def finish(self, reason: EndReason) -> None:
         """Complete what was begun and save the last checkpoint, after the last `process`.

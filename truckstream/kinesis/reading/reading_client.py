@@ -15,7 +15,7 @@ __all__ = ["ReadingClient"]
 
 
 class ReadingClient(Protocol):
-    """Reads one stream. Each call is one attempt and raises `RequestFailedError` when it fails; each may be cancelled."""
+    """Reads one stream. Each call is one attempt, may be cancelled, and raises `RequestFailedError` if it fails."""
 
     stream_name: str
 

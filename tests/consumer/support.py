@@ -1,0 +1,54 @@
+"""Records, and a shard whose lease is held, for the tests of the consumer."""
+
+from __future__ import annotations
+
+from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint
+from truckstream.errors import LeaseLostError
+from truckstream.kinesis.reading.stored_record import StoredRecord
+
+SHARD = "shardId-000000000000"
+
+
+def record(number, *, key="TRUCK_001", data=None, subsequence=None, shard=SHARD):
+    """A record whose sequence number is `number`."""
+    return StoredRecord(
+        data=b"%d" % number if data is None else data,
+        partition_key=key,
+        sequence_number=str(number),
+        arrival=1_700_000_000.0 + number,
+        shard_id=shard,
+        subsequence_number=subsequence,
+    )
+
+
+def records(start, stop, **keywords):
+    return [record(number, **keywords) for number in range(start, stop)]
+
+
+class HeldShard:
+    """A shard of this worker that keeps what is written to its lease."""
+
+    def __init__(self, shard_id=SHARD):
+        self.stream_name = "trucks"
+        self.shard_id = shard_id
+        self.start = Checkpoint(TRIM_HORIZON)
+        self.pending = None
+        self.is_held = True
+        self.saved = []
+        self.noted = []
+        self.announced = []
+
+    def note(self, checkpoint):
+        self.noted.append(checkpoint)
+
+    async def save(self, checkpoint):
+        self._check()
+        self.saved.append(checkpoint)
+
+    async def announce(self, pending):
+        self._check()
+        self.announced.append(pending)
+
+    def _check(self):
+        if not self.is_held:
+            raise LeaseLostError(self.shard_id)
