@@ -30,7 +30,7 @@ async def test_the_handler_gets_the_records_of_a_shard_in_order():
 async def test_records_of_a_failed_handler_are_not_checkpointed():
     shard = HeldShard()
 
-    async def handle(batch):
+    async def handle(_):
         raise ValueError("no such truck")
 
     processor = HandlerProcessor(shard, handle, concurrency=1, checkpoints_after=True)
@@ -42,7 +42,7 @@ async def test_records_of_a_failed_handler_are_not_checkpointed():
 async def test_keys_are_handled_side_by_side_and_checkpointed_together():
     shard, running, most = HeldShard(), 0, 0
 
-    async def handle(batch):
+    async def handle(_):
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -83,7 +83,7 @@ async def test_a_part_of_a_shards_records_cannot_be_checkpointed_by_itself():
 async def test_after_its_end_no_handler_is_called():
     shard = HeldShard()
 
-    async def handle(batch):
+    async def handle(_):
         raise AssertionError("a handler was called")
 
     processor = HandlerProcessor(shard, handle, concurrency=1, checkpoints_after=True)

@@ -1,0 +1,1 @@
+"""Statistics of a consumer, and hooks for an observer."""
