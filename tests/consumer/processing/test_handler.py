@@ -98,7 +98,7 @@ def test_the_parts_hold_each_record_once_and_each_key_in_order(keys, parts):
     split = split_by_key(whole, parts)
     assert len(split) <= parts
     assert all(split)
-    assert sorted((int(each.sequence_number) for part in split for each in part)) == list(range(1, len(keys) + 1))
+    assert sorted(int(each.sequence_number) for part in split for each in part) == list(range(1, len(keys) + 1))
     for key in set(keys):
         [part] = [part for part in split if any(each.partition_key == key for each in part)]
         own = [int(each.sequence_number) for each in part if each.partition_key == key]

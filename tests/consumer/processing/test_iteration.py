@@ -128,9 +128,13 @@ async def test_a_checkpoint_in_the_middle_of_a_batch_does_not_finish_it():
 async def test_an_error_in_a_loop_loses_no_record():
     loops = Loops()
     shard = loops.shard(records(1, 3))
-    with pytest.raises(ValueError, match="no such truck"):
+
+    async def loop():
         async for _ in loops:
             raise ValueError("no such truck")
+
+    with pytest.raises(ValueError, match="no such truck"):
+        await loop()
     gc.collect()
     await turns()
     assert shard.noted == []
