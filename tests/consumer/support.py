@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint
+from typing import Any
+
+from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint, PendingCheckpoint
 from truckstream.errors import LeaseLostError
 from truckstream.kinesis.reading.stored_record import StoredRecord
 
 SHARD = "shardId-000000000000"
 
 
-def record(number, *, key="TRUCK_001", data=None, subsequence=None, shard=SHARD):
+def record(
+    number: int,
+    *,
+    key: str = "TRUCK_001",
+    data: bytes | None = None,
+    subsequence: int | None = None,
+    shard: str = SHARD,
+) -> StoredRecord:
     """A record whose sequence number is `number`."""
     return StoredRecord(
         data=b"%d" % number if data is None else data,
@@ -21,34 +30,35 @@ def record(number, *, key="TRUCK_001", data=None, subsequence=None, shard=SHARD)
     )
 
 
-def records(start, stop, **keywords):
+def records(start: int, stop: int, **keywords: Any) -> list[StoredRecord]:
+    """The records from `start` up to and without `stop`."""
     return [record(number, **keywords) for number in range(start, stop)]
 
 
 class HeldShard:
     """A shard of this worker that keeps what is written to its lease."""
 
-    def __init__(self, shard_id=SHARD):
+    def __init__(self, shard_id: str = SHARD) -> None:
         self.stream_name = "trucks"
         self.shard_id = shard_id
         self.start = Checkpoint(TRIM_HORIZON)
-        self.pending = None
+        self.pending: PendingCheckpoint | None = None
         self.is_held = True
-        self.saved = []
-        self.noted = []
-        self.announced = []
+        self.saved: list[Checkpoint] = []
+        self.noted: list[Checkpoint] = []
+        self.announced: list[PendingCheckpoint] = []
 
-    def note(self, checkpoint):
+    def note(self, checkpoint: Checkpoint) -> None:
         self.noted.append(checkpoint)
 
-    async def save(self, checkpoint):
+    async def save(self, checkpoint: Checkpoint) -> None:
         self._check()
         self.saved.append(checkpoint)
 
-    async def announce(self, pending):
+    async def announce(self, pending: PendingCheckpoint) -> None:
         self._check()
         self.announced.append(pending)
 
-    def _check(self):
+    def _check(self) -> None:
         if not self.is_held:
             raise LeaseLostError(self.shard_id)

@@ -65,7 +65,7 @@ class HandlerProcessor:
 
 
 def split_by_key(records: Sequence[StoredRecord], parts: int) -> list[list[StoredRecord]]:
-    """Divide records into at most so many parts, none of them empty. All records of a key are in one, in their order."""
+    """Divide records into at most so many parts, none of them empty. All records of a key are in one, in order."""
     found: list[list[StoredRecord]] = [[] for _ in range(parts)]
     for record in records:
         found[crc32(record.partition_key.encode()) % parts].append(record)
