@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from truckstream.checks import check_number
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST, MAX_RECORDS_PER_REQUEST
 
-__all__ = ["AGGREGATE_BYTES", "ProducerOptions", "check_number"]
+__all__ = ["AGGREGATE_BYTES", "ProducerOptions"]
 
 #: The KPL's AggregationMaxSize. About 100 records of 500 bytes share one Kinesis record, which leaves a hundredth of
 #: its cost to each. Larger ones would only make retries dearer and pacing coarser.
@@ -59,15 +60,3 @@ _SIZES: Final = {
     "max_batch_bytes": MAX_BYTES_PER_REQUEST,
     "aggregate_bytes": MAX_BYTES_PER_REQUEST,
 }
-
-
-def check_number(option: str, value: float, low: float, high: float = math.inf, *, whole: bool = False) -> None:
-    """Check that `value` is a number from `low` to `high`.
-
-    Raises:
-        InvalidArgumentError: it is not.
-    """
-    kind, number = (int, "a whole number") if whole else ((int, float), "a number")
-    rule = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        raise InvalidArgumentError(option, value, f"must be {number}, {rule}")

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, Self, cast
 
+from truckstream.checks import check_number
 from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError, RecordTooLargeError
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.limits import (
@@ -34,7 +35,7 @@ from truckstream.producer.buffer_waiters import BufferWaiters
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.lifecycle import Lifecycle, State
 from truckstream.producer.loop_binding import LoopBinding
-from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions, check_number
+from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
 from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.outcomes.flush_waiters import FlushWaiters
 from truckstream.producer.outcomes.unawaited_failures import MAX_KEPT, UnawaitedFailures
