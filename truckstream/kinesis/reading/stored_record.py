@@ -21,8 +21,10 @@ class StoredRecord(msgspec.Struct, gc=False):
     subsequence_number: int | None = None
     #: With an aggregate: the user record's explicit hash key, if it has one.
     explicit_hash_key: str | None = None
-    #: False for a user record of an aggregate whose hash key the shard does not own. The KCL discards such records.
+    #: False for a user record of an aggregate whose hash key the shard does not own. The KCL discards such aggregates.
     in_shard: bool = True
+    #: For an aggregate that is broken, and so stays one record: the reason, one of `truckstream.kpl.REASONS`.
+    aggregate_error: str | None = None
 
 
 class ChildShard(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,145 @@
+"""From the records of a page to the user records that the application gets.
+
+- An aggregate of the KPL is replaced by its user records, which share its sequence number and arrival. Their
+  subsequence number is their position in the aggregate.
+- A broken aggregate stays one record, with the reason. Bytes that begin like an aggregate but have another MD5 are a
+  plain record, as they are to the KCL.
+- A user record belongs to the shard that owns its hash key. During a reshard an aggregate can be stored in a shard that
+  does not own all of its records. The KCL discards the whole aggregate (AggregatorUtil, read 2026-11-29); the KPL sends
+  again only the records that lie outside. So "drop" removes just those, and loses nothing that was written by either
+  rule; "deliver" keeps and marks them.
+- Reading begins at the record of the checkpoint (AT_SEQUENCE_NUMBER), because its aggregate may have been processed in
+  part. The records up to the checkpoint are removed here. Sequence numbers compare as integers, as in the KCL.
+
+CPU a record (Python 3.11): 0.05 µs for pages without an aggregate; of an aggregate as in `truckstream.kpl.decoder`, and
+1 µs more for each user record, or 2 where each has its own key and a hash range is checked.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, Literal
+
+from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON
+from truckstream.errors import BrokenAggregateError, InvalidArgumentError
+from truckstream.kinesis.reading.position import Position
+from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.shard_map import hash_key_of, parse_hash_key
+from truckstream.kpl import MAGIC, decode
+
+if TYPE_CHECKING:
+    from truckstream.consumer.leases.lease import Checkpoint
+    from truckstream.kpl import UserRecord
+
+__all__ = ["UserRecords", "position_of"]
+
+_WORDS: Final = frozenset({TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END})
+
+
+def position_of(checkpoint: Checkpoint, start_time: float | None = None) -> Position:
+    """Return where reading begins after `checkpoint`.
+
+    Args:
+        checkpoint: a lease's checkpoint.
+        start_time: seconds since the epoch, for the checkpoint AT_TIMESTAMP, which does not hold them.
+
+    Raises:
+        InvalidArgumentError: the shard was read to its end, or AT_TIMESTAMP has no time.
+    """
+    number = checkpoint.sequence_number
+    if checkpoint.is_ended:
+        raise InvalidArgumentError("checkpoint", number, "is the end of the shard: there is nothing to read")
+    if number == AT_TIMESTAMP:
+        if start_time is None:
+            raise InvalidArgumentError("start_time", None, "must be seconds since the epoch for a start AT_TIMESTAMP")
+        return Position("AT_TIMESTAMP", timestamp=start_time)
+    if number == TRIM_HORIZON:
+        return Position("TRIM_HORIZON")
+    if number == LATEST:
+        return Position("LATEST")
+    return Position("AT_SEQUENCE_NUMBER", sequence_number=number)
+
+
+class UserRecords:
+    """Takes the pages of one shard in their order, from the first one at `start` on.
+
+    Args:
+        shard_id: the shard that is read.
+        hash_range: the hash keys that it owns, both ends included; None where that is unknown, and all records count as
+            owned.
+        start: the checkpoint where reading begins.
+        outside: what happens to user records that the shard does not own.
+    """
+
+    def __init__(
+        self,
+        shard_id: str,
+        hash_range: tuple[int, int] | None,
+        start: Checkpoint,
+        outside: Literal["deliver", "drop"] = "deliver",
+    ) -> None:
+        self._shard_id = shard_id
+        self._hash_range = hash_range
+        self._drops_outside = outside == "drop"
+        #: The last record that was processed before; None once the pages are beyond it.
+        self._covered = None if start.sequence_number in _WORDS else (int(start.sequence_number), start[1])
+
+    def take(self, records: list[StoredRecord]) -> list[StoredRecord]:
+        """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""
+        if any(map(bytes.startswith, [record.data for record in records], repeat(MAGIC))):
+            records = self._take_apart(records)
+        return records if self._covered is None or not records else self._after_start(records, self._covered)
+
+    def _after_start(self, records: list[StoredRecord], covered: tuple[int, int]) -> list[StoredRecord]:
+        if int(records[-1].sequence_number) > covered[0]:
+            self._covered = None
+        return [record for record in records if (int(record.sequence_number), record.subsequence_number or 0) > covered]
+
+    def _take_apart(self, records: list[StoredRecord]) -> list[StoredRecord]:
+        taken: list[StoredRecord] = []
+        owned: dict[tuple[str, str | None], bool] = {}
+        for record in records:
+            if not record.data.startswith(MAGIC):
+                taken.append(record)
+                continue
+            try:
+                user_records = decode(record.data)
+            except BrokenAggregateError as error:
+                if error.is_aggregate:
+                    record.aggregate_error = error.reason
+                taken.append(record)
+            else:
+                self._add_user_records(taken, record, user_records, owned)
+        return taken
+
+    def _add_user_records(
+        self,
+        taken: list[StoredRecord],
+        aggregate: StoredRecord,
+        user_records: list[UserRecord],
+        owned: dict[tuple[str, str | None], bool],
+    ) -> None:
+        number, arrival, shard_id = aggregate.sequence_number, aggregate.arrival, self._shard_id
+        for index, each in enumerate(user_records):
+            key, hash_key = each.partition_key, each.explicit_hash_key
+            # Fleets send the same keys over and over, and an MD5 takes 0.7 µs.
+            in_shard = owned.get((key, hash_key))
+            if in_shard is None:
+                in_shard = owned[key, hash_key] = self._owns(key, hash_key)
+            if in_shard or not self._drops_outside:
+                taken.append(StoredRecord(each.data, key, number, arrival, shard_id, index, hash_key, in_shard))
+
+    def _owns(self, partition_key: str, explicit_hash_key: str | None) -> bool:
+        if self._hash_range is None:
+            return True
+        first, last = self._hash_range
+        return first <= _hash_key(partition_key, explicit_hash_key) <= last
+
+
+def _hash_key(partition_key: str, explicit_hash_key: str | None) -> int:
+    if explicit_hash_key is not None:
+        try:
+            return parse_hash_key(explicit_hash_key)
+        except InvalidArgumentError:
+            pass  # what is no hash key cannot have chosen a shard; the partition key did
+    return hash_key_of(partition_key.encode())
