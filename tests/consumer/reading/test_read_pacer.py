@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from truckstream.consumer.reading.read_quota import PAGE_BYTES, ReadQuota
+from truckstream.consumer.reading.read_pacer import PAGE_BYTES, ReadPacer
 from truckstream.local.service.quotas import shard_quota
 
 MIB = 1 << 20
@@ -17,7 +17,7 @@ class Reader:
 
     def __init__(self, number, page, *, every=None, starts=0.0, ends=1e9):
         self.dice = Random(number)
-        self.quota = ReadQuota(self.dice, starts)
+        self.pacer = ReadPacer(self.dice, starts)
         self.page = page
         self.every = every
         self.starts = starts
@@ -27,19 +27,19 @@ class Reader:
 
     def call(self, shard, now):
         """Make one call; return when the next one follows."""
-        self.quota.on_call(now)
+        self.pacer.on_call(now)
         served = now + self.dice.uniform(0.003, 0.02)
         size = self.page(self)
         if shard.admit(served):
             shard.charge(size)
             self.pages.append((served, size))
-            self.quota.on_page(size, now)
+            self.pacer.on_page(size, now)
         else:
             self.throttled += 1
-            self.quota.on_throttled(served)
+            self.pacer.on_throttled(served)
         if self.every is not None:
             return now + self.every * self.dice.uniform(0.9, 1.1)
-        return max(served, self.quota.next_call())
+        return max(served, self.pacer.next_call())
 
     def bytes_per_second(self, start, end):
         return sum(size for at, size in self.pages if start <= at < end) / (end - start)
@@ -84,18 +84,18 @@ def test_a_reader_alone_makes_five_calls_a_second_and_is_never_throttled():
 
 
 def test_after_ten_mib_the_next_call_waits_for_five_seconds():
-    quota = ReadQuota(Random(1), 0.0)
-    quota.on_call(3.0)
-    quota.on_page(10 * MIB, 3.0)
-    assert quota.next_call() == pytest.approx(8.0)
+    pacer = ReadPacer(Random(1), 0.0)
+    pacer.on_call(3.0)
+    pacer.on_page(10 * MIB, 3.0)
+    assert pacer.next_call() == pytest.approx(8.0)
 
 
 def test_an_empty_page_costs_a_fifth_of_a_second():
-    quota = ReadQuota(Random(1), 0.0)
-    assert quota.next_call() == 0.0
-    quota.on_call(3.0)
-    quota.on_page(0, 3.0)
-    assert quota.next_call() == pytest.approx(3.2)
+    pacer = ReadPacer(Random(1), 0.0)
+    assert pacer.next_call() == 0.0
+    pacer.on_call(3.0)
+    pacer.on_page(0, 3.0)
+    assert pacer.next_call() == pytest.approx(3.2)
 
 
 def parts_of(readers, start, end):
@@ -142,25 +142,25 @@ def test_beside_a_reader_without_pacing_nobody_starves(every, page, pages):
 
 
 def test_throttled_calls_without_a_page_between_them_slow_a_reader_down_once():
-    quota = ReadQuota(Random(1), 0.0)
+    pacer = ReadPacer(Random(1), 0.0)
     for now in (1.0, 1.2, 1.4):
-        quota.on_call(now)
-        quota.on_throttled(now)
-        assert 0.1 <= quota.next_call() - now <= 0.3
-    assert quota.part == 0.7
-    quota.on_page(0, 1.6)
-    assert quota.part == pytest.approx(0.75)
-    quota.on_throttled(1.8)
-    assert quota.part == pytest.approx(0.525)
+        pacer.on_call(now)
+        pacer.on_throttled(now)
+        assert 0.1 <= pacer.next_call() - now <= 0.3
+    assert pacer.part == 0.7
+    pacer.on_page(0, 1.6)
+    assert pacer.part == pytest.approx(0.75)
+    pacer.on_throttled(1.8)
+    assert pacer.part == pytest.approx(0.525)
 
 
 def test_the_part_does_not_fall_below_a_call_a_second():
-    quota = ReadQuota(Random(1), 0.0)
+    pacer = ReadPacer(Random(1), 0.0)
     for _ in range(20):
-        quota.on_throttled(1.0)
-        quota.on_page(0, 1.0)
-    quota.on_call(2.0)
-    assert quota.next_call() == pytest.approx(3.0)
+        pacer.on_throttled(1.0)
+        pacer.on_page(0, 1.0)
+    pacer.on_call(2.0)
+    assert pacer.next_call() == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -171,8 +171,8 @@ def test_the_last_reader_gets_the_whole_shard_again(seed):
 
 
 def test_readers_that_are_throttled_together_do_not_return_together():
-    quotas = [ReadQuota(Random(seed), 0.0) for seed in range(2)]
-    for quota in quotas:
-        quota.on_call(1.0)
-        quota.on_throttled(1.0)
-    assert quotas[0].next_call() != quotas[1].next_call()
+    pacers = [ReadPacer(Random(seed), 0.0) for seed in range(2)]
+    for pacer in pacers:
+        pacer.on_call(1.0)
+        pacer.on_throttled(1.0)
+    assert pacers[0].next_call() != pacers[1].next_call()

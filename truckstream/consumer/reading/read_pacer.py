@@ -19,7 +19,7 @@ increase, multiplicative decrease, as TCP does): readers that compete end at equ
 - A throttled call is repeated after about the 0.2 s that the quota allows, whatever the part is, and at a random
   moment. Beside a reader that never slows down only asking again gets a turn.
 
-The constants are the result of simulations against the local Kinesis (tests/consumer/reading/test_read_quota.py). With
+The constants are the result of simulations against the local Kinesis (tests/consumer/reading/test_read_pacer.py). With
 them two to four readers get 0.87 to 1.13 times an equal part; with repetition at the reader's own pace, 0.63 to 1.3.
 """
 
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["PAGE_BYTES", "ReadQuota"]
+__all__ = ["PAGE_BYTES", "ReadPacer"]
 
 CALLS_PER_SECOND: Final = 5.0
 BYTES_PER_SECOND: Final = 2.0 * 1024 * 1024
@@ -45,7 +45,7 @@ LEAST_PART: Final = 0.2
 MOST_SECONDS_BETWEEN_PAGES: Final = 1.0
 
 
-class ReadQuota:
+class ReadPacer:
     """One reader's part of the read quota of one shard.
 
     Args:

@@ -1,0 +1,57 @@
+"""The limit of a call, and what it reserves."""
+
+import pytest
+
+from truckstream.consumer.reading.page_estimate import LEAST_WANTED, MOST_WANTED, PageEstimate
+from truckstream.consumer.reading.read_pacer import PAGE_BYTES
+
+
+def after(records, data, response, *, pages=20):
+    """An estimate after pages whose records have so many bytes of data and of response."""
+    estimate = PageEstimate()
+    for _ in range(pages):
+        estimate.on_page(records, records * data, records * response)
+    return estimate
+
+
+def test_at_first_a_mib_is_reserved_and_records_of_a_kib_are_expected():
+    estimate = PageEstimate()
+    assert estimate.wanted() == 1 << 20
+    assert estimate.limit(1 << 20) == 512
+
+
+@pytest.mark.parametrize("data", [100, 498, 5_000])
+def test_a_page_has_about_the_bytes_that_the_quota_allows(data):
+    estimate = after(500, data, data + 10)
+    assert PAGE_BYTES - data <= estimate.limit(64 << 20) * data <= PAGE_BYTES
+
+
+def test_a_page_has_no_more_than_was_reserved():
+    assert after(500, 498, 900).limit(90_050) == 100
+
+
+def test_at_least_one_record_is_asked_for_and_at_most_as_many_as_the_service_allows():
+    assert after(1, 5 << 20, 7 << 20).limit(1_000) == 1
+    assert after(9_000, 1, 20).limit(64 << 20) == 10_000
+
+
+def test_quiet_shards_reserve_less_and_large_records_more():
+    assert after(1, 100, 300).wanted() == LEAST_WANTED
+    assert after(300, 498, 900).wanted() == 2 * 300 * 900
+    assert after(1_000, 498, 900).wanted() == MOST_WANTED
+    assert after(1, 5 << 20, 7 << 20).wanted() == pytest.approx(7 << 20, rel=0.01)
+
+
+def test_after_a_pause_a_burst_of_250_ms_fits_one_page():
+    """A shard takes 1,000 records a second."""
+    estimate = after(300, 498, 900)
+    for _ in range(100):
+        estimate.on_page(0, 0, 0)
+    assert estimate.limit(estimate.wanted()) >= 250
+
+
+def test_the_estimate_follows_the_sizes():
+    estimate = after(500, 100, 300)
+    for _ in range(10):
+        estimate.on_page(10, 10 * 50_000, 10 * 67_000)
+    assert estimate.limit(64 << 20) == 10

@@ -1,0 +1,49 @@
+"""How large the next page of a shard will be, and the `Limit` that makes it so.
+
+GetRecords takes a number of records and returns up to 10,000 of them, or 10 MiB (API reference, read 2026-11-29). Here
+the number follows from two sizes: the data, which the read quota counts (see `read_pacer.PAGE_BYTES`), and the
+response, which takes memory: with base64 and the fields of each record a third more and some 200 bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from truckstream.consumer.reading.read_pacer import PAGE_BYTES
+
+__all__ = ["PageEstimate"]
+
+MAX_RECORDS: Final = 10_000
+
+#: A response of `PAGE_BYTES` with records of 200 bytes.
+MOST_WANTED: Final = 1024 * 1024
+#: Enough for 250 ms of a shard that is written to at its quota, so that a burst after a pause is one page.
+LEAST_WANTED: Final = 384 * 1024
+#: The size of records before the first page.
+FIRST_RECORD_BYTES: Final = 1024
+
+
+class PageEstimate:
+    """The recent pages of one shard."""
+
+    __slots__ = ("_data", "_recent", "_response")
+
+    def __init__(self) -> None:
+        self._data = float(FIRST_RECORD_BYTES)
+        self._response = float(FIRST_RECORD_BYTES)
+        self._recent = MOST_WANTED
+
+    def wanted(self) -> int:
+        """Return how many bytes of response to reserve for the next page."""
+        return max(min(max(2 * self._recent, LEAST_WANTED), MOST_WANTED), round(self._response))
+
+    def limit(self, reserved: int) -> int:
+        """Return the number of records to ask for with a reservation of so many bytes of response."""
+        return max(1, min(MAX_RECORDS, int(PAGE_BYTES / self._data), int(reserved / self._response)))
+
+    def on_page(self, records: int, data: int, response: int) -> None:
+        """Take into account a page with `data` bytes of data in `response` bytes."""
+        self._recent = max(response, self._recent // 2)
+        if records:
+            self._data = max(1.0, (self._data + data / records) / 2)
+            self._response = max(1.0, (self._response + response / records) / 2)
