@@ -1,4 +1,4 @@
-"""A shard of the service, as the API reference describes it, and one that reads it: on a clock of their own."""
+"""A shard as the API reference describes it, with the quota of the local one, and a consumer, on their own clock."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from truckstream.consumer.reading.shard_reader import Ended, Fatal, Fetch, NeedI
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord
+from truckstream.local.service.quotas.shard_quota import ReadQuota
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +54,9 @@ class ModelShard:
         self.records = records
         self.closed = closed
         self.now = 0.0
+        self.throttled = 0
         self.calls: list[tuple[float, str]] = []
+        self._quota = ReadQuota(0.0)
         self._faults = iter(faults)
         self._tokens = itertools.count()
         self._iterators: dict[str, tuple[int, float]] = {}
@@ -74,11 +77,15 @@ class ModelShard:
             raise failure("ExpiredIteratorException")
         if self._fail() == "truncated":
             limit = max(0, limit // 3 - 1)
+        if not self._quota.admit(self.now):
+            self.throttled += 1
+            raise failure("ProvisionedThroughputExceededException")
         last = self.stored()
         records = [
             StoredRecord(each.data, each.partition_key, each.sequence_number, each.arrival, SHARD)
             for each in self.records[place : min(last, place + limit)]
         ]
+        self._quota.charge(sum(len(record.data) + len(record.partition_key) for record in records))
         place += len(records)
         size = sum(len(record.data) + 200 for record in records)
         behind = 1_000 if place < last else 0
@@ -139,7 +146,7 @@ class ModelConsumer:
                 self.reader.got_iterator(self.shard.get_shard_iterator(action.position))
             elif isinstance(action, Fetch):
                 page = self.shard.get_records(action.iterator, action.limit)
-                self.buffer.add(self.reader.got_page(page), page.size, page.millis_behind)
+                self.buffer.add(self.reader.got_page(page))
         except RequestFailedError as error:
             self.reader.failed(error.code, error.kind, self.shard.now)
         return action

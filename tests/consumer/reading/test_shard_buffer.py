@@ -4,26 +4,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.consumer.reading.support import plain
-from truckstream.consumer.reading.shard_buffer import BufferedBatch, ShardBuffer
+from truckstream.consumer.reading.shard_buffer import RecordBatch, ShardBuffer
 
 
 def test_a_page_is_a_batch():
     buffer, records = ShardBuffer(), [plain(1), plain(2)]
-    buffer.add(records, 300, 7)
+    buffer.add(RecordBatch(records, 300, 7))
     batch = buffer.next_batch()
-    assert batch == BufferedBatch(records, 300, 7)
+    assert batch == RecordBatch(records, 300, 7)
     assert batch.records is records, "it is not copied"
     assert buffer.next_batch() is None
 
 
 def test_a_page_is_cut_into_batches_that_share_its_bytes():
     buffer = ShardBuffer()
-    buffer.add([plain(1), plain(2), plain(3)], 100, 7)
-    buffer.add([plain(4)], 50, 0)
+    buffer.add(RecordBatch([plain(1), plain(2), plain(3)], 100, 7))
+    buffer.add(RecordBatch([plain(4)], 50, 0))
     assert [buffer.next_batch(2) for _ in range(4)] == [
-        BufferedBatch([plain(1), plain(2)], 66, 7),
-        BufferedBatch([plain(3)], 34, 7),
-        BufferedBatch([plain(4)], 50, 0),
+        RecordBatch([plain(1), plain(2)], 66, 7),
+        RecordBatch([plain(3)], 34, 7),
+        RecordBatch([plain(4)], 50, 0),
         None,
     ]
 
@@ -31,24 +31,24 @@ def test_a_page_is_cut_into_batches_that_share_its_bytes():
 def test_a_page_without_records_only_tells_how_far_behind_the_reader_is():
     buffer = ShardBuffer()
     assert buffer.millis_behind is None
-    buffer.add([], 0, 1_500)
+    buffer.add(RecordBatch([], 0, 1_500))
     assert (buffer.millis_behind, len(buffer), buffer.next_batch()) == (1_500, 0, None)
 
 
 def test_cleared_bytes_are_returned():
     buffer = ShardBuffer()
-    buffer.add([plain(1), plain(2)], 100, 0)
-    buffer.add([plain(3)], 40, 0)
+    buffer.add(RecordBatch([plain(1), plain(2)], 100, 0))
+    buffer.add(RecordBatch([plain(3)], 40, 0))
     buffer.next_batch(1)
     assert buffer.clear() == 90
     assert (len(buffer), buffer.size, buffer.next_batch()) == (0, 0, None)
-    buffer.add([plain(4)], 10, 0)
-    assert buffer.next_batch() == BufferedBatch([plain(4)], 10, 0)
+    buffer.add(RecordBatch([plain(4)], 10, 0))
+    assert buffer.next_batch() == RecordBatch([plain(4)], 10, 0)
 
 
 def test_the_repr_counts_records_pages_and_bytes():
     buffer = ShardBuffer()
-    buffer.add([plain(1)] * 2_000, 1_234_567, 0)
+    buffer.add(RecordBatch([plain(1)] * 2_000, 1_234_567, 0))
     assert repr(buffer) == "<ShardBuffer of 2,000 records in 1 pages, 1,234,567 bytes>"
 
 
@@ -61,7 +61,7 @@ def test_batches_are_the_pages_in_order_and_their_bytes_add_up(pages, limits):
     for count, size in pages:
         page = [plain(len(records) + index) for index in range(count)]
         records += page
-        buffer.add(page, size, 0)
+        buffer.add(RecordBatch(page, size, 0))
     total = buffer.size
     assert total == sum(size for count, size in pages if count)
     delivered, released = [], 0

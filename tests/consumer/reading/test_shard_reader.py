@@ -291,6 +291,13 @@ def test_the_end_of_a_shard_has_its_children_and_the_last_records():
     assert numbers(consumer.deliver_all()) == [7]
 
 
+def test_how_far_behind_the_reader_is_comes_with_the_records():
+    consumer = fetching()
+    records = [stored_at(8, 0.0)]
+    page = RecordsPage(records=records, next_iterator="b", millis_behind=1_500, size=9)
+    assert consumer.reader.got_page(page) == (records, 9, 1_500)
+
+
 def test_a_cancelled_call_is_asked_for_again():
     consumer = ModelConsumer(ModelShard([]), OLDEST)
     assert consumer.reader.next_action(0.0) == consumer.reader.next_action(1.0)
@@ -311,6 +318,7 @@ def test_a_backlog_is_read_at_two_mib_a_second_in_pages_of_half_a_mib():
         delivered += pages[-1]
     delivered += len(consumer.deliver_all())
     assert delivered == 50_000
+    assert shard.throttled == 0
     assert max(pages) <= 1_100
     assert 0.93 <= 50_000 * 498 / shard.now / (2 << 20) <= 1.02
 
@@ -325,6 +333,15 @@ def test_a_page_whose_records_were_all_processed_before_holds_nothing():
     consumer = ModelConsumer(ModelShard([stored_at(7, 0.0)], closed=False), Checkpoint("7"))
     consumer.run(3.0)
     assert consumer.deliver_all() == []
+    assert consumer.budget.used == 0
+
+
+def test_the_user_records_of_an_aggregate_hold_more_bytes_than_the_aggregate():
+    aggregate = aggregated(7, [(b"x", "k", None)] * 1_000).data
+    consumer = ModelConsumer(ModelShard([stored_at(7, 0.0, aggregate)]), OLDEST)
+    consumer.run(1.0)
+    assert consumer.buffer.size == consumer.budget.used == len(aggregate) + 200 + 999 * 150
+    consumer.deliver_all()
     assert consumer.budget.used == 0
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from truckstream.kinesis.reading.stored_record import StoredRecord
 
-__all__ = ["BufferedBatch", "ShardBuffer"]
+__all__ = ["RecordBatch", "ShardBuffer"]
 
 
-class BufferedBatch(NamedTuple):
-    """Records that are delivered together."""
+class RecordBatch(NamedTuple):
+    """Records of one page."""
 
     records: list[StoredRecord]
-    #: The bytes to release when they have been processed. Those of a page are divided among its batches.
+    #: The bytes that they hold of the prefetch budget. Those of a page are divided among its batches.
     size: int
     #: Age of the oldest record that the service still had when it returned these, in milliseconds.
     millis_behind: int
@@ -27,7 +27,7 @@ class ShardBuffer:
     __slots__ = ("_pages", "_records", "_size", "_taken", "millis_behind")
 
     def __init__(self) -> None:
-        self._pages: deque[BufferedBatch] = deque()
+        self._pages: deque[RecordBatch] = deque()
         #: Number of records of the first page that were delivered.
         self._taken = 0
         self._records = 0
@@ -47,15 +47,15 @@ class ShardBuffer:
         """The bytes of the records that wait."""
         return self._size
 
-    def add(self, records: list[StoredRecord], size: int, millis_behind: int) -> None:
-        """Add the records of a page of `size` bytes; a page without records only sets `millis_behind`."""
-        self.millis_behind = millis_behind
-        if records:
-            self._pages.append(BufferedBatch(records, size, millis_behind))
-            self._records += len(records)
-            self._size += size
+    def add(self, page: RecordBatch) -> None:
+        """Add a page. One without records only sets `millis_behind`."""
+        self.millis_behind = page.millis_behind
+        if page.records:
+            self._pages.append(page)
+            self._records += len(page.records)
+            self._size += page.size
 
-    def next_batch(self, max_records: int | None = None) -> BufferedBatch | None:
+    def next_batch(self, max_records: int | None = None) -> RecordBatch | None:
         """Return the next page, or what is left of it, with `max_records` at most; None if nothing waits."""
         if not self._pages:
             return None

@@ -26,6 +26,7 @@ from truckstream.consumer.leases.lease import LATEST
 from truckstream.consumer.reading.page_estimate import PageEstimate
 from truckstream.consumer.reading.polling import Polling
 from truckstream.consumer.reading.read_pacer import ReadPacer
+from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.consumer.reading.user_records import position_of
 from truckstream.kinesis.failures import TRANSIENT, FailureKind
 from truckstream.kinesis.reading.position import Position
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
     from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
     from truckstream.consumer.reading.user_records import UserRecords
-    from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord
+    from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage
 
 __all__ = ["Action", "Ended", "Fatal", "Fetch", "NeedIterator", "ShardReader", "Wait"]
 
 ITERATOR_SECONDS: Final = 270.0
 CLOCK_SECONDS: Final = 1.0
+
+#: Memory of a user record besides its data (Python 3.11). Plain records have as much in the response.
+USER_RECORD_BYTES: Final = 150
 
 BACKOFF_BASE: Final = 0.1
 BACKOFF_CAP: Final = 5.0
@@ -165,10 +169,10 @@ class ShardReader:
             start_time = math.floor(1000 * (self._epoch + self._asked_at - CLOCK_SECONDS)) / 1000
             self._position = Position("AT_TIMESTAMP", timestamp=start_time)
 
-    def got_page(self, page: RecordsPage) -> list[StoredRecord]:
+    def got_page(self, page: RecordsPage) -> RecordBatch:
         """Take the page that was asked for, and return its user records.
 
-        The shard holds `page.size` bytes of the budget now, unless no records are returned.
+        The shard holds their bytes of the budget until they are released.
         """
         records = page.records
         data = sum([len(record.data) + len(record.partition_key) for record in records])
@@ -184,8 +188,9 @@ class ShardReader:
         if page.next_iterator is None:
             self._end = Ended(page.children)
         taken = self._user_records.take(records)
-        self._budget.settle(self.shard_id, page.size if taken else 0)
-        return taken
+        size = page.size + USER_RECORD_BYTES * max(0, len(taken) - len(records)) if taken else 0
+        self._budget.settle(self.shard_id, size)
+        return RecordBatch(taken, size, page.millis_behind)
 
     def failed(self, code: str, kind: FailureKind, now: float) -> None:
         """Take the failure of the call that was asked for."""
