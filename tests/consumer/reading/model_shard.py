@@ -49,10 +49,17 @@ class ModelShard:
     """Each record has the time of its storing as `arrival`, counted from `EPOCH`. The shard closes after the last."""
 
     def __init__(
-        self, records: Sequence[StoredRecord], faults: Iterable[str | None] = (), *, closed: bool = True
+        self,
+        records: Sequence[StoredRecord],
+        faults: Iterable[str | None] = (),
+        *,
+        closed: bool = True,
+        most: int = 10_000,
     ) -> None:
         self.records = records
         self.closed = closed
+        #: Records of a page: the service may return fewer than were asked for.
+        self.most = most
         self.now = 0.0
         self.throttled = 0
         self.calls: list[tuple[float, str]] = []
@@ -75,6 +82,7 @@ class ModelShard:
         place, made_at = self._iterators[iterator]
         if self.now > made_at + 300:
             raise failure("ExpiredIteratorException")
+        limit = min(limit, self.most)
         if self._fail() == "truncated":
             limit = max(0, limit // 3 - 1)
         if not self._quota.admit(self.now):

@@ -42,6 +42,12 @@ def test_quiet_shards_reserve_less_and_large_records_more():
     assert after(1, 5 << 20, 7 << 20).wanted() == pytest.approx(7 << 20, rel=0.01)
 
 
+def test_one_empty_page_between_large_ones_changes_little():
+    estimate = after(1_000, 498, 900)
+    estimate.on_page(0, 0, 0)
+    assert estimate.wanted() == 900_000
+
+
 def test_after_a_pause_a_burst_of_250_ms_fits_one_page():
     """A shard takes 1,000 records a second."""
     estimate = after(300, 498, 900)

@@ -41,10 +41,11 @@ def iterators(shard):
     faults=st.lists(st.one_of(st.none(), st.sampled_from(FAULTS)), max_size=30),
     steps=st.lists(st.tuples(st.integers(1, 5), st.sampled_from(["go on", "busy", "restart"])), max_size=10),
     capacity=st.sampled_from([1_000, 64 << 20]),
+    most=st.integers(1, 6),
     seed=st.integers(0, 5),
 )
 def test_what_is_delivered_is_the_stream_in_order_without_gaps_or_repetitions(
-    counts, gap, faults, steps, capacity, seed
+    counts, gap, faults, steps, capacity, most, seed
 ):
     """A count is the number of user records of an aggregate; 0 stands for a plain record."""
     stream = [
@@ -52,13 +53,13 @@ def test_what_is_delivered_is_the_stream_in_order_without_gaps_or_repetitions(
         for index, count in enumerate(counts)
     ]
     expected = places(UserRecords(SHARD, None, OLDEST).take(stream))
-    shard = ModelShard(stream, faults)
+    shard = ModelShard(stream, faults, most=most)
     consumer = ModelConsumer(shard, OLDEST, budget=PrefetchBudget(capacity), seed=seed)
     delivered = []
 
-    for most, then in steps:
+    for batch, then in steps:
         consumer.run(shard.now + 1.0)
-        delivered += places(consumer.deliver(most))
+        delivered += places(consumer.deliver(batch))
         if then == "busy":
             shard.now += 290.0
         elif then == "restart" and delivered:
@@ -129,7 +130,7 @@ def test_the_age_of_an_iterator_counts_from_the_call_and_not_from_the_response()
     ],
 )
 def test_an_iterator_that_the_service_does_not_take_is_renewed_after_the_last_record(code, kind):
-    shard = ModelShard([stored_at(7, 0.0)], closed=False)
+    shard = ModelShard([stored_at(6, 0.0), stored_at(7, 0.0)], closed=False)
     consumer = ModelConsumer(shard, OLDEST)
     consumer.run(0.1)
     assert isinstance(consumer.reader.next_action(1.0), Fetch)

@@ -166,8 +166,7 @@ class ShardReader:
         self._iterator_at = self._asked_at
         self._is_new_iterator = True
         if self._position.type == LATEST:
-            start_time = math.floor(1000 * (self._epoch + self._asked_at - CLOCK_SECONDS)) / 1000
-            self._position = Position("AT_TIMESTAMP", timestamp=start_time)
+            self._position = Position("AT_TIMESTAMP", timestamp=self._epoch + self._asked_at - CLOCK_SECONDS)
 
     def got_page(self, page: RecordsPage) -> RecordBatch:
         """Take the page that was asked for, and return its user records.
