@@ -43,7 +43,10 @@ ALLOWED = {
     "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
     "handler": {"lambda_function", "batcher", "record", "errors"},
-    "commands": {"cloud", "command_line", "config", "demo", "errors", "fleet", "local", "simulator", "truckstream"},
+    "commands": {
+        *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "kinesis", "local", "producer"),
+        *("simulator", "truckstream"),
+    },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
     "truckstream": {"batcher", "errors", "fleet", "lambda_function", "producer", "record"},
@@ -136,6 +139,7 @@ SHELLS = {
         "watch/doctor.py",
         "watch/reading/cloudwatch.py",
         "watch/reading/deployed_parts.py",
+        "watch/reading/streams.py",
         "watch/reading/tolerant_reader.py",
         "watch/scaling.py",
         "watch/status.py",

@@ -1,0 +1,78 @@
+"""A server on this machine needs neither region nor credentials; those of the user count where they are set."""
+
+import pytest
+
+from truckstream.commands.stream.connection import Connection, is_on_this_machine
+from truckstream.errors import ConfigurationError
+
+LOCAL = "http://127.0.0.1:4567"
+
+
+@pytest.fixture
+def _nothing_set(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "REGION", "DEFAULT_REGION")
+    for name in (*(f"AWS_{name}" for name in names), "REGION", "region"):
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.parametrize("url", [LOCAL, "http://localhost:1", "https://[::1]:4567/x", "http://127.8.0.1"])
+def test_loopback_names_and_addresses_are_on_this_machine(url):
+    assert is_on_this_machine(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "http://[", "http://10.0.0.1:4567", "https://localhost.example.com", "http://example.com"]
+)
+def test_other_urls_are_not(url):
+    assert not is_on_this_machine(url)
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_a_server_on_this_machine_needs_no_settings():
+    session = await Connection(endpoint_url=LOCAL).session()
+    keys = await session.get_credentials()
+    assert (session.get_config_variable("region"), keys.access_key) == ("us-east-1", "local")
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_another_server_gets_no_invented_credentials_and_needs_a_region():
+    connection = Connection(endpoint_url="http://10.0.0.1:4567")
+    with pytest.raises(ConfigurationError, match=r"region is not set\. Pass --region"):
+        await connection.session("trucks")
+    session = await connection.session("arn:aws:kinesis:eu-central-1:123456789012:stream/trucks")
+    assert await session.get_credentials() is None
+
+
+@pytest.mark.usefixtures("_nothing_set")
+@pytest.mark.parametrize("url", [None, LOCAL])
+async def test_an_unknown_profile_is_named(monkeypatch, url):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(ConfigurationError, match=r"AWS_PROFILE is unknown .*nobody"):
+        await Connection(endpoint_url=url).session("trucks")
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_credentials_and_region_of_the_user_count(monkeypatch, tmp_path):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text("[me]\naws_access_key_id = AK\naws_secret_access_key = SK\n")
+    (tmp_path / ".aws" / "config").write_text("[profile me]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_PROFILE", "me")
+    session = await Connection(endpoint_url=LOCAL).session()
+    keys = await session.get_credentials()
+    assert (session.get_config_variable("region"), keys.access_key) == ("eu-west-1", "AK")
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_the_region_of_an_arn_wins():
+    arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/trucks"
+    async with await Connection(region="us-east-1", endpoint_url=LOCAL).account(arn) as account:
+        assert account.region == "eu-central-1"
+
+
+def test_the_flags_are_those_that_were_given():
+    assert Connection().flags == ()
+    assert Connection("us-east-1", LOCAL).flags == ("--region", "us-east-1", "--endpoint-url", LOCAL)

@@ -1,0 +1,1 @@
+"""The commands that work on a stream itself: put, tail and streams."""
