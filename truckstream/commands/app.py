@@ -1,7 +1,7 @@
 """The `truckstream` program: its commands, and how it ends when one of them fails.
 
-Exit status of `demo`, `simulate` and `local`: 0 for success, 1 if records were lost, duplicated or failed, 2 if an
-option or a setting is wrong, 130 if a second Ctrl-C cancelled the command. results.py lists the exit status of the
+Exit status of `demo`, `simulate`, `local` and `put`: 0 for success, 1 if records were lost, duplicated or failed, 2 if
+an option or a setting is wrong, 130 if a second Ctrl-C cancelled the command. results.py lists the exit status of the
 commands on AWS, of which `streams` is one.
 """
 
@@ -23,6 +23,7 @@ from truckstream.commands.deploy import deploy, destroy, package, policies, prov
 from truckstream.commands.local import local
 from truckstream.commands.output.results import exit_status, print_error
 from truckstream.commands.simulate import simulate
+from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.watch import doctor, scale, status
 
@@ -40,7 +41,7 @@ app = App(
 )
 for command in (
     *(demo, local, simulate),
-    *(streams,),
+    *(put, streams),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
 ):

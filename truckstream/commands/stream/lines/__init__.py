@@ -1,0 +1,1 @@
+"""The lines that `truckstream put` reads, and their way into the stream."""
