@@ -1,0 +1,67 @@
+"""The option `--from`: where reading begins."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+from truckstream.errors import InvalidArgumentError
+
+__all__ = ["Start", "parse_start"]
+
+Start: TypeAlias = Literal["TRIM_HORIZON", "LATEST"] | datetime
+
+_RULE: Final = (
+    "must be TRIM_HORIZON (the oldest record), LATEST (new records only), a time such as 2026-11-29T08:30 (UTC) or "
+    "2026-11-29T08:30+01:00, or an age such as 15m, -15m or '10 minutes ago'"
+)
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+_AGE: Final = re.compile(
+    r"-?\s*(?P<number>\d{1,9}(\.\d{1,9})?)\s*"
+    r"(?P<unit>s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)(\s+ago)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def parse_start(text: str, now: datetime) -> Start:
+    """Return the start that `text` names.
+
+    Args:
+        text: the option's value.
+        now: the present, with a time zone, which ages count from.
+
+    Raises:
+        InvalidArgumentError: it names none, or a time in the future.
+    """
+    text = text.strip()
+    match text.upper():
+        case "TRIM_HORIZON":
+            return "TRIM_HORIZON"
+        case "LATEST":
+            return "LATEST"
+    time = _before(now, age) if (age := _AGE.fullmatch(text)) else _time(text)
+    if time > now:  # the service accepts no such position
+        raise InvalidArgumentError(
+            "from", text, f"must not be in the future; it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now"
+        )
+    return time
+
+
+def _before(now: datetime, age: re.Match[str]) -> datetime:
+    seconds = float(age["number"]) * _SECONDS[age["unit"][0].lower()]
+    try:
+        return now - timedelta(seconds=seconds)
+    except OverflowError:
+        raise InvalidArgumentError("from", age[0], "must not be before the year 1") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidArgumentError("from", text, _RULE) from None
+    # Without an offset it is UTC, as the times that the columns and the names of the objects show.
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
