@@ -53,7 +53,7 @@ def test_an_invalid_option_is_named(option, value, rule):
 
 @pytest.mark.parametrize("shards", ["shardId-000000000000", [], [7]])
 def test_shards_are_a_list_of_ids(shards):
-    with pytest.raises(InvalidArgumentError, match="shards is .*: must be a list of shard ids"):
+    with pytest.raises(InvalidArgumentError, match=r"shards is .*: must be a list of shard ids"):
         replace(VALID, application=None, shards=shards)
 
 

@@ -20,7 +20,7 @@ increase, multiplicative decrease, as TCP does): readers that compete end at equ
   moment. Beside a reader that never slows down only asking again gets a turn.
 
 The constants are the result of simulations against the local Kinesis (tests/consumer/reading/test_read_pacer.py). With
-them two to four readers get 0.87 to 1.13 times an equal part; with repetition at the reader's own pace, 0.63 to 1.3.
+them two to four readers get 0.87 to 1.18 times an equal part; with repetition at the reader's own pace, 0.63 to 1.3.
 """
 
 from __future__ import annotations
