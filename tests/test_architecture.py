@@ -57,7 +57,9 @@ SHELLS = {
     "kpl": set(),
     "kinesis": {
         "client.py",
+        "fan_out/registration.py",
         "reading/reading_client.py",
+        "signed_calls.py",
         "http/aiohttp_transport.py",
         "http/connection_pool.py",
         "session/credentials.py",

@@ -19,6 +19,10 @@ from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_o
         ("ThrottledException", "", 400, FailureKind.THROTTLED),
         ("RequestTimeoutException", "", 408, FailureKind.AMBIGUOUS),
         ("RequestTimeout", "", 400, FailureKind.AMBIGUOUS),
+        ("ExpiredIteratorException", "", 400, FailureKind.EXPIRED),
+        ("ExpiredNextTokenException", "", 400, FailureKind.EXPIRED),
+        ("KMSThrottlingException", "", 400, FailureKind.THROTTLED),
+        ("KMSDisabledException", "", 400, FailureKind.PERMANENT),
     ],
 )
 def test_the_kind_of_an_error(code, message, status, kind):

@@ -37,6 +37,8 @@ def test_responses_are_in_the_order_of_the_records():
         (b"[]", "Expected `object`, got `array`"),
         (b"", "truncated"),
         (b'{"message":"\xff"}', "missing required field `Records`"),
+        (b'{"Records":[{"SequenceNumber":"\xff"}]}', "can't decode byte 0xff"),
+        (b'{"x":' + b"[" * 100_000, "recursion"),
     ],
 )
 def test_a_response_that_cannot_be_parsed_is_ambiguous(body, text):
@@ -61,11 +63,27 @@ def test_a_page_of_shards():
     assert parse_shards(b'{"Shards":[]}') == ([], None)
 
 
+@pytest.mark.parametrize(
+    ("members", "parents"),
+    [
+        ("", ()),
+        (',"ParentShardId":"shardId-0"', ("shardId-0",)),
+        (',"ParentShardId":"shardId-0","AdjacentParentShardId":"shardId-2"', ("shardId-0", "shardId-2")),
+        (',"ParentShardId":null,"AdjacentParentShardId":null', ()),
+    ],
+)
+def test_a_shard_names_its_parents(members, parents):
+    """A split has one parent, a merge two."""
+    body = b'{"Shards":[%b]}' % (SHARD % b"").replace(b"}}", b"}" + members.encode() + b"}")
+    assert [shard.parent_ids for shard in parse_shards(body)[0]] == [parents]
+
+
 def test_a_summary_states_the_largest_record_and_the_mode():
     assert parse_summary(b'{"StreamDescriptionSummary":{"MaxRecordSizeInKiB":2048}}').max_record_bytes == 2 << 20
     assert parse_summary(b'{"StreamDescriptionSummary":{"StreamName":"s"}}') == StreamSummary()
     on_demand = b'{"StreamDescriptionSummary":{"StreamModeDetails":{"StreamMode":"ON_DEMAND"}}}'
     assert parse_summary(on_demand) == StreamSummary(on_demand=True)
+    assert parse_summary(b'{"StreamDescriptionSummary":{"StreamARN":"arn"}}').arn == "arn"
 
 
 @pytest.mark.parametrize("parse", [parse_shards, parse_summary])
@@ -102,6 +120,14 @@ def test_a_page_that_cannot_be_parsed_is_ambiguous(parse, body):
         (429, None, b"", "429", "HTTP status 429", FailureKind.THROTTLED),
         (307, None, b"", "307", "HTTP status 307", FailureKind.PERMANENT),
         (503, None, b"x" * 200, "503", repr("x" * 100) + "…", FailureKind.AMBIGUOUS),
+        (
+            503,
+            None,
+            b'{"message":"\xff"}',
+            "503",
+            repr('{"message":"\N{REPLACEMENT CHARACTER}"}'),
+            FailureKind.AMBIGUOUS,
+        ),
     ],
 )
 def test_an_error_is_parsed_from_its_response(status, header, body, code, message, kind):

@@ -1,38 +1,36 @@
 """A client for one stream: a call is one attempt, and an attempt that fails raises what the failure means.
 
-`StreamClient` is the interface that a producer needs, and `KinesisClient` implements it over the network. A request is
-sent again only if its records are known not to be stored, and only once: one that was rejected for its time or its
-credentials is signed again, with the service's time or with new credentials. Any other retry in here could store a
-record twice, and nobody would know.
+A producer needs a `StreamClient`, and a consumer a `ReadingClient` (reading/reading_client.py). `KinesisClient`
+implements both over the network. `signed_calls.py` decides when a request is sent again.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
-import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from truckstream.errors import ConfigurationError
-from truckstream.kinesis.attempt import Attempt, current_attempt
+from truckstream.kinesis.attempt import current_attempt
 from truckstream.kinesis.encoding import EncodableRecord, encode_body
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.responses import RecordResponse, parse_error, parse_put_records, parse_shards, parse_summary
-from truckstream.kinesis.session.service_clock import ServiceClock
+from truckstream.kinesis.fan_out.registration import register_consumer
+from truckstream.kinesis.reading.records_page import parse_records_page
+from truckstream.kinesis.reading.requests import iterator_request, parse_iterator
+from truckstream.kinesis.responses import RecordResponse, parse_put_records, parse_shards, parse_summary
 from truckstream.kinesis.session.session_endpoint import SessionEndpoint
-from truckstream.kinesis.session.signing import Keys
+from truckstream.kinesis.signed_calls import SignedCalls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from aiobotocore.session import AioSession
 
-    from truckstream.kinesis.http.http1 import HttpResponse
+    from truckstream.kinesis.attempt import Attempt
+    from truckstream.kinesis.reading.position import Position
+    from truckstream.kinesis.reading.stored_record import RecordsPage
     from truckstream.kinesis.responses import StreamSummary
-    from truckstream.kinesis.session.request_template import RequestTemplate
     from truckstream.kinesis.shard_map import Shard
 
 __all__ = ["EncodableRecord", "KinesisClient", "RecordResponse", "StreamClient"]
@@ -64,25 +62,13 @@ class StreamClient(Protocol):
 _ARN = re.compile(r"arn:[^:]+:kinesis:(?P<region>[^:]+):\d{12}:stream/(?P<name>[a-zA-Z0-9_.-]{1,128})")
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
-OK: Final = 200
-
 #: "MaxResults ... The default value is 1000" shards a page (API reference of ListShards). No stream comes near so many
 #: shards, so a service that has yet another page would never end.
 MAX_PAGES: Final = 200
 
-#: Seconds that credentials may take, if `request_timeout` is less. A metadata service, a role or a single sign-on takes
-#: several calls, each with retries of botocore's, and a credential process starts a program.
-CREDENTIALS_SECONDS: Final = 20.0
-
-#: The keys of a session whose requests are not signed.
-NO_KEYS: Final = Keys("", "", None)
-
-#: The service does not know the access key, or no longer knows it: other credentials may help, the same ones do not.
-_UNKNOWN_KEY_CODES: Final = {"UnrecognizedClientException", "InvalidClientTokenId"}
-
 
 class KinesisClient:
-    """A `StreamClient` with its own encoder, signer and parser, and with the settings of an aiobotocore session.
+    """A `StreamClient` and a `ReadingClient` with the settings of an aiobotocore session.
 
     Args:
         stream: the stream's name, or its ARN, which also names the region.
@@ -108,11 +94,10 @@ class KinesisClient:
         if arn is None and not _NAME.fullmatch(stream):
             hint = "Pass the stream's name (1 to 128 letters, digits, _ . -) or its full ARN."
             raise ConfigurationError("stream", f"is {stream!r}, which is not a stream's name", hint)
+        self._arn = stream if arn else ""
         self._stream = {"StreamARN": stream} if arn else {"StreamName": stream}
         #: The name alone, without the account and region of an ARN.
         self.stream_name = arn["name"] if arn else stream
-        self._clock = ServiceClock()
-        self._credentials_timeout = max(CREDENTIALS_SECONDS, request_timeout)
         self._endpoint = SessionEndpoint(
             region_name=region_name or (arn["region"] if arn else None),
             endpoint_url=endpoint_url,
@@ -120,6 +105,7 @@ class KinesisClient:
             connections=connections,
             request_timeout=request_timeout,
         )
+        self._calls = SignedCalls(self._endpoint, request_timeout)
 
     async def open(self) -> None:
         await self._endpoint.open()
@@ -143,61 +129,21 @@ class KinesisClient:
     async def summary(self) -> StreamSummary:
         return parse_summary(await self._call("DescribeStreamSummary", msgspec.json.encode(self._stream)))
 
+    async def get_shard_iterator(self, shard_id: str, position: Position) -> str:
+        request = iterator_request(self._stream, shard_id, position)
+        return parse_iterator(await self._call("GetShardIterator", msgspec.json.encode(request)))
+
+    async def get_records(self, iterator: str, shard_id: str, limit: int = 10_000) -> RecordsPage:
+        # The iterator names the stream. An ARN is sent too, because the policy of a stream in another account needs it.
+        names = {"ShardIterator": iterator, **({"StreamARN": self._arn} if self._arn else {})}
+        body = msgspec.json.encode({**names, "Limit": limit})
+        return parse_records_page(await self._calls.call("GetRecords", names, body), shard_id)
+
+    async def register_consumer(self, name: str) -> str:
+        return await register_consumer(self._calls, self._arn or (await self.summary()).arn, name)
+
     async def close(self) -> None:
         await self._endpoint.close()
 
     async def _call(self, operation: str, body: bytes, attempt: Attempt | None = None) -> bytes:
-        """Send one request, signed again where that helps, and return the body of the response."""
-        attempt = attempt or Attempt()
-        attempt.prepare()
-        template, keys = await self._template_and_keys(operation)
-        curable = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
-        while True:
-            offset = self._clock.offset
-            signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
-            response = await self._endpoint.send(template, signature, body, attempt)
-            if response.status == OK:
-                return response.body
-            failure = parse_error(response.status, response.headers.get("x-amzn-errortype"), response.body)
-            kind = FailureKind.CREDENTIALS if failure.code in _UNKNOWN_KEY_CODES else failure.kind
-            if kind in curable:
-                attempt.prepare()
-                new_keys = await self._keys_after(kind, response, keys, offset)
-            else:
-                new_keys = None
-            if not new_keys:
-                try:
-                    raise failure
-                finally:
-                    del failure  # its traceback holds this frame, and so the body: a cycle that only gc would free
-            curable.remove(kind)
-            keys = new_keys
-
-    async def _template_and_keys(self, operation: str) -> tuple[RequestTemplate, Keys]:
-        async with self._patience_for_credentials():
-            template = await self._endpoint.template(operation, self._stream)
-            return template, await self._endpoint.credentials.current() if template.signer else NO_KEYS
-
-    async def _keys_after(self, kind: FailureKind, response: HttpResponse, keys: Keys, offset: float) -> Keys | None:
-        """Correct the clock or renew the credentials; return the keys to sign with again, None if nothing changed.
-
-        The rejected request was signed with `keys`, and with the clock at `offset`.
-        """
-        if kind is FailureKind.CLOCK_SKEW:
-            return keys if self._clock.correct(response.headers.get("date"), time.time(), offset) else None
-        async with self._patience_for_credentials():
-            renewed = await self._endpoint.credentials.renew(keys)
-        return None if renewed == keys else renewed
-
-    @contextlib.asynccontextmanager
-    async def _patience_for_credentials(self) -> AsyncIterator[None]:
-        """Bound the wait for credentials: their provider may be a metadata service or a program that never ends."""
-        limit = asyncio.timeout(self._credentials_timeout)
-        try:
-            async with limit:
-                yield
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            text = f"no credentials within {self._credentials_timeout:g} s"
-            raise RequestFailedError(FailureKind.CREDENTIALS, "TimeoutError", text) from error
+        return await self._calls.call(operation, self._stream, body, attempt)

@@ -4,6 +4,9 @@ A kind answers two questions about the records of the request: may they be store
 A sender needs both answers to retry without misreporting duplicates. An error whose code is in no table is
 classified by its HTTP status: 408 and 5xx may have stored the records, 413 is too large a request, 429 and 509 ask for
 fewer requests, and any other status is permanent.
+
+A request that reads has the same kinds. Nothing can be stored by it, so that an ambiguous failure is merely one without
+a valid response, and a poisoned request is one that breaks a rule and fails again.
 """
 
 from __future__ import annotations
@@ -29,13 +32,15 @@ class FailureKind(enum.Enum):
     CREDENTIALS = "credentials"
     #: The signature was rejected for its time. Nothing was stored; a signature with the service's time helps.
     CLOCK_SKEW = "clock skew"
+    #: A shard iterator or the token of a listing's next page is too old. A new one helps, the same one does not.
+    EXPIRED = "expired"
     #: One record is malformed or too large, so the whole request was rejected. Without it the others are accepted.
     POISONED = "poisoned"
-    #: The stream does not exist or may not be written to. Nothing was stored, and a retry does not help.
+    #: The stream, shard or consumer does not exist, or may not be used, or its key cannot be. A retry does not help.
     PERMANENT = "permanent"
 
 
-#: The kinds after which the same request may succeed later.
+#: The kinds after which the same call may succeed later: an iterator or a listing is renewed first, if it has expired.
 TRANSIENT: Final = frozenset(FailureKind) - {FailureKind.POISONED, FailureKind.PERMANENT}
 
 #: Besides the codes of Kinesis these are all that botocore retries for any service (botocore/retries/standard.py),
@@ -69,6 +74,7 @@ _CODES: Final = {
     ),
     FailureKind.CREDENTIALS: ("ExpiredToken", "ExpiredTokenException"),
     FailureKind.CLOCK_SKEW: ("RequestExpired", "RequestTimeTooSkewed"),
+    FailureKind.EXPIRED: ("ExpiredIteratorException", "ExpiredNextTokenException"),
     FailureKind.POISONED: (
         "InvalidArgumentException",
         "RequestEntityTooLarge",

@@ -6,7 +6,7 @@ A response that cannot be parsed is ambiguous: the service had the request, so i
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -15,9 +15,24 @@ from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES, KIB
 from truckstream.kinesis.shard_map import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["RecordResponse", "StreamSummary", "parse_error", "parse_put_records", "parse_shards", "parse_summary"]
+_Response = TypeVar("_Response")
+
+__all__ = [
+    "DECODE_ERRORS",
+    "RecordResponse",
+    "StreamSummary",
+    "decode_response",
+    "malformed_response",
+    "parse_error",
+    "parse_put_records",
+    "parse_shards",
+    "parse_summary",
+]
+
+#: All that msgspec raises for bytes of any kind: also for text that is not UTF-8, and for 1,000 nested lists.
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class RecordResponse(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
@@ -30,7 +45,7 @@ class RecordResponse(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 
 
 class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and the state of a stream, as far as a producer needs them."""
+    """The settings and the state of a stream, as far as its producers and readers need them."""
 
     #: The stream's largest record, data and partition key together.
     max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES
@@ -38,6 +53,8 @@ class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
     on_demand: bool = False
     #: ACTIVE, UPDATING, DELETING, or CREATING: then the stream takes no records yet.
     status: str = "ACTIVE"
+    #: The stream's ARN; empty if the service does not return it.
+    arn: str = ""
 
 
 class _PutRecordsResponse(msgspec.Struct, gc=False, rename="pascal"):
@@ -73,6 +90,7 @@ class _Mode(msgspec.Struct, rename="pascal"):
 class _Summary(msgspec.Struct):
     max_record_kib: int = msgspec.field(default=DEFAULT_MAX_RECORD_BYTES // KIB, name="MaxRecordSizeInKiB")
     stream_status: str = msgspec.field(default="ACTIVE", name="StreamStatus")
+    stream_arn: str = msgspec.field(default="", name="StreamARN")
     stream_mode_details: _Mode = msgspec.field(default_factory=_Mode, name="StreamModeDetails")
 
 
@@ -100,16 +118,13 @@ def parse_put_records(body: bytes, count: int) -> Sequence[RecordResponse]:
     Raises:
         RequestFailedError: ambiguous, because `body` is not a response to that request.
     """
-    try:
-        responses = _decode_put_records(body).records
-    except msgspec.MsgspecError as error:
-        _malformed(f"{error}, in {_excerpt(body)}", error)
+    responses = decode_response(_decode_put_records, body).records
     if len(responses) != count:
-        _malformed(f"{len(responses)} responses for {count} records")
+        raise malformed_response(f"{len(responses)} responses for {count} records")
     if not all(map(_sequence_number, responses)):  # some are not stored, and need an error code
         for index, response in enumerate(responses):
             if not response.sequence_number and not response.error_code:
-                _malformed(f"record {index} has neither a sequence number nor an error code")
+                raise malformed_response(f"record {index} has neither a sequence number nor an error code")
     return responses
 
 
@@ -119,11 +134,11 @@ def parse_shards(body: bytes) -> tuple[list[Shard], str | None]:
     Raises:
         RequestFailedError: ambiguous, because `body` is not such a page.
     """
+    page = decode_response(_decode_shards, body)
     try:
-        page = _decode_shards(body)
         return [_shard(item) for item in page.shards], page.next_token
-    except (msgspec.MsgspecError, ValueError) as error:
-        _malformed(f"{error}, in {_excerpt(body)}", error)
+    except ValueError as error:  # a hash key that is no number
+        raise malformed_response(str(error), body) from error
 
 
 def parse_summary(body: bytes) -> StreamSummary:
@@ -132,13 +147,12 @@ def parse_summary(body: bytes) -> StreamSummary:
     Raises:
         RequestFailedError: ambiguous, because `body` is not such a response.
     """
-    try:
-        summary = _decode_summary(body).stream_description_summary
-    except msgspec.MsgspecError as error:
-        _malformed(f"{error}, in {_excerpt(body)}", error)
-    on_demand = summary.stream_mode_details.stream_mode == "ON_DEMAND"
+    summary = decode_response(_decode_summary, body).stream_description_summary
     return StreamSummary(
-        max_record_bytes=summary.max_record_kib * KIB, on_demand=on_demand, status=summary.stream_status
+        max_record_bytes=summary.max_record_kib * KIB,
+        on_demand=summary.stream_mode_details.stream_mode == "ON_DEMAND",
+        status=summary.stream_status,
+        arn=summary.stream_arn,
     )
 
 
@@ -149,7 +163,7 @@ def parse_error(status: int, error_type: str | None, body: bytes) -> RequestFail
     """
     try:
         response = _decode_error(body)
-    except msgspec.MsgspecError:
+    except DECODE_ERRORS:
         response = _ErrorResponse(message=_excerpt(body) if body else "")
     # "com.amazonaws.kinesis.v20131202#ResourceNotFoundException", or "ValidationException:http://…"
     code = (error_type or response.type).split(":", 1)[0].rsplit("#", 1)[-1] or str(status)
@@ -167,8 +181,22 @@ def _shard(item: _ShardItem) -> Shard:
     )
 
 
-def _malformed(text: str, cause: Exception | None = None) -> NoReturn:
-    raise RequestFailedError(FailureKind.AMBIGUOUS, "MalformedResponse", text) from cause
+def decode_response(decode: Callable[[bytes], _Response], body: bytes) -> _Response:
+    """Return the decoded body.
+
+    Raises:
+        RequestFailedError: ambiguous, because `decode` raised one of `DECODE_ERRORS`.
+    """
+    try:
+        return decode(body)
+    except DECODE_ERRORS as error:
+        raise malformed_response(str(error), body) from error
+
+
+def malformed_response(text: str, body: bytes | None = None) -> RequestFailedError:
+    """Return the failure for a response that breaks a rule, with the beginning of its body."""
+    text = text if body is None else f"{text}, in {_excerpt(body)}"
+    return RequestFailedError(FailureKind.AMBIGUOUS, "MalformedResponse", text)
 
 
 def _excerpt(body: bytes) -> str:

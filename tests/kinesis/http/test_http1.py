@@ -108,3 +108,39 @@ def test_header_lines():
 def test_a_header_that_would_break_the_request_is_rejected(value):
     with pytest.raises(ValueError, match=r"line break|latin-1"):
         header_lines({"X": value})
+
+
+# --- Large bodies -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_in_small_pieces(chunked):
+    """The work grows with the length alone: with its square, this test would copy 137 GB and meet its timeout."""
+    piece, count = bytes(4_096), 8_192
+    head = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % (len(piece) * count)
+    reader = ResponseReader(len(piece) * count)
+    assert reader.feed(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n") is None
+    responses = [reader.feed(b"1000\r\n" + piece + b"\r\n" if chunked else piece) for _ in range(count)]
+    response = reader.feed(b"0\r\n\r\n") if chunked else responses[-1]
+    assert response.body == piece * count
+    assert reader.body_bytes == len(piece) * count
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 6", b"Transfer-Encoding: chunked", b"Connection: close"])
+def test_a_body_over_the_limit_is_rejected(head):
+    reader = ResponseReader(5)
+    with pytest.raises(MalformedResponseError, match="over 5"):
+        reader.feed(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n6\r\n123456\r\n0\r\n\r\n")
+
+
+def test_a_chunk_may_be_cut_anywhere():
+    reader = ResponseReader()
+    responses = [reader.feed(CHUNKS[position : position + 1]) for position in range(len(CHUNKS))]
+    assert responses[-1].body == b"hello"
+
+
+def test_a_line_without_an_end_is_rejected():
+    reader = ResponseReader()
+    reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with pytest.raises(MalformedResponseError, match="no end of a chunk's size"):
+        reader.feed(b"0" * (MAX_HEAD_BYTES + 1))

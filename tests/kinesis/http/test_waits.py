@@ -13,7 +13,7 @@ from aiobotocore.session import get_session
 
 from tests.kinesis.servers import http_response, listening, read_slowly, serving, stored
 from tests.kinesis.support import RECORDS, Record, client_of
-from truckstream.kinesis import client as client_module
+from truckstream.kinesis import signed_calls
 from truckstream.kinesis.attempt import Attempt, current_attempt
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
@@ -87,7 +87,7 @@ def session_that_hangs(*, times):
 
 
 async def test_credentials_that_never_come(monkeypatch):
-    monkeypatch.setattr(client_module, "CREDENTIALS_SECONDS", 0.2)
+    monkeypatch.setattr(signed_calls, "CREDENTIALS_SECONDS", 0.2)
     session = session_that_hangs(times=1)
     async with serving() as server, client_of(server.url, session=session, request_timeout=0.1) as client:
         failure = await failure_of(client.put_records(RECORDS))

@@ -8,7 +8,7 @@ afterwards may have reached the service.
 aiohttp's own timeouts leave gaps: none of them ends the wait for a proxy's response to CONNECT or for the other side to
 take a request, and each byte of a response renews the one for reading. So one limit moves along with the request:
 `connect` seconds until the body is begun, `response` seconds for each part of the body, and as long again from the last
-part to the end of the response. The caller bounds the whole by cancelling `post`.
+part to the end of the response, or to the next 256 KiB of it. The caller bounds the whole by cancelling `post`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ __all__ = ["make_session", "post"]
 
 PROXY_AUTHENTICATION_REQUIRED: Final = 407
 
+#: So many bytes of a response renew the time for it, as in `connection_pool.py`.
+STEP_BYTES: Final = 256 * 1024
+
 #: A body is written in parts of this size. Even an uplink of 7 kB/s takes one within the default `response` seconds.
 PART_BYTES: Final = 64 * 1024
 
@@ -59,10 +62,12 @@ async def post(
     *,
     proxy: str | None,
     timeouts: tuple[float, float],
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> HttpResponse:
     """Send a request and return the response of any status.
 
-    `attempt` is told of the progress. `timeouts` are the seconds to connect, and those without progress afterwards.
+    `attempt` is told of the progress. `timeouts` are the seconds to connect, and those without progress afterwards. A
+    response with a body of over `max_body_bytes` is malformed.
 
     Raises:
         RequestFailedError: there was no response, or it was incomplete; or the attempt was withdrawn.
@@ -83,7 +88,7 @@ async def post(
             session.post(to, data=payload, headers=headers, proxy=proxy, allow_redirects=False) as response,
         ):
             received = {name.lower(): value for name, value in response.headers.items()}
-            return HttpResponse(response.status, received, await _read(response))
+            return HttpResponse(response.status, received, await _read(response, max_body_bytes, on_progress))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         text = str(error)
         if limit.expired():
@@ -93,12 +98,16 @@ async def post(
         raise RequestFailedError(_kind_of(error, payload), type(error).__name__, text) from error
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, max_bytes: int, on_progress: Callable[[], None]) -> bytes:
     body = bytearray()
+    next_step = STEP_BYTES
     async for part in response.content.iter_any():
         body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise aiohttp.ClientPayloadError(f"the response has over {MAX_BODY_BYTES} bytes")
+        if len(body) > max_bytes:
+            raise aiohttp.ClientPayloadError(f"the response has over {max_bytes} bytes")
+        if len(body) >= next_step:
+            on_progress()
+            next_step = len(body) + STEP_BYTES
     return bytes(body)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohappyeyeballs import start_connection
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.http.http1 import MalformedResponseError, ResponseReader
+from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, MalformedResponseError, ResponseReader
 
 if TYPE_CHECKING:
     from truckstream.kinesis.attempt import Attempt
@@ -40,6 +40,10 @@ KEEP_SECONDS: Final = 50.0
 
 #: Seconds before the next of a host's addresses is tried in parallel (RFC 8305).
 NEXT_ADDRESS_SECONDS: Final = 0.25
+
+#: So many bytes of a response renew the time for it: a response to GetRecords of 14 MB may take longer than the
+#: default of 10 s over a slow line, and one that drips may not.
+STEP_BYTES: Final = 256 * 1024
 
 #: The event of `poll` for "the service has closed its end". It needs no reading, so it works beneath TLS too. Linux
 #: only; elsewhere such a connection is noticed once the event loop processes its closing.
@@ -59,7 +63,8 @@ class ConnectionPool:
         connect_timeout: seconds to establish a connection, its TLS handshake included.
         response_timeout: seconds from the last byte of a request to the last byte of its response, and seconds in which
             the kernel must take some more of an unsent request. So a slow uplink may take its time, and a response may
-            not; the caller bounds the whole by cancelling `post`.
+            not, except that each `STEP_BYTES` of a large response renew the time; the caller bounds the whole by
+            cancelling `post`.
     """
 
     def __init__(
@@ -73,10 +78,12 @@ class ConnectionPool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[_Connection] = []  # the most recently used connection is last, and is used next
 
-    async def post(self, head: bytes, body: bytes, attempt: Attempt) -> HttpResponse:
+    async def post(
+        self, head: bytes, body: bytes, attempt: Attempt, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> HttpResponse:
         """Send a request and return the response of any status. `head` ends with the empty line.
 
-        `attempt` is told of the progress.
+        `attempt` is told of the progress. A response with a body of over `max_body_bytes` is malformed.
 
         Raises:
             RequestFailedError: there was no response, or it was incomplete; or the attempt was withdrawn.
@@ -84,7 +91,7 @@ class ConnectionPool:
         connection = self._take() or await self._connect()
         try:
             attempt.begin()  # or it was withdrawn, and the connection is kept for the next request
-            return await connection.exchange(head, body, attempt, self._response_timeout)
+            return await connection.exchange(head, body, attempt, self._response_timeout, max_body_bytes)
         finally:
             if connection.is_open:
                 connection.idle_since = self._loop.time()
@@ -143,6 +150,8 @@ class _Connection(asyncio.Protocol):
         self._paused = 0
         self._left = 0
         self._progress_at = 0.0
+        # The length of the response's body that counts as progress.
+        self._next_step = STEP_BYTES
         self._timer: asyncio.TimerHandle
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
@@ -163,15 +172,18 @@ class _Connection(asyncio.Protocol):
         size: int = self._socket.get_write_buffer_size()
         return size if self._transport is self._socket else size + self._transport.get_write_buffer_size()
 
-    async def exchange(self, head: bytes, body: bytes, attempt: Attempt, response_timeout: float) -> HttpResponse:
+    async def exchange(
+        self, head: bytes, body: bytes, attempt: Attempt, response_timeout: float, max_body_bytes: int
+    ) -> HttpResponse:
         """Send one request and return its response."""
-        self._reader = ResponseReader()
+        self._reader = ResponseReader(max_body_bytes)
         self._response = self._loop.create_future()
         if _WRITELINES_PAUSES:
             self._transport.writelines((head, body))
         else:
             self._transport.write(head + body)
         self._left, self._progress_at = self._unsent_bytes(), self._loop.time()
+        self._next_step = STEP_BYTES
         self._watch(response_timeout)
         try:
             return await self._response
@@ -221,6 +233,9 @@ class _Connection(asyncio.Protocol):
         except MalformedResponseError as error:
             self._fail("MalformedResponse", str(error))
             return
+        if self._reader.body_bytes >= self._next_step:
+            self._progress_at = self._loop.time()
+            self._next_step = self._reader.body_bytes + STEP_BYTES
         if response is not None:
             # After a response that came before the end of its request, the connection cannot be used again.
             self.is_open = self._reader.keeps_alive and not self._unsent

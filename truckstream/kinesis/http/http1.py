@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpResponse", "MalformedResponseError", "ResponseReader", "header_lines"]
 
-#: The service's responses have at most 400 kB (a page of 1,000 shards), and their heads 500 bytes.
+#: The service's responses have at most 400 kB (a page of 1,000 shards), and their heads 500 bytes. Only GetRecords
+#: returns more, and its template has a limit of its own.
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 
@@ -53,15 +54,26 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 
 
 class ResponseReader:
-    """Parses one response from bytes as they come."""
+    """Parses one response from bytes as they come. Each byte is looked at once, however many pieces there are.
 
-    __slots__ = ("_buffer", "_head", "keeps_alive")
+    Args:
+        max_body_bytes: a response with a longer body is rejected.
+    """
 
-    def __init__(self) -> None:
-        self._buffer = b""
+    __slots__ = ("_body", "_buffer", "_head", "_max_body_bytes", "keeps_alive")
+
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._buffer = b""  # the beginning of a head
         self._head: _Head | None = None
+        self._body: _PlainBody | _ChunkedBody
         #: Whether the connection may be used again after this response.
         self.keeps_alive = False
+
+    @property
+    def body_bytes(self) -> int:
+        """The length of the body so far."""
+        return 0 if self._head is None else self._body.size
 
     def feed(self, data: bytes) -> HttpResponse | None:
         """Add bytes; return the response once it is complete.
@@ -69,48 +81,118 @@ class ResponseReader:
         Raises:
             MalformedResponseError: the bytes are not a response, or more than one.
         """
-        self._buffer = self._buffer + data if self._buffer else data
-        while self._head is None:
-            head = self._read_head()
-            if head is None:
+        if self._head is None:
+            self._buffer += data
+            self._read_head()
+            if self._head is None:
                 return None
-            self._head = head if head.status >= 200 else None  # noqa: PLR2004 - 1xx is interim
-        if len(self._buffer) > MAX_BODY_BYTES:
-            raise MalformedResponseError(f"the response has over {MAX_BODY_BYTES} bytes")
-        return self._read_body(self._head)
+            data, self._buffer = self._buffer, b""
+        is_complete = self._body.feed(data)
+        if self._body.size > self._max_body_bytes:
+            raise MalformedResponseError(f"the response has over {self._max_body_bytes} bytes")
+        if not is_complete:
+            return None
+        self.keeps_alive = self._head.keeps_alive
+        return self._response(self._head)
 
     def feed_end(self) -> HttpResponse | None:
         """Note that the connection has ended; return the response if that completes it."""
         if self._head is None or self._head.chunked or self._head.length is not None:
             return None
-        return HttpResponse(self._head.status, self._head.headers, self._buffer)
+        return self._response(self._head)
 
-    def _read_head(self) -> _Head | None:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._buffer) > MAX_HEAD_BYTES:
-                raise MalformedResponseError(f"no end of the headers within {MAX_HEAD_BYTES} bytes")
-            return None
-        head, self._buffer = _parse_head(self._buffer[:end]), self._buffer[end + 4 :]
-        return head
+    def _response(self, head: _Head) -> HttpResponse:
+        return HttpResponse(head.status, head.headers, b"".join(self._body.parts))
 
-    def _read_body(self, head: _Head) -> HttpResponse | None:
-        body = self._buffer
-        if head.chunked:
-            joined = _join_chunks(body)
-            if joined is None:
-                return None
-            body, beyond = joined
-        elif head.length is None:
-            return None  # until the end of the connection
-        elif len(body) < head.length:
-            return None
-        else:
-            beyond = len(body) - head.length
-        if beyond:
-            raise MalformedResponseError(f"{beyond} bytes follow the response")
-        self.keeps_alive = head.keeps_alive
-        return HttpResponse(head.status, head.headers, body)
+    def _read_head(self) -> None:
+        """Take the head from the buffer, once it is complete, and interim responses before it."""
+        while self._head is None:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > MAX_HEAD_BYTES:
+                    raise MalformedResponseError(f"no end of the headers within {MAX_HEAD_BYTES} bytes")
+                return
+            head, self._buffer = _parse_head(self._buffer[:end]), self._buffer[end + 4 :]
+            if head.status >= 200:  # noqa: PLR2004 - 1xx is interim
+                if (head.length or 0) > self._max_body_bytes:
+                    raise MalformedResponseError(f"a response of {head.length} bytes: over {self._max_body_bytes}")
+                self._head = head
+                self._body = _ChunkedBody() if head.chunked else _PlainBody(head.length)
+
+
+class _PlainBody:
+    """A body of a known length, or one that lasts until the connection ends."""
+
+    __slots__ = ("_length", "parts", "size")
+
+    def __init__(self, length: int | None) -> None:
+        self._length = length
+        self.parts: list[bytes] = []
+        self.size = 0
+
+    def feed(self, data: bytes) -> bool:
+        """Add bytes; return whether the body is complete."""
+        self.parts.append(data)
+        self.size += len(data)
+        if self._length is not None and self.size > self._length:
+            raise MalformedResponseError(f"{self.size - self._length} bytes follow the response")
+        return self.size == self._length
+
+
+class _ChunkedBody:
+    """A body in chunks, each after a line with its size. Trailers are skipped."""
+
+    __slots__ = ("_in_trailers", "_is_after_chunk", "_line", "_missing", "parts", "size")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+        self._line = b""  # the beginning of a line
+        self._missing = 0  # bytes of the chunk
+        self._is_after_chunk = False
+        self._in_trailers = False
+
+    def feed(self, data: bytes) -> bool:
+        """Add bytes; return whether the body is complete."""
+        position = 0
+        while position < len(data):
+            if self._missing:
+                part = data[position : position + self._missing]
+                self.parts.append(part)
+                self.size += len(part)
+                self._missing -= len(part)
+                position += len(part)
+                continue
+            end = data.find(b"\n", position) + 1
+            self._line += data[position : end or len(data)]
+            if len(self._line) > MAX_HEAD_BYTES:
+                raise MalformedResponseError(f"no end of a chunk's size within {MAX_HEAD_BYTES} bytes")
+            if not end:
+                return False
+            position = end
+            line, self._line = self._line, b""
+            if self._ends_with(line):
+                if position < len(data):
+                    raise MalformedResponseError(f"{len(data) - position} bytes follow the response")
+                return True
+        return False
+
+    def _ends_with(self, line: bytes) -> bool:
+        """Process a line; return whether it is the last one."""
+        if self._in_trailers:
+            return line == b"\r\n"
+        if self._is_after_chunk:
+            if line != b"\r\n":
+                raise MalformedResponseError("a chunk is longer than its size")
+            self._is_after_chunk = False
+            return False
+        digits = line.partition(b";")[0].strip()
+        if not line.endswith(b"\r\n") or not _CHUNK_SIZE.fullmatch(digits):
+            raise MalformedResponseError(f"invalid chunk size {digits[:50]!r}")
+        self._missing = int(digits, 16)
+        self._in_trailers = not self._missing
+        self._is_after_chunk = not self._in_trailers
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +229,6 @@ def _length_of(status: int, headers: Mapping[str, str]) -> int | None:
     length = headers.get("content-length")
     if length is None:
         return None
-    if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
+    if not _LENGTH.fullmatch(length):
         raise MalformedResponseError(f"invalid Content-Length {length[:50]!r}")
     return int(length)
-
-
-def _join_chunks(data: bytes) -> tuple[bytes, int] | None:
-    """Return the body that came in chunks and the number of bytes after it; None until the body is complete.
-
-    Trailers are skipped.
-    """
-    chunks: list[bytes] = []
-    start = 0
-    while (end := data.find(b"\r\n", start)) >= 0:
-        digits = data[start:end].partition(b";")[0].strip()
-        if not _CHUNK_SIZE.fullmatch(digits):
-            raise MalformedResponseError(f"invalid chunk size {digits[:50]!r}")
-        size = int(digits, 16)
-        if size == 0:
-            last = data.find(b"\r\n\r\n", end)
-            return None if last < 0 else (b"".join(chunks), len(data) - last - 4)
-        start = end + 2 + size + 2
-        if start > len(data):
-            return None
-        if data[start - 2 : start] != b"\r\n":
-            raise MalformedResponseError("a chunk is longer than its size")
-        chunks.append(data[end + 2 : start - 2])
-    return None

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-__all__ = ["ChildShard", "RecordsPage", "StoredRecord"]
+__all__ = ["Arrival", "ChildShard", "RecordsPage", "SequenceNumber", "StoredRecord"]
+
+
+#: Decimal digits.
+SequenceNumber = Annotated[str, msgspec.Meta(min_length=1)]
+#: Seconds since the epoch, up to the end of the year 9999, which is the latest time that `datetime` knows.
+Arrival = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 
 
 class StoredRecord(msgspec.Struct, gc=False):
-    """One record of a shard, or one user record of an aggregate."""
+    """One record of a shard, or one user record of an aggregate.
 
-    data: bytes
-    partition_key: str
-    #: Decimal digits; greater than those of all earlier records of the shard. Compare as integers.
-    sequence_number: str
-    #: When the service stored it, in seconds since the epoch; approximate.
-    arrival: float
+    The first four fields have the service's names in JSON, so that a response is decoded into them (records_page.py).
+    """
+
+    data: bytes = msgspec.field(name="Data")
+    #: Empty for a record of a stream that distributes its records automatically.
+    partition_key: str = msgspec.field(name="PartitionKey")
+    #: Greater than those of all earlier records of the shard. Compare as integers.
+    sequence_number: SequenceNumber = msgspec.field(name="SequenceNumber")
+    #: When the service stored it; approximate.
+    arrival: Arrival = msgspec.field(name="ApproximateArrivalTimestamp")
     shard_id: str = ""
     #: Its position in its aggregate; None for a record that was not aggregated.
     subsequence_number: int | None = None

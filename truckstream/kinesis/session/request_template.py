@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from truckstream.errors import ConfigurationError
-from truckstream.kinesis.http.http1 import header_lines
+from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, header_lines
 from truckstream.kinesis.session.signing import ALGORITHM, Signer
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ class RequestTemplate:
     head: bytes
     #: None when the session's requests are not signed.
     signer: Signer | None
+    #: The longest body of a response; a longer one is malformed.
+    max_response_bytes: int = MAX_BODY_BYTES
 
 
-def template_from(prepared: Any) -> RequestTemplate:
+def template_from(prepared: Any, max_response_bytes: int = MAX_BODY_BYTES) -> RequestTemplate:
     """Return the template in `prepared`, an AWSPreparedRequest that aiobotocore has signed."""
     headers = {name.lower(): _text(value) for name, value in prepared.headers.items()}
     shared = {name: value for name, value in headers.items() if name not in _HEADERS_OF_ONE_REQUEST}
@@ -58,6 +60,7 @@ def template_from(prepared: Any) -> RequestTemplate:
         origin=f"{parts.scheme}://{parts.netloc}",
         head=f"POST {target} HTTP/1.1\r\n".encode() + header_lines(shared),
         signer=_signer_from(signature, parts.path, shared) if signature else None,
+        max_response_bytes=max_response_bytes,
     )
 
 

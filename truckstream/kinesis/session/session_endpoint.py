@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from truckstream.errors import ConfigurationError, InvalidArgumentError
-from truckstream.kinesis.http.http1 import header_lines
+from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, header_lines
 from truckstream.kinesis.session.credentials import SessionCredentials, translate_errors
 from truckstream.kinesis.session.default_session import make_session, wait_for_turn
 from truckstream.kinesis.session.network_settings import NetworkSettings
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     _Transport = Callable[[RequestTemplate, Mapping[str, str], bytes, Attempt], Awaitable[HttpResponse]]
 
 __all__ = ["SessionEndpoint"]
+
+#: "The maximum size of data that GetRecords can return is 10 MiB" in 10,000 records. They are 14 MB in base64, and each
+#: record adds 200 bytes and a key of 256 characters, which take up to 6 bytes each in JSON.
+MAX_RESPONSE_BYTES: Final = {"GetRecords": 40 * 1024 * 1024}
 
 #: Keys that aiobotocore signs with when it only prepares a request. botocore logs all that it signs at DEBUG, keys and
 #: token included, so it must not sign with the real ones.
@@ -124,22 +128,25 @@ class SessionEndpoint:
         self._client = None
         await self._resources.aclose()
 
-    async def template(self, operation: str, stream: Mapping[str, str]) -> RequestTemplate:
-        """Return the template for the requests of an operation, such as "PutRecords", on a stream.
+    async def template(self, operation: str, names: Mapping[str, Any]) -> RequestTemplate:
+        """Return the template for the requests of an operation, such as "PutRecords".
+
+        `names` are the members of its request that may decide about the address, such as the stream's name or ARN.
 
         Raises:
             RequestFailedError: aiobotocore could not prepare a request.
         """
         template = self._templates.get(operation)
         if template is None:
-            template = self._templates[operation] = template_from(await self._prepare(operation, stream))
+            limit = MAX_RESPONSE_BYTES.get(operation, MAX_BODY_BYTES)
+            template = self._templates[operation] = template_from(await self._prepare(operation, names), limit)
         return template
 
-    async def _prepare(self, operation: str, stream: Mapping[str, str]) -> Any:
+    async def _prepare(self, operation: str, names: Mapping[str, Any]) -> Any:
         """Return the request that aiobotocore would send for an operation."""
         method = self._client.meta.method_to_api_mapping
         [name] = [name for name, api_name in method.items() if api_name == operation]
-        prepared = await translate_errors(_intercepted(getattr(self._client, name)(**stream)))
+        prepared = await translate_errors(_intercepted(getattr(self._client, name)(**names)))
         if prepared is None:
             raise AssertionError("aiobotocore sent a request that it should only have prepared")
         return prepared
@@ -186,7 +193,8 @@ class SessionEndpoint:
             template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
         ) -> HttpResponse:
             added = header_lines({**signature, "Content-Length": str(len(body))})
-            return await pool.post(template.head + added + b"\r\n", body, attempt)
+            head = template.head + added + b"\r\n"
+            return await pool.post(head, body, attempt, template.max_response_bytes)
 
         return send
 
@@ -200,7 +208,10 @@ class SessionEndpoint:
             template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
         ) -> HttpResponse:
             headers = {**template.headers, **signature}
-            return await post(session, template.url, headers, body, attempt, proxy=proxy, timeouts=timeouts)
+            limit = template.max_response_bytes
+            return await post(
+                session, template.url, headers, body, attempt, proxy=proxy, timeouts=timeouts, max_body_bytes=limit
+            )
 
         return send
 
