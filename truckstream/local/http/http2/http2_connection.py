@@ -83,7 +83,8 @@ class Http2Connection(asyncio.BufferedProtocol):
         self._connection = connection
         self._send_seconds = send_seconds
         self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self._buffer = bytearray(_RECEIVED)
+        # asyncio's TLS reads into slices of it, and a slice of a bytearray would be a copy.
+        self._buffer = memoryview(bytearray(_RECEIVED))
         self._streams: dict[int, RequestStream] = {}
         #: Set when a response can perhaps go on: the client has opened its window, or its socket has room again.
         self._room_changed = asyncio.Event()
@@ -98,7 +99,7 @@ class Http2Connection(asyncio.BufferedProtocol):
         self._http2.increment_flow_control_window(_WINDOW)
         self._flush()
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's signature
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
         """Return the buffer for bytes from the client."""
         return self._buffer
 
