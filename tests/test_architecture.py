@@ -57,7 +57,11 @@ SHELLS = {
     "kpl": set(),
     "kinesis": {
         "client.py",
+        "fan_out/http2_connection.py",
+        "fan_out/http2_pool.py",
         "fan_out/registration.py",
+        "fan_out/subscription.py",
+        "http/connecting.py",
         "reading/reading_client.py",
         "signed_calls.py",
         "http/aiohttp_transport.py",

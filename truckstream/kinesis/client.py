@@ -16,6 +16,7 @@ from truckstream.kinesis.attempt import current_attempt
 from truckstream.kinesis.encoding import EncodableRecord, encode_body
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.fan_out.registration import register_consumer
+from truckstream.kinesis.fan_out.subscription import subscribe
 from truckstream.kinesis.reading.records_page import parse_records_page
 from truckstream.kinesis.reading.requests import iterator_request, parse_iterator
 from truckstream.kinesis.responses import RecordResponse, parse_put_records, parse_shards, parse_summary
@@ -23,7 +24,7 @@ from truckstream.kinesis.session.session_endpoint import SessionEndpoint
 from truckstream.kinesis.signed_calls import SignedCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from aiobotocore.session import AioSession
 
@@ -141,6 +142,19 @@ class KinesisClient:
 
     async def register_consumer(self, name: str) -> str:
         return await register_consumer(self._calls, self._arn or (await self.summary()).arn, name)
+
+    def subscribe(self, consumer_arn: str, shard_id: str, position: Position) -> AsyncGenerator[RecordsPage, None]:
+        """Yield the events of one subscription, which the service ends after five minutes.
+
+        The service sends no more than 1 MiB beyond the events that were taken. Closing the generator ends the
+        subscription; a `for` that may be left early therefore stands in `contextlib.aclosing`.
+
+        Raises:
+            RequestFailedError: the subscription was refused, or it has failed. Records that were yielded remain valid,
+                and another subscription may begin after them.
+            ConfigurationError: the package h2 is not installed, or the session uses a proxy or `connector_args`.
+        """
+        return subscribe(self._calls, self._endpoint, consumer_arn, shard_id, position)
 
     async def close(self) -> None:
         await self._endpoint.close()

@@ -120,15 +120,16 @@ def test_a_malformed_page_fails_with_an_excerpt(body, text):
         (b'{"Records":[],"MillisBehindLatest":1,"Records":[%b]}' % RECORD, "Records"),
         (b'{"Records":[],"MillisBehindLatest":1,"MillisBehindLatest":2}', "MillisBehindLatest"),
         (b'{"Records":[],"NextShardIterator":"A","NextShardIterator":null}', "NextShardIterator"),
-        (b'{"Records":[%b]}' % RECORD.replace(b'{"', b'{"Data":"Yg==","', 1), "Data"),
-        (b'{"Records":[%b]}' % RECORD.replace(b'{"', b'{"D\\u0061ta":"Yg==","', 1), "Data"),
-        (b'{"Records":[%b]}' % RECORD.replace(b'{"', b'{"SequenceNumber":"48","', 1), "SequenceNumber"),
-        (b'{"Records":[%b]}' % RECORD.replace(b'"PartitionKey":"TRUCK_001"', b'"Data":"YQ=="'), "Data"),
-        (b'{"Records":[%b]}' % (RECORD[:-1] + b',"Data":"YQ==","PartitionKey":"KMS"}'), "Data"),
+        (b'{"NextShardIterator":"A","Records":[],"NextShardIterator":null}', "NextShardIterator"),
+        (b'{"NextShardIterator":"[:]","Records":[%b],"NextShardIterator":null}' % RECORD, "NextShardIterator"),
+        (b'{"Records":[%b],"R\\u0065cords":[%b]}' % (RECORD, RECORD.replace(b"YQ==", b"Yg==")), "Records"),
+        (b'{"Records":[%b],"Records":[%b]}' % (RECORD, RECORD.replace(b"49", b"50")), "Records"),
+        (b'{"Records":[%b],"Records":[%b]}' % (RECORD.replace(b"TRUCK", b"}"), RECORD), "Records"),
+        (b'{"ChildShards":[],"Records":[%b],"Records":[]}' % RECORD, "Records"),
     ],
 )
 def test_a_member_that_stands_twice_is_malformed(body, name):
-    """A decoder keeps one of the two, and would lose the other without a trace."""
+    """A decoder keeps one of the two, and would lose the records of the other, or those that follow."""
     with pytest.raises(RequestFailedError, match=f"MalformedResponse: '{name}' stands twice"):
         parse_records_page(body, "shard")
 

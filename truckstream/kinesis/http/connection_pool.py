@@ -19,17 +19,16 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
-import ssl
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohappyeyeballs import start_connection
-
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.http.connecting import connected_socket
 from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, MalformedResponseError, ResponseReader
 
 if TYPE_CHECKING:
+    import ssl
+
     from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.http.http1 import HttpResponse
 
@@ -37,9 +36,6 @@ __all__ = ["ConnectionPool"]
 
 #: A connection that has been idle for longer is not used again. Load balancers close theirs after 60 seconds or more.
 KEEP_SECONDS: Final = 50.0
-
-#: Seconds before the next of a host's addresses is tried in parallel (RFC 8305).
-NEXT_ADDRESS_SECONDS: Final = 0.25
 
 #: So many bytes of a response renew the time for it: a response to GetRecords of 14 MB may take longer than the
 #: default of 10 s over a slow line, and one that drips may not.
@@ -115,19 +111,10 @@ class ConnectionPool:
         return None
 
     async def _connect(self) -> _Connection:
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                connected = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, loop=self._loop)
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                _, connection = await self._loop.create_connection(lambda: _Connection(self._loop), sock=connected)
-                if self._tls:
-                    await connection.start_tls(self._tls, self._host)
-        except ssl.SSLCertVerificationError as error:
-            raise RequestFailedError(FailureKind.PERMANENT, type(error).__name__, str(error)) from error
-        except (OSError, TimeoutError) as error:
-            text = f"{self._host}:{self._port}: {str(error) or 'the connection timed out'}"
-            raise RequestFailedError(FailureKind.NOT_SENT, type(error).__name__, text) from error
+        async with connected_socket(self._host, self._port, self._connect_timeout) as connected:
+            _, connection = await self._loop.create_connection(lambda: _Connection(self._loop), sock=connected)
+            if self._tls:
+                await connection.start_tls(self._tls, self._host)
         return connection
 
 

@@ -13,15 +13,15 @@ with 3,000 records of 498 bytes on a busy machine (Python 3.11, CPU µs a record
 CBOR has a quarter fewer bytes, which saves 0.05 µs more, but its times have a tag that costs cbor2 a call of Python for
 each record, and some stand-ins for Kinesis do not know it. So requests ask for JSON.
 
-JSON allows a member to stand twice in an object, and decoders keep one of the two. A second "Records" would hide the
-records of the first. Each member has one colon, so the colons are counted (0.15 µs a record), and only a page that has
-an unexpected number of them is parsed again with care.
+JSON allows a member to stand twice in an object, and decoders keep the last of the two. A second "Records" would hide
+the records of the first, and a second "NextShardIterator" those that follow. So the members outside of the records are
+counted, and the first record in the body must be the first of the page. If not, a careful parser decides. To count the
+members within each record as well would take 0.35 µs a record; there the last one counts, as in other clients.
 """
 
 from __future__ import annotations
 
 import json
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -54,7 +54,7 @@ class _PartialRecord(msgspec.Struct, gc=False, kw_only=True):
 
 
 class _Page(msgspec.Struct, rename="pascal"):
-    """The members besides the records. One that is missing is UNSET, and so is not counted."""
+    """The members besides the records. One that is missing is UNSET."""
 
     next_shard_iterator: str | UnsetType | None = UNSET
     continuation_sequence_number: str | UnsetType | None = UNSET
@@ -70,19 +70,16 @@ class _PartialPage(_Page, kw_only=True, rename="pascal"):
     records: list[_PartialRecord]
 
 
-#: The members of one child in "ChildShards".
-_CHILD_MEMBERS: Final = 5
-
 _decode_full: Final = msgspec.json.Decoder(_FullPage).decode
 _decode_partial: Final = msgspec.json.Decoder(_PartialPage).decode
-_partition_key: Final = attrgetter("partition_key")
+_decode_record: Final = msgspec.json.Decoder(_PartialRecord).decode
 
 
 def parse_records_page(body: bytes, shard_id: str) -> RecordsPage:
     """Return the page in `body`, with `shard_id` in each record.
 
     Raises:
-        RequestFailedError: ambiguous, because `body` is not such a page, or has a member twice.
+        RequestFailedError: ambiguous, because `body` is not such a page, or hides records.
     """
     page: _FullPage | _PartialPage
     try:
@@ -92,11 +89,10 @@ def parse_records_page(body: bytes, shard_id: str) -> RecordsPage:
         records = [
             StoredRecord(each.data, each.partition_key, each.sequence_number, each.arrival) for each in page.records
         ]
-        members = sum(2 + (each.partition_key != "") + (each.arrival != 0) for each in records)
     else:
         records = page.records
-        members = 4 * len(records)
-    _check_members(body, members + _members_of(page), records)
+    if page.child_shards or not _is_plain(body, page, records):
+        _check_members(body)
     for record in records:
         record.shard_id = shard_id
     return RecordsPage(
@@ -127,24 +123,26 @@ def _children(page: _Page, body: bytes) -> tuple[ChildShard, ...]:
 # --- Members that stand twice ---------------------------------------------------------------------
 
 
-def _members_of(page: _Page) -> int:
-    """Return the number of members besides those of records; "Records" itself is one."""
+def _is_plain(body: bytes, page: _Page, records: list[StoredRecord]) -> bool:
+    """Return whether it is obvious that no member besides those of records stands twice. It looks at few bytes."""
     fields = (page.next_shard_iterator, page.continuation_sequence_number, page.millis_behind_latest, page.child_shards)
-    return 1 + sum(field is not UNSET for field in fields) + _CHILD_MEMBERS * len(page.child_shards or ())
+    members = 1 + sum(field is not UNSET for field in fields)
+    array, end = body.find(b"["), body.rfind(b"]")
+    head, tail = body[:array], body[end:]
+    if head.count(b":") + tail.count(b":") != members or not head.rstrip(b" \r\n\t:").endswith(b'"Records"'):
+        return False
+    first = body.find(b"{", array)
+    if first < 0 or not records:
+        return first < 0 and not records
+    try:
+        found = _decode_record(body[first : body.find(b"}", first) + 1])
+    except DECODE_ERRORS:  # a brace in its partition key
+        return False
+    return (found.sequence_number, found.data) == (records[0].sequence_number, records[0].data)
 
 
-def _check_members(body: bytes, members: int, records: list[StoredRecord]) -> None:
-    """Reject a body with a member that stands twice in its object.
-
-    `members` is the number of members that were decoded. There are as many colons, unless text contains some, or the
-    service returns members that are not decoded: "EncryptionType", or new ones.
-    """
-    colons = body.count(b":")
-    if colons == members:
-        return
-    colons -= "".join(map(_partition_key, records)).count(":")
-    if colons == members or (colons == members + len(records) == members + body.count(b'Type":"KMS"')):
-        return
+def _check_members(body: bytes) -> None:
+    """Reject a body in which a member stands twice in any object."""
     try:
         json.loads(body, object_pairs_hook=_distinct, strict=False)
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from truckstream.errors import ConfigurationError, InvalidArgumentError
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.kinesis.attempt import Attempt
+    from truckstream.kinesis.fan_out.http2_pool import Http2Pool
+    from truckstream.kinesis.http.connection_pool import ConnectionPool
     from truckstream.kinesis.http.http1 import HttpResponse
 
+    _Pool = TypeVar("_Pool", ConnectionPool, Http2Pool)
     _Transport = Callable[[RequestTemplate, Mapping[str, str], bytes, Attempt], Awaitable[HttpResponse]]
 
 __all__ = ["SessionEndpoint"]
@@ -81,6 +84,7 @@ class SessionEndpoint:
         self._network: NetworkSettings
         self._templates: dict[str, RequestTemplate] = {}  # by operation
         self._transports: dict[str, _Transport] = {}  # by origin
+        self._http2_pools: dict[str, Http2Pool] = {}  # by origin
         self._opening_transport = asyncio.Lock()
 
     async def open(self) -> None:
@@ -164,6 +168,31 @@ class SessionEndpoint:
         transport = self._transports.get(template.origin) or await self._open_transport(template)
         return await transport(template, signature, body, attempt)
 
+    async def http2_pool(self, template: RequestTemplate) -> Http2Pool:
+        """Return the connections over HTTP/2 to the address of an operation.
+
+        Raises:
+            ConfigurationError: the package h2 is missing, or the session's settings need aiohttp, which has no HTTP/2.
+        """
+        async with self._opening_transport:
+            if template.origin not in self._http2_pools:
+                self._http2_pools[template.origin] = await self._new_http2_pool(template.url)
+            return self._http2_pools[template.origin]
+
+    async def _new_http2_pool(self, url: str) -> Http2Pool:
+        try:
+            from truckstream.kinesis.fan_out.http2_pool import Http2Pool  # noqa: PLC0415 - an optional package
+        except ModuleNotFoundError as error:
+            hint = "Install it: pip install 'truckstream[fan-out]'."
+            raise ConfigurationError("enhanced fan-out", f"needs the package {error.name}", hint) from error
+        if proxy := self._network.proxy_for(url):
+            hint = "Read without enhanced fan-out, or add the service's host to NO_PROXY."
+            raise ConfigurationError("enhanced fan-out", f"cannot go through a proxy ({_redacted(proxy)})", hint)
+        if self._network.has_connector_args:
+            hint = "Read without enhanced fan-out, or without connector_args in the session's configuration."
+            raise ConfigurationError("enhanced fan-out", "cannot use connector_args, which are aiohttp's", hint)
+        return await self._make_pool(Http2Pool, url)
+
     async def _open_transport(self, template: RequestTemplate) -> _Transport:
         async with self._opening_transport:  # the first requests may come together
             if template.origin not in self._transports:
@@ -179,15 +208,7 @@ class SessionEndpoint:
     async def _transport_over_own_connections(self, url: str) -> _Transport:
         from truckstream.kinesis.http.connection_pool import ConnectionPool  # noqa: PLC0415 - for those who send
 
-        address = urlsplit(url)
-        pool = ConnectionPool(
-            address.hostname or "",
-            address.port or DEFAULT_PORTS[address.scheme],
-            await asyncio.to_thread(self._network.tls_context) if address.scheme == "https" else None,
-            connect_timeout=self._connect_timeout,
-            response_timeout=self._request_timeout,
-        )
-        self._resources.push_async_callback(pool.close)
+        pool = await self._make_pool(ConnectionPool, url)
 
         async def send(
             template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
@@ -197,6 +218,18 @@ class SessionEndpoint:
             return await pool.post(head, body, attempt, template.max_response_bytes)
 
         return send
+
+    async def _make_pool(self, kind: Callable[..., _Pool], url: str) -> _Pool:
+        address = urlsplit(url)
+        pool = kind(
+            address.hostname or "",
+            address.port or DEFAULT_PORTS[address.scheme],
+            await asyncio.to_thread(self._network.tls_context) if address.scheme == "https" else None,
+            connect_timeout=self._connect_timeout,
+            response_timeout=self._request_timeout,
+        )
+        self._resources.push_async_callback(pool.close)
+        return pool
 
     async def _transport_through_aiohttp(self, proxy: str | None) -> _Transport:
         from truckstream.kinesis.http.aiohttp_transport import post  # noqa: PLC0415 - for those who need a proxy
@@ -214,6 +247,12 @@ class SessionEndpoint:
             )
 
         return send
+
+
+def _redacted(proxy: str) -> str:
+    """Return the URL of a proxy without its user name and password."""
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 class _Intercepted(Exception):  # noqa: N818 - it stops a client before it sends, and is no error
