@@ -155,7 +155,7 @@ async def test_a_subscription_that_another_one_takes_over():
         clock.advance(6)
         second = client.subscribe(arn, SHARD, TRIM_HORIZON)
         await anext(second)
-        failure = await failure_of(anext(first))
+        failure = await failure_of(read_records(first, 1))  # perhaps after an event without records
         await second.aclose()
     assert failure.code == "ResourceInUseException"
 
@@ -174,12 +174,12 @@ async def test_a_fault_fails_one_subscription(kind):
 
 
 async def test_a_service_that_never_responds():
-    async with LocalKinesis() as kinesis, consumer_of(kinesis, request_timeout=0.3) as (client, arn):
+    async with LocalKinesis() as kinesis, consumer_of(kinesis, request_timeout=1.0) as (client, arn):
         await kinesis.inject(Fault("stall", count=1, operations=("SubscribeToShard",)))
         failure = await failure_of(anext(client.subscribe(arn, SHARD, TRIM_HORIZON)))
         async with contextlib.aclosing(client.subscribe(arn, SHARD, TRIM_HORIZON)) as pages:
             assert (await anext(pages)).records == []  # over a new connection: the first one seemed dead
-    assert (failure.kind, failure.message) == (FailureKind.AMBIGUOUS, "0.3 s without a response")
+    assert (failure.kind, failure.message) == (FailureKind.AMBIGUOUS, "1 s without a response")
 
 
 async def test_a_silent_subscription_fails(monkeypatch):
@@ -189,8 +189,7 @@ async def test_a_silent_subscription_fails(monkeypatch):
         consumer_of(kinesis) as (client, arn),
     ):
         pages = client.subscribe(arn, SHARD, TRIM_HORIZON)
-        await anext(pages)
-        failure = await failure_of(anext(pages))
+        failure = await failure_of(read_records(pages, 1))
     assert (failure.kind, failure.message) == (FailureKind.AMBIGUOUS, "0.2 s of silence")
 
 
@@ -201,7 +200,7 @@ async def test_the_server_goes_away():
         pages = client.subscribe(arn, SHARD, TRIM_HORIZON)
         await anext(pages)
         await kinesis.__aexit__(None, None, None)
-        failure = await failure_of(anext(pages))
+        failure = await failure_of(read_records(pages, 1))
     assert failure.kind is FailureKind.AMBIGUOUS
 
 
@@ -247,7 +246,7 @@ class FrameServer:
         self.writer = writer
         self.http2.initiate_connection()
         self.flush()
-        while data := await reader.read(65_536):
+        while data := await self.read(reader):
             for event in self.http2.receive_data(data):
                 self.events.append(event)
                 if isinstance(event, StreamEnded):
@@ -255,6 +254,13 @@ class FrameServer:
                     self.requested.set()
             self.flush()
             self.changed.set()
+
+    @staticmethod
+    async def read(reader):
+        try:
+            return await reader.read(65_536)
+        except ConnectionError:
+            return b""
 
     def flush(self):
         self.writer.write(self.http2.data_to_send())

@@ -192,7 +192,7 @@ class Http2Connection(asyncio.Protocol):
                 self._http2.close_connection()
             self._flush()
         self._end("Closed", "the client was closed")
-        self._transport.close()
+        self._transport.abort()  # a farewell over TLS would wait for the other side for up to 30 s
 
     def abort(self) -> None:
         """End a connection that is dead."""
