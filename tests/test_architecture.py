@@ -82,12 +82,17 @@ SHELLS = {
         "watching/notifier.py",
     },
     "consumer": {
+        "held_leases.py",
+        "lease_manager.py",
         "leases/lease_table.py",
         "processing/batch.py",
         "processing/batch_queue.py",
         "processing/handler.py",
         "processing/iteration.py",
         "shard_processor.py",
+        "tables/dynamodb_table.py",
+        "tables/memory_table.py",
+        "tables/sqlite_table.py",
     },
     "batcher": {
         "batcher.py",

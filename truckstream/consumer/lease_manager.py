@@ -1,0 +1,302 @@
+"""The shell of the leases: reads the table, takes leases, hands them over, and keeps them in step with the shards.
+
+Three tasks work side by side, and none waits for the reader of the shards: `_watch` reads the table and carries out
+what `Assignment` decides, `HeldLeases.renew_forever` renews, and `_keep_shards` creates leases for new shards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+from truckstream.consumer.held_leases import HeldLeases, wait_for
+from truckstream.consumer.leases.assignment import Assignment
+from truckstream.consumer.leases.lease_changes import (
+    announced,
+    asked_for,
+    ended,
+    handed_back,
+    saved,
+    taken,
+    withdrawn,
+)
+from truckstream.consumer.leases.lease_view import LeaseView
+from truckstream.consumer.leases.shard_sync import (
+    child_lease,
+    has_hole,
+    missing_leases,
+    parents_without_lease,
+    removable_leases,
+)
+from truckstream.errors import LeaseLostError, LeaseTableError
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from truckstream.consumer.leases.lease import Checkpoint, Lease, PendingCheckpoint
+    from truckstream.consumer.leases.lease_table import LeaseTable
+    from truckstream.consumer.leases.options import LeaseOptions
+    from truckstream.consumer.leases.tenure import Tenure, TenureListener
+    from truckstream.kinesis.reading.stored_record import ChildShard
+    from truckstream.kinesis.shard_map import Shard
+
+    ListShards = Callable[[], Awaitable[Mapping[str | None, Sequence[Shard]]]]
+
+__all__ = ["LeaseManager"]
+
+_logger: Final = logging.getLogger("truckstream.consumer")
+
+
+class LeaseManager:
+    """One worker's part in sharing the shards of an application.
+
+    Args:
+        table: the application's lease table. Workers coordinate through it alone.
+        worker_id: unique among the workers.
+        list_shards: returns the shards of each stream, closed ones included; the key is None with a single stream, else
+            `account:stream:creation`.
+        listener: the reader of the shards.
+        rng: jitter.
+    """
+
+    def __init__(
+        self,
+        table: LeaseTable,
+        worker_id: str,
+        options: LeaseOptions,
+        list_shards: ListShards,
+        listener: TenureListener,
+        rng: random.Random,
+    ) -> None:
+        self._table = table
+        self._worker_id = worker_id
+        self._options = options
+        self._list_shards = list_shards
+        self._listener = listener
+        self._rng = rng
+        self._view = LeaseView(options.lease_duration)
+        self._assignment = Assignment(worker_id, options, rng)
+        self._held = HeldLeases(table, options, listener, self._now, self._read)
+        self._streams: frozenset[str | None] | None = None
+        self._hole_seen_at: float | None = None
+        self._read_again = asyncio.Event()
+        self._list_again = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    @property
+    def leases(self) -> list[Lease]:
+        """All leases of the application, as this worker read them last."""
+        return list(self._view.leases.values())
+
+    # --- For the application --------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the table, create the missing leases and begin to take some.
+
+        Raises:
+            LeaseTableError: the table cannot be reached, or holds something else.
+        """
+        await self._table.open()
+        try:
+            await self._sync_shards()
+        except BaseException:
+            await self._table.close()
+            raise
+        work = (self._watch(), self._held.renew_forever(), self._keep_shards())
+        self._tasks = [asyncio.create_task(each) for each in work]
+
+    def note(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint with the next renewal, within `checkpoint_interval`. What was announced stays."""
+        tenure.note(checkpoint, self._now())
+        self._held.wake()
+
+    async def save(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and remove what was announced. It is in the table when this returns.
+
+        Raises:
+            LeaseLostError: another worker has the lease. Nothing was written.
+            LeaseTableError: the table cannot be reached. The checkpoint may have been written; save it again.
+        """
+        self.note(tenure, checkpoint)  # in place of older ones, which must not follow it if the response is lost
+        await self._held.write(tenure, lambda lease: saved(lease, checkpoint))
+
+    async def announce(self, tenure: Tenure, pending: PendingCheckpoint) -> None:
+        """Write a pending checkpoint, which a successor finds in its tenure. Raises as `save` does."""
+        await self._held.write(tenure, lambda lease: announced(lease, pending, tenure.noted))
+
+    async def end_shard(self, tenure: Tenure, children: Sequence[ChildShard]) -> None:
+        """End a tenure whose shard was processed to its end: create the children's leases, then write SHARD_END.
+
+        `children` is empty if the shard has expired. Raises as `save` does, and what `list_shards` raises.
+        """
+        leases = await self._read()
+        if not children or parents_without_lease(children, leases, tenure.stream):
+            await self._sync_shards()
+        for child in children:
+            if tenure.may_write:
+                await self._table.create(child_lease(tenure.stream, child, self._options))
+        await self._held.write(tenure, lambda lease: ended(lease, [child.shard_id for child in children]))
+        self._held.end(tenure)
+        self._read_again.set()
+
+    async def release(self, tenure: Tenure) -> None:
+        """End a tenure: write the noted checkpoint, and leave the lease to others. Raises as `save` does."""
+        await self._held.release(tenure)
+        self._read_again.set()
+
+    async def stop(self) -> None:
+        """Release what is left, and close the table. A lease that cannot be released expires."""
+        self._is_stopping = True
+        self._read_again.set()
+        if self._tasks:
+            watch, renew, keep_shards = self._tasks
+            keep_shards.cancel()
+            await asyncio.wait([watch])
+            await asyncio.gather(*(self._release_or_log(tenure) for tenure in list(self._held.tenures.values())))
+            await self._withdraw_requests()
+            renew.cancel()
+            await asyncio.wait(self._tasks)
+            self._tasks = []
+        await self._table.close()
+
+    # --- Reading the table ----------------------------------------------------------------------
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _read(self) -> Mapping[str, Lease]:
+        tenures = list(self._held.tenures.values())
+        leases = await self._table.read()
+        ours = [lease for lease in leases if self._streams is None or lease.stream in self._streams]
+        self._view.update(ours, self._now())
+        self._held.compare(self._view.leases, tenures)
+        return self._view.leases
+
+    async def _watch(self) -> None:
+        while not self._is_stopping:
+            try:
+                delay = await self._step()
+            except LeaseTableError as error:
+                _logger.warning("the lease table cannot be used: %s", error)
+                delay = self._options.retry_interval
+            except LeaseLostError:  # while a request was declined
+                delay = 0.0
+            except Exception:
+                _logger.exception("assigning leases failed")
+                delay = self._options.retry_interval
+            if not self._is_stopping:
+                await wait_for(self._read_again, delay)
+
+    async def _step(self) -> float:
+        """Read the table once and act on it; return the seconds until the next time."""
+        await self._read()
+        now = self._now()
+        must_read_again = await self._answer_requests()
+        self._look_for_holes(now)
+        plan = self._assignment.plan(self._view, self._held.keys, now)
+        for lease in plan.ask_for:
+            await self._table.replace(lease, asked_for(lease, self._worker_id))
+        took = await asyncio.gather(*map(self._take, plan.take))
+        if must_read_again or True in took:
+            return 0.0
+        is_busy = plan.take or plan.ask_for or self._assignment.is_waiting
+        if is_busy or now < self._view.changed_at + self._options.lease_duration / 2:
+            return self._options.busy_read_interval * self._rng.uniform(0.8, 1.0)
+        delay = self._options.read_interval * self._rng.uniform(0.8, 1.0)
+        expiry = self._view.next_expiry(now)
+        return delay if expiry is None else min(delay, expiry - now)
+
+    async def _take(self, lease: Lease) -> bool:
+        if self._is_stopping:
+            return False
+        sent_at, after = self._now(), taken(lease, self._worker_id)
+        try:
+            if not await self._table.replace(lease, after):
+                return False
+        except LeaseTableError as error:
+            _logger.warning("the lease of %s was not taken: %s", lease.key, error)
+            return False
+        tenure = self._held.add(after, sent_at=sent_at)
+        if tenure is not None and not self._is_stopping:
+            self._held.report(self._listener.began, tenure)
+        return True
+
+    # --- Hand-over ------------------------------------------------------------------------------
+
+    async def _answer_requests(self) -> bool:
+        """Agree to requests for leases, or decline them; return whether the table must be read again first.
+
+        Two workers may ask for different leases at the same time. Both requests are in the table before either holder
+        decides, so the later of the two holders to decide sees both. A reading that began before the request came may
+        have missed the other one, so the holder decides at the next.
+        """
+        must_read_again = False
+        for tenure in list(self._held.tenures.values()):
+            if tenure.is_wanted or tenure.is_closing or not tenure.is_asked_for:
+                continue
+            if not tenure.saw_request_before():
+                must_read_again = True
+            elif self._view.moving <= self._view.moving_limit:
+                tenure.is_wanted = True
+                self._held.report(self._listener.wanted, tenure)
+            else:
+                await self._held.write(tenure, handed_back)
+        return must_read_again
+
+    async def _release_or_log(self, tenure: Tenure) -> None:
+        try:
+            await self.release(tenure)
+        except LeaseLostError:
+            pass
+        except LeaseTableError as error:
+            _logger.warning("the lease of %s was not released, and expires: %s", tenure.key, error)
+
+    async def _withdraw_requests(self) -> None:
+        requests = [each for each in self.leases if each.owner == self._worker_id and each.checkpoint_owner is not None]
+        with contextlib.suppress(LeaseTableError):
+            for lease in requests:
+                await self._table.replace(lease, withdrawn(lease))
+
+    # --- Shards ---------------------------------------------------------------------------------
+
+    def _look_for_holes(self, now: float) -> None:
+        """List the shards when a part of the hash range was without a lease for a while."""
+        if not any(has_hole(stream, self._view.leases.values()) for stream in self._streams or ()):
+            self._hole_seen_at = None
+        elif self._hole_seen_at is None:
+            self._hole_seen_at = now
+        elif now >= self._hole_seen_at + self._options.lease_duration / 2:
+            self._hole_seen_at = None
+            self._list_again.set()
+
+    async def _keep_shards(self) -> None:
+        delay = self._options.shard_interval
+        while True:
+            await wait_for(self._list_again, delay * self._rng.uniform(0.8, 1.2))
+            delay = self._options.shard_interval
+            try:
+                await self._sync_shards()
+            except Exception as error:  # noqa: BLE001 - whatever the session raises, the leases stay as they are
+                _logger.warning("the shards cannot be listed: %s", error)
+                delay = self._options.lease_duration
+
+    async def _sync_shards(self) -> None:
+        """Create the missing leases. If there are none, delete those that have served their time."""
+        leases = await self._read()
+        deadline = self._now() + self._options.lease_duration
+        listing = await self._list_shards()
+        self._streams = frozenset(listing)
+        for stream, shards in listing.items():
+            missing = missing_leases(stream, shards, leases.values(), self._options)
+            removable = [] if missing else removable_leases(stream, shards, leases.values())
+            for lease in missing + removable:
+                if self._now() > deadline:  # others may have ended these shards since
+                    self._list_again.set()
+                    return
+                await (self._table.delete(lease) if removable else self._table.create(lease))
+        self._read_again.set()
