@@ -142,6 +142,7 @@ class HeldLeases:
     async def renew_forever(self) -> None:
         """Renew each lease in time, and end tenures that could not be renewed."""
         while True:
+            self._changed.clear()
             now, wake_at = self._clock(), float("inf")
             for tenure in list(self.tenures.values()):
                 if not tenure.may_write:
