@@ -14,7 +14,7 @@ NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
     [
         ("lease_duration", 0),
         ("hand_over_timeout", -1),
-        ("checkpoint_interval", 0.0),
+        ("checkpoint_interval", -0.1),
         ("shard_interval", float("nan")),
         ("max_leases", 0),
         ("start", "EARLIEST"),

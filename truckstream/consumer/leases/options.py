@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from truckstream.checks import check_number
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Checkpoint
 from truckstream.errors import InvalidArgumentError
 
@@ -33,11 +34,12 @@ class LeaseOptions:
     start: str | datetime = TRIM_HORIZON
 
     def __post_init__(self) -> None:
-        for name in ("lease_duration", "hand_over_timeout", "checkpoint_interval", "shard_interval"):
-            if not getattr(self, name) > 0:
-                raise InvalidArgumentError(name, getattr(self, name), "must be a positive number of seconds")
-        if self.max_leases is not None and self.max_leases < 1:
-            raise InvalidArgumentError("max_leases", self.max_leases, "must be at least 1, or None for no limit")
+        check_number("lease_duration", self.lease_duration, 0.001)
+        check_number("hand_over_timeout", self.hand_over_timeout, 0)
+        check_number("checkpoint_interval", self.checkpoint_interval, 0)
+        check_number("shard_interval", self.shard_interval, 0.001)
+        if self.max_leases is not None:
+            check_number("max_leases", self.max_leases, 1, whole=True)
         if isinstance(self.start, datetime):
             if self.start.tzinfo is None:
                 raise InvalidArgumentError("start", self.start, "must have a time zone: add tzinfo=datetime.UTC")
