@@ -82,7 +82,6 @@ SHELLS = {
         "watching/notifier.py",
     },
     "consumer": {
-        "held_leases.py",
         "lease_manager.py",
         "leases/lease_table.py",
         "processing/batch.py",
@@ -93,6 +92,8 @@ SHELLS = {
         "tables/dynamodb_table.py",
         "tables/memory_table.py",
         "tables/sqlite_table.py",
+        "upkeep/held_leases.py",
+        "upkeep/shard_keeper.py",
     },
     "batcher": {
         "batcher.py",

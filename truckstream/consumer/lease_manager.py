@@ -1,7 +1,7 @@
 """The shell of the leases: reads the table, takes leases, hands them over, and keeps them in step with the shards.
 
 Three tasks work side by side, and none waits for the reader of the shards: `_watch` reads the table and carries out
-what `Assignment` decides, `HeldLeases.renew_forever` renews, and `_keep_shards` creates leases for new shards.
+what `Assignment` decides, `HeldLeases` renews, and `ShardKeeper` creates leases for new shards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from truckstream.consumer.held_leases import HeldLeases, wait_for
 from truckstream.consumer.leases.assignment import Assignment
 from truckstream.consumer.leases.lease_changes import (
     announced,
@@ -23,27 +22,21 @@ from truckstream.consumer.leases.lease_changes import (
     withdrawn,
 )
 from truckstream.consumer.leases.lease_view import LeaseView
-from truckstream.consumer.leases.shard_sync import (
-    child_lease,
-    has_hole,
-    missing_leases,
-    parents_without_lease,
-    removable_leases,
-)
+from truckstream.consumer.leases.shard_sync import child_lease, parents_without_lease
+from truckstream.consumer.upkeep.held_leases import HeldLeases, wait_for
+from truckstream.consumer.upkeep.shard_keeper import ShardKeeper
 from truckstream.errors import LeaseLostError, LeaseTableError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from truckstream.consumer.leases.lease import Checkpoint, Lease, PendingCheckpoint
     from truckstream.consumer.leases.lease_table import LeaseTable
     from truckstream.consumer.leases.options import LeaseOptions
     from truckstream.consumer.leases.tenure import Tenure, TenureListener
+    from truckstream.consumer.upkeep.shard_keeper import ListShards
     from truckstream.kinesis.reading.stored_record import ChildShard
-    from truckstream.kinesis.shard_map import Shard
-
-    ListShards = Callable[[], Awaitable[Mapping[str | None, Sequence[Shard]]]]
 
 __all__ = ["LeaseManager"]
 
@@ -74,16 +67,13 @@ class LeaseManager:
         self._table = table
         self._worker_id = worker_id
         self._options = options
-        self._list_shards = list_shards
         self._listener = listener
         self._rng = rng
         self._view = LeaseView(options.lease_duration)
         self._assignment = Assignment(worker_id, options, rng)
-        self._held = HeldLeases(table, options, listener, self._now, self._read)
-        self._streams: frozenset[str | None] | None = None
-        self._hole_seen_at: float | None = None
         self._read_again = asyncio.Event()
-        self._list_again = asyncio.Event()
+        self._held = HeldLeases(table, options, listener, self._now, self._read)
+        self._shards = ShardKeeper(table, options, list_shards, rng, self._now, self._read, self._read_again)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
 
@@ -102,11 +92,11 @@ class LeaseManager:
         """
         await self._table.open()
         try:
-            await self._sync_shards()
+            await self._shards.sync()
         except BaseException:
             await self._table.close()
             raise
-        work = (self._watch(), self._held.renew_forever(), self._keep_shards())
+        work = (self._watch(), self._held.renew_forever(), self._shards.keep_forever())
         self._tasks = [asyncio.create_task(each) for each in work]
 
     def note(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
@@ -135,7 +125,7 @@ class LeaseManager:
         """
         leases = await self._read()
         if not children or parents_without_lease(children, leases, tenure.stream):
-            await self._sync_shards()
+            await self._shards.sync()
         for child in children:
             if tenure.may_write:
                 await self._table.create(child_lease(tenure.stream, child, self._options))
@@ -172,7 +162,8 @@ class LeaseManager:
     async def _read(self) -> Mapping[str, Lease]:
         tenures = list(self._held.tenures.values())
         leases = await self._table.read()
-        ours = [lease for lease in leases if self._streams is None or lease.stream in self._streams]
+        streams = self._shards.streams
+        ours = [lease for lease in leases if streams is None or lease.stream in streams]
         self._view.update(ours, self._now())
         self._held.compare(self._view.leases, tenures)
         return self._view.leases
@@ -197,7 +188,7 @@ class LeaseManager:
         await self._read()
         now = self._now()
         must_read_again = await self._answer_requests()
-        self._look_for_holes(now)
+        self._shards.look_for_holes(self.leases, now)
         plan = self._assignment.plan(self._view, self._held.keys, now)
         for lease in plan.ask_for:
             await self._table.replace(lease, asked_for(lease, self._worker_id))
@@ -261,42 +252,3 @@ class LeaseManager:
         with contextlib.suppress(LeaseTableError):
             for lease in requests:
                 await self._table.replace(lease, withdrawn(lease))
-
-    # --- Shards ---------------------------------------------------------------------------------
-
-    def _look_for_holes(self, now: float) -> None:
-        """List the shards when a part of the hash range was without a lease for a while."""
-        if not any(has_hole(stream, self._view.leases.values()) for stream in self._streams or ()):
-            self._hole_seen_at = None
-        elif self._hole_seen_at is None:
-            self._hole_seen_at = now
-        elif now >= self._hole_seen_at + self._options.lease_duration / 2:
-            self._hole_seen_at = None
-            self._list_again.set()
-
-    async def _keep_shards(self) -> None:
-        delay = self._options.shard_interval
-        while True:
-            await wait_for(self._list_again, delay * self._rng.uniform(0.8, 1.2))
-            delay = self._options.shard_interval
-            try:
-                await self._sync_shards()
-            except Exception as error:  # noqa: BLE001 - whatever the session raises, the leases stay as they are
-                _logger.warning("the shards cannot be listed: %s", error)
-                delay = self._options.lease_duration
-
-    async def _sync_shards(self) -> None:
-        """Create the missing leases. If there are none, delete those that have served their time."""
-        leases = await self._read()
-        deadline = self._now() + self._options.lease_duration
-        listing = await self._list_shards()
-        self._streams = frozenset(listing)
-        for stream, shards in listing.items():
-            missing = missing_leases(stream, shards, leases.values(), self._options)
-            removable = [] if missing else removable_leases(stream, shards, leases.values())
-            for lease in missing + removable:
-                if self._now() > deadline:  # others may have ended these shards since
-                    self._list_again.set()
-                    return
-                await (self._table.delete(lease) if removable else self._table.create(lease))
-        self._read_again.set()
