@@ -482,3 +482,66 @@ def test_a_table_that_cannot_be_reached_fails_the_start(run):
         await worker.manager.stop()
 
     run(story)
+
+
+def test_requests_beyond_the_limit_are_declined(run):
+    """Two workers asked for different leases before the holder looked."""
+
+    async def story(world):
+        worker = await world.start("a")
+        await asyncio.sleep(1)
+        for number, other in enumerate(("b", "c")):
+            lease = await world.lease(number)
+            assert await world.table.replace(lease, asked_for(lease, other))
+        await asyncio.sleep(DURATION / 2)
+        owners = {lease.owner for lease in await world.table.read()}
+        assert [word for word, _ in worker.heard].count("wanted") <= 1
+        assert "a" in owners
+        assert {"b", "c"} - owners
+
+    run(story, 3)
+
+
+def test_a_failure_of_the_listing_leaves_the_leases_alone(run, caplog):
+    async def story(world):
+        worker = await world.start("a", shard_interval=5)
+        await asyncio.sleep(1)
+        listed = 0
+
+        async def list_shards():
+            nonlocal listed
+            listed += 1
+            raise OSError("no route to host")
+
+        worker.manager._shards._list_shards = list_shards
+        await asyncio.sleep(60)
+        assert listed > 5
+        assert worker.heard == [("began", shard_id(0))]
+
+    run(story)
+    assert "the shards cannot be listed: no route to host" in caplog.text
+
+
+def test_an_error_of_the_listener_leaves_the_leases_alone(run, caplog):
+    def began(tenure):
+        raise ValueError(f"cannot read {tenure.shard_id}")
+
+    async def story(world):
+        worker = await world.start("a")
+        worker.began = began
+        await asyncio.sleep(5 * DURATION)
+        assert {lease.owner for lease in await world.table.read()} == {"a"}
+
+    run(story, 2)
+    assert f"ValueError: cannot read {shard_id(1)}" in caplog.text
+
+
+def test_a_worker_that_starts_late_lists_nothing_that_exists_again(run):
+    async def story(world):
+        await world.start("a")
+        before = await world.table.read()
+        second = await world.start("b")
+        assert second.table.writes == 0
+        assert [lease.key for lease in await world.table.read()] == [lease.key for lease in before]
+
+    run(story, 4)

@@ -16,16 +16,16 @@ MOST_WORKERS = 8
 MOST_SHARDS = 32
 
 #: Seconds of faults, and the most that may pass after them until all is in balance.
-FAULTS = 45.0
+FAULTS = 36.0
 SETTLING = 400.0
 #: Seconds without a move that prove the balance.
-QUIET = 15.0
+QUIET = 12.0
 
 
 class History:
     def __init__(self, seed: str) -> None:
         self.rng = random.Random(seed)
-        size = self.rng.random() ** 3 if self.rng.random() < 0.97 else 4.0  # most histories are small, some full
+        size = self.rng.random() ** 3 if self.rng.random() < 0.98 else 4.0  # most histories are small, some full
         self.stream = SimulatedStream(min(MOST_SHARDS, 1 + int(size * MOST_SHARDS * self.rng.random())))
         self.table = WatchedTable()
         self.loop = FreezingLoop()
@@ -54,7 +54,7 @@ class History:
         end = FAULTS * self.rng.random()
         try:
             while self.loop.time() < end:
-                await asyncio.sleep(self.rng.expovariate(1 / 6))
+                await asyncio.sleep(self.rng.expovariate(1 / 5))
                 self._something_happens()
             await self._settle()
         finally:

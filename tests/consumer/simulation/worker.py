@@ -91,7 +91,7 @@ class SimulatedWorker:
                         lambda: self.manager.end_shard(tenure, self._oracle.stream.children(tenure.shard_id))
                     )
                 elif tenure.is_wanted:
-                    await asyncio.sleep(self._rng.uniform(0, 3))
+                    await asyncio.sleep(60 if self._rng.random() < 0.03 else self._rng.uniform(0, 3))
                     await self._checkpoint(tenure, done)
                     await self._try(lambda: self.manager.release(tenure))
                 else:
