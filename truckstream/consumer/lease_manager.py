@@ -226,13 +226,13 @@ class LeaseManager:
         decides, so the later of the two holders to decide sees both. A reading that began before the request came may
         have missed the other one, so the holder decides at the next.
         """
-        must_read_again = False
+        must_read_again, may_move = False, self._view.moving <= self._view.moving_limit
         for tenure in list(self._held.tenures.values()):
             if tenure.is_wanted or tenure.is_closing or not tenure.is_asked_for:
                 continue
             if not tenure.saw_request_before():
                 must_read_again = True
-            elif self._view.moving <= self._view.moving_limit:
+            elif may_move:
                 tenure.is_wanted = True
                 self._held.report(self._listener.wanted, tenure)
             else:

@@ -133,6 +133,31 @@ def test_readings_are_consistent_and_go_through_all_pages():
     assert client.calls[1][1]["ExclusiveStartKey"] == {"k": 1}
 
 
+def status(word):
+    return {"Table": {"TableStatus": word}}
+
+
+@pytest.mark.parametrize("usable", ["ACTIVE", "UPDATING"])
+def test_a_missing_table_is_created_and_awaited(usable):
+    missing = error("ResourceNotFoundException")
+    table, client = table_with(missing, {}, status("CREATING"), status(usable))
+    virtual_time.run(table.open())
+    assert [operation for operation, _ in client.calls] == ["describe_table", "create_table", *["describe_table"] * 2]
+
+
+def test_a_table_that_is_being_deleted_is_created_again():
+    missing = error("ResourceNotFoundException")
+    table, client = table_with(status("DELETING"), missing, {}, status("ACTIVE"))
+    virtual_time.run(table.open())
+    assert client.calls[2][0] == "create_table"
+
+
+def test_a_table_that_does_not_become_active_is_reported():
+    table, _ = table_with(status("ARCHIVED"))
+    with pytest.raises(LeaseTableError, match="it is ARCHIVED"):
+        virtual_time.run(table.open())
+
+
 def test_a_table_that_is_not_open_says_so():
     with pytest.raises(LeaseTableError, match="Open the consumer first"):
         virtual_time.run(DynamoDbTable("lake").read())

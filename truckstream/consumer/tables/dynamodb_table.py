@@ -12,6 +12,7 @@ import random
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
+from truckstream.consumer.tables.item_update import ItemUpdate
 from truckstream.consumer.tables.lease_item import CHECKPOINT_OWNER, COUNTER, KEY, OWNER, is_lease, item_of, lease_of
 from truckstream.errors import ConfigurationError, LeaseTableError
 from truckstream.kinesis.session.default_session import make_session, wait_for_turn
@@ -40,6 +41,12 @@ _ADVICE: Final = {
     "ValidationException": "Its key must be the string leaseKey: choose another name, or delete the table",
 }
 _GENERAL_ADVICE: Final = "Check region_name=, endpoint_url=, the credentials and the network"
+
+#: States in which items can be written. The KCL adds an index, during which a table is UPDATING.
+_USABLE: Final = frozenset({"ACTIVE", "UPDATING"})
+
+#: Seconds that a new table may take, or an old one that is still being deleted.
+_CREATION_TIMEOUT: Final = 60.0
 
 #: Seconds before the first repetition, doubled each time; a random part of it is left out.
 _FIRST_BACKOFF: Final = 0.05
@@ -82,12 +89,7 @@ class DynamoDbTable:
         if self._client is None:
             await self._connect()
         try:
-            status = await self._status()
-            if status is None:
-                await self._create_table()
-            while status != "ACTIVE":
-                await asyncio.sleep(0.2)
-                status = await self._status()
+            await self._make_usable()
         except BaseException:
             await self.close()
             raise
@@ -115,7 +117,7 @@ class DynamoDbTable:
 
     async def replace(self, before: Lease, after: Lease) -> bool:
         """Write `after` if the table's lease has the owner, checkpoint owner and counter of `before`; else False."""
-        update = _Update()
+        update = ItemUpdate()
         old, new = item_of(before), item_of(after)
         response = await self._call(
             "update_item",
@@ -163,6 +165,17 @@ class DynamoDbTable:
         except (BotoCoreError, ValueError) as error:
             hint = "Check region_name=, endpoint_url=, AWS_PROFILE and AWS_ENDPOINT_URL_DYNAMODB."
             raise ConfigurationError("the AWS configuration", f"is invalid: {str(error).rstrip('.')}", hint) from error
+
+    async def _make_usable(self) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _CREATION_TIMEOUT
+        while (status := await self._status()) not in _USABLE:
+            if clock() > deadline:
+                advice = "Wait until it is ACTIVE, or choose another name"
+                raise self._error("TableNotActive", f"it is {status or 'missing'}", advice=advice)
+            if status is None:
+                await self._create_table()
+            await asyncio.sleep(0.2)
 
     async def _status(self) -> str | None:
         response = await self._call("describe_table", may_be="ResourceNotFoundException")
@@ -216,36 +229,3 @@ class DynamoDbTable:
     def _error(self, code: str, message: str, *, advice: str | None = None) -> LeaseTableError:
         advice = advice or _ADVICE.get(code, _GENERAL_ADVICE)
         return LeaseTableError(code, f"{message.rstrip('.')} (lease table {self._name}). {advice}")
-
-
-class _Update:
-    """The expressions of an UpdateItem that changes what differs, so that attributes of others stay."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, str] = {}
-        self.values: dict[str, dict[str, Any]] = {}
-
-    def is_equal(self, name: str, value: dict[str, Any] | None) -> str:
-        """Return the condition that an attribute has this value, or does not exist."""
-        return (
-            f"attribute_not_exists({self._name(name)})"
-            if value is None
-            else f"{self._name(name)} = {self._value(value)}"
-        )
-
-    def change(self, old: dict[str, Any], new: dict[str, Any]) -> str:
-        """Return the expression that changes the attributes of `old` to those of `new`, the key excepted."""
-        changed = [
-            f"{self._name(name)} = {self._value(value)}" for name, value in new.items() if old.get(name) != value
-        ]
-        gone = [self._name(name) for name in old if name not in new and name != KEY]
-        return " ".join(f"{word} {', '.join(parts)}" for word, parts in (("SET", changed), ("REMOVE", gone)) if parts)
-
-    def _name(self, name: str) -> str:
-        self.names[f"#{name}"] = name
-        return f"#{name}"
-
-    def _value(self, value: dict[str, Any]) -> str:
-        placeholder = f":v{len(self.values)}"
-        self.values[placeholder] = value
-        return placeholder
