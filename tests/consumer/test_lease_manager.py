@@ -165,7 +165,7 @@ def test_a_stable_worker_reads_and_writes_no_more_than_it_must(run):
         await asyncio.sleep(60)
         reads = sum(w.table.reads for w in workers) - before["reads"]
         writes = sum(w.table.writes for w in workers) - before["writes"]
-        assert reads / 8 <= 60 / (DURATION / 4 * 0.9) + 2  # a minute and worker, with one listing of the shards
+        assert reads / 8 <= 60 / (DURATION / 3 * 0.9) + 2  # a minute and worker, with one listing of the shards
         assert writes / 32 <= 60 / (DURATION / 3) + 0.5  # a minute and shard
 
     run(story, 32)

@@ -70,10 +70,10 @@ class LeaseOptions:
     def read_interval(self) -> float:
         """Seconds between two readings of the table.
 
-        A killed worker's last renewal is seen up to this much late, so that its leases are taken after at most
-        1.25 durations.
+        A killed worker's last renewal is seen up to this much late, so that its leases are taken after at most four
+        thirds of their duration.
         """
-        return self.lease_duration / 4
+        return self.lease_duration / 3
 
     @property
     def busy_read_interval(self) -> float:
