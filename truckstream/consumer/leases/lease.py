@@ -39,7 +39,11 @@ class PendingCheckpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One lease. Every write replaces it and adds 1 to `counter`, so that a worker notices any other worker's write."""
+    """One lease. Every write replaces it.
+
+    A write of the holder, or of a worker that takes the lease, adds 1 to `counter`, so that others notice it. A request
+    for a hand-over does not, as in the KCL, so that the holder can go on.
+    """
 
     #: The shard's id; with several streams `account:stream:creation:shard`, as in the KCL.
     key: str
