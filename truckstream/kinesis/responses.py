@@ -55,6 +55,8 @@ class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "ACTIVE"
     #: The stream's ARN; empty if the service does not return it.
     arn: str = ""
+    #: Seconds since the epoch.
+    created_at: float = 0.0
 
 
 class _PutRecordsResponse(msgspec.Struct, gc=False, rename="pascal"):
@@ -91,6 +93,7 @@ class _Summary(msgspec.Struct):
     max_record_kib: int = msgspec.field(default=DEFAULT_MAX_RECORD_BYTES // KIB, name="MaxRecordSizeInKiB")
     stream_status: str = msgspec.field(default="ACTIVE", name="StreamStatus")
     stream_arn: str = msgspec.field(default="", name="StreamARN")
+    created_at: float = msgspec.field(default=0.0, name="StreamCreationTimestamp")
     stream_mode_details: _Mode = msgspec.field(default_factory=_Mode, name="StreamModeDetails")
 
 
@@ -153,6 +156,7 @@ def parse_summary(body: bytes) -> StreamSummary:
         on_demand=summary.stream_mode_details.stream_mode == "ON_DEMAND",
         status=summary.stream_status,
         arn=summary.stream_arn,
+        created_at=summary.created_at,
     )
 
 

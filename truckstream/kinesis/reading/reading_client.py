@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from truckstream.kinesis.reading.position import Position
     from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
 
 __all__ = ["ReadingClient"]
@@ -24,6 +25,9 @@ class ReadingClient(Protocol):
 
     async def list_shards(self) -> list[Shard]:
         """Return all shards that still hold records, closed ones included."""
+
+    async def summary(self) -> StreamSummary:
+        """Return the stream's ARN and when it was created."""
 
     async def get_shard_iterator(self, shard_id: str, position: Position) -> str:
         """Return an iterator, which is valid for five minutes."""
