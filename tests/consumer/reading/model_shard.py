@@ -8,9 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.consumer.reading.support import SHARD
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
 from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
 from truckstream.consumer.reading.shard_buffer import ShardBuffer
-from truckstream.consumer.reading.shard_reader import Ended, Fatal, Fetch, NeedIterator, ShardReader, Wait
+from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord

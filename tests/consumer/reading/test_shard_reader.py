@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.consumer.reading.model_shard import CHILD, EPOCH, FAULTS, ModelConsumer, ModelShard
 from tests.consumer.reading.support import SHARD, aggregated, places
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Checkpoint
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
 from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
-from truckstream.consumer.reading.shard_reader import Ended, Fatal, Fetch, NeedIterator, ShardReader, Wait
+from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.failures import FailureKind

@@ -14,19 +14,20 @@ response is repeated with its iterator, which still names the same place.
 - A shard that does not exist any more has no records left. The service reports a stream that does not exist in the same
   way (recorded), so that the caller has to list the shards to know which of the two is gone.
 - An iterator that was just made and is invalid is a defect that a retry does not mend. So are missing permissions and
-  disabled keys. All other failures are retried for ever: exponential backoff with full jitter, up to 5 seconds.
+  disabled keys. All other failures are retried for ever: see `FailureBackoff`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from truckstream.consumer.leases.lease import LATEST
-from truckstream.consumer.reading.page_estimate import PageEstimate
-from truckstream.consumer.reading.polling import Polling
-from truckstream.consumer.reading.read_pacer import ReadPacer
-from truckstream.consumer.reading.shard_buffer import RecordBatch
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.consumer.reading.pacing.failure_backoff import FailureBackoff
+from truckstream.consumer.reading.pacing.page_estimate import PageEstimate
+from truckstream.consumer.reading.pacing.polling import Polling
+from truckstream.consumer.reading.pacing.read_pacer import ReadPacer
 from truckstream.consumer.reading.user_records import position_of
 from truckstream.kinesis.failures import TRANSIENT, FailureKind
 from truckstream.kinesis.reading.position import Position
@@ -36,55 +37,14 @@ if TYPE_CHECKING:
 
     from truckstream.consumer.leases.lease import Checkpoint
     from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
+    from truckstream.consumer.reading.shard_buffer import RecordBatch
     from truckstream.consumer.reading.user_records import UserRecords
-    from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage
+    from truckstream.kinesis.reading.stored_record import RecordsPage
 
-__all__ = ["Action", "Ended", "Fatal", "Fetch", "NeedIterator", "ShardReader", "Wait"]
+__all__ = ["Action", "ShardReader"]
 
 ITERATOR_SECONDS: Final = 270.0
 CLOCK_SECONDS: Final = 1.0
-
-#: Memory of a user record besides its data (Python 3.11). Plain records have as much in the response.
-USER_RECORD_BYTES: Final = 150
-
-BACKOFF_BASE: Final = 0.1
-BACKOFF_CAP: Final = 5.0
-#: 0.1 s * 2**6 is above the cap, and a larger exponent would only cost time.
-MOST_DOUBLINGS: Final = 6
-
-
-class NeedIterator(NamedTuple):
-    """Call GetShardIterator."""
-
-    position: Position
-
-
-class Fetch(NamedTuple):
-    """Call GetRecords."""
-
-    iterator: str
-    limit: int
-
-
-class Wait(NamedTuple):
-    """Do nothing until a time; infinity until the budget has granted the shard its bytes."""
-
-    until: float
-
-
-class Ended(NamedTuple):
-    """All records of the shard were returned."""
-
-    children: tuple[ChildShard, ...]
-    #: The shard does not exist, or its stream does not. Its children are unknown.
-    is_gone: bool = False
-
-
-class Fatal(NamedTuple):
-    """The failure that was reported last cannot be retried."""
-
-    code: str
-
 
 Action = NeedIterator | Fetch | Wait | Ended | Fatal
 
@@ -118,7 +78,6 @@ class ShardReader:
         self.shard_id = shard_id
         self._user_records = user_records
         self._budget = budget
-        self._random = random
         self._epoch = epoch
         self._polling = Polling(now)
         self._pages = PageEstimate()
@@ -135,16 +94,15 @@ class ShardReader:
         self._asked_at = now
         self._limit = 0
 
-        self._failures = 0
-        self._retry_at = now
+        self._backoff = FailureBackoff(random, now)
         self._end: Ended | Fatal | None = None
 
     def next_action(self, now: float) -> Action:
         """Return what to do. After `Fetch`, `Wait` for ever and outcomes see `PrefetchBudget.take_granted`."""
         if self._end is not None:
             return self._end
-        if now < self._retry_at:
-            return Wait(self._retry_at)
+        if now < self._backoff.until:
+            return Wait(self._backoff.until)
         if self._iterator is None or now > self._iterator_at + ITERATOR_SECONDS:
             self._iterator = None
             self._asked_at = now
@@ -183,13 +141,12 @@ class ShardReader:
         self._iterator = page.next_iterator
         self._iterator_at = self._asked_at
         self._is_new_iterator = False
-        self._failures = 0
+        self._backoff.succeeded()
         if page.next_iterator is None:
             self._end = Ended(page.children)
-        taken = self._user_records.take(records)
-        size = page.size + USER_RECORD_BYTES * max(0, len(taken) - len(records)) if taken else 0
-        self._budget.settle(self.shard_id, size)
-        return RecordBatch(taken, size, page.millis_behind)
+        batch = self._user_records.take_page(page)
+        self._budget.settle(self.shard_id, batch.size)
+        return batch
 
     def failed(self, code: str, kind: FailureKind, now: float) -> None:
         """Take the failure of the call that was asked for."""
@@ -204,16 +161,11 @@ class ShardReader:
         if code == "ResourceNotFoundException":
             self._end = Ended((), is_gone=True)
         elif kind in TRANSIENT:
-            self._back_off(now)
+            self._backoff.failed(now)
         else:
             self._end = Fatal(code)
 
     def _renew_iterator(self, now: float) -> None:
         self._iterator = None
         if self._is_new_iterator:  # a service that fails each iterator would be asked without a pause
-            self._back_off(now)
-
-    def _back_off(self, now: float) -> None:
-        longest = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(self._failures, MOST_DOUBLINGS))
-        self._failures += 1
-        self._retry_at = now + self._random.uniform(0.0, longest)
+            self._backoff.failed(now)

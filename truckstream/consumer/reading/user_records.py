@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON
+from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.errors import BrokenAggregateError, InvalidArgumentError
 from truckstream.kinesis.reading.position import Position
 from truckstream.kinesis.reading.stored_record import StoredRecord
@@ -27,9 +28,13 @@ from truckstream.kpl import MAGIC, decode
 
 if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
+    from truckstream.kinesis.reading.stored_record import RecordsPage
     from truckstream.kpl import UserRecord
 
 __all__ = ["UserRecords", "position_of"]
+
+#: Memory of a user record besides its data (Python 3.11). Plain records have as much in the response.
+USER_RECORD_BYTES: Final = 150
 
 _WORDS: Final = frozenset({TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END})
 
@@ -81,6 +86,12 @@ class UserRecords:
         self._drops_outside = outside == "drop"
         #: The last record that was processed before; None once the pages are beyond it.
         self._covered = None if start.sequence_number in _WORDS else (int(start.sequence_number), start[1])
+
+    def take_page(self, page: RecordsPage) -> RecordBatch:
+        """Return the user records of a page, and the bytes that they take."""
+        taken = self.take(page.records)
+        size = page.size + USER_RECORD_BYTES * max(0, len(taken) - len(page.records)) if taken else 0
+        return RecordBatch(taken, size, page.millis_behind)
 
     def take(self, records: list[StoredRecord]) -> list[StoredRecord]:
         """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from truckstream.consumer.reading.read_pacer import PAGE_BYTES, ReadPacer
+from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES, ReadPacer
 from truckstream.local.service.quotas import shard_quota
 
 MIB = 1 << 20

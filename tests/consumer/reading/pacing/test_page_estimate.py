@@ -2,8 +2,8 @@
 
 import pytest
 
-from truckstream.consumer.reading.page_estimate import LEAST_WANTED, MOST_WANTED, PageEstimate
-from truckstream.consumer.reading.read_pacer import PAGE_BYTES
+from truckstream.consumer.reading.pacing.page_estimate import LEAST_WANTED, MOST_WANTED, PageEstimate
+from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
 
 
 def after(records, data, response, *, pages=20):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.consumer.reading.support import page, plain
-from truckstream.consumer.reading.polling import Polling
+from truckstream.consumer.reading.pacing.polling import Polling
 
 
 def poll(stored_at, until, *, delay=0.02):

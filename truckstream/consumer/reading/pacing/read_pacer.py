@@ -19,7 +19,7 @@ increase, multiplicative decrease, as TCP does): readers that compete end at equ
 - A throttled call is repeated after about the 0.2 s that the quota allows, whatever the part is, and at a random
   moment. Beside a reader that never slows down only asking again gets a turn.
 
-The constants are the result of simulations against the local Kinesis (tests/consumer/reading/test_read_pacer.py). With
+The constants are the result of simulations against the local Kinesis (tests/consumer/reading/pacing). With
 them two to four readers get 0.87 to 1.18 times an equal part; with repetition at the reader's own pace, 0.63 to 1.3.
 """
 

@@ -1,7 +1,7 @@
 """How large the next page of a shard will be, and the `Limit` that makes it so.
 
 GetRecords takes a number of records and returns up to 10,000 of them, or 10 MiB (API reference, read 2026-11-29). Here
-the number follows from two sizes: the data, which the read quota counts (see `read_pacer.PAGE_BYTES`), and the
+the number follows from two sizes: the data, which the read quota counts (see `read_pacer`), and the
 response, which takes memory: with base64 and the fields of each record a third more and some 200 bytes.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from truckstream.consumer.reading.read_pacer import PAGE_BYTES
+from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
 
 __all__ = ["PageEstimate"]
 

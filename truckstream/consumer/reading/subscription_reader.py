@@ -1,0 +1,120 @@
+"""The state machine of one shard that is read with enhanced fan-out.
+
+The service pushes events over a subscription, and ends each subscription after five minutes. The next one goes on after
+the continuation number of the last event, so that no record repeats and none is skipped.
+
+- "If you call SubscribeToShard again with the same ConsumerARN and ShardId within 5 seconds of a successful call,
+  you'll get a ResourceInUseException" (API reference, read 2026-11-29). It is one of the failures that pass.
+- An event is asked for only while the prefetch budget has room. Then the application is slow, the window of HTTP/2
+  fills, and the service stops sending. An event holds its bytes only once it has come, because an idle shard waits for
+  its next one all the time: the budget can be exceeded by one event of each shard.
+- A subscription at LATEST that ends before its first event goes on at the time when it began.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from truckstream.consumer.leases.lease import LATEST
+from truckstream.consumer.reading.actions import Ended, Fatal, Receive, Subscribe, Wait
+from truckstream.consumer.reading.pacing.failure_backoff import FailureBackoff
+from truckstream.consumer.reading.shard_reader import CLOCK_SECONDS
+from truckstream.consumer.reading.user_records import position_of
+from truckstream.kinesis.failures import TRANSIENT
+from truckstream.kinesis.reading.position import Position
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from truckstream.consumer.leases.lease import Checkpoint
+    from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
+    from truckstream.consumer.reading.shard_buffer import RecordBatch
+    from truckstream.consumer.reading.user_records import UserRecords
+    from truckstream.kinesis.failures import FailureKind
+    from truckstream.kinesis.reading.stored_record import RecordsPage
+
+__all__ = ["SubscriptionAction", "SubscriptionReader"]
+
+#: Room for one event, so that it is worth waiting for: half a second of the 2 MiB/s of a subscription.
+EVENT_BYTES: Final = 1024 * 1024
+
+SubscriptionAction = Subscribe | Receive | Wait | Ended | Fatal
+
+
+class SubscriptionReader:
+    """Reads one shard from a checkpoint to its end.
+
+    Args:
+        shard_id: the shard, which has an account in `budget`.
+        start: the checkpoint where reading begins.
+        user_records: takes the events apart; made for the same shard and checkpoint.
+        budget: the bytes that all shards share.
+        random: the source of the jitter.
+        now: seconds of the clock that all calls use.
+        epoch: seconds since the epoch when that clock stood at 0.
+        start_time: seconds since the epoch, for the checkpoint AT_TIMESTAMP.
+    """
+
+    def __init__(
+        self,
+        shard_id: str,
+        start: Checkpoint,
+        user_records: UserRecords,
+        budget: PrefetchBudget,
+        random: Random,
+        now: float,
+        *,
+        epoch: float,
+        start_time: float | None = None,
+    ) -> None:
+        self.shard_id = shard_id
+        self._user_records = user_records
+        self._budget = budget
+        self._epoch = epoch
+        self._position = position_of(start, start_time)
+        self._backoff = FailureBackoff(random, now)
+        self._is_subscribed = False
+        self._end: Ended | Fatal | None = None
+
+    def next_action(self, now: float) -> SubscriptionAction:
+        """Return what to do."""
+        if self._end is not None:
+            return self._end
+        if not self._is_subscribed:
+            return Wait(self._backoff.until) if now < self._backoff.until else Subscribe(self._position)
+        if not self._budget.reserve(self.shard_id, EVENT_BYTES):
+            return Wait(math.inf)
+        self._budget.settle(self.shard_id, 0)
+        return Receive()
+
+    def subscribed(self, now: float) -> None:
+        """Note that the subscription has begun."""
+        self._is_subscribed = True
+        if self._position.type == LATEST:
+            self._position = Position("AT_TIMESTAMP", timestamp=self._epoch + now - CLOCK_SECONDS)
+
+    def got_event(self, page: RecordsPage) -> RecordBatch:
+        """Take the next event, and return its user records."""
+        self._backoff.succeeded()
+        if page.continuation is None:
+            self._end = Ended(page.children)
+        else:
+            self._position = Position("AFTER_SEQUENCE_NUMBER", page.continuation)
+        batch = self._user_records.take_page(page)
+        self._budget.settle(self.shard_id, batch.size)
+        return batch
+
+    def ended(self) -> None:
+        """Note that the service has ended the subscription, as it does after five minutes."""
+        self._is_subscribed = False
+
+    def failed(self, code: str, kind: FailureKind, now: float) -> None:
+        """Take the failure of the subscription, or of the attempt to subscribe."""
+        self._is_subscribed = False
+        if code == "ResourceNotFoundException":
+            self._end = Ended((), is_gone=True)
+        elif kind in TRANSIENT:
+            self._backoff.failed(now)
+        else:
+            self._end = Fatal(code)
