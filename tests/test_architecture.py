@@ -35,7 +35,7 @@ ALLOWED = {
     "producer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "consumer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "batcher": {"record", "schema_errors", "kpl", "errors"},
-    "otel": {"producer", "metrics", "truckstream"},
+    "otel": {"consumer", "producer", "metrics", "truckstream"},
     "local": {"errors"},
     "pytest_plugin": {"local"},
     "demo": {"handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
@@ -49,7 +49,7 @@ ALLOWED = {
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
-    "truckstream": {"batcher", "errors", "fleet", "lambda_function", "producer", "record"},
+    "truckstream": {"batcher", "consumer", "errors", "fleet", "lambda_function", "producer", "record"},
 }
 
 #: Package -> its shells, the files that do IO. Every other file of the package is a core.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from truckstream.batcher import Batcher as Batcher
     from truckstream.batcher import get_optimal_batch_size as get_optimal_batch_size
+    from truckstream.consumer import Batch as Batch
+    from truckstream.consumer import Consumer as Consumer
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
     from truckstream.lambda_function import make_handler as make_handler
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Ack": "producer",
+    "Batch": "consumer",
     "Batcher": "batcher",
+    "Consumer": "consumer",
     "Delivery": "producer",
     "Fleet": "fleet",
     "Producer": "producer",

@@ -18,6 +18,7 @@ __all__ = [
     "BrokenAggregateError",
     "BufferFullError",
     "ConfigurationError",
+    "ConsumerClosedError",
     "DeadlineError",
     "DeliveryError",
     "DeliveryErrorGroup",
@@ -133,6 +134,10 @@ class BufferFullError(UsageError):
 
 class ProducerClosedError(UsageError):
     """The producer is closed, was never opened, or closed before it could send this record."""
+
+
+class ConsumerClosedError(UsageError):
+    """The consumer is closed, or was never opened."""
 
 
 class WrongEventLoopError(UsageError, RuntimeError):

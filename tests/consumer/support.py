@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
 
+from tests import virtual_time
 from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint, PendingCheckpoint
 from truckstream.errors import LeaseLostError
 from truckstream.kinesis.reading.stored_record import StoredRecord
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SHARD = "shardId-000000000000"
+
+
+def on_virtual_time(test: Callable[..., Any]) -> Callable[..., None]:
+    """Run a test on the clock of `tests.virtual_time`."""
+
+    @functools.wraps(test)
+    def run(**fixtures: Any) -> None:
+        virtual_time.run(test(**fixtures))
+
+    del run.__wrapped__  # pytest-asyncio would await it on a loop of its own
+    run.__signature__ = inspect.signature(test)
+    return run
 
 
 def record(

@@ -20,6 +20,7 @@ VALID = ConsumerOptions(
     prefetch_bytes=64 * 1024 * 1024,
     max_batch_records=None,
     outside="deliver",
+    fan_out=False,
     open_timeout=30.0,
 )
 
@@ -43,6 +44,8 @@ VALID = ConsumerOptions(
         ("prefetch_bytes", 1_000, "must be a whole number, at least 1048576"),
         ("max_batch_records", 1.5, "must be a whole number, at least 1"),
         ("outside", "keep", 'must be "deliver" or "drop"'),
+        ("fan_out", 1, "must be True, False or the name"),
+        ("fan_out", "", "must be True, False or the name"),
         ("open_timeout", 0, "must be a number, at least 0.001"),
     ],
 )

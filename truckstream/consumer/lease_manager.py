@@ -138,10 +138,14 @@ class LeaseManager:
         await self._held.release(tenure)
         self._read_again.set()
 
-    async def stop(self) -> None:
-        """Release what is left, and close the table. A lease that cannot be released expires."""
+    def take_no_more(self) -> None:
+        """Take no lease from now on. Those that are held are renewed until `release` or `stop`."""
         self._is_stopping = True
         self._read_again.set()
+
+    async def stop(self) -> None:
+        """Release what is left, and close the table. A lease that cannot be released expires."""
+        self.take_no_more()
         if self._tasks:
             watch, renew, keep_shards = self._tasks
             keep_shards.cancel()

@@ -41,6 +41,7 @@ class ConsumerOptions:
     prefetch_bytes: int
     max_batch_records: int | None
     outside: Outside
+    fan_out: bool | str
     open_timeout: float
 
     def __post_init__(self) -> None:
@@ -55,6 +56,11 @@ class ConsumerOptions:
             if (value := getattr(self, option)) is not None:
                 check_number(option, value, 1, whole=True)
 
+    @property
+    def start_time(self) -> float | None:
+        """Seconds since the epoch, for a start at a time."""
+        return self.start.timestamp() if isinstance(self.start, datetime) else None
+
     def _check_names(self) -> None:
         if self.application is not None and (not isinstance(self.application, str) or not self.application):
             rule = "must be the name that all workers of the application share, as a str, or None"
@@ -68,6 +74,13 @@ class ConsumerOptions:
             rule = "must be None with an application, whose workers share all shards"
             raise InvalidArgumentError("shards", self.shards, rule)
 
+    @property
+    def fan_out_name(self) -> str | None:
+        """The name of the registered consumer with enhanced fan-out; None without it."""
+        if isinstance(self.fan_out, str):
+            return self.fan_out
+        return (self.application or "truckstream") if self.fan_out else None
+
     def _check_words(self) -> None:
         if not (isinstance(self.start, datetime) or self.start in (TRIM_HORIZON, LATEST)):
             rule = 'must be "TRIM_HORIZON", "LATEST" or a datetime'
@@ -76,5 +89,8 @@ class ConsumerOptions:
             raise InvalidArgumentError("start", self.start, "must have a time zone: datetime(..., tzinfo=UTC)")
         if self.checkpoint not in ("after", "manual"):
             raise InvalidArgumentError("checkpoint", self.checkpoint, 'must be "after" or "manual"')
+        if not isinstance(self.fan_out, bool | str) or self.fan_out == "":
+            rule = "must be True, False or the name of a registered consumer"
+            raise InvalidArgumentError("fan_out", self.fan_out, rule)
         if self.outside not in ("deliver", "drop"):
             raise InvalidArgumentError("outside", self.outside, 'must be "deliver" or "drop"')

@@ -17,6 +17,10 @@ class LeaseTable(Protocol):
     Every method raises `LeaseTableError` when the table cannot be reached, or returns an error.
     """
 
+    #: Whether the keys of leases have to name their stream, even if there is one only: a table that outlives a stream
+    #: must not give its checkpoints to a new one of the same name. The KCL's table does not name it.
+    names_streams: bool
+
     async def open(self) -> None:
         """Connect; create the table if there is none."""
 

@@ -46,6 +46,11 @@ class OfferedBatch:
         """Mark it as left by its loop."""
         self._is_taken = False
 
+    def give_up(self) -> None:
+        """Let the shard go on without the loop that has it. Nobody has said that the batch is processed."""
+        self.give_back()
+        self.withdraw()
+
 
 class BatchQueue:
     """The batches that no loop has taken yet, the oldest first."""
@@ -53,11 +58,14 @@ class BatchQueue:
     def __init__(self) -> None:
         self._offered: deque[OfferedBatch] = deque()
         self._takers: deque[asyncio.Future[OfferedBatch | None]] = deque()
+        self._unfinished: set[OfferedBatch] = set()
         self._has_ended = False
 
     def offer(self, batch: Batch) -> OfferedBatch:
         """Offer a batch to the loops. After `end` it is withdrawn at once."""
         item = OfferedBatch(batch)
+        self._unfinished.add(item)
+        item.finished.add_done_callback(lambda _: self._unfinished.discard(item))
         if self._has_ended:
             item.withdraw()
         else:
@@ -102,6 +110,11 @@ class BatchQueue:
             if not taker.done():
                 taker.set_result(None)
         self._takers.clear()
+
+    def give_up(self) -> None:
+        """Wait for no loop any more: the batches that they have are not processed."""
+        for item in list(self._unfinished):
+            item.give_up()
 
     def _pass_on(self, item: OfferedBatch, *, at_front: bool) -> None:
         while self._takers:

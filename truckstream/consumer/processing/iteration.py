@@ -54,8 +54,10 @@ class IterationProcessor:
         """Nothing is left to do: the last batch is finished, and its checkpoint noted."""
 
     def abandon(self) -> None:
-        """Withdraw a batch that no loop has taken. A loop that has it can ask `batch.is_held`."""
-        self.end_soon()
+        """Wait for no loop any more. One that has a batch can ask `batch.is_held`."""
+        self._ends_soon = True
+        if self._offered is not None:
+            self._offered.give_up()
 
 
 class BatchIterator:
@@ -85,6 +87,12 @@ class BatchIterator:
             raise StopAsyncIteration
         return self._item.batch
 
+    async def aclose(self) -> None:
+        """Leave the loop: its present batch comes again, unless it was checkpointed."""
+        if self._item is not None:
+            item, self._item = self._item, None
+            self._queue.put_back(item)
+
     def __del__(self) -> None:
         if self._item is not None:
             # Garbage is collected in any thread. A loop that has ended needs no batch.
@@ -110,7 +118,16 @@ class RecordIterator:
             self._index = 0
         return self._batch.records[self._index]
 
+    async def aclose(self) -> None:
+        """Leave the loop: its present record comes again, and those after it in its batch."""
+        self._leave()
+        await self._batches.aclose()
+
     def __del__(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         if self._batch is not None:
             # If its batch comes again, the records before the present one do not.
             self._batch.records = self._batch.records[self._index :]
+            self._batch = None

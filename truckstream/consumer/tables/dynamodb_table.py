@@ -62,6 +62,8 @@ class DynamoDbTable:
         retry_for: seconds after which a call that does not succeed is given up, less than the duration of a lease.
     """
 
+    names_streams = False
+
     def __init__(
         self,
         name: str,

@@ -13,6 +13,8 @@ __all__ = ["MemoryTable"]
 class MemoryTable:
     """Leases in a dict, which end with the process."""
 
+    names_streams = True
+
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
 

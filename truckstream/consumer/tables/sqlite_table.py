@@ -59,6 +59,8 @@ _DELETE: Final = "DELETE FROM leases WHERE key = :key AND counter = :counter"
 class SqliteTable:
     """Leases in a file, which is created if there is none."""
 
+    names_streams = True
+
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
         self._thread: ThreadPoolExecutor | None = None

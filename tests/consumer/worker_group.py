@@ -1,0 +1,167 @@
+"""Workers of one application within this process, on virtual time: they join, leave, die and freeze.
+
+The record of everything that was processed is checked at the end, see `check`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tests.consumer.local_client import LocalClient, LocalStream
+from truckstream.consumer.consumer import Consumer
+from truckstream.consumer.tables.memory_table import MemoryTable
+
+if TYPE_CHECKING:
+    from truckstream.consumer.leases.lease import Lease
+    from truckstream.consumer.processing.batch import Batch
+
+LEASE_SECONDS = 10.0
+
+
+class WatchedTable(MemoryTable):
+    """Keeps the greatest checkpoint that was acknowledged for each shard. A frozen worker's calls wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acknowledged: dict[str, int] = {}
+
+    async def replace(self, before: Lease, after: Lease) -> bool:
+        await asyncio.sleep(0.01)
+        is_written = await super().replace(before, after)
+        if is_written and after.checkpoint.sequence_number.isdigit():
+            self.acknowledged[after.shard_id] = int(after.checkpoint.sequence_number)
+        return is_written
+
+
+class WorkerTable:
+    """The table as one worker reaches it."""
+
+    names_streams = True
+
+    def __init__(self, table: WatchedTable, worker: Worker) -> None:
+        self._table = table
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._table, name)
+
+        async def call(*arguments: object) -> object:
+            await self._worker.thawed.wait()
+            result = await method(*arguments)
+            await self._worker.thawed.wait()
+            return result
+
+        return call
+
+
+class Worker:
+    """One consumer, and the task that runs its handler."""
+
+    def __init__(self, group: WorkerGroup, faults: float) -> None:
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+        self._group = group
+        client = LocalClient(group.stream, faults=faults, rng=group.rng)
+        self.consumer = Consumer(
+            client,
+            application="lake",
+            leases=WorkerTable(group.table, self),  # type: ignore[arg-type]
+            lease_duration=LEASE_SECONDS,
+            max_batch_records=group.rng.choice([10, 50, None]),
+            checkpoint_interval=group.rng.choice([0.5, 3.0]),
+        )
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async with self.consumer:
+            await self.consumer.run(self._handle)
+
+    async def _handle(self, batch: Batch) -> None:
+        assert batch.is_held
+        self._group.begin(batch)
+        await asyncio.sleep(self._group.rng.choice([0.0, 0.01, 0.3]))
+        if batch.is_held:  # an application's work may go on after that; its checkpoint is refused
+            self._group.end(batch)
+
+    async def leave(self) -> None:
+        """Stop as on SIGTERM."""
+        self.consumer.stop()
+        await self._task
+
+    async def die(self) -> None:
+        """Stop as on SIGKILL: nothing is finished, and nothing released."""
+        self.thawed.clear()
+        if leases := getattr(self.consumer, "_leases", None):
+            runs = [task for _, task in self.consumer._runs._tasks.values()]
+            for task in [*leases._tasks, *leases._held._renewals, *runs]:
+                task.cancel()
+        self._task.cancel()
+        # What the consumer does on its way out waits for ever.
+        self._group.graveyard.append(self)
+
+    def freeze(self) -> None:
+        """Let no call to the table return."""
+        self.thawed.clear()
+
+    def thaw(self) -> None:
+        self.thawed.set()
+
+
+class WorkerGroup:
+    """The workers, their stream and their table."""
+
+    def __init__(self, seed: int, shards: int) -> None:
+        self.rng = random.Random(seed)
+        self.stream = LocalStream(shards)
+        self.table = WatchedTable()
+        self.workers: list[Worker] = []
+        self.graveyard: list[Worker] = []
+        #: The sequence numbers whose processing ended, by shard.
+        self.processed: defaultdict[str, set[int]] = defaultdict(set)
+        self._last: dict[str, int] = {}
+
+    def join(self, *, faults: float = 0.0) -> Worker:
+        worker = Worker(self, faults)
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.processed.values()))
+
+    def begin(self, batch: Batch) -> None:
+        """Check that nothing comes again after its checkpoint, and that nothing is skipped."""
+        numbers = [int(each.sequence_number) for each in batch]
+        acknowledged = self.table.acknowledged.get(batch.shard_id, 0)
+        assert numbers[0] > acknowledged, f"{batch.shard_id}: a record came again after its checkpoint"
+        stored = self.numbers_of(batch.shard_id)
+        at = stored.index(numbers[0])
+        assert stored[at : at + len(numbers)] == numbers, f"{batch.shard_id}: a batch has a gap"
+        missing = set(stored[:at]) - self.processed[batch.shard_id]
+        assert not missing, f"{batch.shard_id}: {len(missing)} earlier records were not processed"
+        for parent in self.parents_of(batch.shard_id):
+            unread = set(self.numbers_of(parent)) - self.processed[parent]
+            assert not unread, f"{batch.shard_id} began before the end of {parent}"
+
+    def end(self, batch: Batch) -> None:
+        self.processed[batch.shard_id].update(int(each.sequence_number) for each in batch)
+
+    def numbers_of(self, shard_id: str) -> list[int]:
+        """The sequence numbers of all records that a shard stores."""
+        shard = self._service_shard(shard_id)
+        return [int(each.sequence_number) for each in shard.read(shard.first_place, 10_000, 1 << 30)]
+
+    def parents_of(self, shard_id: str) -> list[str]:
+        return list(self._service_shard(shard_id).parents)
+
+    def _service_shard(self, shard_id: str):  # noqa: ANN202 - the local service's own
+        account = self.stream.service.account
+        return account.named({"StreamName": "trucks"}, 0.0).shards[shard_id]
+
+    async def until_all_is_processed(self, seconds: float = 300) -> None:
+        async with asyncio.timeout(seconds):
+            while self.count < self.stream.total:  # noqa: ASYNC110 - on virtual time
+                await asyncio.sleep(0.1)

@@ -1,0 +1,139 @@
+"""The records of one shard that were read ahead, between the task that reads and the task that processes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from truckstream.consumer.reading.shard_buffer import RecordBatch, ShardBuffer
+from truckstream.consumer.watching.observer import AggregateBroken, ReadFailed, ReadThrottled, RecordsRead
+from truckstream.consumer.watching.stats import ShardCounters
+from truckstream.kinesis.failures import FailureKind
+
+if TYPE_CHECKING:
+    from truckstream.consumer.running.prefetch import Prefetch
+    from truckstream.consumer.running.shard_context import ShardContext
+    from truckstream.kinesis.failures import RequestFailedError
+    from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage
+
+__all__ = ["Feed"]
+
+
+class Feed:
+    """A buffer that one task fills and another empties.
+
+    Args:
+        key: the feed's key in the budget.
+        context: the shard that is read.
+        prefetch: the budget of all feeds.
+        max_batch_records: the most records in a batch; None for a whole page.
+    """
+
+    def __init__(self, key: str, context: ShardContext, prefetch: Prefetch, max_batch_records: int | None) -> None:
+        self.key = key
+        self.counters = ShardCounters(context.now())
+        #: The shards that follow; None while there is more to read.
+        self.children: tuple[ChildShard, ...] | None = None
+        #: Whether the position to read from is fixed: with LATEST, records that are put from now on are delivered.
+        self.is_positioned = False
+        self._context = context
+        self._prefetch = prefetch
+        self._max_records = max_batch_records
+        self._buffer = ShardBuffer()
+        self._is_at_tip = False
+        self._is_stopped = False
+        self._error: BaseException | None = None
+        self._changed = asyncio.Event()
+
+    # --- For the task that reads ------------------------------------------------------------------
+
+    def add(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
+        """Add a page, and the user records in it."""
+        now = self._context.now()
+        self.counters.read(len(batch.records), page.size, page.millis_behind, now)
+        self._report(page, batch, seconds)
+        self._buffer.add(batch)
+        self._is_at_tip = not batch.records
+        self._changed.set()
+        self._prefetch.wake_granted()
+
+    def end(self, children: tuple[ChildShard, ...]) -> None:
+        """Note that the shard was read to its end."""
+        self.children = children
+        self._changed.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Note that the shard cannot be read any further."""
+        self._error = error
+        self._changed.set()
+
+    def call_failed(self, failure: RequestFailedError) -> None:
+        """Count and report a call that failed."""
+        self._prefetch.wake_granted()
+        where = {"stream": self._context.stream_name, "shard": self._context.shard_id}
+        if failure.kind is FailureKind.THROTTLED:
+            self.counters.throttled += 1
+            self._context.report(ReadThrottled(**where))
+        else:
+            self.counters.failed += 1
+            self._context.report(
+                ReadFailed(**where, kind=failure.kind.value, code=failure.code, message=failure.message)
+            )
+
+    # --- For the task that processes --------------------------------------------------------------
+
+    async def take(self) -> RecordBatch | None:
+        """Return the next batch; without records when the tip of the shard is reached; None at the end.
+
+        Raises:
+            ServiceError: the shard cannot be read.
+        """
+        while not self._is_stopped:
+            if batch := self._buffer.next_batch(self._max_records):
+                return batch
+            if self._is_at_tip:
+                self._is_at_tip = False
+                return RecordBatch([], 0, self._buffer.millis_behind or 0)
+            if self._error is not None:
+                raise self._error
+            if self.children is not None:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        return None
+
+    def release(self, batch: RecordBatch) -> None:
+        """Count a batch as processed."""
+        self._prefetch.release(self.key, batch.size)
+
+    def stop(self) -> None:
+        """Return no more batches."""
+        self._is_stopped = True
+        self._changed.set()
+
+    def close(self) -> None:
+        """Drop what was read ahead."""
+        self._prefetch.release(self.key, self._buffer.clear())
+
+    def __len__(self) -> int:
+        """The number of records that wait."""
+        return len(self._buffer)
+
+    def _report(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
+        if not self._context.is_observed:
+            return
+        where = {"stream": self._context.stream_name, "shard": self._context.shard_id}
+        self._context.report(
+            RecordsRead(
+                **where,
+                records=len(batch.records),
+                bytes=page.size,
+                millis_behind_latest=page.millis_behind,
+                seconds=seconds,
+            )
+        )
+        for record in batch.records:
+            if record.aggregate_error:
+                self._context.report(
+                    AggregateBroken(**where, sequence_number=record.sequence_number, reason=record.aggregate_error)
+                )

@@ -1,0 +1,50 @@
+"""A shard whose lease this worker holds, as its processor sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from truckstream.errors import LeaseLostError
+
+if TYPE_CHECKING:
+    from truckstream.consumer.lease_manager import LeaseManager
+    from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
+    from truckstream.consumer.leases.tenure import Tenure
+
+__all__ = ["LeasedShard"]
+
+
+class LeasedShard:
+    """The `AssignedShard` of one tenure."""
+
+    def __init__(self, stream_name: str, tenure: Tenure, leases: LeaseManager) -> None:
+        self.stream_name = stream_name
+        self.shard_id = tenure.shard_id
+        self.start = tenure.start
+        self.pending = tenure.pending
+        self._tenure = tenure
+        self._leases = leases
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this worker still has the lease."""
+        return self._tenure.is_held
+
+    def note(self, checkpoint: Checkpoint) -> None:
+        """Have a checkpoint written with one of the next renewals. Without the lease nothing is written."""
+        if self._tenure.is_held:
+            self._leases.note(self._tenure, checkpoint)
+
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and remove the pending one."""
+        self._check()
+        await self._leases.save(self._tenure, checkpoint)
+
+    async def announce(self, pending: PendingCheckpoint) -> None:
+        """Write a pending checkpoint."""
+        self._check()
+        await self._leases.announce(self._tenure, pending)
+
+    def _check(self) -> None:
+        if not self._tenure.is_held:
+            raise LeaseLostError(self.shard_id)

@@ -1,0 +1,69 @@
+"""Reads one shard with GetRecords, and fills its feed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.kinesis.failures import RequestFailedError
+
+if TYPE_CHECKING:
+    from truckstream.consumer.reading.shard_reader import Action, ShardReader
+    from truckstream.consumer.running.feed import Feed
+    from truckstream.consumer.running.prefetch import Prefetch
+    from truckstream.consumer.running.shard_context import ShardContext
+    from truckstream.kinesis.reading.reading_client import ReadingClient
+
+__all__ = ["poll"]
+
+_logger = logging.getLogger("truckstream.consumer")
+
+
+async def poll(
+    client: ReadingClient, reader: ShardReader, feed: Feed, prefetch: Prefetch, context: ShardContext
+) -> None:
+    """Read until the end of the shard, or until the service refuses for good; the feed is told of both."""
+    failure: RequestFailedError | None = None
+    while True:
+        action = reader.next_action(context.now())
+        if isinstance(action, Ended):
+            if action.is_gone:
+                _logger.warning("%s does not exist any more: its records have expired", context.shard_id)
+            feed.end(action.children)
+            return
+        if isinstance(action, Fatal):
+            assert failure is not None  # noqa: S101 - it follows a failed call
+            feed.fail(failure.to_service_error())
+            return
+        try:
+            await _do(action, client, reader, feed, prefetch, context)
+        except RequestFailedError as error:
+            failure = error
+            _logger.info("a call for %s failed: %s (%s)", context.shard_id, error.code, error.kind.value)
+            reader.failed(error.code, error.kind, context.now())
+            feed.call_failed(error)
+
+
+async def _do(
+    action: Action,
+    client: ReadingClient,
+    reader: ShardReader,
+    feed: Feed,
+    prefetch: Prefetch,
+    context: ShardContext,
+) -> None:
+    if isinstance(action, NeedIterator):
+        reader.got_iterator(await client.get_shard_iterator(context.shard_id, action.position))
+        feed.is_positioned = True
+    elif isinstance(action, Fetch):
+        asked_at = context.now()
+        page = await client.get_records(action.iterator, context.shard_id, action.limit)
+        feed.add(page, reader.got_page(page), context.now() - asked_at)
+    elif isinstance(action, Wait):
+        if action.until == math.inf:
+            await prefetch.wait_for_grant(feed.key)
+        else:
+            await asyncio.sleep(action.until - context.now())
