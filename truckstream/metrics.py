@@ -2,8 +2,8 @@
 
 `METRICS` are those of CloudWatch. The function writes its own in the embedded metric format (EMF), into `NAMESPACE`
 with the dimension `FunctionName`; the services write the others. Those whose name ends in EventCount belong to an event
-source mapping, and must be switched on for it (MetricsConfig). `PRODUCER_METRICS` are those that the producer reports
-to OpenTelemetry. `alarms.py` has the alarms on these metrics.
+source mapping, and must be switched on for it (MetricsConfig). `PRODUCER_METRICS` and `CONSUMER_METRICS` are those that
+producers and consumers report to OpenTelemetry. `alarms.py` has the alarms on these metrics.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
+    "CONSUMER_METRICS",
     "DIMENSION",
     "FUNCTION_METRICS",
     "METRICS",
@@ -40,10 +41,10 @@ class Metric(NamedTuple):  # a dataclass would take a millisecond of each cold s
 
 
 class Instrument(NamedTuple):
-    """One metric of the producer. Units are those of UCUM, as OpenTelemetry requires."""
+    """One metric of the producer or the consumer. Units are those of UCUM, as OpenTelemetry requires."""
 
     name: str
-    #: A counter only increases; an up-down counter is a present value, summed over all producers.
+    #: A counter only increases; an up-down counter is a present value, summed over all of them.
     kind: Literal["counter", "up-down counter", "histogram"]
     unit: str
     #: Attributes that separate its series.
@@ -145,4 +146,37 @@ PRODUCER_METRICS: Final = (
     Instrument(f"{_PREFIX}.records.in_flight", "up-down counter", "{record}", _SHARD, "records in flight"),
     Instrument(f"{_PREFIX}.requests.in_flight", "up-down counter", "{request}", _STREAM, "requests in flight"),
     Instrument(f"{_PREFIX}.shard.pace", "up-down counter", "{record}/s", _SHARD, "rate that pacing allows"),
+)
+
+_CONSUMER: Final = "truckstream.consumer"
+
+CONSUMER_METRICS: Final = (
+    Instrument(f"{_CONSUMER}.records.read", "counter", "{record}", _SHARD, "records read, aggregates taken apart"),
+    Instrument(f"{_CONSUMER}.bytes.read", "counter", "By", _STREAM, "bytes of the responses"),
+    Instrument(f"{_CONSUMER}.reads", "counter", "{response}", _SHARD, "responses, those without records included"),
+    Instrument(f"{_CONSUMER}.reads.throttled", "counter", "{request}", _SHARD, "calls that the service throttled"),
+    Instrument(f"{_CONSUMER}.reads.failed", "counter", "{request}", _ERROR, "calls that failed otherwise"),
+    Instrument(
+        f"{_CONSUMER}.aggregates.broken", "counter", "{record}", _ERROR, "aggregates that could not be taken apart"
+    ),
+    Instrument(f"{_CONSUMER}.records.processed", "counter", "{record}", _SHARD, "records that were finished"),
+    Instrument(f"{_CONSUMER}.leases.taken", "counter", "{lease}", _STREAM, "leases taken"),
+    Instrument(f"{_CONSUMER}.leases.lost", "counter", "{lease}", _STREAM, "leases that other workers have taken"),
+    Instrument(f"{_CONSUMER}.read.duration", "histogram", "s", _STREAM, "duration of a call", _SECONDS),
+    Instrument(
+        f"{_CONSUMER}.processing.duration", "histogram", "s", _STREAM, "time until a batch was finished", _SECONDS
+    ),
+    Instrument(
+        f"{_CONSUMER}.behind",
+        "histogram",
+        "s",
+        _STREAM,
+        "age of the oldest record that was still to be read, at each response",
+        (0.0, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0),
+    ),
+    Instrument(f"{_CONSUMER}.leases.held", "up-down counter", "{lease}", _STREAM, "shards that are read"),
+    Instrument(f"{_CONSUMER}.prefetch.used", "up-down counter", "By", _STREAM, "bytes of prefetch_bytes in use"),
+    Instrument(
+        f"{_CONSUMER}.records.buffered", "up-down counter", "{record}", _SHARD, "records read and not yet processed"
+    ),
 )

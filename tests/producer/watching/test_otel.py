@@ -11,10 +11,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from tests.producer.shell import KEY, Client, on_virtual_time, request_error
 from tests.producer.support import even_shards, throttled
-from truckstream import otel
 from truckstream.kinesis.failures import FailureKind
 from truckstream.metrics import PRODUCER_METRICS
-from truckstream.otel import OpenTelemetryObserver
+from truckstream.otel import OpenTelemetryObserver, series
 from truckstream.producer import Producer, RecordsAcknowledged, RecordsFailed
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
@@ -169,7 +168,7 @@ async def test_a_stream_whose_shards_may_not_be_listed_has_one_that_is_unknown(b
 
 
 def test_series_are_bounded_however_many_shards_and_codes_there_are(backend, monkeypatch):
-    monkeypatch.setattr(otel, "MAX_VALUES", 3)
+    monkeypatch.setattr(series, "MAX_VALUES", 3)
     observer = OpenTelemetryObserver(backend.provider)
     for shard in even_shards(10):
         observer.records_acknowledged(
@@ -206,7 +205,8 @@ def test_without_opentelemetry_the_extra_is_named(monkeypatch):
             raise ModuleNotFoundError(name)
         return real(name, *arguments, **more)
 
-    monkeypatch.delitem(sys.modules, "truckstream.otel")
+    for module in [name for name in sys.modules if name.startswith("truckstream.otel")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'truckstream\[otel\]'"):
         importlib.import_module("truckstream.otel")

@@ -1,33 +1,16 @@
-"""The producer's metrics for OpenTelemetry: `pip install 'truckstream[otel]'`.
-
-```python
-async with Producer("truck-sensor-stream", observer=OpenTelemetryObserver()) as producer:
-```
-
-`truckstream.metrics.PRODUCER_METRICS` lists the metrics. They go to the meter provider that your program has set;
-without one, OpenTelemetry's API discards them. One observer may watch any number of producers, of any streams.
-"""
+"""The producer's metrics for OpenTelemetry."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-try:
-    from opentelemetry import metrics as api
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("truckstream.otel needs OpenTelemetry's API: pip install 'truckstream[otel]'") from error
-
-from truckstream import __version__
 from truckstream.metrics import PRODUCER_METRICS
+from truckstream.otel.series import UNKNOWN_SHARD, Series
 from truckstream.producer import ProducerObserver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.util.types import Attributes
 
-    from truckstream.metrics import Instrument
     from truckstream.producer import (
         BatchFailed,
         BatchSent,
@@ -42,12 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenTelemetryObserver"]
 
-#: Values of one attribute that get a time series each; later values count as `OTHER`. A stream that is resharded all
-#: day, or a proxy that invents error codes, must not fill the memory of the backend that keeps the series.
-MAX_VALUES: Final = 1_000
-OTHER: Final = "_OTHER"
-UNKNOWN_SHARD: Final = "unknown"
-
 
 class OpenTelemetryObserver(ProducerObserver):
     """Records counters, histograms and up-down counters with OpenTelemetry.
@@ -58,7 +35,7 @@ class OpenTelemetryObserver(ProducerObserver):
     """
 
     def __init__(self, meter_provider: MeterProvider | None = None, *, per_shard: bool = True) -> None:
-        self._series = _Series(api.get_meter("truckstream", __version__, meter_provider), per_shard=per_shard)
+        self._series = Series(PRODUCER_METRICS, "truckstream.producer.", meter_provider, per_shard=per_shard)
         # The producers' shares of the up-down counters, by the producer's number.
         self._levels: dict[int, dict[_Level, int]] = {}
 
@@ -120,54 +97,3 @@ def _levels_of(stats: ProducerStats) -> dict[_Level, int]:
         if shard.records_per_second is not None:
             levels["shard.pace", name] = round(shard.records_per_second)
     return levels
-
-
-class _Series:
-    """The instruments of PRODUCER_METRICS, by the last part of their names, and the attributes of their values."""
-
-    def __init__(self, meter: api.Meter, *, per_shard: bool) -> None:
-        self._per_shard = per_shard
-        self._known: dict[str, set[str]] = {"shard": set(), "error": set()}
-        self._counters: dict[str, api.Counter | api.UpDownCounter] = {}
-        self._histograms: dict[str, api.Histogram] = {}
-        for row in PRODUCER_METRICS:
-            self._make(meter, row, row.name.removeprefix("truckstream.producer."))
-
-    def _make(self, meter: api.Meter, row: Instrument, name: str) -> None:
-        if row.kind == "histogram":
-            self._histograms[name] = meter.create_histogram(
-                row.name, row.unit, row.meaning, explicit_bucket_boundaries_advisory=row.buckets
-            )
-        elif row.kind == "counter":
-            self._counters[name] = meter.create_counter(row.name, row.unit, row.meaning)
-        else:
-            self._counters[name] = meter.create_up_down_counter(row.name, row.unit, row.meaning)
-
-    def add(self, name: str, amount: int, stream: str, *, shard: str | None = None, error: str | None = None) -> None:
-        self._counters[name].add(amount, self._attributes(stream, shard, error))
-
-    def add_by_shard(self, name: str, shards: Mapping[str | None, int], stream: str) -> None:
-        if not self._per_shard:
-            self.add(name, sum(shards.values()), stream)
-            return
-        for shard_id, amount in shards.items():
-            self.add(name, amount, stream, shard=shard_id or UNKNOWN_SHARD)
-
-    def record(self, name: str, value: float, stream: str) -> None:
-        self._histograms[name].record(value, self._attributes(stream, None, None))
-
-    def _attributes(self, stream: str, shard: str | None, error: str | None) -> Attributes:
-        attributes = {"aws.kinesis.stream_name": stream}
-        if shard is not None and self._per_shard:
-            attributes["aws.kinesis.shard_id"] = self._bounded("shard", shard)
-        if error is not None:
-            attributes["error.type"] = self._bounded("error", error)
-        return attributes
-
-    def _bounded(self, attribute: str, value: str) -> str:
-        known = self._known[attribute]
-        if value not in known:
-            if len(known) >= MAX_VALUES:
-                return OTHER
-            known.add(value)
-        return value

@@ -1,0 +1,93 @@
+"""The consumer's metrics for OpenTelemetry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from truckstream.consumer import ConsumerObserver
+from truckstream.metrics import CONSUMER_METRICS
+from truckstream.otel.series import Series
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+    from truckstream.consumer import (
+        AggregateBroken,
+        ConsumerStats,
+        ConsumerStatsSampled,
+        LeaseLost,
+        LeaseTaken,
+        ReadFailed,
+        ReadThrottled,
+        RecordsProcessed,
+        RecordsRead,
+    )
+
+__all__ = ["OpenTelemetryConsumerObserver"]
+
+_MILLIS = 1000.0
+
+
+class OpenTelemetryConsumerObserver(ConsumerObserver):
+    """Records counters, histograms and up-down counters with OpenTelemetry.
+
+    Args:
+        meter_provider: where the metrics go; by default the process's meter provider.
+        per_shard: whether each shard has time series of its own, instead of one for the whole stream.
+    """
+
+    def __init__(self, meter_provider: MeterProvider | None = None, *, per_shard: bool = True) -> None:
+        self._series = Series(CONSUMER_METRICS, "truckstream.consumer.", meter_provider, per_shard=per_shard)
+        # The consumers' shares of the up-down counters, by the worker's name.
+        self._levels: dict[str, dict[_Level, int]] = {}
+
+    def lease_taken(self, event: LeaseTaken) -> None:
+        self._series.add("leases.taken", 1, event.stream)
+
+    def lease_lost(self, event: LeaseLost) -> None:
+        self._series.add("leases.lost", 1, event.stream)
+
+    def records_read(self, event: RecordsRead) -> None:
+        self._series.add("records.read", event.records, event.stream, shard=event.shard)
+        self._series.add("bytes.read", event.bytes, event.stream)
+        self._series.add("reads", 1, event.stream, shard=event.shard)
+        self._series.record("behind", event.millis_behind_latest / _MILLIS, event.stream)
+        if event.seconds:
+            self._series.record("read.duration", event.seconds, event.stream)
+
+    def read_throttled(self, event: ReadThrottled) -> None:
+        self._series.add("reads.throttled", 1, event.stream, shard=event.shard)
+
+    def read_failed(self, event: ReadFailed) -> None:
+        self._series.add("reads.failed", 1, event.stream, error=event.code)
+
+    def aggregate_broken(self, event: AggregateBroken) -> None:
+        self._series.add("aggregates.broken", 1, event.stream, error=event.reason)
+
+    def records_processed(self, event: RecordsProcessed) -> None:
+        self._series.add("records.processed", event.records, event.stream, shard=event.shard)
+        self._series.record("processing.duration", event.seconds, event.stream)
+
+    def stats_sampled(self, event: ConsumerStatsSampled) -> None:
+        """Move the up-down counters from the last sample to this one. The last sample removes the consumer's share."""
+        worker = event.stats.worker_id
+        before = self._levels.pop(worker, {})
+        now = {} if event.is_last else _levels_of(event.stats)
+        for level in {**before, **now}:
+            if change := now.get(level, 0) - before.get(level, 0):
+                name, shard = level
+                self._series.add(name, change, event.stream, shard=shard)
+        if now:
+            self._levels[worker] = now
+
+
+#: The name of an up-down counter, and the shard if it is counted by shard.
+_Level = tuple[str, str | None]
+
+
+def _levels_of(stats: ConsumerStats) -> dict[_Level, int]:
+    own = {name: shard for name, shard in stats.shards.items() if shard.is_own}
+    levels: dict[_Level, int] = {("leases.held", None): len(own), ("prefetch.used", None): stats.prefetched_bytes}
+    for name, shard in own.items():
+        levels["records.buffered", name.rpartition(":")[2]] = shard.buffered
+    return levels
