@@ -25,6 +25,7 @@ from truckstream.commands.output.results import exit_status, print_error
 from truckstream.commands.simulate import simulate
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
+from truckstream.commands.stream.tail import tail
 from truckstream.commands.watch import doctor, scale, status
 
 
@@ -41,7 +42,7 @@ app = App(
 )
 for command in (
     *(demo, local, simulate),
-    *(put, streams),
+    *(put, streams, tail),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
 ):

@@ -33,6 +33,9 @@ class FakeConsumer:
     async def __aexit__(self, *_: object) -> None:
         self.open = False
 
+    async def wait_ready(self) -> None:
+        """Every shard is read from the start."""
+
     async def records(self) -> Any:
         for each in self.records_to_yield:
             if isinstance(each, Exception):

@@ -27,7 +27,7 @@ def consumer(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(truckstream.consumer, "Consumer", FakeConsumer, raising=False)
+    monkeypatch.setattr(truckstream.consumer, "Consumer", FakeConsumer)
     monkeypatch.setattr(FakeConsumer, "opened", [])
     return FakeConsumer
 

@@ -95,7 +95,7 @@ def _columns(text: str | None) -> Sequence[Column]:
 
 
 async def _tail(stream: str, connection: Connection, selection: _Selection, printer: RecordPrinter) -> int:
-    from truckstream.consumer import Consumer  # type: ignore[attr-defined]  # noqa: PLC0415 - loads only when needed
+    from truckstream.consumer import Consumer  # noqa: PLC0415 - loads only when needed
 
     with stop_on_signals() as stop:
         consumer = Consumer(
@@ -127,6 +127,7 @@ async def _tail(stream: str, connection: Connection, selection: _Selection, prin
 async def _print_records(consumer: Any, selection: _Selection, printer: RecordPrinter) -> None:
     left = selection.count
     async with consumer, aclosing(consumer.records()) as records:
+        await consumer.wait_ready()
         if selection.start == "LATEST" and console.is_terminal:
             hint = "Waiting for new records; --from TRIM_HORIZON prints those that are stored. Ctrl-C ends the command."
             error_console.print(hint, style="dim", highlight=False, soft_wrap=True)
