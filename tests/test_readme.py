@@ -22,7 +22,7 @@ PROGRAMS = [block for block in BLOCKS if "asyncio.run" in block]
 [HANDLER] = [block for block in BLOCKS if block not in PROGRAMS]
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: re.search(r"import (\w+)\n\n\nasync", block)[1])
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: re.search(r"import (\w+)[\w, ]*\n\n\nasync", block)[1])
 async def test_a_code_block_runs(block, tmp_path):
     """Run it in a process whose AWS endpoint is the local Kinesis."""
     async with LocalKinesis(stream="truck-sensor-stream", own_process=True) as kinesis:
@@ -31,6 +31,7 @@ async def test_a_code_block_runs(block, tmp_path):
             "AWS_SECRET_ACCESS_KEY": "x",
             "AWS_ENDPOINT_URL_KINESIS": kinesis.endpoint_url,
             "NO_PROXY": "127.0.0.1",
+            "XDG_STATE_HOME": str(tmp_path),
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-c", block),
