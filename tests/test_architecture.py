@@ -43,9 +43,10 @@ ALLOWED = {
     "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
     "handler": {"lambda_function", "batcher", "record", "errors"},
+    "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
     "commands": {
-        *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "kinesis", "local", "producer"),
-        *("simulator", "truckstream"),
+        *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "handler", "kinesis", "local"),
+        *("lambda_function", "producer", "simulator", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
@@ -106,6 +107,7 @@ SHELLS = {
         "storing/group_writer.py",
         "storing/object_writer.py",
     },
+    "worker": {"storing/group_storer.py", "storing/shard_storer.py"},
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "__main__.py",

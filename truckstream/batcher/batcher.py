@@ -151,6 +151,11 @@ class Batcher:
         storing = self._storing
         return f"Batcher({storing.store!r}, prefix={storing.valid_keys.prefix!r}, batch_size={self._batch_size!r})"
 
+    @property
+    def batch_size(self) -> int | Literal["auto"]:
+        """The number of records in a group."""
+        return self._batch_size
+
     async def process(self, records: Sequence[Mapping[str, Any]], *, deadline: float | None = None) -> Result:
         """Store the records of a Kinesis event, all of one shard, and account for each.
 
@@ -184,6 +189,19 @@ class Batcher:
         slices = expand_aggregates(event, FULL_GROUP)
         ahead = list(islice(slices, 2))  # an event of several slices has enough records for full groups
         return get_optimal_batch_size(sum(map(len, ahead))), chain(ahead, slices)
+
+    async def store_group(self, group: KinesisEvent, *, deadline: float | None = None) -> Result:
+        """Store records, at least one, as one group, for callers that cut a shard into groups themselves.
+
+        The group has the objects that `process` would make of it. If an object exists that begins with the same record
+        and ends earlier, it is adopted, and the records after it make another group. The rest is as in `process`: to
+        store what is not stored, call this again with the records from `first_failed` on.
+
+        Args:
+            group: the records, aggregates taken apart.
+            deadline: as for `process`.
+        """
+        return await self._store(group, len(group), deadline)
 
     async def _store(self, event: KinesisEvent, group_size: int, deadline: float | None) -> Result:
         validated = validate(event, self._schema, self._formats)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from truckstream.kpl import UserRecord
 
-__all__ = ["SLICE", "expand_aggregates"]
+__all__ = ["SLICE", "expand_aggregates", "read_payload"]
 
 #: More than the 10,000 records that Lambda delivers at most, so that only aggregates make an event of several slices.
 SLICE: Final = 20_000
@@ -76,6 +76,16 @@ def _may_hold_aggregates(event: KinesisEvent) -> bool:
         return any(isinstance(payload, bytes) and payload.startswith(MAGIC) for payload in payloads)
 
 
+def read_payload(payload: bytes | UnreadableData) -> list[UserRecord] | bytes | UnreadableData:
+    """Return the user records of an aggregate, the reason if it is broken, or the payload if it is none."""
+    if isinstance(payload, UnreadableData) or not payload.startswith(MAGIC):
+        return payload
+    try:
+        return decode(payload)
+    except BrokenAggregateError as error:
+        return UnreadableData("broken_aggregate", payload, str(error)) if error.is_aggregate else payload
+
+
 class _Expansion:
     """Collects the records of a slice. A place is the records that share a sequence number."""
 
@@ -106,7 +116,7 @@ class _Expansion:
 
     def add(self, index: int, payload: bytes | UnreadableData) -> None:
         """Add a Kinesis record, or the user records in it."""
-        users = self._users(payload)
+        users = read_payload(payload)
         if isinstance(users, list):
             self._add_users(index, users)
         else:
@@ -146,15 +156,6 @@ class _Expansion:
             subsequences=self._subsequences[start:stop],
             hash_keys={place - start: key for place, key in self._hash_keys.items() if start <= place < stop},
         )
-
-    @staticmethod
-    def _users(payload: bytes | UnreadableData) -> list[UserRecord] | bytes | UnreadableData:
-        if isinstance(payload, UnreadableData) or not payload.startswith(MAGIC):
-            return payload
-        try:
-            return decode(payload)
-        except BrokenAggregateError as error:
-            return UnreadableData("broken_aggregate", payload, str(error)) if error.is_aggregate else payload
 
     def _add_users(self, index: int, users: list[UserRecord]) -> None:
         start = len(self._indices)

@@ -1,0 +1,1 @@
+"""Which records of a shard share an object: the decisions, without IO."""

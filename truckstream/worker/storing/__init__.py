@@ -1,0 +1,1 @@
+"""From the groups of a shard to objects and checkpoints."""

@@ -1,0 +1,43 @@
+"""A group as the batcher takes it: the columns of an event of Lambda with the same records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from truckstream.batcher.grouping.boundaries import EVERY_INDEX
+from truckstream.batcher.reading.aggregates import read_payload
+from truckstream.batcher.reading.event import KinesisEvent, UnreadableData
+from truckstream.batcher.reading.stream_order import boundaries_between
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from truckstream.kinesis.reading.stored_record import StoredRecord
+
+__all__ = ["event_of"]
+
+
+def event_of(stream_arn: str, shard_id: str, records: Sequence[StoredRecord]) -> KinesisEvent:
+    """Return the event of records of one shard, aggregates taken apart. There must be at least one."""
+    sequences = [record.sequence_number for record in records]
+    subsequences = [record.subsequence_number for record in records]
+    is_plain = len(set(sequences)) == len(sequences)
+    return KinesisEvent(
+        stream=stream_arn,
+        shard=shard_id,
+        sequences=sequences,
+        arrivals=[record.arrival for record in records],
+        partition_keys=[record.partition_key for record in records],
+        payloads=[_payload(record) for record in records],
+        boundaries=EVERY_INDEX if is_plain else boundaries_between(list(map(int, sequences))),
+        subsequences=None if all(each is None for each in subsequences) else subsequences,
+        hash_keys={at: key for at, record in enumerate(records) if (key := record.explicit_hash_key) is not None},
+    )
+
+
+def _payload(record: StoredRecord) -> bytes | UnreadableData:
+    """Return the record's data; or the reason why it is an aggregate that the consumer could not take apart."""
+    if record.subsequence_number is not None:
+        return record.data
+    read = read_payload(record.data)
+    return record.data if isinstance(read, list) else read

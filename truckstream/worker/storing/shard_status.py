@@ -1,0 +1,32 @@
+"""What a shard's storer has done and what holds it, for health checks and logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ShardStatus"]
+
+
+@dataclass(slots=True)
+class ShardStatus:
+    """The state of one shard. Times are seconds of the event loop's clock."""
+
+    shard_id: str
+    #: Age of the oldest record that was still to be read, in milliseconds, when records came last.
+    millis_behind: int = 0
+    #: Records that were read and are in no saved checkpoint.
+    records_held: int = 0
+    records_stored: int = 0
+    records_rejected: int = 0
+    objects_created: int = 0
+    #: Existing objects that hold records of the shard, such as those of a previous owner that was killed.
+    objects_found: int = 0
+    #: When the groups that are being stored were begun; None if none are.
+    wave_since: float | None = None
+    #: Why these groups are not stored yet; None if nothing failed.
+    last_error: str | None = None
+
+    def save(self, records: int) -> None:
+        """Note that the groups that were being stored are in a saved checkpoint."""
+        self.records_held -= records
+        self.wave_since = self.last_error = None
