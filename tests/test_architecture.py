@@ -47,6 +47,9 @@ ALLOWED = {
     "commands": {
         *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "handler", "kinesis", "local"),
         *("lambda_function", "producer", "simulator", "truckstream", "worker"),
+    "commands": {
+        *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "handler", "kinesis", "local"),
+        *("lambda_function", "producer", "simulator", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
@@ -107,7 +110,13 @@ SHELLS = {
         "storing/group_writer.py",
         "storing/object_writer.py",
     },
-    "worker": {"storing/group_storer.py", "storing/shard_storer.py"},
+    "worker": {
+        "health/health_server.py",
+        "storing/group_storer.py",
+        "storing/shard_storer.py",
+        "stream_arn.py",
+        "worker.py",
+    },
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "__main__.py",

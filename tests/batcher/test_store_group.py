@@ -20,10 +20,12 @@ async def test_what_an_earlier_object_holds_is_adopted():
     assert [(each.outcome, each.records) for each in result.objects] == [("adopted", 3), ("created", 7)]
 
 
-async def test_a_group_that_is_not_stored_is_reported():
+async def test_a_group_that_is_not_stored_is_reported_and_the_caller_logs_it(caplog):
     store = ScriptedStore(lambda *_: OSError("down"))
     result = await Batcher(store, schema=dict).store_group(read_event(numbers(10)))
     assert (result.first_failed, result.not_stored) == (numbers(1)[0]["kinesis"]["sequenceNumber"], 10)
+    assert "down" in str(result.causes[0])
+    assert caplog.text == ""
 
 
 def test_the_batch_size_can_be_read():

@@ -194,21 +194,24 @@ class Batcher:
         """Store records, at least one, as one group, for callers that cut a shard into groups themselves.
 
         The group has the objects that `process` would make of it. If an object exists that begins with the same record
-        and ends earlier, it is adopted, and the records after it make another group. The rest is as in `process`: to
-        store what is not stored, call this again with the records from `first_failed` on.
+        and ends earlier, it is adopted, and the records after it make another group. The rest is as in `process`, but
+        failures are logged at DEBUG only: the caller logs them when it calls this again with the records from
+        `first_failed` on.
 
         Args:
             group: the records, aggregates taken apart.
             deadline: as for `process`.
         """
-        return await self._store(group, len(group), deadline)
+        return await self._store(group, len(group), deadline, logging.DEBUG)
 
-    async def _store(self, event: KinesisEvent, group_size: int, deadline: float | None) -> Result:
+    async def _store(
+        self, event: KinesisEvent, group_size: int, deadline: float | None, log_level: int = logging.WARNING
+    ) -> Result:
         validated = validate(event, self._schema, self._formats)
         _log_schema_incidents(validated, group_size)
         in_order = self._batch_size == "auto" and group_size < FULL_GROUP
         plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.boundaries)
-        return await EventWriter(validated, plan, self._storing, self._put_time, deadline).write()
+        return await EventWriter(validated, plan, self._storing, self._put_time, deadline, log_level).write()
 
 
 def _log_schema_incidents(event: ValidatedEvent, group_size: int) -> None:

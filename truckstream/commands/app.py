@@ -27,6 +27,7 @@ from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.stream.tail import tail
 from truckstream.commands.watch import doctor, scale, status
+from truckstream.commands.worker import worker
 
 
 def _default_in_help(default: object) -> str | None:
@@ -45,6 +46,7 @@ for command in (
     *(put, streams, tail),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
+    worker,
 ):
     app.command(command)
 

@@ -164,6 +164,23 @@ def test_announced_records_that_are_all_gone_do_not_stop_the_shard(caplog):
     assert "no longer has 5 records" in caplog.text
 
 
+def test_an_announcement_that_the_checkpoint_has_reached_is_complete(caplog):
+    """A checkpoint may be written with a renewal, which leaves the announcement."""
+
+    async def main():
+        done = PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2]))
+        lease = ModelLease(checkpoint=Checkpoint(number(4)), pending=done)
+        store = ScriptedStore()
+        storer = make_storer(store, lease.assign())
+        await storer.process(many(4, 5), 0)
+        await asyncio.sleep(1)
+        assert stored_numbers(store) == [5, 6, 7, 8]
+        storer.abandon()
+
+    run(main())
+    assert caplog.text == ""
+
+
 def test_an_announcement_of_another_program_is_ignored_with_a_warning(caplog):
     async def main():
         lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), b"\xac\xed java"))
@@ -252,6 +269,7 @@ def test_a_shard_is_held_while_the_store_fails_and_goes_on_afterwards(caplog):
 
     run(main())
     assert f"is held: 4 records from {number(0)} are not stored, next attempt in" in caplog.text
+    assert 60 <= caplog.text.count("is held") <= 121  # an hour, at most one line in 30 s
 
 
 def test_it_makes_few_attempts_in_a_long_outage():

@@ -45,12 +45,14 @@ class EventWriter:
         options: StoringOptions,
         put_time: PutTimeEstimate,
         deadline: float | None,
+        log_level: int = logging.WARNING,
     ) -> None:
         self._event = event
         self._plan = plan
         self._options = options
         self._put_time = put_time
         self._deadline = deadline
+        self._log_level = log_level
         put_seconds: list[float] = []
 
         # A method of this object would make a cycle, which keeps a slice's lines in memory until they are collected.
@@ -104,7 +106,7 @@ class EventWriter:
         try:
             stored = task.result()
         except StoreError as error:
-            _logger.warning("%s is not stored: %s", self._describe(group), error)
+            _logger.log(self._log_level, "%s is not stored: %s", self._describe(group), error)
             self._fail(group, error, key_is_free=self._plan.one_by_one and await self._key_is_free(group))
             return
         self._stored.append(stored)

@@ -8,7 +8,7 @@ announcement of the groups after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.worker.cutting.announced_groups import AnnouncedGroups, encode_counts
 from truckstream.worker.cutting.group_cutter import CutLimits, GroupCutter, RecordGroup
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
     from truckstream.kinesis.reading.stored_record import StoredRecord
 
-__all__ = ["MOST_GROUPS", "Announcement", "ShardGroups", "Wave"]
+__all__ = ["MOST_GROUPS", "Problem", "ShardGroups", "Wave"]
 
 #: The groups of a wave. A shard's 2 MiB/s are six groups of 498-byte records a second.
 MOST_GROUPS: Final = 16
 
-#: What became of the previous owner's announcement.
-Announcement = Literal["none", "collecting", "complete", "trimmed", "other records"]
+
+class Problem(NamedTuple):
+    """Why the previous owner's announcement cannot be completed as it stands."""
+
+    #: Whether records are lost.
+    is_loss: bool
+    text: str
 
 
 class Wave(NamedTuple):
@@ -55,20 +60,24 @@ class ShardGroups:
 
     Args:
         limits: when a group is cut.
+        start: the checkpoint after which the records begin.
         pending: the announcement of the lease's previous owner.
 
     Raises:
         UsageError: a later version of the worker wrote the announcement.
     """
 
-    def __init__(self, limits: CutLimits, pending: PendingCheckpoint | None = None) -> None:
+    def __init__(self, limits: CutLimits, start: Checkpoint, pending: PendingCheckpoint | None) -> None:
         self._limits = limits
         self._cutter = GroupCutter(limits)
-        self._announced = AnnouncedGroups.of(pending)
-        self.announcement: Announcement = "none" if self._announced is None else "collecting"
-        #: How many announced records the stream no longer has.
-        self.trimmed = 0
+        self._problems: list[Problem] = []
+        self._announced: AnnouncedGroups | None = None
         self._has_ended = False
+        # A checkpoint that was written without removing the announcement has completed it.
+        if pending is not None and pending.checkpoint != start:
+            self._announced = AnnouncedGroups.of(pending)
+            if self._announced is None:
+                self._add_problem(f"ignoring the pending checkpoint {pending}, which another program announced")
 
     def __len__(self) -> int:
         return len(self._cutter) + (len(self._announced.collected) if self._announced else 0)
@@ -88,7 +97,10 @@ class ShardGroups:
         if self._announced is not None:
             records = self._announced.add(records)
             if self._announced.missing < 0:
-                self.announcement = "other records"
+                self._add_problem(
+                    "there are more records than a previous worker announced, because its checkpoint was moved back. "
+                    "Records that are stored already may be stored again."
+                )
                 records = [*self._announced.collected, *records]
                 self._announced = None
         self._cutter.add(records, now)
@@ -98,6 +110,11 @@ class ShardGroups:
         self._has_ended = True
         if of_shard and self._announced is not None:
             self._announced.is_complete = True
+
+    def take_problems(self) -> list[Problem]:
+        """Return the problems that were found since the last call."""
+        found, self._problems = self._problems, []
+        return found
 
     def next_wave(self, now: float) -> Wave | None:
         """Return the next wave, when the one before is saved; None if no group is complete or due."""
@@ -123,7 +140,14 @@ class ShardGroups:
         return self._cutter.take_rest() if due is not None and (self._has_ended or now >= due) else None
 
     def _announced_wave(self, announced: AnnouncedGroups) -> Wave | None:
-        self.trimmed = announced.missing
-        self.announcement = "trimmed" if self.trimmed else "complete"
+        if announced.missing:
+            text = (
+                f"the stream no longer has {announced.missing} records that a previous worker was storing when it "
+                "stopped. Those that it had not stored are lost. Set a longer retention."
+            )
+            self._problems.append(Problem(is_loss=True, text=text))
         groups = announced.groups()
         return Wave(groups, is_announced=True) if groups else None
+
+    def _add_problem(self, text: str) -> None:
+        self._problems.append(Problem(is_loss=False, text=text))

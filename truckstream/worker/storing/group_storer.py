@@ -61,11 +61,11 @@ class GroupStorer:
         self, failures: int, records: Sequence[StoredRecord], cause: Exception, status: ShardStatus
     ) -> None:
         wait = wait_after(failures, self._random)
-        status.last_error = str(cause)
-        _logger.warning(
-            "%s is held: %d records from %s are not stored, next attempt in %.1f s. %s",
-            *(status.shard_id, len(records), records[0].sequence_number, wait, cause),
-        )
+        if status.fail(cause, asyncio.get_running_loop().time()):
+            _logger.warning(
+                "%s is held: %d records from %s are not stored, next attempt in %.1f s. %s",
+                *(status.shard_id, len(records), records[0].sequence_number, wait, cause),
+            )
         await asyncio.sleep(wait)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["ShardStatus"]
+__all__ = ["LOG_SECONDS", "ShardStatus"]
+
+#: Seconds between two log lines about a shard that is held. A wave's groups fail together, and each is tried again.
+LOG_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -26,7 +30,18 @@ class ShardStatus:
     #: Why these groups are not stored yet; None if nothing failed.
     last_error: str | None = None
 
+    #: When a failure was logged last.
+    logged_at: float | None = None
+
+    def fail(self, error: Exception, now: float) -> bool:
+        """Note a failure, after which the groups are tried again. Return whether it is time to log it."""
+        self.last_error = str(error)
+        if self.logged_at is not None and now - self.logged_at < LOG_SECONDS:
+            return False
+        self.logged_at = now
+        return True
+
     def save(self, records: int) -> None:
         """Note that the groups that were being stored are in a saved checkpoint."""
         self.records_held -= records
-        self.wave_since = self.last_error = None
+        self.wave_since = self.last_error = self.logged_at = None

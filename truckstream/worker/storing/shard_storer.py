@@ -65,20 +65,17 @@ class ShardStorer:
         self.status = ShardStatus(shard.shard_id)
         self._shard = shard
         self._storer = storer
-        self._groups = ShardGroups(limits, shard.pending)
+        self._groups = ShardGroups(limits, shard.start, shard.pending)
         self._random = random
         self._task: asyncio.Task[None] | None = None
         #: No more records come, so that `process` need not wait; and `finish` was called, so that the last are due.
         self._ends_soon = False
         self._is_finishing = False
+        #: Whether the storer has done, or given up, its work.
+        self.has_ended = False
         #: Set when the task may have something to do; `_room` when `process` may have.
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
-        if shard.pending and self._groups.announcement == "none":
-            _logger.warning(
-                "%s: ignoring the pending checkpoint %s, which another program announced",
-                *(shard.shard_id, shard.pending.checkpoint),
-            )
 
     async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
         """Take the next records. Returns when there is room for more.
@@ -113,10 +110,14 @@ class ShardStorer:
         """
         self._groups.end(of_shard=reason == "shard_end")
         self._is_finishing = True
-        await self._start()
+        try:
+            await self._start()
+        finally:
+            self.has_ended = True
 
     def abandon(self) -> None:
         """Stop: the lease was lost. A request that is under way may still succeed, which does no harm."""
+        self.has_ended = True
         if self._task is not None:
             self._task.cancel()
 
@@ -137,7 +138,7 @@ class ShardStorer:
         now = asyncio.get_running_loop().time
         while True:
             wave = self._groups.next_wave(now())
-            self._report_announcement()
+            self._log_problems()
             if wave is not None:
                 self._room.set()
                 await self._store(wave)
@@ -176,29 +177,17 @@ class ShardStorer:
             except LeaseTableError as error:
                 failures += 1
                 wait = wait_after(failures, self._random)
-                self.status.last_error = str(error)
-                _logger.warning(
-                    "%s is held: its lease cannot be written, next attempt in %.1f s. %s",
-                    *(self._shard.shard_id, wait, error),
-                )
+                if self.status.fail(error, asyncio.get_running_loop().time()):
+                    _logger.warning(
+                        "%s is held: its lease cannot be written, next attempt in %.1f s. %s",
+                        *(self._shard.shard_id, wait, error),
+                    )
             else:
                 return
             await asyncio.sleep(wait)
 
-    def _report_announcement(self) -> None:
-        """Log once what became of the previous owner's announcement, unless all is as expected."""
-        groups, shard_id = self._groups, self._shard.shard_id
-        if groups.announcement == "trimmed":
-            _logger.error(
-                "%s: the stream no longer has %d records that a previous worker was storing when it stopped. Those "
-                "that it had not stored are lost. Set a longer retention.",
-                *(shard_id, groups.trimmed),
+    def _log_problems(self) -> None:
+        for problem in self._groups.take_problems():
+            _logger.log(
+                logging.ERROR if problem.is_loss else logging.WARNING, "%s: %s", self._shard.shard_id, problem.text
             )
-        elif groups.announcement == "other records":
-            _logger.warning(
-                "%s: there are more records than a previous worker announced, because its checkpoint was moved back. "
-                "Records that are stored already may be stored again.",
-                shard_id,
-            )
-        if groups.announcement != "collecting":
-            groups.announcement = "none"
