@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from truckstream.batcher.grouping.boundaries import EVERY_INDEX
 from truckstream.batcher.reading.aggregates import read_payload
 from truckstream.batcher.reading.event import KinesisEvent, UnreadableData
 from truckstream.batcher.reading.stream_order import boundaries_between
+from truckstream.kpl import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +24,16 @@ def event_of(stream_arn: str, shard_id: str, records: Sequence[StoredRecord]) ->
     sequences = [record.sequence_number for record in records]
     subsequences = [record.subsequence_number for record in records]
     is_plain = len(set(sequences)) == len(sequences)
+    payloads: list[bytes | UnreadableData] = [record.data for record in records]
+    if any(map(bytes.startswith, payloads, repeat(MAGIC))):  # type: ignore[arg-type]
+        payloads = list(map(_payload, records))
     return KinesisEvent(
         stream=stream_arn,
         shard=shard_id,
         sequences=sequences,
         arrivals=[record.arrival for record in records],
         partition_keys=[record.partition_key for record in records],
-        payloads=[_payload(record) for record in records],
+        payloads=payloads,
         boundaries=EVERY_INDEX if is_plain else boundaries_between(list(map(int, sequences))),
         subsequences=None if all(each is None for each in subsequences) else subsequences,
         hash_keys={at: key for at, record in enumerate(records) if (key := record.explicit_hash_key) is not None},
