@@ -319,6 +319,30 @@ def test_end_soon_lets_a_full_storer_return():
     run(main())
 
 
+def test_a_shard_at_full_speed_is_stored_without_waiting():
+    """A reader gets 2 MiB/s of a shard at most. Here a PUT takes 0.2 s, and a write to the lease table 20 ms."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        lease = ModelLease(script=lambda _: asyncio.sleep(0.02))
+        store = ScriptedStore(lambda *_: asyncio.sleep(0.2))
+        storer = make_storer(store, lease.assign(), limits=CutLimits(), schema=None)
+        waited = 0.0
+        for start in range(0, 42_000, 840):  # five pages a second, 4,200 records of 499 bytes
+            before = loop.time()
+            await storer.process([stored(n, b"x" * 499) for n in range(start, start + 840)], 0)
+            waited += loop.time() - before
+            await asyncio.sleep(0.2)
+        held = storer.status.records_held
+        await storer.finish("close")
+        assert waited == 0
+        assert held < 3 * 4_200
+        assert len(store.objects) == 60
+        assert len(lease.writes) < 15
+
+    run(main())
+
+
 def test_cancelling_and_abandoning_leave_no_task():
     async def main():
         storer = make_storer(ScriptedStore(), ModelLease().assign())

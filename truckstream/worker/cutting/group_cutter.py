@@ -83,14 +83,21 @@ class GroupCutter:
         """When the first record will have waited long enough; None without records."""
         return self._arrivals[0][1] + self._limits.wait if self._arrivals else None
 
+    @property
+    def has_full_group(self) -> bool:
+        """Whether `take_full` will return a group."""
+        is_rest = bool(self._records and self._records[0].subsequence_number)
+        return is_rest or len(self._records) >= self._limits.records or self.bytes >= self._limits.bytes
+
     def take_full(self) -> RecordGroup | None:
         """Remove and return the next full group; None if there is none."""
-        if self._records and self._records[0].subsequence_number:  # the rest of a long aggregate
+        if not self.has_full_group:
+            return None
+        if self._records[0].subsequence_number:  # the rest of a long aggregate
             return self._take(min(self._end_of_place(1), LONG))
-        window = self._records[: self._limits.records]
-        sizes = list(accumulate(len(record.data) for record in window))
+        sizes = list(accumulate(len(record.data) for record in self._records[: self._limits.records]))
         count = min(bisect_left(sizes, self._limits.bytes) + 1, self._limits.records)
-        return None if count > len(window) else self._take(self._end_of_group(count))
+        return self._take(self._end_of_group(count))
 
     def take_rest(self) -> RecordGroup | None:
         """Remove and return all records, to be called when no group is full; None without records."""

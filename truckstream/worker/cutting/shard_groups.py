@@ -1,9 +1,9 @@
 """The groups of one shard, in waves: groups that are announced together and stored at the same time.
 
 One wave is under way at a time. Its groups are announced in one write, stored in parallel, and saved in one write.
-While that takes place, the next records are collected. So the faster a shard is, the more groups a wave has, and the
-number of writes to the lease table stays low. A checkpoint inside a wave is never written: it would remove the
-announcement of the groups after it.
+While that takes place, the next records are collected. A wave begins `WAVE_SECONDS` after the previous one, or earlier
+if enough records wait to fill it. So the number of writes to the lease table is low: two for a wave. A checkpoint
+inside a wave is never written, because it would remove the announcement of the groups after it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
     from truckstream.kinesis.reading.stored_record import StoredRecord
 
-__all__ = ["MOST_GROUPS", "Problem", "ShardGroups", "Wave"]
+__all__ = ["MOST_GROUPS", "WAVE_SECONDS", "Problem", "ShardGroups", "Wave"]
 
 #: The groups of a wave. A shard's 2 MiB/s are six groups of 498-byte records a second.
 MOST_GROUPS: Final = 16
+
+#: Seconds from wave to wave; as long as the mapping of the Lambda function collects a batch.
+WAVE_SECONDS: Final = 5.0
 
 
 class Problem(NamedTuple):
@@ -73,6 +76,7 @@ class ShardGroups:
         self._problems: list[Problem] = []
         self._announced: AnnouncedGroups | None = None
         self._has_ended = False
+        self._next_wave_time = float("-inf")
         # A checkpoint that was written without removing the announcement has completed it.
         if pending is not None and pending.checkpoint != start:
             self._announced = AnnouncedGroups.of(pending)
@@ -89,8 +93,12 @@ class ShardGroups:
 
     @property
     def due_time(self) -> float | None:
-        """When a group will have waited long enough; None if none waits."""
-        return None if self._announced else self._cutter.due_time
+        """When a wave will be due if no more records come; None if there will be none."""
+        if self._announced is not None or not len(self._cutter):
+            return None
+        if self._cutter.has_full_group:
+            return self._next_wave_time
+        return max(self._cutter.due_time or 0.0, self._next_wave_time)
 
     def add(self, records: Sequence[StoredRecord], now: float) -> None:
         """Take the next records."""
@@ -125,6 +133,8 @@ class ShardGroups:
             self._announced = None
             if wave is not None:
                 return wave
+        if now < self._next_wave_time and not self.is_full and not self._has_ended:
+            return None
         groups: list[RecordGroup] = []
         size = 0
         while len(groups) < MOST_GROUPS and size < self._limits.bytes:
@@ -133,7 +143,10 @@ class ShardGroups:
                 break
             groups.append(group)
             size += group.bytes
-        return Wave(groups, is_announced=False) if groups else None
+        if not groups:
+            return None
+        self._next_wave_time = now + WAVE_SECONDS
+        return Wave(groups, is_announced=False)
 
     def _take_due(self, now: float) -> RecordGroup | None:
         due = self._cutter.due_time
