@@ -47,9 +47,6 @@ ALLOWED = {
     "commands": {
         *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "handler", "kinesis", "local"),
         *("lambda_function", "producer", "simulator", "truckstream", "worker"),
-    "commands": {
-        *("cloud", "command_line", "config", "consumer", "demo", "errors", "fleet", "handler", "kinesis", "local"),
-        *("lambda_function", "producer", "simulator", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.

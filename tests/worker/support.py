@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from truckstream.worker.storing.shard_storer import ShardStorer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    from tests.batcher.support import ScriptedStore
 
 
 BEGINNING = Checkpoint(TRIM_HORIZON)
@@ -123,3 +126,14 @@ def places(writes: Sequence[Checkpoint | PendingCheckpoint]) -> list[tuple[str, 
         else ("save", int(each.sequence_number) - first)
         for each in writes
     ]
+
+
+def stored_numbers(store: ScriptedStore) -> list[int]:
+    """Return the numbers of all valid records in the store."""
+    return sorted(line["n"] for line in store.lines("sensor_data"))
+
+
+def group_sizes(store: ScriptedStore) -> list[int]:
+    """Return the records of each object, in the order of the stream."""
+    bodies = [[json.loads(line)["n"] for line in body.splitlines()] for body, _ in store.objects.values()]
+    return [len(body) for body in sorted(bodies)]

@@ -8,7 +8,7 @@ from obstore.exceptions import GenericError
 from tests.batcher.support import ARN, ScriptedStore
 from tests.virtual_time import run
 from tests.worker.model_consumer import ModelConsumer
-from tests.worker.support import many
+from tests.worker.support import many, stored_numbers
 from truckstream.batcher import Batcher
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StreamNotFoundError
 from truckstream.local import LocalKinesis
@@ -20,10 +20,6 @@ SHARDS = {f"shardId-00000000000{n}": many(130, 1000 * n) for n in range(3)}
 
 def make_worker(store, consumer, **options):
     return Worker(ARN, Batcher(store, schema=dict, batch_size=40), consumer=consumer, **options)
-
-
-def stored_numbers(store):
-    return sorted(line["n"] for line in store.lines("sensor_data"))
 
 
 EXPECTED = sorted(n + 1000 * shard for shard in range(3) for n in range(130))

@@ -1,31 +1,24 @@
 """A shard's storer announces, creates and saves, in this order, whatever fails."""
 
 import asyncio
-import json
 
 import pytest
 from obstore.exceptions import GenericError
 
-from tests.batcher.support import ScriptedStore, aggregate, number, numbers, record, truck
+from tests.batcher.support import ScriptedStore, number
 from tests.virtual_time import run
-from tests.worker.support import ModelLease, aggregated, make_storer, many, places, stored
-from truckstream.batcher import Batcher
+from tests.worker.support import (
+    ModelLease,
+    group_sizes,
+    make_storer,
+    many,
+    places,
+    stored,
+    stored_numbers,
+)
 from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
-from truckstream.errors import LeaseLostError, LeaseTableError, UsageError
-from truckstream.kpl import decode
-from truckstream.record import TruckRecord
-from truckstream.worker.cutting.announced_groups import encode_counts
+from truckstream.errors import LeaseLostError, LeaseTableError
 from truckstream.worker.cutting.group_cutter import CutLimits
-
-
-def stored_numbers(store):
-    return sorted(line["n"] for line in store.lines("sensor_data"))
-
-
-def group_sizes(store):
-    """Return the records of each object, in the order of the stream."""
-    bodies = [[json.loads(line)["n"] for line in body.splitlines()] for body, _ in store.objects.values()]
-    return [len(body) for body in sorted(bodies)]
 
 
 def test_it_announces_before_it_creates_and_saves_afterwards():
@@ -101,122 +94,6 @@ def test_finish_without_records_writes_nothing():
         assert lease.writes == []
 
     run(main())
-
-
-def test_a_successor_finishes_announced_groups_with_the_same_cuts():
-    """The predecessor was killed after its announcement. The successor's own limits would cut elsewhere."""
-
-    async def main():
-        lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2])))
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(2), 0)
-        await asyncio.sleep(100)
-        assert store.objects == {}  # it waits for all announced records
-        await storer.process(many(8, 2), 0)
-        await asyncio.sleep(1)
-        assert group_sizes(store) == [3, 2, 4]
-        assert places(lease.writes) == [("save", 4), ("announce", 8), ("save", 8)]
-        storer.abandon()
-
-    run(main())
-
-
-def test_a_successor_that_must_hand_over_too_early_leaves_the_announcement():
-    async def main():
-        announced = PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2]))
-        lease = ModelLease(pending=announced)
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(4), 0)
-        await storer.finish("hand_over")
-        assert (lease.writes, lease.pending, store.objects) == ([], announced, {})
-
-    run(main())
-
-
-def test_records_that_retention_deleted_do_not_stop_the_shard(caplog):
-    async def main():
-        lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2])))
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(3, 2), 0)  # 0 and 1 are gone
-        await asyncio.sleep(1)
-        assert group_sizes(store) == [1, 2]
-        assert lease.checkpoint == Checkpoint(number(4))
-        storer.abandon()
-
-    run(main())
-    assert "no longer has 2 records" in caplog.text
-
-
-def test_announced_records_that_are_all_gone_do_not_stop_the_shard(caplog):
-    async def main():
-        lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2])))
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(4, 10), 0)
-        await asyncio.sleep(1)
-        assert stored_numbers(store) == [10, 11, 12, 13]
-        storer.abandon()
-
-    run(main())
-    assert "no longer has 5 records" in caplog.text
-
-
-def test_an_announcement_that_the_checkpoint_has_reached_is_complete(caplog):
-    """A checkpoint may be written with a renewal, which leaves the announcement."""
-
-    async def main():
-        done = PendingCheckpoint(Checkpoint(number(4)), encode_counts([3, 2]))
-        lease = ModelLease(checkpoint=Checkpoint(number(4)), pending=done)
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(4, 5), 0)
-        await asyncio.sleep(1)
-        assert stored_numbers(store) == [5, 6, 7, 8]
-        storer.abandon()
-
-    run(main())
-    assert caplog.text == ""
-
-
-def test_an_announcement_of_another_program_is_ignored_with_a_warning(caplog):
-    async def main():
-        lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), b"\xac\xed java"))
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(4), 0)
-        await asyncio.sleep(1)
-        assert group_sizes(store) == [4]
-        storer.abandon()
-
-    run(main())
-    assert "another program announced" in caplog.text
-
-
-def test_an_announcement_of_a_later_version_is_refused():
-    lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), b"truckstream.worker/2 x"))
-    with pytest.raises(UsageError, match="run the version that wrote it"):
-        run(_make(lease))
-
-
-async def _make(lease):
-    make_storer(ScriptedStore(), lease.assign())
-
-
-def test_a_checkpoint_that_was_moved_back_stores_all_records(caplog):
-    async def main():
-        lease = ModelLease(pending=PendingCheckpoint(Checkpoint(number(4)), encode_counts([2])))
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(8), 0)
-        await asyncio.sleep(1)
-        assert stored_numbers(store) == list(range(8))
-        storer.abandon()
-
-    run(main())
-    assert "checkpoint was moved back" in caplog.text
 
 
 def test_a_lost_lease_stops_it_before_anything_is_created():
@@ -365,75 +242,5 @@ def test_a_defect_ends_the_task_and_is_raised():
         await asyncio.sleep(1)
         with pytest.raises(ZeroDivisionError):
             await storer.process([], 0)
-
-    run(main())
-
-
-def test_objects_are_those_of_the_function():
-    """The same records, delivered by Lambda, make the same keys, bytes and metadata."""
-    data = [truck(n) if n % 7 else b"broken %d" % n for n in range(20)]
-    bundle = aggregate(truck(100), b"no truck", truck(101))
-    event = [record(each, n) for n, each in enumerate(data)] + [record(bundle, 20)]
-    users = [stored(20, user.data, at) for at, user in enumerate(decode(bundle))]
-    for user, each in zip(decode(bundle), users, strict=True):
-        each.partition_key, each.explicit_hash_key = user.partition_key, user.explicit_hash_key
-    records = [*(stored(n, each) for n, each in enumerate(data)), *users]
-
-    async def main():
-        ours, theirs = ScriptedStore(), ScriptedStore()
-        options = {"batch_size": 10, "layout": "hive", "compression": "gzip", "add_stream_fields": True}
-        await Batcher(theirs, **options).process(event)
-        storer = make_storer(ours, ModelLease().assign(), limits=CutLimits(10), schema=TruckRecord, **options)
-        await storer.process(records, 0)
-        await storer.finish("shard_end")
-        assert ours.objects == theirs.objects
-        assert len(ours.objects) == 6
-
-    asyncio.run(main())  # gzip runs in threads
-
-
-def test_an_object_of_the_function_that_ends_earlier_is_adopted():
-    """A group that Lambda cut short holds its records; the rest of our group is stored beside it."""
-
-    async def main():
-        store = ScriptedStore()
-        await Batcher(store, schema=dict).process(numbers(2))
-        lease = ModelLease()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(4), 0)
-        await asyncio.sleep(10)
-        assert group_sizes(store) == [2, 2]
-        assert lease.checkpoint == Checkpoint(number(3))
-        assert (storer.status.objects_found, storer.status.objects_created) == (1, 1)
-        storer.abandon()
-
-    run(main())
-
-
-def test_an_object_that_goes_on_after_our_group_never_stops_the_shard():
-    async def main():
-        store = ScriptedStore()
-        await Batcher(store, schema=dict).process(numbers(2))
-        await Batcher(store, schema=dict, batch_size=700).process(numbers(6, 2))
-        lease = ModelLease()
-        storer = make_storer(store, lease.assign())
-        await storer.process(many(8), 0)
-        await asyncio.sleep(100)
-        assert lease.checkpoint == Checkpoint(number(7))
-        assert set(stored_numbers(store)) == set(range(8))
-        storer.abandon()
-
-    run(main())
-
-
-def test_a_long_aggregate_makes_groups_of_its_own():
-    async def main():
-        lease = ModelLease()
-        store = ScriptedStore()
-        storer = make_storer(store, lease.assign(), limits=CutLimits(700, 10**9))
-        await storer.process([*many(3), *aggregated(3, 20_002), *many(2, 4)], 0)
-        await storer.finish("shard_end")
-        assert sorted(group_sizes(store)) == [2, 2, 3, 20_000]
-        assert lease.checkpoint == Checkpoint(number(5))
 
     run(main())
