@@ -18,6 +18,7 @@ from tests.worker.model_consumer import ModelConsumer
 from tests.worker.support import many
 from truckstream.commands.app import app
 from truckstream.commands.worker import worker
+from truckstream.consumer.tables.sqlite_table import SqliteTable
 from truckstream.errors import ConfigurationError
 from truckstream.worker import worker as worker_module
 
@@ -76,7 +77,7 @@ def test_it_stores_and_hands_over_on_sigterm(use, monkeypatch, tmp_path, capsys)
         "SCHEMA": "none",
         "BATCH_SIZE": "4",
         "APPLICATION": "from-environment",
-        "LEASE_TABLE": "memory",
+        "LEASE_TABLE": "sqlite:leases.sqlite",
         "LOG_LEVEL": "DEBUG",
         "GRACE": "20",
     }.items():
@@ -84,11 +85,11 @@ def test_it_stores_and_hands_over_on_sigterm(use, monkeypatch, tmp_path, capsys)
     assert call("--start", "LATEST", "--region", "eu-west-1") == 0
     assert stored_numbers(tmp_path) == list(range(10))
     assert len(list(tmp_path.glob("lake/sensor_data/*.json"))) == 3
+    assert isinstance(options.pop("leases"), SqliteTable)
     assert options == {
         "stream": ARN,
         "application": "from-environment",
         "start": "LATEST",
-        "lease_table": "memory",
         "hand_over_timeout": 18.0,
         "region_name": "eu-west-1",
         "endpoint_url": None,
@@ -150,6 +151,7 @@ def test_without_a_store_it_says_what_to_set(use):
         ({"STORE_URL": "memory:///", "BATCH_SIZE": "auto"}, "batch_size is 'auto': must be a number"),
         ({"STORE_URL": "memory:///", "FORMAT": "xml"}, "FORMAT is 'xml'"),
         ({"STORE_URL": "memory:///", "MAX_WAIT": "0"}, "max_wait is 0.0: must be a number, at least 0.1"),
+        ({"STORE_URL": "memory:///", "LEASE_TABLE": "redis:x"}, "lease_table is 'redis:x': must be dynamodb:NAME"),
         ({"BUCKET_NAME": "Not_A_Bucket"}, "bucket_name is 'Not_A_Bucket'"),
     ],
 )

@@ -46,7 +46,7 @@ class ModelConsumer:
             raise self.error
         await self._closing.wait()
 
-    async def close(self) -> None:
+    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109, ARG002 - as the consumer has it
         for processor in self._processors:
             processor.end_soon()
         self._closing.set()

@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.config import load_command_settings
-from truckstream.errors import ConfigurationError
+from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
+    from truckstream.consumer.leases.lease_table import LeaseTable
     from truckstream.worker import Worker
 
 __all__ = ["worker"]
@@ -51,7 +52,8 @@ def worker(
         bucket: Bucket of the objects. [BUCKET_NAME]
         application: Name that the workers of the stream share, and of their lease table.
         start: Where to begin without a checkpoint: TRIM_HORIZON (the oldest record) or LATEST.
-        lease_table: Where the leases are kept, if not in the consumer's default.
+        lease_table: Where the leases are kept: dynamodb:NAME, or sqlite:FILE for workers on one machine. By default a
+            table of DynamoDB with the name of the application, or a file if Kinesis is on this machine.
         max_wait: Seconds after which a group is stored, even if it is not full.
         max_group_bytes: Bytes of data that make a group full.
         max_in_flight: Groups that are stored at the same time.
@@ -75,8 +77,20 @@ def worker(
         "endpoint_url": endpoint_url,
     }
     if lease_table is not None:
-        options["lease_table"] = lease_table
+        options["leases"] = _lease_table(lease_table, settings.region)
     return run_command(_run_worker(settings.stream_name, environment, options, health_port))
+
+
+def _lease_table(text: str, region: str | None) -> LeaseTable:
+    from truckstream.consumer.tables.dynamodb_table import DynamoDbTable  # noqa: PLC0415
+    from truckstream.consumer.tables.sqlite_table import SqliteTable  # noqa: PLC0415
+
+    kind, _, place = text.partition(":")
+    if kind == "sqlite" and place:
+        return SqliteTable(place)
+    if kind == "dynamodb" and place:
+        return DynamoDbTable(place, region_name=region)
+    raise InvalidArgumentError("lease_table", text, "must be dynamodb:NAME or sqlite:FILE")
 
 
 def _batcher_environment(bucket: str | None, *, is_flag: bool) -> dict[str, str]:

@@ -343,6 +343,12 @@ class Consumer:
         }
         return ConsumerStats(worker_id=self.worker_id, prefetched_bytes=self._runs.prefetch.budget.used, shards=shards)
 
+    @property
+    def lease_table_silence(self) -> float | None:
+        """Seconds since the lease table was last read, for health checks; None before the first time."""
+        read_at = self._leases.read_at if hasattr(self, "_leases") else None
+        return None if read_at is None else asyncio.get_running_loop().time() - read_at
+
     def __repr__(self) -> str:
         return f"<Consumer {self.worker_id} of {self._stream_names}, {self._state.name.lower()}>"
 

@@ -76,6 +76,8 @@ class LeaseManager:
         self._shards = ShardKeeper(table, options, list_shards, rng, self._now, self._read, self._read_again)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
+        #: When the table was last read, by the event loop's clock; None before the first time.
+        self.read_at: float | None = None
 
     @property
     def leases(self) -> list[Lease]:
@@ -166,6 +168,7 @@ class LeaseManager:
     async def _read(self) -> Mapping[str, Lease]:
         tenures = list(self._held.tenures.values())
         leases = await self._table.read()
+        self.read_at = self._now()
         streams = self._shards.streams
         ours = [lease for lease in leases if streams is None or lease.stream in streams]
         self._view.update(ours, self._now())

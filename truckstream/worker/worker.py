@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from truckstream.batcher import Batcher
 from truckstream.checks import check_number
+from truckstream.consumer.consumer import Consumer
 from truckstream.errors import InvalidArgumentError
 from truckstream.worker.cutting.group_cutter import CutLimits
 from truckstream.worker.health.health_report import HealthLimits, HealthReport, report_health
@@ -36,11 +36,11 @@ _LEASE_TABLE_SILENCE: Final = 60.0
 
 
 class ShardConsumer(Protocol):
-    """The part of a consumer that a worker needs. `truckstream.consumer.Consumer` has it."""
+    """The part of a `Consumer` that a worker needs."""
 
     @property
     def lease_table_silence(self) -> float | None:
-        """Seconds since the lease table last responded; None if it never did."""
+        """Seconds since the lease table was last read; None before the first time."""
 
     async def __aenter__(self) -> Any:
         """Open the lease table and the connections."""
@@ -53,8 +53,8 @@ class ShardConsumer(Protocol):
     async def run_processors(self, factory: Callable[[AssignedShard], ShardProcessor]) -> None:
         """Make a processor for each shard whose lease it has, and pass the records on, until `close`."""
 
-    async def close(self) -> None:
-        """Let the processors finish, hand the leases over, and end `run_processors`."""
+    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - as the consumer has it
+        """Let the processors finish within the time, hand the leases over, and end `run_processors`."""
 
 
 class Worker:
@@ -109,12 +109,13 @@ class Worker:
         self._health_limits = HealthLimits(stuck_after=stuck_after, lease_table_silence=_LEASE_TABLE_SILENCE)
         self._max_in_flight = max_in_flight
         self._grace = grace
+        self._hand_over_seconds = max(grace / 2, grace - _LAST_REQUESTS)
         self._stream = stream
         self._connection = {name: consumer_options.get(name) for name in ("session", "region_name", "endpoint_url")}
         self._consumer = consumer or _make_consumer(
             stream,
             application=application,
-            hand_over_timeout=max(grace / 2, grace - _LAST_REQUESTS),
+            hand_over_timeout=self._hand_over_seconds,
             **{"start": "TRIM_HORIZON", **consumer_options},
         )
         self._random = Random()
@@ -178,7 +179,7 @@ class Worker:
         self._stop.set()
 
     async def _hand_over(self, running: asyncio.Task[None]) -> bool:
-        closing = asyncio.create_task(self._consumer.close())
+        closing = asyncio.create_task(self._consumer.close(self._hand_over_seconds))
         try:
             done, late = await asyncio.wait((closing, running), timeout=self._grace)
             if late:
@@ -204,5 +205,4 @@ class Worker:
 
 
 def _make_consumer(stream: str, **options: Any) -> ShardConsumer:
-    consumer: ShardConsumer = import_module("truckstream.consumer").Consumer(stream, **options)
-    return consumer
+    return Consumer(stream, **options)
