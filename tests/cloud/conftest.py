@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +18,8 @@ from tests.external_clients.installation import CannotInstallError, or_skipped, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 MINISTACK = "ministack==1.5.33"
 
 
@@ -74,12 +76,22 @@ def ministack_url(ministack_program: str, tmp_path_factory: pytest.TempPathFacto
         yield url
 
 
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the packages, so that two deploys of a test find the same code while somebody edits the checkout."""
+    folder = tmp_path_factory.mktemp("sources")
+    for package in ("truckstream", "lambda_entry"):
+        shutil.copytree(ROOT / package, folder / package)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def environment(ministack_url: str) -> dict[str, str]:
+def environment(ministack_url: str, sources: Path) -> dict[str, str]:
     """The environment of a program that uses ministack, without the user's own settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return clean | {
         "COLUMNS": "200",
+        "PYTHONPATH": str(sources),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",

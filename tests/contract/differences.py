@@ -416,7 +416,7 @@ SPOILED_BY: Final = {
     (MOTO, "test_a_stream_name_has_a_pattern[129 characters]"): "a stream whose name no client accepts",
 }
 
-#: Cases that a server sometimes passes and sometimes fails, with the reason. Both outcomes are accepted.
+#: Cases that a server sometimes passes and sometimes fails, with the reason. They do not run on this server.
 UNDECIDED: Final = {
     (KINESIS_MOCK, "test_filter_from_timestamp"): "sometimes lists a parent that was closed before the timestamp",
     (KINESIS_MOCK, "test_get_records_returns_at_most_10_mib"): "takes 12 s, which few clients wait",
