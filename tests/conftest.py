@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 # With bytecode the suite's two hundred child processes start twice as fast. Containers often disable it.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell starts a job in the background with SIGINT ignored, which the programs that the tests interrupt would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine must not fail a test, so there are no deadlines. A failure prints how to reproduce it.
 settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +52,12 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
     return len(os.sched_getaffinity(0)) * 3 // 2 if hasattr(os, "sched_getaffinity") else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str) -> None:
+    """End the run with a status of its own: pytest-xdist would crash on the test again and again, and skip others."""
+    pytest.exit(f"a worker process crashed in {crashitem}", returncode=3)
 
 
 @pytest.hookimpl(trylast=True)  # after the conftest files of the folders, which set these markers
