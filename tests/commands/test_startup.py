@@ -12,16 +12,19 @@ def test_ctrl_c_while_the_command_loads_ends_it_without_a_traceback(tmp_path):
     """A `rich` that takes long to import holds up the command while it loads."""
     (tmp_path / "rich").mkdir()
     (tmp_path / "rich" / "__init__.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(30)\n")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "truckstream", "--version"],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout.readline() == "loading\n"
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    ) as process:
+        try:
+            assert process.stdout.readline() == "loading\n"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, err) == (-signal.SIGINT, "")
 
 
