@@ -82,26 +82,24 @@ def test_marks_are_merged_and_the_nearest_wins(run):
     result.assert_outcomes(passed=3)
 
 
-@pytest.mark.parametrize(
-    ("mark", "message"),
-    [
-        ("shard=4", "the kinesis mark has no option shard; it takes allowed_hosts, check_signatures"),
-        ("own_process=True", "the kinesis mark has no option own_process"),
-        ("4", "the kinesis mark takes options by name, not 4"),
-        ("shards=0", "shards is 0: must be at least 1"),
-        ("faults=['gremlin']", "kind is 'gremlin': must be one of throttle"),
-    ],
-)
-def test_a_wrong_mark_is_an_error(run, mark, message):
-    result = run(f"""
-        import pytest
+#: Options of the mark that do not exist or are out of range, and the start of the message about each.
+WRONG_MARKS = {
+    "shard=4": "the kinesis mark has no option shard; it takes allowed_hosts, check_signatures",
+    "own_process=True": "the kinesis mark has no option own_process",
+    "4": "the kinesis mark takes options by name, not 4",
+    "shards=0": "shards is 0: must be at least 1",
+    "faults=['gremlin']": "kind is 'gremlin': must be one of throttle",
+}
 
-        @pytest.mark.kinesis({mark})
-        def test_it(kinesis):
-            pass
-    """)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*{message.replace('[', '[[]')}*"])
+
+def test_a_wrong_mark_is_an_error(run):
+    tests = (
+        f"@pytest.mark.kinesis({mark})\ndef test_{number}(kinesis): pass\n" for number, mark in enumerate(WRONG_MARKS)
+    )
+    result = run("import pytest\n" + "".join(tests))
+    result.assert_outcomes(errors=len(WRONG_MARKS))
+    for number, message in enumerate(WRONG_MARKS.values()):
+        result.stdout.fnmatch_lines([f"*ERROR at setup of test_{number} *", f"*{message.replace('[', '[[]')}*"])
 
 
 def test_faults_are_added_and_cleared_in_async_tests_too(run):
