@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-OF_THE_ZIP = ROOT / "truckstream" / "cloud" / "package" / "requirements.txt"
+OF_THE_ZIP = ROOT / "truckstream" / "cloud" / "package" / "dependencies" / "requirements.txt"
 PIP_AUDIT = "pip-audit==2.10.1"
 DATABASES = ("osv", "pypi")
 

@@ -1,6 +1,7 @@
 """A sensor field is added in record.py and simulated in fleet/truck.py; each test names another place that lacks it.
 
-tests/cloud/deployment/test_template.py compares the Glue table. The Parquet columns and the tests' sample are derived.
+tests/cloud/deployment/template/test_template.py compares the Glue table. The Parquet columns and the tests' sample are
+derived.
 """
 
 import ast

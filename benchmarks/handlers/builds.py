@@ -19,7 +19,7 @@ from py_compile import PycInvalidationMode
 from support.bare_server import bare_server
 from support.prerequisites import find_uv
 
-from truckstream.cloud.package.requirements import REQUIREMENTS
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
 from truckstream.cloud.package.sources import needed_sources
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Account as Account
-    from truckstream.cloud.deployment.change_set import Deployment as Deployment
+    from truckstream.cloud.deployment.cloudformation.change_set import Deployment as Deployment
     from truckstream.cloud.deployment.deploy import DeployOptions as DeployOptions
     from truckstream.cloud.deployment.deploy import deploy as deploy
     from truckstream.cloud.deployment.destroy import Destruction as Destruction
@@ -36,7 +36,7 @@ _MODULES = {
     "Account": "aws_account",
     "Archive": "package.archive",
     "DeployOptions": "deployment.deploy",
-    "Deployment": "deployment.change_set",
+    "Deployment": "deployment.cloudformation.change_set",
     "Destruction": "deployment.destroy",
     "Diagnosis": "watch.doctor",
     "PackageOptions": "package.build",

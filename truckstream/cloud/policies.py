@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from truckstream.alarms import ALARMS
-from truckstream.cloud.deployment.stack import check_stack_name
+from truckstream.cloud.deployment.cloudformation.stack import check_stack_name
 from truckstream.cloud.partitions import partition_of
 
 __all__ = ["MAX_POLICY_CHARACTERS", "Scope", "boundary_policy", "deploy_policies", "watch_policies"]

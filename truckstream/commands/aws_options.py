@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
+from truckstream.cloud.deployment.cloudformation.stack_operations import POLL_SECONDS
 from truckstream.config import Settings, load_command_settings
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from truckstream.commands.output.results import print_result, run_aws_command
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from truckstream.cloud.deployment.cloudformation.stack import Plan
     from truckstream.cloud.deployment.deploy import DeployOptions
     from truckstream.cloud.deployment.destroy import Destruction
-    from truckstream.cloud.deployment.stack import Plan
     from truckstream.config import Settings
 
 __all__ = ["deploy", "destroy", "package", "policies", "provision"]

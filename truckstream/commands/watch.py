@@ -17,7 +17,7 @@ from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from truckstream.cloud.deployment.stack import Plan
+    from truckstream.cloud.deployment.cloudformation.stack import Plan
 
 __all__ = ["doctor", "redraw", "scale", "status"]
 

@@ -5,7 +5,7 @@ import pytest
 from tests import virtual_time
 from tests.cloud.deployment.support import NO_STACK, account, stack
 from truckstream.cloud import DeployOptions, deploy
-from truckstream.cloud.deployment.template import compact, read_template, resources_of
+from truckstream.cloud.deployment.template.template_text import compact, read_template, resources_of
 from truckstream.cloud.package.archive import Archive
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 

@@ -8,7 +8,7 @@ from tests import virtual_time
 from tests.cloud.deployment.support import NO_STACK, account, event, stack
 from tests.cloud.scripted_aws import aws_error
 from truckstream.cloud import DeployOptions, deploy
-from truckstream.cloud.deployment.template import compact, read_template
+from truckstream.cloud.deployment.template.template_text import compact, read_template
 from truckstream.commands.output.aws_reports import format_plan
 from truckstream.errors import AwsError, DeploymentError
 

@@ -18,7 +18,7 @@ from tests.cloud.package.support import unzipped
 from tests.cloud.this_machine import PYTHON
 from truckstream.cloud.package.archive import is_noise
 from truckstream.cloud.package.build import PackageOptions, build_package
-from truckstream.cloud.package.requirements import REQUIREMENTS
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
 from truckstream.errors import ConfigurationError, InvalidArgumentError, PackageError
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.cloud.parsed_template import ROOT
-from truckstream.cloud.package.requirements import REQUIREMENTS
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
 from truckstream.cloud.package.sources import imported_modules, needed_sources
 
 ROOTS = {name: ROOT / name for name in ("truckstream", "lambda_entry")}

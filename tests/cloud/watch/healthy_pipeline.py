@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.cloud.resolved_template import properties_of, references
-from truckstream.cloud.deployment.stack import Stack
+from truckstream.cloud.deployment.cloudformation.stack import Stack
 
 BUCKET_ARN = "arn:aws:s3:::acme-truck-data"
 FAILED_ARN = "arn:aws:s3:::acme-failedbucket-1"

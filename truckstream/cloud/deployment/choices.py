@@ -17,8 +17,8 @@ from truckstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from truckstream.cloud.deployment.cloudformation.stack import Stack
     from truckstream.cloud.deployment.options import DeployOptions
-    from truckstream.cloud.deployment.stack import Stack
     from truckstream.cloud.package.archive import Archive
 
 __all__ = ["LEFT_OUT", "Choices", "choose", "flags_for_successor", "given_parameters", "refuse_contradictions"]

@@ -12,15 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from truckstream.cloud.aws_account import flags_of
-from truckstream.cloud.deployment.adoption import Adoption
-from truckstream.cloud.deployment.change_set import ChangeSet, Deployment, TemplateSource
+from truckstream.cloud.deployment.adoption.adoption import Adoption
+from truckstream.cloud.deployment.adoption.existing_data import adopt, refuse_missing, refuse_taken
 from truckstream.cloud.deployment.choices import LEFT_OUT, Choices, choose, given_parameters, refuse_contradictions
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
-from truckstream.cloud.deployment.existing_data import adopt, refuse_missing, refuse_taken
+from truckstream.cloud.deployment.cloudformation.change_set import ChangeSet, Deployment, TemplateSource
+from truckstream.cloud.deployment.cloudformation.stack import is_busy
+from truckstream.cloud.deployment.cloudformation.stack_operations import (
+    POLL_SECONDS,
+    confirm_always,
+    delete_stack,
+    find_stack,
+)
 from truckstream.cloud.deployment.options import DeployOptions
-from truckstream.cloud.deployment.record_table import fit_table
-from truckstream.cloud.deployment.stack import is_busy
-from truckstream.cloud.deployment.template import (
+from truckstream.cloud.deployment.template.record_table import fit_table
+from truckstream.cloud.deployment.template.template_text import (
     compact,
     defaults_of,
     fits_a_call,
@@ -32,7 +37,7 @@ from truckstream.cloud.deployment.template import (
 )
 from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, url_of
 from truckstream.cloud.package.build import build_package
-from truckstream.cloud.package.schema_module import load_schema
+from truckstream.cloud.package.user_modules.schema_module import load_schema
 from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
 
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import Plan, Stack, StackEvent
+    from truckstream.cloud.deployment.cloudformation.stack import Plan, Stack, StackEvent
 
 __all__ = ["DeployOptions", "deploy", "update_parameters"]
 

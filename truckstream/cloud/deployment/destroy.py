@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from truckstream.cloud.aws_account import flags_of
 from truckstream.cloud.deployment.choices import flags_for_successor
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS, confirm_always, delete_stack, find_stack
-from truckstream.cloud.deployment.stack import PRECIOUS, check_stack_name, is_busy
-from truckstream.cloud.deployment.template import defaults_of, read_template
+from truckstream.cloud.deployment.cloudformation.stack import PRECIOUS, check_stack_name, is_busy
+from truckstream.cloud.deployment.cloudformation.stack_operations import (
+    POLL_SECONDS,
+    confirm_always,
+    delete_stack,
+    find_stack,
+)
+from truckstream.cloud.deployment.template.template_text import defaults_of, read_template
 from truckstream.cloud.package.artifact_bucket import artifact_bucket
 from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import Stack, StackEvent
+    from truckstream.cloud.deployment.cloudformation.stack import Stack, StackEvent
 
 __all__ = ["Destruction", "Resource", "destroy"]
 

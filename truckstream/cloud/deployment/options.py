@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from truckstream.cloud.deployment.stack import check_stack_name
-from truckstream.cloud.deployment.template import parameters_of, read_template
+from truckstream.cloud.deployment.cloudformation.stack import check_stack_name
+from truckstream.cloud.deployment.template.template_text import parameters_of, read_template
 from truckstream.cloud.package.build import PackageOptions
 from truckstream.errors import InvalidArgumentError
 

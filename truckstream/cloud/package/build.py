@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream import __version__
 from truckstream.cloud.package.archive import pack
-from truckstream.cloud.package.bill_of_materials import BILL_OF_MATERIALS, bill_of_materials
 from truckstream.cloud.package.bytecode import compile_bytecode
-from truckstream.cloud.package.included import check_includes, missing_imports, read_include
-from truckstream.cloud.package.requirements import REQUIREMENTS, distributions_for, extras_of
+from truckstream.cloud.package.dependencies.bill_of_materials import BILL_OF_MATERIALS, bill_of_materials
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS, distributions_for, extras_of
+from truckstream.cloud.package.dependencies.wheels import read_wheels
 from truckstream.cloud.package.sources import Sources, needed_sources
-from truckstream.cloud.package.wheels import read_wheels
+from truckstream.cloud.package.user_modules.included import check_includes, missing_imports, read_include
 from truckstream.errors import InvalidArgumentError, PackageError
 
 if TYPE_CHECKING:

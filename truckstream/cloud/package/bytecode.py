@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from truckstream.cloud.package.wheels import find_uv
+from truckstream.cloud.package.dependencies.wheels import find_uv
 from truckstream.errors import PackageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from truckstream.cloud.deployment.cloudformation import POLL_SECONDS
+from truckstream.cloud.deployment.cloudformation.stack_operations import POLL_SECONDS
 from truckstream.cloud.deployment.deploy import update_parameters
 from truckstream.cloud.watch.reading.cloudwatch import read_figures
 from truckstream.cloud.watch.reading.deployed_parts import read_parts
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.change_set import Deployment
-    from truckstream.cloud.deployment.stack import Plan, StackEvent
+    from truckstream.cloud.deployment.cloudformation.change_set import Deployment
+    from truckstream.cloud.deployment.cloudformation.stack import Plan, StackEvent
     from truckstream.cloud.watch.figures import Figures
 
 __all__ = ["Scaling", "scale"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from truckstream.cloud.deployment.stack import is_busy
+from truckstream.cloud.deployment.cloudformation.stack import is_busy
 from truckstream.command_line import command_line
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from truckstream.cloud.deployment.cloudformation.stack import Change, Plan, StackEvent
     from truckstream.cloud.deployment.destroy import Destruction
-    from truckstream.cloud.deployment.stack import Change, Plan, StackEvent
     from truckstream.cloud.package.archive import Archive
     from truckstream.cloud.watch.doctor import Diagnosis
     from truckstream.cloud.watch.figures import Figures

@@ -12,7 +12,7 @@ from truckstream.commands.output.results import print_text
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from truckstream.cloud.deployment.stack import StackEvent
+    from truckstream.cloud.deployment.cloudformation.stack import StackEvent
     from truckstream.commands.aws_options import AwsOptions
 
 __all__ = ["ChangeDialog"]

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from truckstream.cloud.deployment.cloudformation import find_stack
-from truckstream.cloud.deployment.stack import check_stack_name
+from truckstream.cloud.deployment.cloudformation.stack import check_stack_name
+from truckstream.cloud.deployment.cloudformation.stack_operations import find_stack
 from truckstream.cloud.watch.reading.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import Stack
+    from truckstream.cloud.deployment.cloudformation.stack import Stack
     from truckstream.errors import AwsError
 
 __all__ = ["DeployedParts", "read_parts"]

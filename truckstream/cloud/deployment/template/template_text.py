@@ -4,8 +4,8 @@ CloudFormation accepts 51,200 bytes of template in a call; a larger one must be 
 parts that explain it, our template is small enough, so that a plan can be shown without creating a bucket.
 
 The functions rely on the layout of our own template: top-level sections, and names below them in one column. A YAML
-library would be a dependency of the command for them alone. tests/cloud/deployment/test_template.py compares their
-results with those of a YAML parser.
+library would be a dependency of the command for them alone. tests/cloud/deployment/template/test_template.py compares
+their results with those of a YAML parser.
 """
 
 from __future__ import annotations

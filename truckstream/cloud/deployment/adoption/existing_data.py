@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.cloud.deployment.adoption import (
+from truckstream.cloud.deployment.adoption.adoption import (
     Adoption,
     adopted_bucket,
     adopted_stream,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import Stack
+    from truckstream.cloud.deployment.cloudformation.stack import Stack
 
 __all__ = ["adopt", "refuse_missing", "refuse_taken"]
 

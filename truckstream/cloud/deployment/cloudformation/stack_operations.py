@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.cloud.deployment.stack import Stack, StackEvent, is_busy, read_event, read_stack, why_it_failed
+from truckstream.cloud.deployment.cloudformation.stack import (
+    Stack,
+    StackEvent,
+    is_busy,
+    read_event,
+    read_stack,
+    why_it_failed,
+)
 from truckstream.cloud.error_hints import hint_for_reasons
 from truckstream.errors import DeploymentError
 

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.cloud.package.archive import is_noise
-from truckstream.cloud.package.requirements import distributions_for
+from truckstream.cloud.package.dependencies.requirements import distributions_for
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

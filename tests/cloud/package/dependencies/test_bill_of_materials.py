@@ -9,9 +9,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from truckstream import __version__
-from truckstream.cloud.package.bill_of_materials import bill_of_materials
-from truckstream.cloud.package.requirements import pinned_versions
-from truckstream.cloud.package.wheels import read_wheels
+from truckstream.cloud.package.dependencies.bill_of_materials import bill_of_materials
+from truckstream.cloud.package.dependencies.requirements import pinned_versions
+from truckstream.cloud.package.dependencies.wheels import read_wheels
 
 LINUX = {"python": "3.13", "platform": "aarch64-manylinux_2_28"}
 

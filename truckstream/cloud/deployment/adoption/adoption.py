@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from truckstream.cloud.deployment.stack import Stack
+    from truckstream.cloud.deployment.cloudformation.stack import Stack
 
 __all__ = [
     "Adoption",

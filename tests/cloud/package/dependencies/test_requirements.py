@@ -8,15 +8,15 @@ import pytest
 
 from tests.cloud.parsed_template import ROOT
 from truckstream.batcher.formats.selection import select_formats
-from truckstream.cloud.package import wheels
-from truckstream.cloud.package.requirements import (
+from truckstream.cloud.package.dependencies import wheels
+from truckstream.cloud.package.dependencies.requirements import (
     REQUIREMENTS,
     REQUIREMENTS_FILE,
     distributions_for,
     extras_of,
     pinned_versions,
 )
-from truckstream.cloud.package.wheels import read_wheels
+from truckstream.cloud.package.dependencies.wheels import read_wheels
 from truckstream.errors import PackageError
 from truckstream.record import TruckRecord
 

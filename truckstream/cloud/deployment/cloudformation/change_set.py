@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from truckstream.cloud.deployment.cloudformation import StackFollower, find_stack
-from truckstream.cloud.deployment.stack import Plan, changed_parameters, is_busy, is_empty, read_changes
+from truckstream.cloud.deployment.cloudformation.stack import Plan, changed_parameters, is_busy, is_empty, read_changes
+from truckstream.cloud.deployment.cloudformation.stack_operations import StackFollower, find_stack
 from truckstream.cloud.error_hints import hint_for_reasons
 from truckstream.errors import DeploymentError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from truckstream.cloud.aws_account import Aws
-    from truckstream.cloud.deployment.stack import Stack, StackEvent
+    from truckstream.cloud.deployment.cloudformation.stack import Stack, StackEvent
 
 __all__ = ["ChangeSet", "Deployment", "TemplateSource"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from typing import TYPE_CHECKING, Any
 
-from truckstream.cloud.package.included import import_folder, module_name
+from truckstream.cloud.package.user_modules.included import import_folder, module_name
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from tests.batcher.support import record
 from tests.cloud.parsed_template import TEMPLATE, TEXT, parsed
 from truckstream.batcher import Batcher
-from truckstream.cloud.deployment.record_table import columns_of, fit_table, with_record_table
+from truckstream.cloud.deployment.template.record_table import columns_of, fit_table, with_record_table
 from truckstream.errors import ConfigurationError
 from truckstream.record import TruckRecord
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from truckstream.cloud.package.archive import is_noise
-from truckstream.cloud.package.requirements import REQUIREMENTS_FILE, pinned_versions
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS_FILE, pinned_versions
 from truckstream.errors import ConfigurationError, PackageError
 
 if TYPE_CHECKING:

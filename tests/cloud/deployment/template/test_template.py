@@ -20,7 +20,7 @@ from tests.cloud.parsed_template import PARAMETERS, RESOURCES, ROOT, TEMPLATE, T
 from tests.cloud.resolved_template import created, properties_of, references, resolved
 from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
-from truckstream.cloud.deployment.template import (
+from truckstream.cloud.deployment.template.template_text import (
     compact,
     defaults_of,
     fits_a_call,

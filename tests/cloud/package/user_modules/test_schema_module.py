@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from truckstream.cloud.package.included import read_include
-from truckstream.cloud.package.schema_module import load_schema
+from truckstream.cloud.package.user_modules.included import read_include
+from truckstream.cloud.package.user_modules.schema_module import load_schema
 from truckstream.errors import ConfigurationError
 from truckstream.record import TruckRecord
 

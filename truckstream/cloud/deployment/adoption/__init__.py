@@ -1,0 +1,1 @@
+"""Deployments that use a stream or a bucket that exists already."""
