@@ -24,7 +24,7 @@ Kind = Literal["kcl", "consumer"]
 KINDS: Final[tuple[Kind, ...]] = ("kcl", "consumer")
 PROGRAMS: Final = Path(__file__).parents[1] / "programs"
 #: Seconds to wait for what a worker does. The KCL waits up to 30 s before it creates its first leases.
-PATIENCE: Final = 75
+PATIENCE: Final = 100
 #: A limit that no shard reaches.
 NO_LIMIT: Final = 1_000_000
 
@@ -102,7 +102,8 @@ class Workers:
     environment: Mapping[str, str]
     #: The command that starts the Java program.
     java: Sequence[str | Path]
-    lease_seconds: float = 3.0
+    #: With 3 s a loaded machine lets the KCL lose its leases to itself, and begin with new processors.
+    lease_seconds: float = 10.0
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _processes: list[subprocess.Popen[Any]] = field(default_factory=list)
     _kcl: subprocess.Popen[str] | None = None
