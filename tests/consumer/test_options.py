@@ -40,7 +40,7 @@ VALID = ConsumerOptions(
         ("lease_duration", True, "must be a number, at least 1"),
         ("max_leases", 0, "must be a whole number, at least 1"),
         ("hand_over_timeout", -1, "must be a number, at least 0"),
-        ("checkpoint_interval", 11, "must be a number, from 0 to 10"),
+        ("checkpoint_interval", 11, "must be a number, from 0.001 to 10"),
         ("prefetch_bytes", 1_000, "must be a whole number, at least 1048576"),
         ("max_batch_records", 1.5, "must be a whole number, at least 1"),
         ("outside", "keep", 'must be "deliver" or "drop"'),

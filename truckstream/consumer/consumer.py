@@ -91,7 +91,7 @@ class Consumer:
         lease_duration: seconds after which other workers take the shards of one that has died.
         max_leases: the most shards that this worker reads; by default no more than its fair share.
         hand_over_timeout: seconds that a worker has to finish its records when another one is to take a shard over.
-        checkpoint_interval: seconds within which an automatic checkpoint is written.
+        checkpoint_interval: seconds within which an automatic checkpoint is written; by default half of `lease_duration`.
         prefetch_bytes: bytes that are read ahead, over all shards.
         max_batch_records: the most records in a batch; by default a batch is what one call returned.
         outside: "deliver" or "drop" user records of an aggregate that do not belong to the shard that stored it. The
@@ -122,7 +122,7 @@ class Consumer:
         lease_duration: float = 10.0,
         max_leases: int | None = None,
         hand_over_timeout: float = 30.0,
-        checkpoint_interval: float = 5.0,
+        checkpoint_interval: float | None = None,
         prefetch_bytes: int = 64 * MIB,
         max_batch_records: int | None = None,
         outside: Outside = "deliver",
@@ -230,7 +230,7 @@ class Consumer:
             lease_duration=options.lease_duration,
             max_leases=options.max_leases,
             hand_over_timeout=options.hand_over_timeout,
-            checkpoint_interval=options.checkpoint_interval,
+            checkpoint_interval=options.longest_checkpoint_interval,
             start=options.start,
         )
 

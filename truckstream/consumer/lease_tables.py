@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from truckstream.consumer.tables import DynamoDbTable, MemoryTable, SqliteTable
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -37,20 +38,14 @@ def default_table(
         InvalidArgumentError: a table cannot have the name of the application.
     """
     if application is None:
-        from truckstream.consumer.tables.memory_table import MemoryTable  # noqa: PLC0415
-
         return MemoryTable()
     if not _TABLE_NAME.fullmatch(application):
         rule = "must have 3 to 255 letters, digits, _ . - to be the name of its lease table"
         raise InvalidArgumentError("application", application, rule)
     if is_on_this_machine(endpoint_url or endpoint_in(os.environ)):
-        from truckstream.consumer.tables.sqlite_table import SqliteTable  # noqa: PLC0415
-
         folder = state_folder(os.environ)
         folder.mkdir(parents=True, exist_ok=True)
         return SqliteTable(folder / f"{application}.sqlite")
-    from truckstream.consumer.tables.dynamodb_table import DynamoDbTable  # noqa: PLC0415
-
     return DynamoDbTable(application, region_name=region_name, session=session)
 
 

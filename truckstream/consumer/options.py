@@ -37,7 +37,7 @@ class ConsumerOptions:
     lease_duration: float
     max_leases: int | None
     hand_over_timeout: float
-    checkpoint_interval: float
+    checkpoint_interval: float | None
     prefetch_bytes: int
     max_batch_records: int | None
     outside: Outside
@@ -49,7 +49,8 @@ class ConsumerOptions:
         self._check_words()
         check_number("lease_duration", self.lease_duration, 1)
         check_number("hand_over_timeout", self.hand_over_timeout, 0)
-        check_number("checkpoint_interval", self.checkpoint_interval, 0, self.lease_duration)
+        if self.checkpoint_interval is not None:
+            check_number("checkpoint_interval", self.checkpoint_interval, 0.001, self.lease_duration)
         check_number("prefetch_bytes", self.prefetch_bytes, LEAST_PREFETCH_BYTES, whole=True)
         check_number("open_timeout", self.open_timeout, 0.001)
         for option in ("max_leases", "max_batch_records"):
@@ -73,6 +74,11 @@ class ConsumerOptions:
         if self.application is not None:
             rule = "must be None with an application, whose workers share all shards"
             raise InvalidArgumentError("shards", self.shards, rule)
+
+    @property
+    def longest_checkpoint_interval(self) -> float:
+        """Seconds within which an automatic checkpoint is written."""
+        return self.lease_duration / 2 if self.checkpoint_interval is None else self.checkpoint_interval
 
     @property
     def fan_out_name(self) -> str | None:

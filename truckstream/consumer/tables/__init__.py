@@ -1,1 +1,7 @@
-"""Lease tables: in memory, in a file for the processes of one machine, and in DynamoDB."""
+"""Where leases are kept: in DynamoDB, in a file of this machine, or in memory."""
+
+from truckstream.consumer.tables.dynamodb_table import DynamoDbTable
+from truckstream.consumer.tables.memory_table import MemoryTable
+from truckstream.consumer.tables.sqlite_table import SqliteTable
+
+__all__ = ["DynamoDbTable", "MemoryTable", "SqliteTable"]
