@@ -91,7 +91,7 @@ class Consumer:
         lease_duration: seconds after which other workers take the shards of one that has died.
         max_leases: the most shards that this worker reads; by default no more than its fair share.
         hand_over_timeout: seconds that a worker has to finish its records when another one is to take a shard over.
-        checkpoint_interval: seconds within which an automatic checkpoint is written; by default half of `lease_duration`.
+        checkpoint_interval: seconds within which an automatic checkpoint is written; by default half of the lease.
         prefetch_bytes: bytes that are read ahead, over all shards.
         max_batch_records: the most records in a batch; by default a batch is what one call returned.
         outside: "deliver" or "drop" user records of an aggregate that do not belong to the shard that stored it. The
