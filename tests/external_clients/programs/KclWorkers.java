@@ -9,7 +9,7 @@
 //
 // A worker appends each call of a shard's processor to FILE, as a line of JSON. A processor takes LIMIT records, writes a
 // checkpoint for the last of them and a pending one for the last record that it got, and ignores all further ones. It does
-// does not wait in a call, so that the library can go on with its other shards.
+// not wait in a call, so that the library can go on with its other shards.
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URI;
