@@ -7,9 +7,10 @@
 //     start WORKER APPLICATION STREAM LIMIT FAILOVER_MILLIS FILE
 //     stop WORKER
 //
-// A worker appends each call of a shard's processor to FILE, as a line of JSON. A processor takes LIMIT records, writes a
+// A worker appends each call of a shard's processor to FILE, as a line of JSON. It takes LIMIT records of a shard, writes a
 // checkpoint for the last of them and a pending one for the last record that it got, and ignores all further ones. It does
-// not wait in a call, so that the library can go on with its other shards.
+// not wait in a call, so that the library can go on with its other shards. On a slow machine the library may lose a lease
+// and take it again: the next processor of the shard goes on with the same count.
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URI;
@@ -48,6 +49,8 @@ public class KclWorkers {
     static final CloudWatchAsyncClient cloudwatch = CloudWatchAsyncClient.builder().endpointOverride(DYNAMODB).build();
     static final Map<String, Scheduler> schedulers = new ConcurrentHashMap<>();
     static final Map<String, Path> files = new ConcurrentHashMap<>();
+    // The records that a worker has taken of a shard and checkpointed, by its file and the shard's id.
+    static final Map<String, Integer> taken = new ConcurrentHashMap<>();
 
     static synchronized void write(Path file, Object... words) {
         String line = Arrays.stream(words).map(word -> "\"" + word + "\"").collect(Collectors.joining(", ", "[", "]\n"));
@@ -66,7 +69,6 @@ public class KclWorkers {
         private final Path file;
         private final int limit;
         private String shard;
-        private int taken;
         private boolean hasLeftRecords;
 
         Processor(Path file, int limit) {
@@ -86,9 +88,11 @@ public class KclWorkers {
         public void processRecords(ProcessRecordsInput input) {
             KinesisClientRecord last = null;
             KinesisClientRecord left = null;
+            String counted = file + " " + shard;
+            int count = taken.getOrDefault(counted, 0);
             for (KinesisClientRecord record : input.records()) {
-                if (taken < limit) {
-                    taken++;
+                if (count < limit) {
+                    count++;
                     last = record;
                     write(file, shard, "record", StandardCharsets.UTF_8.decode(record.data()));
                 } else {
@@ -98,6 +102,7 @@ public class KclWorkers {
             try {
                 if (last != null) {
                     input.checkpointer().checkpoint(last.sequenceNumber(), last.subSequenceNumber());
+                    taken.put(counted, count);
                 }
                 if (left != null && !hasLeftRecords) {
                     hasLeftRecords = true;
