@@ -95,6 +95,7 @@ SHELLS = {
         "running/leased_shard.py",
         "running/polling.py",
         "running/prefetch.py",
+        "running/registered_consumer.py",
         "running/shard_context.py",
         "running/shard_run.py",
         "running/shard_runs.py",

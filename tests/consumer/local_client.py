@@ -15,7 +15,7 @@ from truckstream.local.service.errors import RefusedError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
 
     from truckstream.kinesis.reading.position import Position
 
@@ -114,24 +114,44 @@ class LocalClient:
         return str((await self._call("GetShardIterator", shard_id, **request))["ShardIterator"])
 
     async def get_records(self, iterator: str, shard_id: str, limit: int = 10_000) -> RecordsPage:
-        page = await self._call("GetRecords", shard_id, ShardIterator=iterator, Limit=limit)
-        records = [
-            StoredRecord(
-                each["Data"],
-                each.get("PartitionKey", ""),
-                each["SequenceNumber"],
-                each["ApproximateArrivalTimestamp"],
-                shard_id,
-            )
-            for each in page["Records"]
-        ]
-        return RecordsPage(
-            records=records,
-            next_iterator=page.get("NextShardIterator"),
-            millis_behind=page["MillisBehindLatest"],
-            children=tuple(map(_child, page.get("ChildShards", ()))),
-            size=sum(len(each.data) * 4 // 3 + 200 for each in records) + 100,
-        )
+        return _page(await self._call("GetRecords", shard_id, ShardIterator=iterator, Limit=limit), shard_id)
+
+    async def register_consumer(self, name: str) -> str:
+        names = {"StreamARN": (await self.summary()).arn, "ConsumerName": name}
+        while True:
+            try:
+                described = await self._call("DescribeStreamConsumer", "", **names)
+            except RequestFailedError as error:
+                if error.code != "ResourceNotFoundException":
+                    raise
+                await self._call("RegisterStreamConsumer", "", **names)
+                continue
+            consumer = described["ConsumerDescription"]
+            if consumer["ConsumerStatus"] == "ACTIVE":
+                return str(consumer["ConsumerARN"])
+            await asyncio.sleep(0.5)
+
+    async def subscribe(
+        self, consumer_arn: str, shard_id: str, position: Position
+    ) -> AsyncGenerator[RecordsPage, None]:
+        place: dict[str, Any] = {"Type": position.type}
+        if position.sequence_number is not None:
+            place["SequenceNumber"] = position.sequence_number
+        if position.timestamp is not None:
+            place["Timestamp"] = position.timestamp
+        names = {"ConsumerARN": consumer_arn, "ShardId": shard_id}
+        subscription = (await self._call("SubscribeToShard", shard_id, **names, StartingPosition=place))["EventStream"]
+        while not subscription.is_over:
+            try:
+                event = subscription.next_event(EPOCH + asyncio.get_running_loop().time())
+            except RefusedError as error:
+                raise _failure(error) from None
+            if event is not None:
+                yield _page(event, shard_id)
+                if self._rng and self._rng.random() < self._faults:
+                    raise RequestFailedError(FailureKind.AMBIGUOUS, "ConnectionResetError", "the connection was lost")
+            elif not subscription.is_over:
+                await asyncio.sleep(0.1)
 
     async def _call(self, operation: str, shard_id: str, **request: Any) -> dict[str, Any]:
         self.calls.append((asyncio.get_running_loop().time(), operation, shard_id))
@@ -142,12 +162,37 @@ class LocalClient:
         try:
             response = self.stream.call(operation, **request)
         except RefusedError as error:
-            kind = kind_of_error(error.code, error.message, 400)
-            raise RequestFailedError(kind, error.code, error.message) from None
+            raise _failure(error) from None
         await asyncio.sleep(self._latency / 2)
         if fault == "after":
             raise RequestFailedError(FailureKind.AMBIGUOUS, "TimeoutError", "the response was lost")
         return response
+
+
+def _failure(error: RefusedError) -> RequestFailedError:
+    return RequestFailedError(kind_of_error(error.code, error.message, 400), error.code, error.message)
+
+
+def _page(described: dict[str, Any], shard_id: str) -> RecordsPage:
+    """A page of GetRecords, or an event of a subscription."""
+    records = [
+        StoredRecord(
+            each["Data"],
+            each.get("PartitionKey", ""),
+            each["SequenceNumber"],
+            each["ApproximateArrivalTimestamp"],
+            shard_id,
+        )
+        for each in described["Records"]
+    ]
+    return RecordsPage(
+        records=records,
+        next_iterator=described.get("NextShardIterator"),
+        continuation=described.get("ContinuationSequenceNumber"),
+        millis_behind=described["MillisBehindLatest"],
+        children=tuple(map(_child, described.get("ChildShards", ()))),
+        size=sum(len(each.data) * 4 // 3 + 200 for each in records) + 100,
+    )
 
 
 def _shard(described: dict[str, Any]) -> Shard:

@@ -17,8 +17,9 @@ from truckstream.kinesis.encoding import EncodableRecord, encode_body
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.fan_out.registration import register_consumer
 from truckstream.kinesis.fan_out.subscription import subscribe
+from truckstream.kinesis.reading.position import Position
 from truckstream.kinesis.reading.records_page import parse_records_page
-from truckstream.kinesis.reading.requests import iterator_request, parse_iterator
+from truckstream.kinesis.reading.requests import iterator_request, parse_iterator, starting_position
 from truckstream.kinesis.responses import RecordResponse, parse_put_records, parse_shards, parse_summary
 from truckstream.kinesis.session.session_endpoint import SessionEndpoint
 from truckstream.kinesis.signed_calls import SignedCalls
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.kinesis.attempt import Attempt
-    from truckstream.kinesis.reading.position import Position
     from truckstream.kinesis.reading.stored_record import RecordsPage
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
@@ -141,7 +141,18 @@ class KinesisClient:
         return parse_records_page(await self._calls.call("GetRecords", names, body), shard_id)
 
     async def register_consumer(self, name: str) -> str:
-        return await register_consumer(self._calls, self._arn or (await self.summary()).arn, name)
+        """Register a consumer with enhanced fan-out, or find it; return its ARN when it is ACTIVE.
+
+        Raises:
+            RequestFailedError: a call has failed.
+            ConfigurationError: subscriptions are not possible, see `subscribe`; nothing was registered.
+        """
+        stream_arn = self._arn or (await self.summary()).arn
+        # Any consumer and shard of the stream have the same address.
+        names = {"ConsumerARN": f"{stream_arn}/consumer/{name}:1", "ShardId": "shardId-000000000000"}
+        position = {"StartingPosition": starting_position(Position("LATEST"))}
+        await self._endpoint.http2_pool(await self._endpoint.template("SubscribeToShard", names | position))
+        return await register_consumer(self._calls, stream_arn, name)
 
     def subscribe(self, consumer_arn: str, shard_id: str, position: Position) -> AsyncGenerator[RecordsPage, None]:
         """Yield the events of one subscription, which the service ends after five minutes.

@@ -12,7 +12,7 @@ from tests.consumer.support import record
 from truckstream.consumer.leases.lease import LATEST, TRIM_HORIZON, Checkpoint
 from truckstream.consumer.reading.actions import Ended, Fatal, Receive, Subscribe, Wait
 from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
-from truckstream.consumer.reading.subscription_reader import SubscriptionReader
+from truckstream.consumer.reading.subscription_reader import EVENT_BYTES, SubscriptionReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.reading.position import Position
@@ -61,7 +61,7 @@ def test_whatever_happens_to_subscriptions_each_record_comes_once_and_in_order(s
         place += count
         delivered += [int(each.sequence_number) for each in under_test.got_event(page).records]
         if then == "ended":
-            under_test.ended()
+            under_test.ended(now)
         elif then == "failed":
             under_test.failed("InternalFailureException", FailureKind.AMBIGUOUS, now)
         elif then == "refused":
@@ -86,18 +86,36 @@ def test_latest_goes_on_at_the_time_of_its_first_subscription():
 
 
 def test_no_event_is_asked_for_while_the_budget_is_used_up():
-    budget = PrefetchBudget(1024 * 1024)
+    budget = PrefetchBudget(4 * 1024 * 1024)
     under_test = reader(budget=budget)
     under_test.next_action(0.0)
     under_test.subscribed(0.0)
     assert isinstance(under_test.next_action(0.0), Receive)
     page = event([1])
-    page.size = 2 * 1024 * 1024
+    page.size = 5 * 1024 * 1024
     batch = under_test.got_event(page)
     assert under_test.next_action(0.0) == Wait(math.inf)
     budget.release(SHARD, batch.size)
     assert budget.take_granted() == [SHARD]
     assert isinstance(under_test.next_action(0.0), Receive)
+    assert budget.used == EVENT_BYTES  # there may be a backlog, and the next event may be a large one
+    batch = under_test.got_event(event([2]))
+    assert isinstance(under_test.next_action(0.0), Receive)
+    assert budget.used == batch.size  # at the tip it waits without a reservation
+
+
+@pytest.mark.parametrize("end", ["ended", "failed"])
+def test_the_end_of_a_subscription_frees_its_reservation(end):
+    budget = PrefetchBudget()
+    under_test = reader(budget=budget)
+    under_test.next_action(0.0)
+    under_test.subscribed(0.0)
+    under_test.next_action(0.0)
+    assert budget.used == EVENT_BYTES
+    if end == "ended":
+        under_test.ended(300.0)
+    else:
+        under_test.failed("InternalFailureException", FailureKind.AMBIGUOUS, 300.0)
     assert budget.used == 0
 
 
@@ -127,3 +145,13 @@ def test_pauses_grow_with_failures_in_a_row_and_end_with_an_event():
         now = until
     assert max(pauses[:3]) < 0.5
     assert 2.0 < max(pauses) <= 5.0
+
+
+def test_subscriptions_that_end_without_an_event_are_made_at_growing_intervals():
+    under_test, now = reader(), 0.0
+    for _ in range(100):
+        while isinstance(action := under_test.next_action(now), Wait):
+            now = action.until
+        under_test.subscribed(now)
+        under_test.ended(now)
+    assert now > 60.0

@@ -5,9 +5,10 @@ the continuation number of the last event, so that no record repeats and none is
 
 - "If you call SubscribeToShard again with the same ConsumerARN and ShardId within 5 seconds of a successful call,
   you'll get a ResourceInUseException" (API reference, read 2026-11-29). It is one of the failures that pass.
-- An event is asked for only while the prefetch budget has room. Then the application is slow, the window of HTTP/2
-  fills, and the service stops sending. An event holds its bytes only once it has come, because an idle shard waits for
-  its next one all the time: the budget can be exceeded by one event of each shard.
+- An event is asked for only while the prefetch budget has room. If the application is slow, the window of HTTP/2 fills,
+  and the service stops sending.
+- A shard with a backlog keeps its reservation until the next event has come, which may be a large one. At the tip it
+  reserves nothing, because an idle shard waits for its next event all the time.
 - A subscription at LATEST that ends before its first event goes on at the time when it began.
 """
 
@@ -75,6 +76,8 @@ class SubscriptionReader:
         self._position = position_of(start, start_time)
         self._backoff = FailureBackoff(random, now)
         self._is_subscribed = False
+        self._has_events = False
+        self._has_backlog = True
         self._end: Ended | Fatal | None = None
 
     def next_action(self, now: float) -> SubscriptionAction:
@@ -84,19 +87,24 @@ class SubscriptionReader:
         if not self._is_subscribed:
             return Wait(self._backoff.until) if now < self._backoff.until else Subscribe(self._position)
         if not self._budget.reserve(self.shard_id, EVENT_BYTES):
+            self._has_backlog = True  # the service may have more by then
             return Wait(math.inf)
-        self._budget.settle(self.shard_id, 0)
+        if not self._has_backlog:
+            self._budget.settle(self.shard_id, 0)
         return Receive()
 
     def subscribed(self, now: float) -> None:
         """Note that the subscription has begun."""
         self._is_subscribed = True
+        self._has_events = False
         if self._position.type == LATEST:
             self._position = Position("AT_TIMESTAMP", timestamp=self._epoch + now - CLOCK_SECONDS)
 
     def got_event(self, page: RecordsPage) -> RecordBatch:
         """Take the next event, and return its user records."""
         self._backoff.succeeded()
+        self._has_events = True
+        self._has_backlog = page.millis_behind > 0
         if page.continuation is None:
             self._end = Ended(page.children)
         else:
@@ -105,16 +113,22 @@ class SubscriptionReader:
         self._budget.settle(self.shard_id, batch.size)
         return batch
 
-    def ended(self) -> None:
+    def ended(self, now: float) -> None:
         """Note that the service has ended the subscription, as it does after five minutes."""
-        self._is_subscribed = False
+        self._leave()
+        if not self._has_events:  # a server that ends each one at once would be asked without a pause
+            self._backoff.failed(now)
 
     def failed(self, code: str, kind: FailureKind, now: float) -> None:
         """Take the failure of the subscription, or of the attempt to subscribe."""
-        self._is_subscribed = False
+        self._leave()
         if code == "ResourceNotFoundException":
             self._end = Ended((), is_gone=True)
         elif kind in TRANSIENT:
             self._backoff.failed(now)
         else:
             self._end = Fatal(code)
+
+    def _leave(self) -> None:
+        self._is_subscribed = False
+        self._budget.settle(self.shard_id, 0)

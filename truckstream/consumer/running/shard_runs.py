@@ -141,23 +141,16 @@ class ShardRuns:
         self, key: str, tenure: Tenure, feed: Feed, context: ShardContext
     ) -> Callable[[], Coroutine[None, None, None]]:
         """Return the function that fills a feed: by polling, or over a subscription."""
-        client, arn = self._streams.by_key[tenure.stream], self._streams.consumer_arns.get(tenure.stream)
+        client, consumer = self._streams.by_key[tenure.stream], self._streams.consumers.get(tenure.stream)
         user_records = UserRecords(tenure.shard_id, tenure.hash_range, tenure.start, self._options.outside)
         now = context.now()
-        make_reader = ShardReader if arn is None else SubscriptionReader
-        reader = make_reader(
-            key,
-            tenure.start,
-            user_records,
-            self.prefetch.budget,
-            self._random,
-            now,
-            epoch=time.time() - now,
-            start_time=self._options.start_time,
-        )
-        if isinstance(reader, SubscriptionReader):
-            return partial(subscribe, client, arn or "", reader, feed, self.prefetch, context)
-        return partial(poll, client, reader, feed, self.prefetch, context)
+        arguments = (key, tenure.start, user_records, self.prefetch.budget, self._random, now)
+        epoch, start_time = time.time() - now, self._options.start_time
+        if consumer is None:
+            poller = ShardReader(*arguments, epoch=epoch, start_time=start_time)
+            return partial(poll, client, poller, feed, self.prefetch, context)
+        subscriber = SubscriptionReader(*arguments, epoch=epoch, start_time=start_time)
+        return partial(subscribe, client, consumer, subscriber, feed, self.prefetch, context)
 
     def _on_done(self, tenure: Tenure, task: asyncio.Task[None]) -> None:
         run, _ = self._tasks.pop(tenure)

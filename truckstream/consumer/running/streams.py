@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from truckstream.consumer.running.registered_consumer import RegisteredConsumer
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 
@@ -46,8 +47,8 @@ class Streams:
         self._named = named
         #: By the stream's part of the lease keys, once open.
         self.by_key: dict[str | None, ReadingClient] = {}
-        #: The ARN of the registered consumer of each stream; empty without enhanced fan-out.
-        self.consumer_arns: dict[str | None, str] = {}
+        #: The registered consumer of each stream; empty without enhanced fan-out.
+        self.consumers: dict[str | None, RegisteredConsumer] = {}
 
     async def open(self, seconds: float, fan_out_name: str | None = None) -> None:
         """Connect to all streams, and register a consumer of this name. Failures that can pass are retried.
@@ -71,8 +72,8 @@ class Streams:
                 raise InvalidArgumentError("shards", missing, f"must be shards of the stream, which has {len(listed)}")
         if fan_out_name is not None:
             for key, client in self.by_key.items():
-                register = partial(client.register_consumer, fan_out_name)
-                self.consumer_arns[key] = await _retried(register, deadline)
+                self.consumers[key] = consumer = RegisteredConsumer(client, fan_out_name)
+                await _retried(consumer.register, deadline)
 
     async def close(self) -> None:
         """Disconnect."""

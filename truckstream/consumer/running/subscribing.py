@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -12,13 +11,13 @@ from truckstream.consumer.reading.actions import Ended, Fatal, Subscribe, Wait
 from truckstream.kinesis.failures import RequestFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from truckstream.consumer.reading.subscription_reader import SubscriptionReader
     from truckstream.consumer.running.feed import Feed
     from truckstream.consumer.running.prefetch import Prefetch
+    from truckstream.consumer.running.registered_consumer import RegisteredConsumer
     from truckstream.consumer.running.shard_context import ShardContext
-    from truckstream.kinesis.reading.position import Position
     from truckstream.kinesis.reading.reading_client import ReadingClient
     from truckstream.kinesis.reading.stored_record import RecordsPage
 
@@ -29,7 +28,7 @@ _logger = logging.getLogger("truckstream.consumer")
 
 async def subscribe(
     client: ReadingClient,
-    consumer_arn: str,
+    consumer: RegisteredConsumer,
     reader: SubscriptionReader,
     feed: Feed,
     prefetch: Prefetch,
@@ -52,36 +51,39 @@ async def subscribe(
             await asyncio.sleep(action.until - context.now())
             continue
         assert isinstance(action, Subscribe)  # noqa: S101 - the reader has no subscription here
+        consumer_arn = consumer.arn
         try:
-            await _receive(client, consumer_arn, action.position, reader, feed, prefetch, context)
-            reader.ended()
+            events = client.subscribe(consumer_arn, context.shard_id, action.position)
+            async with aclosing(cast("AsyncGenerator[RecordsPage, None]", events)):
+                reader.subscribed(context.now())
+                await _receive(events, reader, feed, prefetch, context)
+            reader.ended(context.now())
+            prefetch.wake_granted()
         except RequestFailedError as error:
-            failure = error
-            _logger.info("a subscription to %s failed: %s (%s)", context.shard_id, error.code, error.kind.value)
-            reader.failed(error.code, error.kind, context.now())
-            feed.call_failed(error)
+            failure = await consumer.cause_of(error, context.shard_id, consumer_arn)
+            _logger.info("a subscription to %s failed: %s (%s)", context.shard_id, failure.code, failure.kind.value)
+            reader.failed(failure.code, failure.kind, context.now())
+            feed.call_failed(failure)
 
 
 async def _receive(
-    client: ReadingClient,
-    consumer_arn: str,
-    position: Position,
+    events: AsyncIterator[RecordsPage],
     reader: SubscriptionReader,
     feed: Feed,
     prefetch: Prefetch,
     context: ShardContext,
 ) -> None:
     """Pass on the events of one subscription."""
-    subscription = client.subscribe(consumer_arn, context.shard_id, position)
-    async with aclosing(cast("AsyncGenerator[RecordsPage, None]", subscription)) as events:
-        reader.subscribed(context.now())
-        while isinstance(action := reader.next_action(context.now()), Wait) or not isinstance(action, Ended | Fatal):
-            if isinstance(action, Wait):
-                assert action.until == math.inf  # noqa: S101 - it waits for the budget
-                await prefetch.wait_for_grant(feed.key)
-                continue
-            page = await anext(events, None)
-            if page is None:
-                return
-            feed.is_positioned = True
-            feed.add(page, reader.got_event(page), 0.0)
+    while True:
+        action = reader.next_action(context.now())
+        prefetch.wake_granted()  # a reservation that the reader has returned may serve another shard
+        if isinstance(action, Ended):
+            return
+        if isinstance(action, Wait):
+            await prefetch.wait_for_grant(feed.key)
+            continue
+        page = await anext(events, None)
+        if page is None:
+            return
+        feed.is_positioned = True
+        feed.add(page, reader.got_event(page), 0.0)

@@ -1,0 +1,58 @@
+"""The registered consumer of one stream: all subscriptions are made in its name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
+
+if TYPE_CHECKING:
+    from truckstream.kinesis.reading.reading_client import ReadingClient
+
+__all__ = ["RegisteredConsumer"]
+
+_logger = logging.getLogger("truckstream.consumer")
+
+
+class RegisteredConsumer:
+    """Registers a consumer with enhanced fan-out, and again if somebody has deregistered it.
+
+    Args:
+        client: the stream.
+        name: the consumer's name, which all workers of an application share.
+    """
+
+    def __init__(self, client: ReadingClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._registering = asyncio.Lock()
+        #: Empty until it is registered.
+        self.arn = ""
+
+    async def register(self) -> None:
+        """Set `arn`.
+
+        Raises:
+            RequestFailedError: the consumer could not be registered.
+        """
+        self.arn = await self._client.register_consumer(self._name)
+
+    async def cause_of(self, failure: RequestFailedError, shard_id: str, consumer_arn: str) -> RequestFailedError:
+        """Return what is missing after "not found": the stream, the shard, or the consumer, which is registered again.
+
+        SubscribeToShard reports all three alike. A shard whose consumer is missing must not count as read to its end.
+        """
+        if failure.code != "ResourceNotFoundException":
+            return failure
+        try:
+            if shard_id not in {shard.shard_id for shard in await self._client.list_shards()}:
+                return failure
+            async with self._registering:  # the subscriptions to all shards have failed
+                if self.arn == consumer_arn:
+                    _logger.warning("the consumer %s was deregistered: registering it again", self._name)
+                    await self.register()
+        except RequestFailedError as error:
+            return error
+        return RequestFailedError(FailureKind.AMBIGUOUS, "ConsumerDeregistered", failure.message)
