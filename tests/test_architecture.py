@@ -90,6 +90,7 @@ SHELLS = {
         "processing/batch.py",
         "processing/batch_queue.py",
         "processing/handler.py",
+        "processing/handling.py",
         "processing/iteration.py",
         "running/feed.py",
         "running/leased_shard.py",

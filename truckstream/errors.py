@@ -141,7 +141,7 @@ class ConsumerClosedError(UsageError):
 
 
 class WrongEventLoopError(UsageError, RuntimeError):
-    """A producer or one of its deliveries was used on another event loop than the one that opened the producer."""
+    """A producer, one of its deliveries or a consumer was used on another event loop than the one that opened it."""
 
 
 # --- The service's side must act ----------------------------------------------------------------

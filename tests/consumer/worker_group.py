@@ -45,6 +45,9 @@ class WorkerTable:
         self._table = table
         self._worker = worker
 
+    async def close(self) -> None:
+        """Return at once: a consumer closes its table however often it is cancelled."""
+
     def __getattr__(self, name: str) -> object:
         method = getattr(self._table, name)
 
@@ -96,7 +99,7 @@ class Worker:
         self.thawed.clear()
         if leases := getattr(self.consumer, "_leases", None):
             runs = [task for _, task in self.consumer._runs._tasks.values()]
-            for task in [*leases._tasks, *leases._held._renewals, *runs]:
+            for task in [*leases._tasks, *leases._held.renewals, *runs]:
                 task.cancel()
         self._task.cancel()
         # What the consumer does on its way out waits for ever.

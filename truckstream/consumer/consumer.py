@@ -14,7 +14,9 @@ import os
 import random
 import socket
 import uuid
+import warnings
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -25,12 +27,13 @@ from truckstream.consumer.leases.options import LeaseOptions
 from truckstream.consumer.options import ConsumerOptions
 from truckstream.consumer.processing.batch_queue import BatchQueue
 from truckstream.consumer.processing.handler import HandlerProcessor
+from truckstream.consumer.processing.handling import is_in_handler
 from truckstream.consumer.processing.iteration import BatchIterator, IterationProcessor, RecordIterator
 from truckstream.consumer.running.shard_runs import ShardRuns
 from truckstream.consumer.running.streams import Streams
 from truckstream.consumer.watching.sampler import Sampler
 from truckstream.consumer.watching.stats import ConsumerStats, stats_of_other
-from truckstream.errors import ConsumerClosedError, InvalidArgumentError, UsageError
+from truckstream.errors import ConsumerClosedError, InvalidArgumentError, UsageError, WrongEventLoopError
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.limits import MIB
 
@@ -168,6 +171,8 @@ class Consumer:
         self._runs: ShardRuns
         self._leases: LeaseManager
         self._closing: asyncio.Lock
+        self._loop: asyncio.AbstractEventLoop
+        self._pid: int
 
     # --- Opening and closing ------------------------------------------------------------------------
 
@@ -193,7 +198,8 @@ class Consumer:
             raise ConsumerClosedError("a consumer can be opened only once: make a new one")
         self._state = _State.OPENING
         self._ended, self._closing = asyncio.Event(), asyncio.Lock()
-        self._factory = asyncio.get_running_loop().create_future()
+        self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
+        self._factory = self._loop.create_future()
         try:
             await self._streams.open(self._options.open_timeout, self._options.fan_out_name)
             self._runs = ShardRuns(
@@ -232,6 +238,7 @@ class Consumer:
             hand_over_timeout=options.hand_over_timeout,
             checkpoint_interval=options.longest_checkpoint_interval,
             start=options.start,
+            covers_streams=options.shards is None,
         )
 
     def stop(self) -> None:
@@ -258,6 +265,9 @@ class Consumer:
         elif self._state is _State.OPENING:
             self.stop()  # whoever opens it closes it
         elif self._state is _State.OPEN:
+            self._check_loop()
+            if is_in_handler():
+                raise UsageError("close() waits for the handlers, so that one of them cannot await it: call stop()")
             async with self._closing:
                 await self._close(timeout)
 
@@ -265,16 +275,22 @@ class Consumer:
         if self._state is not _State.OPEN:
             return  # by another caller, in the meantime
         self.stop()
-        try:
+        async with AsyncExitStack() as last:  # each step is made, even if the caller is cancelled in one
+            last.callback(self._on_closed)
+            last.push_async_callback(self._streams.close)
+            last.push_async_callback(self._leases.stop)
+            last.push_async_callback(self._runs.cancel)
             if self._is_iterated:
                 self._queue.give_up()
             await self._runs.wait(seconds)
-        finally:
-            await self._runs.cancel()
-            await self._leases.stop()
-            await self._streams.close()
-            self._sampler.stop(self.stats)
-            self._state = _State.CLOSED
+
+    def _on_closed(self) -> None:
+        self._sampler.stop(self.stats)
+        self._state = _State.CLOSED
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", None) is _State.OPEN:
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
 
     # --- Reading ----------------------------------------------------------------------------------
 
@@ -332,12 +348,15 @@ class Consumer:
         """The statistics at this moment."""
         if not hasattr(self, "_leases"):  # it was never open
             return ConsumerStats(worker_id=self.worker_id, prefetched_bytes=0, shards={})
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         own = {run.tenure.key: run for run in self._runs}
+        has_one_stream = len(self._streams.by_key) == 1
         shards = {
-            lease.key: own[lease.key].feed.counters.snapshot(self.worker_id, len(own[lease.key].feed), now)
-            if lease.key in own
-            else stats_of_other(lease.owner)
+            lease.shard_id if has_one_stream else lease.key: (
+                own[lease.key].feed.counters.snapshot(self.worker_id, len(own[lease.key].feed), now)
+                if lease.key in own
+                else stats_of_other(lease.owner)
+            )
             for lease in self._leases.leases
             if not lease.checkpoint.is_ended
         }
@@ -371,17 +390,24 @@ class Consumer:
     def _require_open(self) -> None:
         if self._state is not _State.OPEN:
             raise ConsumerClosedError(f"the consumer is {self._state.value}")
+        self._check_loop()
+
+    def _check_loop(self) -> None:
+        if os.getpid() != self._pid:
+            raise ConsumerClosedError("this process was forked from the one that opened the consumer: open one here")
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongEventLoopError("the consumer belongs to another event loop: open a consumer on each event loop")
 
     def _is_ready(self) -> bool:
         leases = [lease for lease in self._leases.leases if not lease.checkpoint.is_ended]
-        active = {lease.shard_id for lease in leases}
+        active = {(lease.stream, lease.shard_id) for lease in leases}
         own = {run.tenure.key: run for run in self._runs}
         return self._ended.is_set() or (
             bool(leases)  # none were read yet
             and all(
                 own[lease.key].feed.is_positioned if lease.key in own else lease.owner not in {None, self.worker_id}
                 for lease in leases
-                if not active.intersection(lease.parent_ids)
+                if not active.intersection((lease.stream, parent) for parent in lease.parent_ids)
             )
         )
 

@@ -148,16 +148,23 @@ class LeaseManager:
     async def stop(self) -> None:
         """Release what is left, and close the table. A lease that cannot be released expires."""
         self.take_no_more()
-        if self._tasks:
-            watch, renew, keep_shards = self._tasks
-            keep_shards.cancel()
-            await asyncio.wait([watch])
-            await asyncio.gather(*(self._release_or_log(tenure) for tenure in list(self._held.tenures.values())))
-            await self._withdraw_requests()
-            renew.cancel()
-            await asyncio.wait(self._tasks)
-            self._tasks = []
-        await self._table.close()
+        tasks, self._tasks = self._tasks, []
+        try:
+            if tasks:
+                watch, _, keep_shards = tasks
+                keep_shards.cancel()
+                await asyncio.wait([watch])
+                await asyncio.gather(*(self._release_or_log(tenure) for tenure in list(self._held.tenures.values())))
+                await self._withdraw_requests()
+        finally:  # also if this was cancelled
+            tasks += self._held.renewals
+            for task in tasks:
+                task.cancel()
+            try:
+                if tasks:
+                    await asyncio.wait(tasks)
+            finally:
+                await self._table.close()
 
     # --- Reading the table ----------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class LeaseOptions:
     checkpoint_interval: float = 5.0
     #: Seconds between two listings of the shards, give or take a fifth.
     shard_interval: float = 60.0
+    #: Whether the shards that are listed cover all hash keys of their streams, so that one without a lease is a hole.
+    covers_streams: bool = True
     #: Where an application begins that has no checkpoint yet: TRIM_HORIZON, LATEST or a time with its time zone.
     start: str | datetime = TRIM_HORIZON
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from truckstream.consumer.processing.batch import Batch, checkpoint_of
+from truckstream.consumer.processing.handling import mark_handler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -51,6 +52,7 @@ class HandlerProcessor:
             self._shard.note(checkpoint_of(records[-1]))
 
     async def _handle(self, batch: Batch) -> None:
+        mark_handler()
         await self._handler(batch)
 
     def end_soon(self) -> None:

@@ -15,8 +15,9 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from truckstream.consumer.processing.handling import is_cancelled, mark_handler
 from truckstream.consumer.watching.observer import LeaseLost, LeaseReleased, LeaseTaken, RecordsProcessed, ShardEnded
-from truckstream.errors import LeaseLostError, ServiceError, StreamNotFoundError
+from truckstream.errors import LeaseLostError, LeaseTableError, ServiceError, StreamNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -83,6 +84,7 @@ class ShardRun:
             Exception: what the processor raised, or the error that keeps the shard from being read. The lease is still
                 held: nothing was written after the last checkpoint.
         """
+        mark_handler()
         self._report(LeaseTaken, checkpoint=self.tenure.start.sequence_number)
         reading = asyncio.ensure_future(self._read())
         try:
@@ -91,9 +93,13 @@ class ShardRun:
             await self._finish(self._stop_reason or "shard_end")
         except LeaseLostError:
             self._abandon()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             self._abandon()
-            raise
+            if is_cancelled():
+                raise
+            # Otherwise the shard would stand still, and its lease be renewed for ever.
+            text = f"the processing of {self._context.shard_id} ended with a CancelledError"
+            raise UsageError(f"{text}: catch it where you await a task that you cancel") from error
         finally:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -125,8 +131,10 @@ class ShardRun:
             if not self.tenure.is_held:
                 raise LeaseLostError(self._context.shard_id)
             began = self._context.now()
-            await self._processor.process(batch.records, batch.millis_behind)
-            self.feed.release(batch)
+            try:
+                await self._processor.process(batch.records, batch.millis_behind)
+            finally:
+                self.feed.release(batch)
             if batch.records and self._context.is_observed:
                 seconds = self._context.now() - began
                 self._report(RecordsProcessed, records=len(batch.records), seconds=seconds)
@@ -145,7 +153,11 @@ class ShardRun:
         if self._processor is not None:
             await self._processor.finish(reason)
         if reason != "shard_end":
-            await self._leases.release(self.tenure)
+            try:
+                await self._leases.release(self.tenure)
+            except LeaseTableError as error:
+                _logger.warning("the lease of %s cannot be released yet: %s", self._context.shard_id, error)
+                return  # the release is repeated until the lease expires
             self._report(LeaseReleased, reason=reason)
             return
         children = self.feed.children or () if self._follows_children else ()

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.subscription_reader import SubscriptionReader
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["ShardRuns"]
 
 _logger = logging.getLogger("truckstream.consumer")
+
+#: Seconds that cancelled handlers have to end.
+CANCEL_SECONDS: Final = 5.0
 
 
 class ShardRuns:
@@ -117,11 +120,14 @@ class ShardRuns:
                 await self.cancel()
 
     async def cancel(self) -> None:
-        """End all runs at once."""
-        tasks = [task for _, task in self._tasks.values()]
+        """End all runs at once, or leave those whose handlers ignore it."""
+        tasks = {task for _, task in self._tasks.values()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, deaf = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+            for task in deaf:
+                _logger.error("a handler ignores its cancellation, and is left alone (%s)", task.get_name())
 
     # --- Making and ending a run --------------------------------------------------------------------
 

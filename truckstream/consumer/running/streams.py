@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -77,7 +78,9 @@ class Streams:
 
     async def close(self) -> None:
         """Disconnect."""
-        await asyncio.gather(*(client.close() for client in self._clients))
+        async with AsyncExitStack() as clients:  # closes all, even if the caller is cancelled in one
+            for client in self._clients:
+                clients.push_async_callback(client.close)
 
     async def list_shards(self) -> Mapping[str | None, Sequence[Shard]]:
         """Return the shards to read, by the stream's part of the lease keys.

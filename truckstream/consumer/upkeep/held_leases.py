@@ -52,7 +52,8 @@ class HeldLeases:
         self._read = read
         self.tenures: dict[str, Tenure] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._renewals: set[asyncio.Task[None]] = set()
+        #: The renewals that are being written.
+        self.renewals: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -153,8 +154,8 @@ class HeldLeases:
                     continue
                 if tenure.next_write_at <= now:
                     task = asyncio.create_task(self._renew(tenure))
-                    self._renewals.add(task)
-                    task.add_done_callback(self._renewals.discard)
+                    self.renewals.add(task)
+                    task.add_done_callback(self.renewals.discard)
                 else:
                     wake_at = min(wake_at, tenure.next_write_at)
             await wait_for(self._changed, min(wake_at - now, self._options.lease_duration))

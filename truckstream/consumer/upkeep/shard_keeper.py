@@ -86,6 +86,8 @@ class ShardKeeper:
 
     def look_for_holes(self, leases: Iterable[Lease], now: float) -> None:
         """List the shards when a part of the hash range has been without a lease for a while."""
+        if not self._options.covers_streams:
+            return
         leases = list(leases)
         if not any(has_hole(stream, leases) for stream in self.streams or ()):
             self._hole_seen_at = None
