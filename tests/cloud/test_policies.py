@@ -9,9 +9,11 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import truckstream
 from tests.cloud.iam_evaluator import Call, allows
 from tests.cloud.ministack import CANNOT_CREATE, session
 from tests.cloud.parsed_template import RESOURCES
@@ -24,6 +26,7 @@ from truckstream.cloud.policies import (
     MAX_POLICY_CHARACTERS,
     Scope,
     boundary_policy,
+    consumer_policy,
     deploy_policies,
     watch_policies,
 )
@@ -32,6 +35,7 @@ from truckstream.cloud.watch.scaling import scale
 from truckstream.cloud.watch.status import read_status
 from truckstream.commands.app import app
 
+PACKAGE = Path(truckstream.__file__).parent
 #: ministack's account.
 SCOPE = Scope("000000000000", "us-east-1", stack="Acme", stream="acme-stream", bucket=None)
 #: The longest names, and the longest partition.
@@ -408,6 +412,7 @@ def test_each_document_fits_a_managed_policy():
         deploy_policies(SCOPE, customer_key=True, vpc=True, delete_data=True),
         deploy_policies(LONGEST, customer_key=True, vpc=True, delete_data=True),
         [boundary_policy(LONGEST)],
+        [consumer_policy(LONGEST, "a" * 255)],
     ):
         sizes = [len(json.dumps(document, separators=(",", ":"))) for document in documents]
         assert max(sizes) <= MAX_POLICY_CHARACTERS
@@ -418,16 +423,53 @@ def test_each_document_fits_a_managed_policy():
 
 @pytest.mark.parametrize(
     ("of", "expected"),
-    [("deploy", deploy_policies), ("watch", watch_policies), ("boundary", lambda scope: (boundary_policy(scope),))],
+    [
+        ("deploy", deploy_policies),
+        ("watch", watch_policies),
+        ("boundary", lambda scope: (boundary_policy(scope),)),
+        ("consumer", lambda scope: (consumer_policy(scope, "lake"),)),
+    ],
 )
 def test_the_command_prints_the_policies(of, expected, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name in ("STREAM_NAME", "BUCKET_NAME", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     words = ["policies", "--of", of, "--stack", "Acme", "--region", "eu-west-1", "--account", "000000000000"]
+    words += ["--application", "lake"] if of == "consumer" else []
     app(words, result_action="return_value")
     scope = Scope("000000000000", "eu-west-1", "Acme")
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(expected(scope)))
+
+
+# --- The consumer's calls ---------------------------------------------------------------------------
+
+TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/lake"
+READING = {
+    "DescribeStreamSummary": STREAM,
+    "GetRecords": STREAM,
+    "GetShardIterator": STREAM,
+    "ListShards": STREAM,
+    "RegisterStreamConsumer": STREAM,
+    "DescribeStreamConsumer": f"{STREAM}/consumer/lake:1700000000",
+    "SubscribeToShard": f"{STREAM}/consumer/lake:1700000000",
+}
+
+
+def test_the_consumer_may_make_every_call_that_it_makes_and_reach_no_other_stream_or_table():
+    documents = [consumer_policy(SCOPE, "lake")]
+    sources = "".join(path.read_text() for path in (PACKAGE / "kinesis").rglob("*.py"))
+    assert set(re.findall(r'(?:_call|call|exchange)\(\s*"(\w+)"', sources)) == {*READING, "PutRecords"}
+    table = (PACKAGE / "consumer" / "tables" / "dynamodb_table.py").read_text()
+    operations = set(re.findall(r'_call\(\s*"(\w+)"', table))
+    assert operations >= {"scan", "update_item", "create_table"}
+    calls = [(f"kinesis:{operation}", resource) for operation, resource in READING.items()]
+    calls += [("dynamodb:" + each.title().replace("_", ""), TABLE) for each in operations]
+    for action, resource in calls:
+        assert allows(documents, Call(action, resource, {})), action
+        other = resource.replace("acme-stream", "acme-other").replace("table/lake", "table/lake2")
+        assert not allows(documents, Call(action, other, {})), action
+    assert not allows(documents, Call("kinesis:PutRecords", STREAM, {}))
+    assert not allows(documents, Call("dynamodb:DeleteTable", TABLE, {}))
 
 
 # --- CloudFormation's calls with the deployer's permissions -----------------------------------------

@@ -30,7 +30,7 @@ from truckstream.alarms import ALARMS
 from truckstream.cloud.deployment.cloudformation.stack import check_stack_name
 from truckstream.cloud.partitions import partition_of
 
-__all__ = ["MAX_POLICY_CHARACTERS", "Scope", "boundary_policy", "deploy_policies", "watch_policies"]
+__all__ = ["MAX_POLICY_CHARACTERS", "Scope", "boundary_policy", "consumer_policy", "deploy_policies", "watch_policies"]
 
 Statement = dict[str, Any]
 
@@ -177,6 +177,30 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
         _allow("KeysOfTheData", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), StringEquals=services),
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
         _allow("Network", "ec2", interfaces, "*"),
+    ]
+    [document] = _documents(statements)
+    return document
+
+
+def consumer_policy(scope: Scope, application: str) -> dict[str, Any]:
+    """Return the policy of the workers of an application: `Consumer`, `truckstream tail` and `truckstream worker`.
+
+    It has the permissions for enhanced fan-out, and those to create the application's lease table.
+
+    Args:
+        scope: the account, the region and the stream. The stack does not matter.
+        application: the name of the application, of its lease table and of its registered consumer.
+    """
+    consumer = f"{scope.stream_arn}/consumer/{application}"
+    table = "CreateTable DeleteItem DescribeTable PutItem Scan UpdateItem"
+    services = {"kms:ViaService": f"kinesis.{scope.region}.{partition_of(scope.region).dns_suffix}"}
+    statements = [
+        _allow("Stream", "kinesis", "DescribeStreamSummary GetRecords GetShardIterator ListShards", scope.stream_arn),
+        # IAM's reference names the stream for registration, and the consumer for the other two.
+        _allow("Register", "kinesis", "RegisterStreamConsumer", scope.stream_arn, consumer, f"{consumer}:*"),
+        _allow("FanOut", "kinesis", "DescribeStreamConsumer SubscribeToShard", consumer, f"{consumer}:*"),
+        _allow("Leases", "dynamodb", table, scope.arn("dynamodb", f"table/{application}")),
+        _allow("KeyOfTheStream", "kms", "Decrypt", scope.arn("kms", "key/*"), StringEquals=services),
     ]
     [document] = _documents(statements)
     return document

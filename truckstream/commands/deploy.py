@@ -220,7 +220,8 @@ async def _destroy(dialog: ChangeDialog, *, delete_data: bool, dry_run: bool) ->
 def policies(
     *,
     aws: AwsOptions = DEFAULT_OPTIONS,
-    of: Literal["deploy", "watch", "boundary"] = "deploy",
+    of: Literal["deploy", "watch", "boundary", "consumer"] = "deploy",
+    application: str = "truckstream",
     account: str = "123456789012",
     stream: str | None = None,
     bucket: str | None = None,
@@ -234,7 +235,8 @@ def policies(
     Args:
         aws: Stack and account.
         of: deploy for all commands, watch for the commands that only read, boundary for the permissions boundary that
-            the policies of deploy require.
+            the policies of deploy require, consumer for the workers that read the stream.
+        application: With --of consumer, the application's name, which its lease table has too.
         account: Account ID of twelve digits.
         stream: Name of the stream. [STREAM_NAME]
         bucket: The bucket's name; by default the names that CloudFormation generates. [BUCKET_NAME]
@@ -243,7 +245,13 @@ def policies(
         delete_data: Include the permissions for `destroy --delete-data`.
         dry_run: Accepted for scripts; this command never changes anything.
     """
-    from truckstream.cloud.policies import Scope, boundary_policy, deploy_policies, watch_policies  # noqa: PLC0415
+    from truckstream.cloud.policies import (  # noqa: PLC0415
+        Scope,
+        boundary_policy,
+        consumer_policy,
+        deploy_policies,
+        watch_policies,
+    )
 
     settings = aws.settings(stream, bucket)
     region = settings.region or "us-east-1"
@@ -252,6 +260,8 @@ def policies(
         found = watch_policies(scope)
     elif of == "boundary":
         found = (boundary_policy(scope),)
+    elif of == "consumer":
+        found = (consumer_policy(scope, application),)
     else:
         found = deploy_policies(scope, customer_key=customer_key, vpc=vpc, delete_data=delete_data)
     print_result(found, "", json=True)
