@@ -84,8 +84,8 @@ SHELLS = {
     },
     "consumer": {
         "consumer.py",
-        "lease_manager.py",
-        "lease_tables.py",
+        "upkeep/lease_manager.py",
+        "tables/default_table.py",
         "leases/lease_table.py",
         "processing/batch.py",
         "processing/batch_queue.py",

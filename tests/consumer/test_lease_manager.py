@@ -9,11 +9,11 @@ import pytest
 from tests.consumer.faulty_table import FaultyTable
 from tests.consumer.freezing_loop import FreezingLoop
 from tests.consumer.simulation.stream import SimulatedStream
-from truckstream.consumer.lease_manager import LeaseManager
 from truckstream.consumer.leases.lease import LATEST, SHARD_END, Checkpoint, PendingCheckpoint
 from truckstream.consumer.leases.lease_changes import asked_for
 from truckstream.consumer.leases.options import LeaseOptions
 from truckstream.consumer.tables.memory_table import MemoryTable
+from truckstream.consumer.upkeep.lease_manager import LeaseManager
 from truckstream.errors import LeaseLostError, LeaseTableError
 
 #: The duration of a lease, in seconds.

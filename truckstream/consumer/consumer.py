@@ -1,6 +1,6 @@
 """The Consumer: the package's public class.
 
-The other asyncio files: `lease_manager.py` keeps this worker's leases, `running/` reads and processes their shards,
+The other asyncio files: `upkeep/` keeps this worker's leases, `running/` reads and processes their shards,
 `processing/` passes the records to the application.
 """
 
@@ -21,8 +21,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from truckstream.checks import check_number
-from truckstream.consumer.lease_manager import LeaseManager
-from truckstream.consumer.lease_tables import default_table
 from truckstream.consumer.leases.options import LeaseOptions
 from truckstream.consumer.options import ConsumerOptions
 from truckstream.consumer.processing.batch_queue import BatchQueue
@@ -31,6 +29,8 @@ from truckstream.consumer.processing.handling import is_in_handler
 from truckstream.consumer.processing.iteration import BatchIterator, IterationProcessor, RecordIterator
 from truckstream.consumer.running.shard_runs import ShardRuns
 from truckstream.consumer.running.streams import Streams
+from truckstream.consumer.tables.default_table import default_table
+from truckstream.consumer.upkeep.lease_manager import LeaseManager
 from truckstream.consumer.watching.sampler import Sampler
 from truckstream.consumer.watching.stats import ConsumerStats, stats_of_other
 from truckstream.errors import ConsumerClosedError, InvalidArgumentError, UsageError, WrongEventLoopError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tests.consumer.faulty_table import FaultyTable
 from tests.consumer.simulation.oracle import position
-from truckstream.consumer.lease_manager import LeaseManager
 from truckstream.consumer.leases.lease import Checkpoint
+from truckstream.consumer.upkeep.lease_manager import LeaseManager
 from truckstream.errors import LeaseLostError, LeaseTableError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from truckstream.errors import LeaseLostError
 
 if TYPE_CHECKING:
-    from truckstream.consumer.lease_manager import LeaseManager
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
     from truckstream.consumer.leases.tenure import Tenure
+    from truckstream.consumer.upkeep.lease_manager import LeaseManager
 
 __all__ = ["LeasedShard"]
 

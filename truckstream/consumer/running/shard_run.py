@@ -22,12 +22,12 @@ from truckstream.errors import LeaseLostError, LeaseTableError, ServiceError, St
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from truckstream.consumer.lease_manager import LeaseManager
     from truckstream.consumer.leases.tenure import Tenure
     from truckstream.consumer.running.feed import Feed
     from truckstream.consumer.running.leased_shard import LeasedShard
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.consumer.shard_processor import AssignedShard, EndReason, ShardProcessor
+    from truckstream.consumer.upkeep.lease_manager import LeaseManager
 
     Factory = Callable[[AssignedShard], ShardProcessor]
 

@@ -24,11 +24,11 @@ from truckstream.consumer.running.subscribing import subscribe
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from truckstream.consumer.lease_manager import LeaseManager
     from truckstream.consumer.leases.tenure import Tenure
     from truckstream.consumer.options import ConsumerOptions
     from truckstream.consumer.running.shard_run import Factory
     from truckstream.consumer.running.streams import Streams
+    from truckstream.consumer.upkeep.lease_manager import LeaseManager
     from truckstream.observer_hooks import ObserverHooks
 
 __all__ = ["ShardRuns"]

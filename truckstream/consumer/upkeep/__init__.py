@@ -1,1 +1,1 @@
-"""The tasks that keep a worker's leases: renewal in time, and leases in step with the shards."""
+"""A worker's part in sharing the shards: takes leases, renews them, and keeps them in step with the shards."""

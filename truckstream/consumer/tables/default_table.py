@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from truckstream.consumer.tables import DynamoDbTable, MemoryTable, SqliteTable
+from truckstream.consumer.tables.dynamodb_table import DynamoDbTable
+from truckstream.consumer.tables.memory_table import MemoryTable
+from truckstream.consumer.tables.sqlite_table import SqliteTable
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
