@@ -2,8 +2,8 @@
 
 import pytest
 
-from truckstream.consumer.lease_tables import default_table, is_on_this_machine
 from truckstream.consumer.tables import DynamoDbTable, MemoryTable, SqliteTable
+from truckstream.consumer.tables.default_table import default_table, is_on_this_machine
 from truckstream.errors import InvalidArgumentError
 
 NOWHERE = {"region_name": None, "endpoint_url": None, "session": None}
