@@ -108,6 +108,7 @@ SHELLS = {
         "tables/sqlite_table.py",
         "upkeep/held_leases.py",
         "upkeep/shard_keeper.py",
+        "watching/lease_report.py",
         "watching/sampler.py",
     },
     "batcher": {

@@ -14,6 +14,7 @@ from truckstream.commands.output.change_dialog import ChangeDialog
 from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.output.results import print_result, run_aws_command
 from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.stream.connection import Connection
 from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def status(
     *,
     aws: AwsOptions = DEFAULT_OPTIONS,
     function: str | None = None,
+    application: str | None = None,
+    stream: str | None = None,
     minutes: int = 60,
     watch: bool = False,
     interval: float = 15.0,
     dry_run: bool = False,  # noqa: ARG001 - it never changes anything
 ) -> int:
-    """Show the deployed parts and their health on one page.
+    """Show the deployed parts and their health on one page, or the leases of a consumer's application.
 
     Exits with 1 if a part is missing or stopped, the mapping's last delivery failed, an alarm is active, or something
     could not be read. With --watch, Ctrl-C is the normal end: it exits with 0.
@@ -39,6 +42,8 @@ def status(
     Args:
         aws: Stack and account.
         function: Name of the function, for a pipeline without a stack.
+        application: Show the leases of this consumer's application instead: who reads which shard, and how far behind.
+        stream: Name or ARN of the stream that it reads. [STREAM_NAME]
         minutes: Length of the period in minutes.
         watch: Show the page again and again until Ctrl-C.
         interval: Seconds between two pages of --watch, at least 1. AWS charges for each reading of the figures.
@@ -48,6 +53,10 @@ def status(
         raise ConfigurationError("--watch", "cannot be used with --json", "Run status --json repeatedly instead.")
     if interval < 1:
         raise InvalidArgumentError("interval", interval, "must be at least 1 second")
+    if application is not None:
+        if watch:
+            raise ConfigurationError("--watch", "cannot be used with --application", "Run the command repeatedly.")
+        return run_aws_command(_leases(aws, application, stream), json=aws.json)
     if watch:
         return run_command(_watch(aws, function, minutes, interval))
     return run_aws_command(_status(aws, function, minutes), json=aws.json)
@@ -61,6 +70,32 @@ async def _status(aws: AwsOptions, function: str | None, minutes: int) -> int:
         found = await read_status(account, aws.stack, now=datetime.now(UTC), function_name=function, minutes=minutes)
     print_result(found, format_status(found), json=aws.json)
     return 0 if found.healthy else 1
+
+
+async def _leases(aws: AwsOptions, application: str, stream: str | None) -> int:
+    from truckstream.commands.output.lease_page import format_leases  # noqa: PLC0415
+    from truckstream.consumer.tables.default_table import default_table  # noqa: PLC0415
+    from truckstream.consumer.watching.lease_report import read_lease_report  # noqa: PLC0415
+    from truckstream.kinesis.client import KinesisClient  # noqa: PLC0415
+
+    connection = Connection(aws.region, aws.endpoint_url)
+    name = connection.settings(stream).stream_name
+    where = {
+        "region_name": aws.region,
+        "endpoint_url": aws.endpoint_url,
+        "session": await connection.session(name),
+    }
+    table = default_table(application, **where, create=False)
+    client = KinesisClient(name, **where)
+    try:
+        await client.open()
+        await table.open()
+        report = await read_lease_report(application, table, client)
+    finally:
+        await table.close()
+        await client.close()
+    print_result(report, format_leases(report), json=aws.json)
+    return 0 if report.healthy else 1
 
 
 async def _watch(aws: AwsOptions, function: str | None, minutes: int, interval: float) -> int:

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from truckstream.checks import check_number
 from truckstream.consumer.leases.options import LeaseOptions
@@ -153,7 +153,7 @@ class Consumer:
             open_timeout=open_timeout,
         )
         check_number("request_timeout", request_timeout, 0.001)
-        network = {"region_name": region_name, "endpoint_url": endpoint_url, "session": session}
+        network: dict[str, Any] = {"region_name": region_name, "endpoint_url": endpoint_url, "session": session}
         clients = _clients_of(stream, network, request_timeout)
         self._options = options
         self._table = leases or default_table(application, **network)

@@ -73,7 +73,7 @@ def test_a_call_that_is_always_throttled_fails_within_its_time_with_advice():
     ("failure", "advice"),
     [
         (error("AccessDeniedException"), "UpdateItem"),
-        (error("ResourceNotFoundException"), "was deleted"),
+        (error("ResourceNotFoundException"), "There is no such table"),
         (error("ValidationException"), "leaseKey"),
         (NoCredentialsError(), "credentials"),
     ],

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from truckstream.kinesis.reading.reading_client import ReadingClient
+    from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
 
     _T = TypeVar("_T")
 
-__all__ = ["Streams"]
+__all__ = ["Streams", "stream_key"]
 
 _logger = logging.getLogger("truckstream.consumer")
 
@@ -108,12 +109,16 @@ class Streams:
         return dict(zip(keys, await asyncio.gather(*(client.list_shards() for client in clients)), strict=True))
 
     async def _key_of(self, client: ReadingClient) -> str | None:
-        """Return the stream's part of its lease keys, as the KCL writes it: account, name and second of creation."""
+        """Return the stream's part of its lease keys."""
         if not self._named:
             return None
-        summary = await client.summary()
-        account = summary.arn.split(":")[4] if summary.arn else ""
-        return f"{account}:{client.stream_name}:{int(summary.created_at)}"
+        return stream_key(await client.summary(), client.stream_name)
+
+
+def stream_key(summary: StreamSummary, stream_name: str) -> str:
+    """Return a stream's part of lease keys, as the KCL writes it: account, name and second of creation."""
+    account = summary.arn.split(":")[4] if summary.arn else ""
+    return f"{account}:{stream_name}:{int(summary.created_at)}"
 
 
 async def _retried(call: Callable[[], Awaitable[_T]], deadline: float) -> _T:

@@ -28,13 +28,18 @@ _TABLE_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 
 
 def default_table(
-    application: str | None, *, region_name: str | None, endpoint_url: str | None, session: AioSession | None
+    application: str | None,
+    *,
+    region_name: str | None,
+    endpoint_url: str | None,
+    session: AioSession | None,
+    create: bool = True,
 ) -> LeaseTable:
     """Return the table where an application keeps its leases.
 
     Without a name they are kept in memory: the consumer reads all shards, and begins anew each time. A stream of this
     machine, such as a local Kinesis, has no DynamoDB beside it, so that a file is used. Otherwise it is a DynamoDB
-    table of the application's name, as with the KCL.
+    table of the application's name, as with the KCL. Without `create` it must exist.
 
     Raises:
         InvalidArgumentError: a table cannot have the name of the application.
@@ -46,9 +51,10 @@ def default_table(
         raise InvalidArgumentError("application", application, rule)
     if is_on_this_machine(endpoint_url or endpoint_in(os.environ)):
         folder = state_folder(os.environ)
-        folder.mkdir(parents=True, exist_ok=True)
-        return SqliteTable(folder / f"{application}.sqlite")
-    return DynamoDbTable(application, region_name=region_name, session=session)
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        return SqliteTable(folder / f"{application}.sqlite", create=create)
+    return DynamoDbTable(application, region_name=region_name, session=session, create=create)
 
 
 def endpoint_in(environment: Mapping[str, str]) -> str | None:

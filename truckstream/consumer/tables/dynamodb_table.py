@@ -37,7 +37,7 @@ _TRANSIENT: Final = frozenset(
 _ADVICE: Final = {
     "AccessDeniedException": "Allow dynamodb: DescribeTable, CreateTable, Scan, PutItem, UpdateItem, DeleteItem on it",
     "ProvisionedThroughputExceededException": "Raise the table's capacity, or set it to on-demand (PAY_PER_REQUEST)",
-    "ResourceNotFoundException": "The table was deleted: open the consumer again, which creates it",
+    "ResourceNotFoundException": "There is no such table: a consumer creates it when it opens",
     "ValidationException": "Its key must be the string leaseKey: choose another name, or delete the table",
 }
 _GENERAL_ADVICE: Final = "Check region_name=, endpoint_url=, the credentials and the network"
@@ -59,6 +59,7 @@ class DynamoDbTable:
     Args:
         name: of the table; the KCL takes the name of the application.
         region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
+        create: whether opening creates the table if there is none.
         retry_for: seconds after which a call that does not succeed is given up, less than the duration of a lease.
     """
 
@@ -71,12 +72,14 @@ class DynamoDbTable:
         region_name: str | None = None,
         endpoint_url: str | None = None,
         session: AioSession | None = None,
+        create: bool = True,
         retry_for: float = 5.0,
     ) -> None:
         self._name = name
         self._region_name = region_name
         self._endpoint_url = endpoint_url
         self._session: Any = session
+        self._creates = create
         self._retry_for = retry_for
         self._client: Any = None
         self._resources = AsyncExitStack()
@@ -90,6 +93,8 @@ class DynamoDbTable:
         """
         if self._client is None:
             await self._connect()
+        if not self._creates:
+            return
         try:
             await self._make_usable()
         except BaseException:

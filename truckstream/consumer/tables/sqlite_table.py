@@ -10,6 +10,7 @@ import asyncio
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from truckstream.consumer.leases.lease import Checkpoint, Lease, PendingCheckpoint
@@ -17,7 +18,6 @@ from truckstream.errors import LeaseTableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 __all__ = ["SqliteTable"]
 
@@ -57,12 +57,18 @@ _DELETE: Final = "DELETE FROM leases WHERE key = :key AND counter = :counter"
 
 
 class SqliteTable:
-    """Leases in a file, which is created if there is none."""
+    """Leases in a file.
+
+    Args:
+        path: the file.
+        create: whether opening creates the file if there is none.
+    """
 
     names_streams = True
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self._path = str(path)
+        self._creates = create
         self._thread: ThreadPoolExecutor | None = None
         self._database: sqlite3.Connection
 
@@ -112,6 +118,8 @@ class SqliteTable:
     # --- In the thread --------------------------------------------------------------------------
 
     def _connect(self) -> None:
+        if not self._creates and not Path(self._path).exists():
+            raise LeaseTableError("missing", f"there is no {self._path}: a consumer creates it when it opens")
         self._database = sqlite3.connect(
             self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
