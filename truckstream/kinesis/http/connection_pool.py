@@ -41,6 +41,9 @@ KEEP_SECONDS: Final = 50.0
 #: default of 10 s over a slow line, and one that drips may not.
 STEP_BYTES: Final = 256 * 1024
 
+#: Room for a response, or for the beginning of a large one.
+RECEIVE_BYTES: Final = 16 * 1024
+
 #: The event of `poll` for "the service has closed its end". It needs no reading, so it works beneath TLS too. Linux
 #: only; elsewhere such a connection is noticed once the event loop processes its closing.
 PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
@@ -118,8 +121,12 @@ class ConnectionPool:
         return connection
 
 
-class _Connection(asyncio.Protocol):
-    """One connection, with at most one request at a time."""
+class _Connection(asyncio.BufferedProtocol):
+    """One connection, with at most one request at a time.
+
+    A large body is received in its place. As an `asyncio.Protocol` its bytes would be copied twice more: 0.3 µs for
+    each record of a page of GetRecords.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -133,13 +140,16 @@ class _Connection(asyncio.Protocol):
         # The request in flight. `_paused` counts the transports that hold some of it back from the kernel.
         # `_progress_at` is when the kernel last took some, and `_left` the bytes that were left then.
         self._reader = ResponseReader()
-        self._response: asyncio.Future[HttpResponse] | None = None
+        self._complete: asyncio.Future[None] | None = None
         self._paused = 0
         self._left = 0
         self._progress_at = 0.0
         # The length of the response's body that counts as progress.
         self._next_step = STEP_BYTES
         self._timer: asyncio.TimerHandle
+        # Where the loop puts the bytes that come: into the body, or in here.
+        self._received = memoryview(bytearray(RECEIVE_BYTES))
+        self._is_in_room = False
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Encrypt the connection."""
@@ -164,7 +174,7 @@ class _Connection(asyncio.Protocol):
     ) -> HttpResponse:
         """Send one request and return its response."""
         self._reader = ResponseReader(max_body_bytes)
-        self._response = self._loop.create_future()
+        self._complete = self._loop.create_future()
         if _WRITELINES_PAUSES:
             self._transport.writelines((head, body))
         else:
@@ -173,7 +183,8 @@ class _Connection(asyncio.Protocol):
         self._next_step = STEP_BYTES
         self._watch(response_timeout)
         try:
-            return await self._response
+            await self._complete
+            return self._reader.response()  # here, because the loop holds the body's buffer until its callback returns
         except BaseException:
             if not self._unsent:
                 attempt.finish()
@@ -181,7 +192,7 @@ class _Connection(asyncio.Protocol):
             raise
         finally:
             self._timer.cancel()
-            self._response = None
+            self._complete = None
 
     def is_closed_by_peer(self) -> bool:
         """Return whether the service has closed its end, even if the event loop has not processed that yet."""
@@ -211,33 +222,38 @@ class _Connection(asyncio.Protocol):
         self._paused -= 1
         self._progress_at = self._loop.time()
 
-    def data_received(self, data: bytes) -> None:
-        if self._response is None or self._response.done():
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - all of the room may be used
+        room = self._reader.room if self._is_waiting else None
+        self._is_in_room = room is not None
+        return self._received if room is None else room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._is_waiting:
             self.abort()  # bytes that belong to no request
             return
+        reader = self._reader
         try:
-            response = self._reader.feed(data)
+            is_complete = reader.received(nbytes) if self._is_in_room else reader.feed(bytes(self._received[:nbytes]))
         except MalformedResponseError as error:
             self._fail("MalformedResponse", str(error))
             return
-        if self._reader.body_bytes >= self._next_step:
+        if reader.body_bytes >= self._next_step:
             self._progress_at = self._loop.time()
-            self._next_step = self._reader.body_bytes + STEP_BYTES
-        if response is not None:
+            self._next_step = reader.body_bytes + STEP_BYTES
+        if is_complete:
             # After a response that came before the end of its request, the connection cannot be used again.
-            self.is_open = self._reader.keeps_alive and not self._unsent
-            self._response.set_result(response)
+            self.is_open = reader.keeps_alive and not self._unsent
+            self._succeed()
             if not self.is_open:
                 self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self.lost.set_result(None)
-        if self._response is None or self._response.done():
+        if not self._is_waiting:
             return
-        response = None if error else self._reader.feed_end()
-        if response is not None:
-            self._response.set_result(response)
+        if error is None and self._reader.feed_end():
+            self._succeed()
         else:
             self._fail(type(error).__name__ if error else "Disconnected", str(error or "the connection was closed"))
 
@@ -255,10 +271,19 @@ class _Connection(asyncio.Protocol):
             when = "while the request was being sent" if self._unsent else "after the request"
             self._fail("TimeoutError", f"{response_timeout:g} s of silence {when}")
 
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether a request waits for its response."""
+        return self._complete is not None and not self._complete.done()
+
+    def _succeed(self) -> None:
+        if self._complete is not None:
+            self._complete.set_result(None)
+
     def _fail(self, code: str, message: str) -> None:
-        if self._response is not None and not self._response.done():
+        if self._complete is not None and not self._complete.done():
             kind = FailureKind.NOT_SENT if self._unsent else FailureKind.AMBIGUOUS
-            self._response.set_exception(RequestFailedError(kind, code, message))
+            self._complete.set_exception(RequestFailedError(kind, code, message))
 
 
 class _PauseRelay(asyncio.BufferedProtocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,9 @@ __all__ = ["HttpResponse", "MalformedResponseError", "ResponseReader", "header_l
 #: returns more, and its template has a limit of its own.
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+
+#: A body of this length or more is received in its place, see `_LargeBody`.
+LARGE_BODY_BYTES: Final = 16 * 1024
 
 _BODILESS: Final = {204, 304}
 _LENGTH: Final = re.compile("[0-9]{1,19}", re.ASCII)
@@ -34,6 +37,7 @@ class HttpResponse:
 
     status: int
     headers: Mapping[str, str]
+    #: That of a large body is a bytearray, which nobody changes any more.
     body: bytes
 
 
@@ -56,6 +60,8 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 class ResponseReader:
     """Parses one response from bytes as they come. Each byte is looked at once, however many pieces there are.
 
+    The bytes are given to `feed`; those of a large body may be put into `room` instead, which saves two copies of them.
+
     Args:
         max_body_bytes: a response with a longer body is rejected.
     """
@@ -66,7 +72,7 @@ class ResponseReader:
         self._max_body_bytes = max_body_bytes
         self._buffer = b""  # the beginning of a head
         self._head: _Head | None = None
-        self._body: _PlainBody | _ChunkedBody
+        self._body: _PlainBody | _LargeBody | _ChunkedBody
         #: Whether the connection may be used again after this response.
         self.keeps_alive = False
 
@@ -75,8 +81,8 @@ class ResponseReader:
         """The length of the body so far."""
         return 0 if self._head is None else self._body.size
 
-    def feed(self, data: bytes) -> HttpResponse | None:
-        """Add bytes; return the response once it is complete.
+    def feed(self, data: bytes) -> bool:
+        """Add bytes; return whether the response is complete.
 
         Raises:
             MalformedResponseError: the bytes are not a response, or more than one.
@@ -85,24 +91,34 @@ class ResponseReader:
             self._buffer += data
             self._read_head()
             if self._head is None:
-                return None
+                return False
             data, self._buffer = self._buffer, b""
         is_complete = self._body.feed(data)
         if self._body.size > self._max_body_bytes:
             raise MalformedResponseError(f"the response has over {self._max_body_bytes} bytes")
-        if not is_complete:
-            return None
-        self.keeps_alive = self._head.keeps_alive
-        return self._response(self._head)
+        self.keeps_alive = is_complete and self._head.keeps_alive
+        return is_complete
 
-    def feed_end(self) -> HttpResponse | None:
-        """Note that the connection has ended; return the response if that completes it."""
-        if self._head is None or self._head.chunked or self._head.length is not None:
-            return None
-        return self._response(self._head)
+    @property
+    def room(self) -> memoryview | None:
+        """Where the next bytes may be put, if they belong to a large body."""
+        return self._body.room if self._head is not None and isinstance(self._body, _LargeBody) else None
 
-    def _response(self, head: _Head) -> HttpResponse:
-        return HttpResponse(head.status, head.headers, b"".join(self._body.parts))
+    def received(self, count: int) -> bool:
+        """Note that so many bytes were put into `room`; return whether the response is complete. Raises as `feed`."""
+        assert self._head is not None and isinstance(self._body, _LargeBody)  # noqa: S101, PT018 - there was room
+        is_complete = self._body.received(count)
+        self.keeps_alive = is_complete and self._head.keeps_alive
+        return is_complete
+
+    def feed_end(self) -> bool:
+        """Note that the connection has ended; return whether the response is complete by that."""
+        return self._head is not None and not self._head.chunked and self._head.length is None
+
+    def response(self) -> HttpResponse:
+        """Return the response, which is complete. Nobody may hold `room` any more."""
+        assert self._head is not None  # noqa: S101 - it is complete
+        return HttpResponse(self._head.status, self._head.headers, self._body.content())
 
     def _read_head(self) -> None:
         """Take the head from the buffer, once it is complete, and interim responses before it."""
@@ -117,40 +133,83 @@ class ResponseReader:
                 if (head.length or 0) > self._max_body_bytes:
                     raise MalformedResponseError(f"a response of {head.length} bytes: over {self._max_body_bytes}")
                 self._head = head
-                self._body = _ChunkedBody() if head.chunked else _PlainBody(head.length)
+                self._body = _body_of(head)
 
 
 class _PlainBody:
     """A body of a known length, or one that lasts until the connection ends."""
 
-    __slots__ = ("_length", "parts", "size")
+    __slots__ = ("_length", "_parts", "size")
 
     def __init__(self, length: int | None) -> None:
         self._length = length
-        self.parts: list[bytes] = []
+        self._parts: list[bytes] = []
         self.size = 0
+
+    def content(self) -> bytes:
+        return b"".join(self._parts)
 
     def feed(self, data: bytes) -> bool:
         """Add bytes; return whether the body is complete."""
-        self.parts.append(data)
+        self._parts.append(data)
         self.size += len(data)
         if self._length is not None and self.size > self._length:
             raise MalformedResponseError(f"{self.size - self._length} bytes follow the response")
         return self.size == self._length
 
 
+class _LargeBody:
+    """A body of a known length that is received in its place: a page of GetRecords has some 900 kB.
+
+    The buffer has room for one byte more, so that bytes after the response are noticed.
+    """
+
+    __slots__ = ("_buffer", "_length", "_view", "size")
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._buffer = bytearray(length + 1)
+        self._view = memoryview(self._buffer)
+        self.size = 0
+
+    @property
+    def room(self) -> memoryview:
+        return self._view[self.size :]
+
+    def feed(self, data: bytes) -> bool:
+        """Add bytes; return whether the body is complete."""
+        count = min(len(data), len(self._buffer) - self.size)
+        self._view[self.size : self.size + count] = data[:count]
+        return self.received(len(data))
+
+    def received(self, count: int) -> bool:
+        """Note that bytes were added; return whether the body is complete."""
+        self.size += count
+        if self.size > self._length:
+            raise MalformedResponseError(f"{self.size - self._length} bytes or more follow the response")
+        return self.size == self._length
+
+    def content(self) -> bytes:
+        self._view.release()
+        del self._buffer[self._length :]
+        return cast("bytes", self._buffer)
+
+
 class _ChunkedBody:
     """A body in chunks, each after a line with its size. Trailers are skipped."""
 
-    __slots__ = ("_in_trailers", "_is_after_chunk", "_line", "_missing", "parts", "size")
+    __slots__ = ("_in_trailers", "_is_after_chunk", "_line", "_missing", "_parts", "size")
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self._parts: list[bytes] = []
         self.size = 0
         self._line = b""  # the beginning of a line
         self._missing = 0  # bytes of the chunk
         self._is_after_chunk = False
         self._in_trailers = False
+
+    def content(self) -> bytes:
+        return b"".join(self._parts)
 
     def feed(self, data: bytes) -> bool:
         """Add bytes; return whether the body is complete."""
@@ -158,7 +217,7 @@ class _ChunkedBody:
         while position < len(data):
             if self._missing:
                 part = data[position : position + self._missing]
-                self.parts.append(part)
+                self._parts.append(part)
                 self.size += len(part)
                 self._missing -= len(part)
                 position += len(part)
@@ -203,6 +262,14 @@ class _Head:
     chunked: bool
     #: Length of the body in bytes; None if its end is marked in another way.
     length: int | None
+
+
+def _body_of(head: _Head) -> _PlainBody | _LargeBody | _ChunkedBody:
+    if head.chunked:
+        return _ChunkedBody()
+    if head.length is not None and head.length >= LARGE_BODY_BYTES:
+        return _LargeBody(head.length)
+    return _PlainBody(head.length)
 
 
 def _parse_head(head: bytes) -> _Head:
