@@ -132,7 +132,7 @@ class ShardReader:
         The shard holds their bytes of the budget until they are released.
         """
         records = page.records
-        data = sum([len(record.data) + len(record.partition_key) for record in records])
+        data = self._pages.data_of(page)
         self._polling.on_page(page, self._asked_at, self._limit)
         self._pages.on_page(len(records), data, page.size)
         self.pacer.on_page(data, self._asked_at)

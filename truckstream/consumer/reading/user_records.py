@@ -11,7 +11,7 @@
 - Reading begins at the record of the checkpoint (AT_SEQUENCE_NUMBER), because its aggregate may have been processed in
   part. The records up to the checkpoint are removed here. Sequence numbers compare as integers, as in the KCL.
 
-CPU a record (Python 3.11): 0.08 µs for pages without an aggregate.
+CPU a record (Python 3.11): 0.03 µs for pages without an aggregate whose records are text.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ class UserRecords:
 
     def take(self, records: list[StoredRecord]) -> list[StoredRecord]:
         """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""
-        # Of five ways to find the magic number this is the fastest: 0.08 µs a record, startswith() takes 0.11.
-        if MAGIC in [record.data[:4] for record in records]:
+        if _may_have_aggregate(records):
             records = self._take_apart(records)
         return records if self._covered is None or not records else self._after_start(records, self._covered)
 
@@ -144,6 +143,16 @@ class UserRecords:
             return True
         first, last = self._hash_range
         return first <= _hash_key(partition_key, explicit_hash_key) <= last
+
+
+def _may_have_aggregate(records: list[StoredRecord]) -> bool:
+    """Return whether a record begins with the magic number; no text in UTF-8 with letters of any alphabet does.
+
+    The greatest record is below that number in most pages, which takes 0.024 µs a record to find out, and the slices
+    0.064; startswith() takes 0.09.
+    """
+    data = [record.data for record in records]
+    return max(data, default=b"") >= MAGIC and MAGIC in [each[:4] for each in data]
 
 
 def _hash_key(partition_key: str, explicit_hash_key: str | None) -> int:

@@ -1,8 +1,11 @@
 """The limit of a call, and what it reserves."""
 
+import random
+
 import pytest
 
-from truckstream.consumer.reading.pacing.page_estimate import LEAST_WANTED, MOST_WANTED, PageEstimate
+from tests.consumer.reading.support import page, plain
+from truckstream.consumer.reading.pacing.page_estimate import LARGE_PAGE, LEAST_WANTED, MOST_WANTED, PageEstimate
 from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
 
 
@@ -61,3 +64,42 @@ def test_the_estimate_follows_the_sizes():
     for _ in range(10):
         estimate.on_page(10, 10 * 50_000, 10 * 67_000)
     assert estimate.limit(64 << 20) == 10
+
+
+# --- The data of a page -----------------------------------------------------------------------------
+
+
+def page_of(sizes):
+    """A page, its size as in JSON with base64, and its bytes of data with the keys of 9 bytes."""
+    records = [plain(number, bytes(size)) for number, size in enumerate(sizes)]
+    return page(records, size=sum(180 + -(-size // 3) * 4 for size in sizes)), sum(size + 9 for size in sizes)
+
+
+@pytest.mark.parametrize("longest", [10, 1_000, 100_000])
+@pytest.mark.parametrize("count", [1, LARGE_PAGE - 1, LARGE_PAGE, 500])
+def test_the_data_of_a_page_is_known_although_few_pages_are_summed_up(count, longest):
+    chance = random.Random(count)
+    estimate = PageEstimate()
+    for number in range(40):
+        found, data = page_of([chance.randint(0, longest if number % 2 else 10) for _ in range(count)])
+        assert estimate.data_of(found) == pytest.approx(data, abs=count)
+
+
+def test_the_data_of_a_small_page_is_exact():
+    estimate = PageEstimate()
+    for size in (5, 5_000):
+        found, data = page_of([size] * (LARGE_PAGE - 1))
+        assert estimate.data_of(found) == data
+
+
+def test_the_data_of_a_page_follows_when_the_keys_grow():
+    """The keys are part of what a record takes besides its base64; so they are taken for shorter than they are."""
+    estimate = PageEstimate()
+    found, _ = page_of([100] * 100)
+    estimate.data_of(found)
+    for record in found.records:
+        record.partition_key = "k" * 209
+    found.size += 200 * 100
+    guesses = [estimate.data_of(found) for _ in range(32)]
+    assert guesses[0] == pytest.approx((109 + 150) * 100, abs=1)
+    assert guesses[-1] == (100 + 209) * 100

@@ -7,9 +7,12 @@ response, which takes memory: with base64 and the fields of each record a third 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from truckstream.kinesis.reading.stored_record import RecordsPage
 
 __all__ = ["PageEstimate"]
 
@@ -22,16 +25,23 @@ LEAST_WANTED: Final = 384 * 1024
 #: The size of records before the first page.
 FIRST_RECORD_BYTES: Final = 1024
 
+#: Of pages with so many records, one in `PAGES_PER_SUM` is summed up.
+LARGE_PAGE: Final = 64
+PAGES_PER_SUM: Final = 16
+
 
 class PageEstimate:
     """The recent pages of one shard."""
 
-    __slots__ = ("_data", "_recent", "_response")
+    __slots__ = ("_data", "_large_pages", "_overhead", "_recent", "_response")
 
     def __init__(self) -> None:
         self._data = float(FIRST_RECORD_BYTES)
         self._response = float(FIRST_RECORD_BYTES)
         self._recent = MOST_WANTED
+        #: Large pages so far, and what a record takes in the response besides its base64.
+        self._large_pages = 0
+        self._overhead = 0.0
 
     def wanted(self) -> int:
         """Return how many bytes of response to reserve for the next page."""
@@ -40,6 +50,22 @@ class PageEstimate:
     def limit(self, reserved: int) -> int:
         """Return the number of records to ask for with a reservation of so many bytes of response."""
         return max(1, min(MAX_RECORDS, int(PAGE_BYTES / self._data), int(reserved / self._response)))
+
+    def data_of(self, page: RecordsPage) -> int:
+        """Return the bytes of a page's data, keys included.
+
+        To sum them up takes 0.06 µs a record. In most large pages they follow from the size of the response: what a
+        record takes there besides its base64 hardly varies.
+        """
+        count = len(page.records)
+        if count >= LARGE_PAGE:
+            self._large_pages += 1
+            if self._large_pages % PAGES_PER_SUM != 1:
+                return max(0, round((page.size - count * self._overhead) * 3 / 4))
+        data = sum([len(record.data) + len(record.partition_key) for record in page.records])
+        if count >= LARGE_PAGE:
+            self._overhead = (page.size - data * 4 / 3) / count
+        return data
 
     def on_page(self, records: int, data: int, response: int) -> None:
         """Take into account a page with `data` bytes of data in `response` bytes."""
