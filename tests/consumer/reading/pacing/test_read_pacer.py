@@ -13,15 +13,16 @@ MIB = 1 << 20
 
 
 class Reader:
-    """Reads pages of `page` bytes: paced, or each `every` seconds whatever happens."""
+    """Reads pages of `page` bytes: paced, or each `every` seconds whatever happens; up to `late` seconds too late."""
 
-    def __init__(self, number, page, *, every=None, starts=0.0, ends=1e9):
+    def __init__(self, number, page, *, every=None, starts=0.0, ends=1e9, late=0.0):
         self.dice = Random(number)
         self.pacer = ReadPacer(self.dice, starts)
         self.page = page
         self.every = every
         self.starts = starts
         self.ends = ends
+        self.late = late
         self.pages = []
         self.throttled = 0
 
@@ -39,7 +40,7 @@ class Reader:
             self.pacer.on_throttled(served)
         if self.every is not None:
             return now + self.every * self.dice.uniform(0.9, 1.1)
-        return max(served, self.pacer.next_call())
+        return max(served, self.pacer.next_call()) + self.dice.uniform(0.0, self.late)
 
     def bytes_per_second(self, start, end):
         return sum(size for at, size in self.pages if start <= at < end) / (end - start)
@@ -73,6 +74,14 @@ def test_a_reader_alone_fills_the_shard_and_is_never_throttled():
     reader = Reader(1, backlog)
     share([reader], 60.0)
     assert reader.bytes_per_second(0.0, 60.0) >= 0.97 * 2 * MIB
+    assert reader.throttled == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reader_whose_calls_are_late_fills_the_shard_too_and_is_never_throttled(seed):
+    reader = Reader(seed, lambda _reader: PAGE_BYTES, late=0.04)
+    share([reader], 60.0)
+    assert reader.bytes_per_second(0.0, 60.0) >= 0.99 * 2 * MIB
     assert reader.throttled == 0
 
 

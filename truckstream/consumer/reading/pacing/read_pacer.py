@@ -43,6 +43,9 @@ INCREASE_PER_SECOND: Final = 0.05
 LEAST_PART: Final = 0.2
 #: Two pages that are further apart count as so many seconds, so that idle time does not raise the part at once.
 MOST_SECONDS_BETWEEN_PAGES: Final = 1.0
+#: A call that comes later than it was due, since the event loop was busy, is paid for from then on: the quota went on
+#: growing. Without this, 9 ms of delay a call left 4 % of the quota unused. A call that is later follows a pause.
+MOST_LATENESS: Final = 0.05
 
 
 class ReadPacer:
@@ -53,11 +56,12 @@ class ReadPacer:
         now: seconds of the clock that all calls use.
     """
 
-    __slots__ = ("_is_slowed", "_last_page_at", "_next_at", "_random", "part")
+    __slots__ = ("_is_slowed", "_last_page_at", "_next_at", "_paid_from", "_random", "part")
 
     def __init__(self, random: Random, now: float) -> None:
         self._random = random
         self._next_at = now
+        self._paid_from = now
         self._last_page_at = now
         self._is_slowed = False
         #: The part of the quota that this reader uses, up to 1.
@@ -69,11 +73,12 @@ class ReadPacer:
 
     def on_call(self, now: float) -> None:
         """Count a call that is made at `now`."""
+        self._paid_from = self._next_at if now - self._next_at <= MOST_LATENESS else now
         self._next_at = now + 1.0 / (CALLS_PER_SECOND * self.part)
 
     def on_page(self, size: int, asked_at: float) -> None:
         """Pay for a page of `size` bytes, keys included, that was asked for at `asked_at`."""
-        self._next_at = max(self._next_at, asked_at + size / (BYTES_PER_SECOND * self.part))
+        self._next_at = max(self._next_at, self._paid_from + size / (BYTES_PER_SECOND * self.part))
         seconds = min(asked_at - self._last_page_at, MOST_SECONDS_BETWEEN_PAGES)
         self.part = min(1.0, self.part + INCREASE_PER_SECOND * seconds)
         self._last_page_at = asked_at
