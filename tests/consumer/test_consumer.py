@@ -250,22 +250,6 @@ async def test_a_loop_ends_after_stop_and_its_last_batch_is_checkpointed():
 
 
 @on_virtual_time
-async def test_a_reader_that_is_busy_for_35_seconds_loses_nothing():
-    stream = LocalStream()
-    stream.put(1_000)
-    found = []
-    async with consumer(stream, prefetch_bytes=1024 * 1024, max_batch_records=100) as reading:
-        async for batch in reading:
-            found += numbers(batch)
-            if len(found) == 100:
-                await asyncio.sleep(35)
-                stream.put(1_000)
-            if len(found) == 2_000:
-                break
-    assert found == list(range(2_000))
-
-
-@on_virtual_time
 async def test_an_application_that_is_slower_than_the_iterators_live_loses_nothing():
     stream = LocalStream()
     found = []

@@ -9,39 +9,6 @@ from tests.consumer.support import on_virtual_time
 from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup
 
 
-async def owners(group):
-    leases = [lease for lease in await group.table.read() if not lease.checkpoint.is_ended]
-    return [lease.owner for lease in leases]
-
-
-async def seconds_until(condition, limit=60.0):
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    async with asyncio.timeout(limit):
-        while not await condition():  # noqa: ASYNC110 - on virtual time
-            await asyncio.sleep(0.1)
-    return loop.time() - began
-
-
-def shares(found):
-    return sorted(found.count(owner) for owner in set(found) - {None})
-
-
-@on_virtual_time
-async def test_a_worker_that_joins_gets_its_share_within_one_and_a_half_lease_times():
-    group = WorkerGroup(seed=1, shards=8)
-    group.join()
-    await asyncio.sleep(5)
-    group.join()
-
-    async def is_balanced():
-        return shares(await owners(group)) == [4, 4]
-
-    assert await seconds_until(is_balanced) <= 1.5 * LEASE_SECONDS
-    for worker in group.workers:
-        await worker.leave()
-
-
 @on_virtual_time
 async def test_the_shards_of_a_worker_that_died_are_read_again_within_one_and_a_half_lease_times():
     group = WorkerGroup(seed=2, shards=8)
@@ -49,44 +16,7 @@ async def test_the_shards_of_a_worker_that_died_are_read_again_within_one_and_a_
     await asyncio.sleep(20)
     await first.die()
     group.stream.put(800)
-
-    async def is_read():
-        return group.count == group.stream.total
-
-    assert await seconds_until(is_read) <= 1.5 * LEASE_SECONDS
-    await second.leave()
-
-
-@on_virtual_time
-async def test_a_worker_that_leaves_gives_its_shards_to_the_others_at_once():
-    group = WorkerGroup(seed=3, shards=8)
-    first, second = group.join(), group.join()
-    await asyncio.sleep(20)
-    await first.leave()
-    group.stream.put(800)
-
-    async def is_read():
-        return group.count == group.stream.total
-
-    assert await seconds_until(is_read) < LEASE_SECONDS / 2
-    await second.leave()
-
-
-@on_virtual_time
-async def test_a_worker_that_was_frozen_for_longer_than_its_lease_delivers_nothing_afterwards():
-    group = WorkerGroup(seed=4, shards=4)
-    first, second = group.join(), group.join()
-    await asyncio.sleep(15)
-    first.freeze()
-    for _ in range(30):
-        group.stream.put(40)
-        await asyncio.sleep(1)
-    first.thaw()
-    for _ in range(30):
-        group.stream.put(40)
-        await asyncio.sleep(1)
-    await group.until_all_is_processed()
-    await first.leave()
+    assert await group.seconds_until_all_is_processed() <= 1.5 * LEASE_SECONDS
     await second.leave()
 
 
@@ -121,7 +51,7 @@ async def test_whatever_the_workers_do_each_record_is_processed_in_order_and_non
         await asyncio.sleep(rng.choice([0.5, 3.0, 12.0]))
     for worker in frozen:
         worker.thaw()
-    await group.until_all_is_processed()
+    await group.seconds_until_all_is_processed()
     for worker in group.workers:
         await worker.leave()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from tests.consumer.local_client import LocalClient, LocalStream
@@ -15,6 +15,8 @@ from truckstream.consumer.consumer import Consumer
 from truckstream.consumer.tables.memory_table import MemoryTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from truckstream.consumer.leases.lease import Lease
     from truckstream.consumer.processing.batch import Batch
 
@@ -124,7 +126,8 @@ class WorkerGroup:
         self.graveyard: list[Worker] = []
         #: The sequence numbers whose processing ended, by shard.
         self.processed: defaultdict[str, set[int]] = defaultdict(set)
-        self._last: dict[str, int] = {}
+        #: How often each record was delivered, by its number.
+        self.deliveries: Counter[int] = Counter()
 
     def join(self, *, faults: float = 0.0) -> Worker:
         worker = Worker(self, faults)
@@ -137,6 +140,7 @@ class WorkerGroup:
 
     def begin(self, batch: Batch) -> None:
         """Check that nothing comes again after its checkpoint, and that nothing is skipped."""
+        self.deliveries.update(int(each.data) for each in batch)
         numbers = [int(each.sequence_number) for each in batch]
         acknowledged = self.table.acknowledged.get(batch.shard_id, 0)
         assert numbers[0] > acknowledged, f"{batch.shard_id}: a record came again after its checkpoint"
@@ -164,7 +168,20 @@ class WorkerGroup:
         account = self.stream.service.account
         return account.named({"StreamName": "trucks"}, 0.0).shards[shard_id]
 
-    async def until_all_is_processed(self, seconds: float = 300) -> None:
-        async with asyncio.timeout(seconds):
-            while self.count < self.stream.total:  # noqa: ASYNC110 - on virtual time
+    def shares(self) -> list[int]:
+        """How many shards that can be read each worker has, the smallest number first."""
+        leases = [lease for lease in self.table._leases.values() if not lease.checkpoint.is_ended]
+        owners = [lease.owner for lease in leases]
+        return sorted(owners.count(owner) for owner in {*owners} - {None})
+
+    async def seconds_until(self, condition: Callable[[], bool]) -> float:
+        """Wait for a condition; return how long that took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(300):
+            while not condition():  # noqa: ASYNC110 - on virtual time
                 await asyncio.sleep(0.1)
+        return loop.time() - began
+
+    async def seconds_until_all_is_processed(self) -> float:
+        return await self.seconds_until(lambda: self.count == self.stream.total)
