@@ -7,6 +7,7 @@ import pytest
 
 from tests.consumer.support import on_virtual_time
 from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup
+from truckstream.errors import LeaseTableError
 
 
 @on_virtual_time
@@ -18,6 +19,33 @@ async def test_the_shards_of_a_worker_that_died_are_read_again_within_one_and_a_
     group.stream.put(800)
     assert await group.seconds_until_all_is_processed() <= 1.5 * LEASE_SECONDS
     await second.leave()
+
+
+@pytest.mark.parametrize("outage", [5, 15])
+@on_virtual_time
+async def test_a_table_that_cannot_be_reached_when_a_hand_over_ends_stops_no_worker(outage, monkeypatch):
+    group = WorkerGroup(seed=9, shards=4)
+    old = group.join()
+    await asyncio.sleep(5)
+    replace, failures = group.table.replace, []
+
+    async def refuse_releases(before, after):
+        if before.checkpoint_owner == old.consumer.worker_id and after.checkpoint_owner is None:
+            failures.append(after)
+            raise LeaseTableError("ThrottlingException", "the table cannot be reached")
+        return await replace(before, after)
+
+    monkeypatch.setattr(group.table, "replace", refuse_releases)
+    new = group.join()
+    for _ in range(outage):
+        group.stream.put(40)
+        await asyncio.sleep(1)
+    assert failures
+    monkeypatch.undo()
+    await group.seconds_until_all_is_processed()
+    await group.seconds_until(lambda: group.shares() == [2, 2])
+    await old.leave()
+    await new.leave()
 
 
 SEEDS = [int(seed) for seed in os.environ.get("CONSUMER_SEEDS", ",".join(map(str, range(60)))).split(",")]

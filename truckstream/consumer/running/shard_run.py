@@ -153,12 +153,7 @@ class ShardRun:
         if self._processor is not None:
             await self._processor.finish(reason)
         if reason != "shard_end":
-            try:
-                await self._leases.release(self.tenure)
-            except LeaseTableError as error:
-                _logger.warning("the lease of %s cannot be released yet: %s", self._context.shard_id, error)
-                return  # the release is repeated until the lease expires
-            self._report(LeaseReleased, reason=reason)
+            await self._release(reason)
             return
         children = self.feed.children or () if self._follows_children else ()
         while True:
@@ -171,6 +166,16 @@ class ShardRun:
                 _logger.warning("the end of %s cannot be written yet: %s", self._context.shard_id, error)
                 await asyncio.sleep(END_RETRY_SECONDS)
         self._report(ShardEnded, children=tuple(child.shard_id for child in children))
+
+    async def _release(self, reason: EndReason) -> None:
+        try:
+            await self._leases.release(self.tenure)
+        except LeaseTableError as error:
+            # The upkeep of the leases goes on trying until the lease ends.
+            _logger.warning("the lease of %s is not released yet: %s", self._context.shard_id, error)
+            self._report(LeaseLost)
+        else:
+            self._report(LeaseReleased, reason=reason)
 
     def _abandon(self) -> None:
         if self._processor is not None:

@@ -55,7 +55,7 @@ class LeaseReleased(ShardEvent, frozen=True, kw_only=True):
 
 
 class LeaseLost(ShardEvent, frozen=True, kw_only=True):
-    """Another worker has taken the lease, or it could not be renewed in time."""
+    """Another worker has taken the lease, or it could not be renewed or released in time."""
 
 
 class ShardEnded(ShardEvent, frozen=True, kw_only=True):
