@@ -244,3 +244,31 @@ async def test_empty_pages_are_no_batches():
     loops = Loops()
     loops.shard([], records(1, 2), [])
     assert numbers(await anext(aiter(loops))) == [1]
+
+
+async def test_a_batch_that_waited_while_its_lease_was_lost_is_not_delivered():
+    loops = Loops()
+    lost, held = loops.shard(records(1, 4), shard_id="a"), loops.shard(records(1, 4), shard_id="b")
+    await turns()
+    lost.is_held = False
+    loop = aiter(loops)
+    assert (await anext(loop)).shard_id == "b"
+    await lost.task
+    assert lost.noted == []
+    await loop.aclose()
+    held.processor.abandon()
+
+
+async def test_a_lease_that_is_lost_before_a_waiting_loop_wakes_up_delivers_nothing():
+    loops = Loops()
+    waiting = asyncio.create_task(anext(aiter(loops)))
+    await turns()
+    lost = loops.shard(records(1, 4), shard_id="a")
+    await asyncio.sleep(0)  # the batch is passed to the loop, which has not run yet
+    lost.is_held = False
+    await turns()
+    assert not waiting.done()
+    await lost.task
+    loops.queue.end()
+    with pytest.raises(StopAsyncIteration):
+        await waiting

@@ -83,11 +83,21 @@ class BatchQueue:
             self._pass_on(item, at_front=True)
 
     async def take(self) -> OfferedBatch | None:
-        """Return the next batch; None when there will be no more."""
+        """Return the next batch whose lease is held; None when there will be no more."""
+        while (item := self._first_offered() or await self._wait_for_offer()) is not None:
+            if item.batch.is_held:  # its process may have stood still since the batch was offered
+                return item
+            item.give_up()
+        return None
+
+    def _first_offered(self) -> OfferedBatch | None:
         while self._offered:
             item = self._offered.popleft()
             if item.take():
                 return item
+        return None
+
+    async def _wait_for_offer(self) -> OfferedBatch | None:
         if self._has_ended:
             return None
         taker: asyncio.Future[OfferedBatch | None] = asyncio.get_running_loop().create_future()
