@@ -22,6 +22,7 @@ class FaultyTable:
 
     def __init__(self, table: LeaseTable, rng: random.Random, *, attempts: int = 3) -> None:
         self.table = table
+        self.names_streams = table.names_streams
         self.rng = rng
         self.attempts = attempts
         self.delay = 0.02
