@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from tests import virtual_time
+from tests.virtual_time import VirtualTimeLoop
 from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint, PendingCheckpoint
 from truckstream.errors import LeaseLostError
 from truckstream.kinesis.reading.stored_record import StoredRecord
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 SHARD = "shardId-000000000000"
 
 
-def on_virtual_time(test: Callable[..., Any]) -> Callable[..., None]:
+def on_virtual_time(
+    test: Callable[..., Any], *, make_loop: Callable[[], VirtualTimeLoop] = VirtualTimeLoop
+) -> Callable[..., None]:
     """Run a test on the clock of `tests.virtual_time`."""
 
     @functools.wraps(test)
     def run(**fixtures: Any) -> None:
-        virtual_time.run(test(**fixtures))
+        virtual_time.run(test(**fixtures), make_loop)
 
     del run.__wrapped__  # pytest-asyncio would await it on a loop of its own
     run.__signature__ = inspect.signature(test)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.consumer.local_client import LocalClient, LocalStream, numbers
 from tests.consumer.support import on_virtual_time
-from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup
+from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup, with_workers
 from truckstream.consumer.consumer import Consumer
 from truckstream.consumer.leases.lease import SHARD_END
 from truckstream.consumer.tables.memory_table import MemoryTable
@@ -89,7 +89,7 @@ async def test_a_shard_goes_on_after_calls_that_got_no_response():
         assert await reads == stream.stored
 
 
-@on_virtual_time
+@with_workers
 @pytest.mark.parametrize("dies", ["the old owner", "the new owner"])
 async def test_a_shard_is_read_although_a_worker_dies_while_it_is_handed_over(dies):
     """K#1743, K#1765: nobody completes a hand-over, and a worker that does not read the shard renews its lease."""
@@ -99,12 +99,12 @@ async def test_a_shard_is_read_although_a_worker_dies_while_it_is_handed_over(di
     new = group.join()
     await group.seconds_until(lambda: any(lease.checkpoint_owner for lease in group.table._leases.values()))
     worker = old if dies == "the old owner" else new
-    await worker.die()
+    worker.die()
     for _ in range(10):
         group.stream.put(40)
         await asyncio.sleep(1)
     assert await group.seconds_until_all_is_processed() < 2 * LEASE_SECONDS
-    await (new if worker is old else old).leave()
+    await group.leave()
     assert not any(lease.checkpoint_owner for lease in group.table._leases.values())
 
 
@@ -176,7 +176,7 @@ async def test_a_slow_application_with_fan_out_loses_and_repeats_nothing():
 # --- Sharing -------------------------------------------------------------------------------------------
 
 
-@on_virtual_time
+@with_workers
 async def test_workers_that_join_get_their_shares_and_nothing_is_processed_twice():
     """K#265: a lease is stolen in the middle of the work, which the new owner repeats."""
     group = WorkerGroup(seed=6, shards=8)
@@ -188,11 +188,10 @@ async def test_workers_that_join_get_their_shares_and_nothing_is_processed_twice
     await group.seconds_until_all_is_processed()
     assert group.shares() == [2, 2, 2, 2]
     assert set(group.deliveries.values()) == {1}
-    for worker in group.workers:
-        await worker.leave()
+    await group.leave()
 
 
-@on_virtual_time
+@with_workers
 async def test_a_worker_that_joins_gets_its_share_within_one_and_a_half_lease_times():
     """async-kinesis 3.0.1: the first worker kept all shards, and the second one had none for 30 s."""
     group = WorkerGroup(seed=1, shards=8)
@@ -200,24 +199,24 @@ async def test_a_worker_that_joins_gets_its_share_within_one_and_a_half_lease_ti
     await asyncio.sleep(5)
     group.join()
     assert await group.seconds_until(lambda: group.shares() == [4, 4]) <= 1.5 * LEASE_SECONDS
-    for worker in group.workers:
-        await worker.leave()
+    await group.leave()
 
 
-@on_virtual_time
+@with_workers
 async def test_a_worker_that_leaves_gives_its_shards_to_the_others_at_once():
     """K#1452: workers that have stopped are still given leases until their metrics expire."""
     group = WorkerGroup(seed=3, shards=8)
-    first, second = group.join(), group.join()
+    first = group.join()
+    group.join()
     await asyncio.sleep(20)
     await first.leave()
     group.stream.put(800)
     assert await group.seconds_until_all_is_processed() < LEASE_SECONDS / 2
     assert group.shares() == [8]
-    await second.leave()
+    await group.leave()
 
 
-@on_virtual_time
+@with_workers
 async def test_loads_are_equal_although_closed_shards_have_leases_too():
     """K#1247, K#54: workers count the leases of shards that have ended or cannot begin yet as their work."""
     group = WorkerGroup(seed=7, shards=8)
@@ -228,8 +227,7 @@ async def test_loads_are_equal_although_closed_shards_have_leases_too():
         await asyncio.sleep(5)
         group.stream.split(f"shardId-{shard:012}")
     await group.seconds_until(lambda: group.shares() == [3, 3, 4, 4])
-    for worker in group.workers:
-        await worker.leave()
+    await group.leave()
 
 
 # --- The lease table ------------------------------------------------------------------------------------
@@ -288,7 +286,7 @@ async def test_a_shard_ends_although_its_last_record_was_checkpointed_before():
 # --- Reshards -------------------------------------------------------------------------------------------
 
 
-@on_virtual_time
+@with_workers
 async def test_every_shard_is_read_after_a_large_reshard():
     """K#339, K#185: after a reshard from 340 to 435 shards five of the new ones were never read."""
     group = WorkerGroup(seed=8, shards=32)
@@ -304,8 +302,7 @@ async def test_every_shard_is_read_after_a_large_reshard():
         await asyncio.sleep(1)
     await group.seconds_until_all_is_processed()
     assert len(group.processed) >= 32 + 48  # none of the open shards was without records
-    for worker in group.workers:
-        await worker.leave()
+    await group.leave()
 
 
 @on_virtual_time
@@ -353,7 +350,7 @@ async def test_a_loop_goes_on_after_a_minute_without_records():
         assert await reads == stream.stored
 
 
-@on_virtual_time
+@with_workers
 async def test_a_worker_that_wakes_after_its_lease_was_taken_changes_no_checkpoint():
     """K#108: a worker goes on for minutes after its leases were taken, and its checkpoints fail one after the other."""
     group = WorkerGroup(seed=4, shards=4)
@@ -371,8 +368,7 @@ async def test_a_worker_that_wakes_after_its_lease_was_taken_changes_no_checkpoi
         await asyncio.sleep(1)
     await group.seconds_until_all_is_processed()
     assert group.shares() == [2, 2]
-    await first.leave()
-    await second.leave()
+    await group.leave()
 
 
 PROGRAM = """

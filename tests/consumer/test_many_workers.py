@@ -5,24 +5,24 @@ import os
 
 import pytest
 
-from tests.consumer.support import on_virtual_time
-from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup
+from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup, with_workers
 from truckstream.errors import LeaseTableError
 
 
-@on_virtual_time
+@with_workers
 async def test_the_shards_of_a_worker_that_died_are_read_again_within_one_and_a_half_lease_times():
     group = WorkerGroup(seed=2, shards=8)
-    first, second = group.join(), group.join()
+    first = group.join()
+    group.join()
     await asyncio.sleep(20)
-    await first.die()
+    first.die()
     group.stream.put(800)
     assert await group.seconds_until_all_is_processed() <= 1.5 * LEASE_SECONDS
-    await second.leave()
+    await group.leave()
 
 
 @pytest.mark.parametrize("outage", [5, 15])
-@on_virtual_time
+@with_workers
 async def test_a_table_that_cannot_be_reached_when_a_hand_over_ends_stops_no_worker(outage, monkeypatch):
     group = WorkerGroup(seed=9, shards=4)
     old = group.join()
@@ -36,7 +36,7 @@ async def test_a_table_that_cannot_be_reached_when_a_hand_over_ends_stops_no_wor
         return await replace(before, after)
 
     monkeypatch.setattr(group.table, "replace", refuse_releases)
-    new = group.join()
+    group.join()
     for _ in range(outage):
         group.stream.put(40)
         await asyncio.sleep(1)
@@ -44,44 +44,44 @@ async def test_a_table_that_cannot_be_reached_when_a_hand_over_ends_stops_no_wor
     monkeypatch.undo()
     await group.seconds_until_all_is_processed()
     await group.seconds_until(lambda: group.shares() == [2, 2])
-    await old.leave()
-    await new.leave()
+    await group.leave()
 
 
 SEEDS = [int(seed) for seed in os.environ.get("CONSUMER_SEEDS", ",".join(map(str, range(60)))).split(",")]
 
 
+STEPS = ["join", "leave", "die", "freeze", "thaw", "split", "merge", "nothing", "nothing", "nothing"]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-@on_virtual_time
+@with_workers
 async def test_whatever_the_workers_do_each_record_is_processed_in_order_and_none_after_its_checkpoint(seed):
     group = WorkerGroup(seed, shards=4)
     rng = group.rng
     faults = rng.choice([0.0, 0.1, 0.3])
     group.join(faults=faults)
-    frozen = []
     for _ in range(30):
         group.stream.put(rng.choice([0, 20, 200]))
-        step = rng.choice(["join", "leave", "die", "freeze", "thaw", "split", "merge", "nothing", "nothing", "nothing"])
-        active = [worker for worker in group.workers if worker not in group.graveyard and worker not in frozen]
-        if step == "join" and len(active) < 5:
-            group.join(faults=faults)
-        elif step in ("leave", "die") and len(active) > 1:
-            worker = rng.choice(active)
-            await (worker.leave() if step == "leave" else worker.die())
-            group.workers.remove(worker)
-        elif step == "freeze" and len(active) > 1:
-            frozen.append(rng.choice(active))
-            frozen[-1].freeze()
-        elif step == "thaw" and frozen:
-            frozen.pop().thaw()
-        elif step in ("split", "merge"):
-            reshard(group, step)
+        await take_step(group, rng.choice(STEPS), faults)
         await asyncio.sleep(rng.choice([0.5, 3.0, 12.0]))
-    for worker in frozen:
+    for worker in group.in_state("frozen"):
         worker.thaw()
     await group.seconds_until_all_is_processed()
-    for worker in group.workers:
-        await worker.leave()
+    await group.leave()
+
+
+async def take_step(group, step, faults):
+    active, frozen = group.in_state("active"), group.in_state("frozen")
+    if step == "join" and len(active) < 5:
+        group.join(faults=faults)
+    elif step == "leave" and len(active) > 1:
+        await group.rng.choice(active).leave()
+    elif step in ("die", "freeze") and len(active) > 1:
+        getattr(group.rng.choice(active), step)()
+    elif step == "thaw" and frozen:
+        frozen[0].thaw()
+    elif step in ("split", "merge"):
+        reshard(group, step)
 
 
 def reshard(group, step):

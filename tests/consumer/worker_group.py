@@ -6,11 +6,14 @@ The record of everything that was processed is checked at the end, see `check`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tests.consumer.freezing_loop import FreezingLoop
 from tests.consumer.local_client import LocalClient, LocalStream
+from tests.consumer.support import on_virtual_time
 from truckstream.consumer.consumer import Consumer
 from truckstream.consumer.tables.memory_table import MemoryTable
 
@@ -23,8 +26,21 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 10.0
 
 
+def with_workers(test: Callable[..., Any]) -> Callable[..., None]:
+    """Run a test on virtual time, on a loop that can freeze and kill workers."""
+
+    @functools.wraps(test)
+    async def bury_afterwards(**fixtures: Any) -> None:
+        try:
+            await test(**fixtures)
+        finally:
+            asyncio.get_running_loop().bury()
+
+    return on_virtual_time(bury_afterwards, make_loop=FreezingLoop)
+
+
 class WatchedTable(MemoryTable):
-    """Keeps the greatest checkpoint that was acknowledged for each shard. A frozen worker's calls wait."""
+    """Keeps the greatest checkpoint that was acknowledged for each shard."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,47 +54,26 @@ class WatchedTable(MemoryTable):
         return is_written
 
 
-class WorkerTable:
-    """The table as one worker reaches it."""
-
-    names_streams = True
-
-    def __init__(self, table: WatchedTable, worker: Worker) -> None:
-        self._table = table
-        self._worker = worker
-
-    async def close(self) -> None:
-        """Return at once: a consumer closes its table however often it is cancelled."""
-
-    def __getattr__(self, name: str) -> object:
-        method = getattr(self._table, name)
-
-        async def call(*arguments: object) -> object:
-            await self._worker.thawed.wait()
-            result = await method(*arguments)
-            await self._worker.thawed.wait()
-            return result
-
-        return call
-
-
 class Worker:
     """One consumer, and the task that runs its handler."""
 
     def __init__(self, group: WorkerGroup, faults: float) -> None:
-        self.thawed = asyncio.Event()
-        self.thawed.set()
         self._group = group
+        self._loop = group.loop
+        self._name = f"worker-{len(group.joined)}"
+        #: "active", "frozen" or "gone".
+        self.state = "active"
         client = LocalClient(group.stream, faults=faults, rng=group.rng)
         self.consumer = Consumer(
             client,
             application="lake",
-            leases=WorkerTable(group.table, self),  # type: ignore[arg-type]
+            leases=group.table,
+            worker_id=self._name,
             lease_duration=LEASE_SECONDS,
             max_batch_records=group.rng.choice([10, 50, None]),
             checkpoint_interval=group.rng.choice([0.5, 3.0]),
         )
-        self._task = asyncio.create_task(self._run())
+        self._task = self._loop.in_worker(self._name, self._run())
 
     async def _run(self) -> None:
         async with self.consumer:
@@ -93,26 +88,24 @@ class Worker:
 
     async def leave(self) -> None:
         """Stop as on SIGTERM."""
+        self.state = "gone"
         self.consumer.stop()
         await self._task
 
-    async def die(self) -> None:
+    def die(self) -> None:
         """Stop as on SIGKILL: nothing is finished, and nothing released."""
-        self.thawed.clear()
-        if leases := getattr(self.consumer, "_leases", None):
-            runs = [task for _, task in self.consumer._runs._tasks.values()]
-            for task in [*leases._tasks, *leases._held.renewals, *runs]:
-                task.cancel()
-        self._task.cancel()
-        # What the consumer does on its way out waits for ever.
-        self._group.graveyard.append(self)
+        self.state = "gone"
+        self._loop.kill(self._name)
 
     def freeze(self) -> None:
-        """Let no call to the table return."""
-        self.thawed.clear()
+        """Stand still as on SIGSTOP."""
+        self.state = "frozen"
+        self._loop.freeze(self._name)
 
     def thaw(self) -> None:
-        self.thawed.set()
+        """Go on as on SIGCONT."""
+        self.state = "active"
+        self._loop.wake(self._name)
 
 
 class WorkerGroup:
@@ -122,8 +115,10 @@ class WorkerGroup:
         self.rng = random.Random(seed)
         self.stream = LocalStream(shards)
         self.table = WatchedTable()
-        self.workers: list[Worker] = []
-        self.graveyard: list[Worker] = []
+        self.loop = asyncio.get_running_loop()
+        assert isinstance(self.loop, FreezingLoop), "decorate the test with `with_workers`"
+        #: All workers that ever were.
+        self.joined: list[Worker] = []
         #: The sequence numbers whose processing ended, by shard.
         self.processed: defaultdict[str, set[int]] = defaultdict(set)
         #: How often each record was delivered, by its number.
@@ -131,8 +126,16 @@ class WorkerGroup:
 
     def join(self, *, faults: float = 0.0) -> Worker:
         worker = Worker(self, faults)
-        self.workers.append(worker)
+        self.joined.append(worker)
         return worker
+
+    def in_state(self, state: str) -> list[Worker]:
+        return [worker for worker in self.joined if worker.state == state]
+
+    async def leave(self) -> None:
+        """Let all active workers leave, one after the other."""
+        for worker in self.in_state("active"):
+            await worker.leave()
 
     @property
     def count(self) -> int:
