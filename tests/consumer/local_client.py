@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
-from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord
+from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage, ShardRecord
 from truckstream.kinesis.responses import StreamSummary
 from truckstream.kinesis.shard_map import Shard
 from truckstream.local.faulty_service import make_service
@@ -176,7 +176,7 @@ def _failure(error: RefusedError) -> RequestFailedError:
 def _page(described: dict[str, Any], shard_id: str) -> RecordsPage:
     """A page of GetRecords, or an event of a subscription."""
     records = [
-        StoredRecord(
+        ShardRecord(
             each["Data"],
             each.get("PartitionKey", ""),
             each["SequenceNumber"],
@@ -215,6 +215,6 @@ def _child(described: dict[str, Any]) -> ChildShard:
     )
 
 
-def numbers(records: Iterable[StoredRecord]) -> list[int]:
+def numbers(records: Iterable[ShardRecord]) -> list[int]:
     """The numbers of records that `LocalStream.put` has put."""
     return [int(each.data) for each in records]

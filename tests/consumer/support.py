@@ -10,7 +10,7 @@ from tests import virtual_time
 from tests.virtual_time import VirtualTimeLoop
 from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint, PendingCheckpoint
 from truckstream.errors import LeaseLostError
-from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.reading.shard_record import ShardRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,9 @@ def record(
     data: bytes | None = None,
     subsequence: int | None = None,
     shard: str = SHARD,
-) -> StoredRecord:
+) -> ShardRecord:
     """A record whose sequence number is `number`."""
-    return StoredRecord(
+    return ShardRecord(
         data=b"%d" % number if data is None else data,
         partition_key=key,
         sequence_number=str(number),
@@ -51,7 +51,7 @@ def record(
     )
 
 
-def records(start: int, stop: int, **keywords: Any) -> list[StoredRecord]:
+def records(start: int, stop: int, **keywords: Any) -> list[ShardRecord]:
     """The records from `start` up to and without `stop`."""
     return [record(number, **keywords) for number in range(start, stop)]
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from truckstream.consumer.leases.lease import Checkpoint
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.worker.storing.shard_storer import ShardStorer
 
 #: The responses of a request that is disturbed. "conflict" is S3's 409, which obstore raises as if the object existed.
@@ -102,7 +102,7 @@ class History:
         padding = " " * self.random.choice((0, 0, 40))
         return (f'{{"m":"{name}"}}' if self.random.random() < bad_rate else f'{{"n":{padding}"{name}"}}').encode()
 
-    def _page(self, checkpoint: Checkpoint, now: float) -> list[StoredRecord]:
+    def _page(self, checkpoint: Checkpoint, now: float) -> list[ShardRecord]:
         """Return the next records after a checkpoint, whole aggregates, some of those that can be read now."""
         start = self._place_after(checkpoint)
         stop = min(bisect_right(self.available, now), start + self.random.choice((1, 3, 10, 100)))
@@ -259,6 +259,6 @@ async def _within(work: Coroutine[Any, Any, None] | asyncio.Task[None]) -> None:
         await work
 
 
-def _name(record: StoredRecord) -> str:
+def _name(record: ShardRecord) -> str:
     value: dict[str, str] = json.loads(record.data)
     return value.get("n") or value["m"]

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from truckstream.consumer.shard_processor import ShardProcessor
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 
 class ModelConsumer:
     """Passes the records of each shard on in pages. With `is_closed`, the shards end after their records."""
 
-    def __init__(self, shards: Mapping[str, Sequence[StoredRecord]], *, is_closed: bool = False) -> None:
+    def __init__(self, shards: Mapping[str, Sequence[ShardRecord]], *, is_closed: bool = False) -> None:
         self.leases = {shard_id: ModelLease() for shard_id in shards}
         self.is_open = False
         self.lease_table_silence: float | None = None

@@ -12,7 +12,7 @@ from tests.batcher.support import ARN, ARRIVAL, SHARD, number
 from truckstream.batcher import Batcher
 from truckstream.consumer.leases.lease import TRIM_HORIZON, Checkpoint, PendingCheckpoint
 from truckstream.errors import LeaseLostError, LeaseTableError
-from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.reading.shard_record import ShardRecord
 from truckstream.worker.cutting.group_cutter import CutLimits
 from truckstream.worker.storing.group_storer import GroupStorer
 from truckstream.worker.storing.shard_storer import ShardStorer
@@ -28,9 +28,9 @@ BEGINNING = Checkpoint(TRIM_HORIZON)
 SMALL_GROUPS = CutLimits(records=4, bytes=1000, wait=60.0)
 
 
-def stored(n: int, data: bytes | None = None, subsequence: int | None = None) -> StoredRecord:
+def stored(n: int, data: bytes | None = None, subsequence: int | None = None) -> ShardRecord:
     """Return record n of the shard, or one user record of the aggregate n."""
-    return StoredRecord(
+    return ShardRecord(
         data=b'{"n":%d}' % n if data is None else data,
         partition_key=f"TRUCK_{n:03}",
         sequence_number=number(n),
@@ -40,12 +40,12 @@ def stored(n: int, data: bytes | None = None, subsequence: int | None = None) ->
     )
 
 
-def aggregated(n: int, count: int) -> list[StoredRecord]:
+def aggregated(n: int, count: int) -> list[ShardRecord]:
     """Return the user records of the aggregate n."""
     return [stored(n, b'{"n":%d}' % (n * 1_000_000 + at), at) for at in range(count)]
 
 
-def many(count: int, start: int = 0) -> list[StoredRecord]:
+def many(count: int, start: int = 0) -> list[ShardRecord]:
     return [stored(n) for n in range(start, start + count)]
 
 

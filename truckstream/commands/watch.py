@@ -14,7 +14,7 @@ from truckstream.commands.output.change_dialog import ChangeDialog
 from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.output.results import print_result, run_aws_command
 from truckstream.commands.signals import run_command, stop_on_signals
-from truckstream.commands.stream.connection import Connection
+from truckstream.commands.stream.connection import StreamConnection
 from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def _leases(aws: AwsOptions, application: str, stream: str | None) -> int:
     from truckstream.consumer.watching.lease_report import read_lease_report  # noqa: PLC0415
     from truckstream.kinesis.client import KinesisClient  # noqa: PLC0415
 
-    connection = Connection(aws.region, aws.endpoint_url)
+    connection = StreamConnection(aws.region, aws.endpoint_url)
     name = connection.settings(stream).stream_name
     where = {
         "region_name": aws.region,

@@ -1,7 +1,7 @@
 """The consumer: reads streams, alone or with other workers, and keeps checkpoints that follow the work.
 
-`consumer.py` is the public class. `leases/` decides which worker reads which shard, `reading/` when and what to read,
-`running/` carries both out, and `processing/` passes the records to the application.
+`consumer.py` is the public class. `leases/` decides which worker reads which shard, and `reading/` when to read and how
+much; `running/` carries both out, and `processing/` passes the records to the application.
 """
 
 from truckstream.consumer.consumer import Consumer
@@ -24,7 +24,7 @@ from truckstream.consumer.watching.observer import (
     ShardEnded,
 )
 from truckstream.consumer.watching.stats import ConsumerStats, ShardReadStats
-from truckstream.kinesis.reading.stored_record import StoredRecord as Record
+from truckstream.kinesis.reading.shard_record import ShardRecord as Record
 
 __all__ = [
     "AggregateBroken",

@@ -96,7 +96,7 @@ class Consumer:
         hand_over_timeout: seconds that a worker has to finish its records when another one is to take a shard over.
         checkpoint_interval: seconds within which an automatic checkpoint is written; by default half of the lease.
         prefetch_bytes: bytes that are read ahead, over all shards.
-        max_batch_records: the most records in a batch; by default a batch is what one call returned.
+        max_batch_records: the most records in a batch; by default those of one response.
         outside: "deliver" or "drop" user records of an aggregate that do not belong to the shard that stored it. The
             KPL sends such records again to the right shard, so that "drop" is right for a stream that it writes.
         fan_out: read with enhanced fan-out: 2 MiB a second of each shard for this application alone, pushed within some
@@ -263,7 +263,7 @@ class Consumer:
         if self._state is _State.NEW:
             self._state = _State.CLOSED
         elif self._state is _State.OPENING:
-            self.stop()  # whoever opens it closes it
+            self.stop()  # the caller of open closes it
         elif self._state is _State.OPEN:
             self._check_loop()
             if is_in_handler():
@@ -304,15 +304,15 @@ class Consumer:
         return RecordIterator(aiter(self))
 
     async def run(self, handler: Handler, *, concurrency_per_shard: int = 1) -> None:
-        """Call `handler` with each batch until `stop` is called, and checkpoint what it has processed.
+        """Call `handler` with each batch until `stop` is called, and checkpoint the batches that it has processed.
 
         The batches of a shard come one after the other, those of several shards at the same time. With
         `concurrency_per_shard` over 1 the records of a shard are divided by their partition keys, and so many handlers
         work at the same time; the records of a key stay in order.
 
         Raises:
-            Exception: what a handler raised (in an ExceptionGroup with `concurrency_per_shard` over 1). The consumer
-                stops then, and the batch is not checkpointed.
+            Exception: the exception of a handler; in an ExceptionGroup with `concurrency_per_shard` over 1. The
+                consumer stops then, and the batch is not checkpointed.
             ServiceError: a shard cannot be read, for want of permission, for example.
         """
         if not any(map(inspect.iscoroutinefunction, (handler, type(handler).__call__))):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["AssignedShard", "EndReason", "ShardProcessor"]
 
@@ -24,7 +24,7 @@ class AssignedShard(Protocol):
     shard_id: str
     #: Where reading began: the checkpoint in the table when the lease was taken.
     start: Checkpoint
-    #: What the previous owner had announced and not completed.
+    #: Work that the previous owner had announced and not completed.
     pending: PendingCheckpoint | None
 
     @property
@@ -52,7 +52,7 @@ class AssignedShard(Protocol):
 class ShardProcessor(Protocol):
     """Processes the records of one shard, while this worker holds its lease."""
 
-    async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
+    async def process(self, records: Sequence[ShardRecord], millis_behind: int) -> None:
         """Process the next records, aggregates taken apart; empty at the tip. The next call comes after its return."""
 
     def end_soon(self) -> None:
@@ -62,11 +62,11 @@ class ShardProcessor(Protocol):
         """
 
     async def finish(self, reason: EndReason) -> None:
-        """Complete what was begun and save the last checkpoint, after the last `process`.
+        """Complete the work in hand and save the last checkpoint, after the last `process`.
 
         The lease is held until this returns, or until the hand-over's time is up. At "shard_end" the consumer writes
         SHARD_END afterwards, unless this raises.
         """
 
     def abandon(self) -> None:
-        """Drop what was begun: the lease was lost. `process` or `finish`, if one runs, is cancelled first."""
+        """Drop the work in hand: the lease was lost. `process` or `finish`, if one runs, is cancelled first."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
     from truckstream.kinesis.attempt import Attempt
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
 

@@ -33,7 +33,7 @@ class Series:
 
     Args:
         table: the metrics.
-        prefix: what all their names begin with.
+        prefix: the beginning of all their names.
         meter_provider: where the values go; by default the process's meter provider.
         per_shard: whether each shard has time series of its own.
     """

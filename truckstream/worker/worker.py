@@ -48,7 +48,7 @@ class ShardConsumer(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close, and hand over what is left."""
+        """Close, and hand the shards over."""
 
     async def run_processors(self, factory: Callable[[AssignedShard], ShardProcessor]) -> None:
         """Make a processor for each shard whose lease it has, and pass the records on, until `close`."""
@@ -71,9 +71,9 @@ class Worker:
             defaults; or a `Batcher`.
         application: the name that all workers of the stream share; it is also the name of their lease table.
         max_wait: seconds after which a group is stored, even if it is not full.
-        max_group_bytes: the bytes of data that make a group full, whatever its number of records.
+        max_group_bytes: the bytes of data that make a group full, with any number of records.
         max_in_flight: the number of groups that are stored at the same time, of all shards.
-        grace: seconds within which `stop` stores what was read and hands the leases over.
+        grace: seconds within which `stop` stores the records in hand and hands the leases over.
         stuck_after: seconds after which a shard that is storing the same groups makes the worker unhealthy.
         consumer: a consumer to use instead of one with the options that follow.
         consumer_options: options of the `Consumer`, such as `start`, `region_name` or `lease_duration`.
@@ -156,7 +156,7 @@ class Worker:
 
         Returns:
             True if everything that was read is stored and the leases are handed over; False if the time was up. Then
-            the leases expire, and other workers complete what was begun.
+            the leases expire, and other workers complete the work.
 
         Raises:
             TruckstreamError: the worker cannot go on: the stream was deleted, or a permission is missing.
@@ -175,7 +175,7 @@ class Worker:
         return True
 
     def stop(self) -> None:
-        """Make `run` store what was read, hand the leases over and return, within `grace` seconds."""
+        """Make `run` store the records in hand, hand the leases over and return, within `grace` seconds."""
         self._stop.set()
 
     async def _hand_over(self, running: asyncio.Task[None]) -> bool:

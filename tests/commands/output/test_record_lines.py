@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truckstream.commands.output.record_lines import COLUMNS, format_record, raw_record
-from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.reading.shard_record import ShardRecord
 
 NUMBER = "49650000000000000000000000000000000000000000000000000001"
 
 
 def record(data=b"{}", **members):
     facts = {"partition_key": "truck-1", "sequence_number": NUMBER, "arrival": 1_764_000_000.25}
-    return StoredRecord(data=data, shard_id="shardId-000000000003", **facts | members)
+    return ShardRecord(data=data, shard_id="shardId-000000000003", **facts | members)
 
 
 def test_json_is_one_compact_line_and_its_numbers_stay_as_they_are():

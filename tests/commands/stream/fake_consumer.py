@@ -7,11 +7,11 @@ import asyncio
 import sys
 from typing import Any, ClassVar, Self
 
-from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.reading.shard_record import ShardRecord
 
 
-def record(data: bytes, key: str = "truck-1", shard: int = 0, number: int = 1) -> StoredRecord:
-    return StoredRecord(data, key, str(number), 1_764_000_000.0, f"shardId-{shard:012}")
+def record(data: bytes, key: str = "truck-1", shard: int = 0, number: int = 1) -> ShardRecord:
+    return ShardRecord(data, key, str(number), 1_764_000_000.0, f"shardId-{shard:012}")
 
 
 class FakeConsumer:

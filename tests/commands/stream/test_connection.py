@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.commands.stream.connection import Connection, is_on_this_machine
+from truckstream.commands.stream.connection import StreamConnection, is_on_this_machine
 from truckstream.errors import ConfigurationError
 
 LOCAL = "http://127.0.0.1:4567"
@@ -33,14 +33,14 @@ def test_other_urls_are_not(url):
 
 @pytest.mark.usefixtures("_nothing_set")
 async def test_a_server_on_this_machine_needs_no_settings():
-    session = await Connection(endpoint_url=LOCAL).session()
+    session = await StreamConnection(endpoint_url=LOCAL).session()
     keys = await session.get_credentials()
     assert (session.get_config_variable("region"), keys.access_key) == ("us-east-1", "local")
 
 
 @pytest.mark.usefixtures("_nothing_set")
 async def test_another_server_gets_no_invented_credentials_and_needs_a_region():
-    connection = Connection(endpoint_url="http://10.0.0.1:4567")
+    connection = StreamConnection(endpoint_url="http://10.0.0.1:4567")
     with pytest.raises(ConfigurationError, match=r"region is not set\. Pass --region"):
         await connection.session("trucks")
     session = await connection.session("arn:aws:kinesis:eu-central-1:123456789012:stream/trucks")
@@ -52,7 +52,7 @@ async def test_another_server_gets_no_invented_credentials_and_needs_a_region():
 async def test_an_unknown_profile_is_named(monkeypatch, url):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(ConfigurationError, match=r"AWS_PROFILE is unknown .*nobody"):
-        await Connection(endpoint_url=url).session("trucks")
+        await StreamConnection(endpoint_url=url).session("trucks")
 
 
 @pytest.mark.usefixtures("_nothing_set")
@@ -61,7 +61,7 @@ async def test_credentials_and_region_of_the_user_count(monkeypatch, tmp_path):
     (tmp_path / ".aws" / "credentials").write_text("[me]\naws_access_key_id = AK\naws_secret_access_key = SK\n")
     (tmp_path / ".aws" / "config").write_text("[profile me]\nregion = eu-west-1\n")
     monkeypatch.setenv("AWS_PROFILE", "me")
-    session = await Connection(endpoint_url=LOCAL).session()
+    session = await StreamConnection(endpoint_url=LOCAL).session()
     keys = await session.get_credentials()
     assert (session.get_config_variable("region"), keys.access_key) == ("eu-west-1", "AK")
 
@@ -69,10 +69,10 @@ async def test_credentials_and_region_of_the_user_count(monkeypatch, tmp_path):
 @pytest.mark.usefixtures("_nothing_set")
 async def test_the_region_of_an_arn_wins():
     arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/trucks"
-    async with await Connection(region="us-east-1", endpoint_url=LOCAL).account(arn) as account:
+    async with await StreamConnection(region="us-east-1", endpoint_url=LOCAL).account(arn) as account:
         assert account.region == "eu-central-1"
 
 
 def test_the_flags_are_those_that_were_given():
-    assert Connection().flags == ()
-    assert Connection("us-east-1", LOCAL).flags == ("--region", "us-east-1", "--endpoint-url", LOCAL)
+    assert StreamConnection().flags == ()
+    assert StreamConnection("us-east-1", LOCAL).flags == ("--region", "us-east-1", "--endpoint-url", LOCAL)

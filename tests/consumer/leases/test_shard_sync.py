@@ -17,7 +17,7 @@ from truckstream.consumer.leases.shard_sync import (
     removable_leases,
 )
 from truckstream.kinesis.limits import MAX_HASH_KEY
-from truckstream.kinesis.reading.stored_record import ChildShard
+from truckstream.kinesis.reading.shard_record import ChildShard
 from truckstream.kinesis.shard_map import Shard
 
 ALL, LOW, HIGH = (0, MAX_HASH_KEY), (0, 2**127 - 1), (2**127, MAX_HASH_KEY)

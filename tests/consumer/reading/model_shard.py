@@ -14,7 +14,7 @@ from truckstream.consumer.reading.shard_buffer import ShardBuffer
 from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
-from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord
+from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage, ShardRecord
 from truckstream.local.service.quotas.shard_quota import ReadQuota
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ModelShard:
 
     def __init__(
         self,
-        records: Sequence[StoredRecord],
+        records: Sequence[ShardRecord],
         faults: Iterable[str | None] = (),
         *,
         closed: bool = True,
@@ -91,7 +91,7 @@ class ModelShard:
             raise failure("ProvisionedThroughputExceededException")
         last = self.stored()
         records = [
-            StoredRecord(each.data, each.partition_key, each.sequence_number, each.arrival, SHARD)
+            ShardRecord(each.data, each.partition_key, each.sequence_number, each.arrival, SHARD)
             for each in self.records[place : min(last, place + limit)]
         ]
         self._quota.charge(sum(len(record.data) + len(record.partition_key) for record in records))
@@ -174,7 +174,7 @@ class ModelConsumer:
             else:
                 self.shard.now += 0.01
 
-    def deliver(self, max_records: int | None = None) -> list[StoredRecord]:
+    def deliver(self, max_records: int | None = None) -> list[ShardRecord]:
         """Return one batch, which is processed at once."""
         batch = self.buffer.next_batch(max_records)
         if batch is None:
@@ -182,5 +182,5 @@ class ModelConsumer:
         self.budget.release(SHARD, batch.size)
         return batch.records
 
-    def deliver_all(self) -> list[StoredRecord]:
+    def deliver_all(self) -> list[ShardRecord]:
         return [record for batch in iter(self.deliver, []) for record in batch]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from truckstream.kinesis.reading.stored_record import RecordsPage, StoredRecord
+from truckstream.kinesis.reading.shard_record import RecordsPage, ShardRecord
 from truckstream.kpl import Aggregate
 
 if TYPE_CHECKING:
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 SHARD = "shardId-000000000000"
 
 
-def plain(number: int, data: bytes = b"data", key: str = "TRUCK_001") -> StoredRecord:
-    return StoredRecord(data, key, str(number), number / 1000, SHARD)
+def plain(number: int, data: bytes = b"data", key: str = "TRUCK_001") -> ShardRecord:
+    return ShardRecord(data, key, str(number), number / 1000, SHARD)
 
 
-def aggregated(number: int, contents: Iterable[tuple[bytes, str, str | None]]) -> StoredRecord:
+def aggregated(number: int, contents: Iterable[tuple[bytes, str, str | None]]) -> ShardRecord:
     aggregate = Aggregate()
     for content in contents:
         assert aggregate.add(*content)
     return plain(number, aggregate.encode())
 
 
-def page(records: list[StoredRecord], *, size: int | None = None, behind: int = 0, following: str = "i") -> RecordsPage:
+def page(records: list[ShardRecord], *, size: int | None = None, behind: int = 0, following: str = "i") -> RecordsPage:
     size = sum(len(record.data) + 100 for record in records) if size is None else size
     return RecordsPage(records=records, next_iterator=following or None, millis_behind=behind, size=size)
 
 
-def places(records: Iterable[StoredRecord]) -> list[tuple[int, int | None]]:
+def places(records: Iterable[ShardRecord]) -> list[tuple[int, int | None]]:
     """The sequence and subsequence numbers."""
     return [(int(record.sequence_number), record.subsequence_number) for record in records]

@@ -16,13 +16,13 @@ from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.reading.position import Position
-from truckstream.kinesis.reading.stored_record import RecordsPage, StoredRecord
+from truckstream.kinesis.reading.shard_record import RecordsPage, ShardRecord
 
 OLDEST = Checkpoint(TRIM_HORIZON)
 
 
 def stored_at(number, at, data=b"data"):
-    return StoredRecord(data, "TRUCK_001", str(number), EPOCH + at, SHARD)
+    return ShardRecord(data, "TRUCK_001", str(number), EPOCH + at, SHARD)
 
 
 def numbers(records):

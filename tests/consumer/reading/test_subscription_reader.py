@@ -16,7 +16,7 @@ from truckstream.consumer.reading.subscription_reader import EVENT_BYTES, Subscr
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.reading.position import Position
-from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage
+from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage
 
 EPOCH = 1_700_000_000.0
 CHILD = ChildShard(shard_id="shardId-1", parent_ids=(SHARD,), starting_hash_key=0, ending_hash_key=2**128 - 1)

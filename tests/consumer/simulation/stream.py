@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from truckstream.kinesis.limits import MAX_HASH_KEY
-from truckstream.kinesis.reading.stored_record import ChildShard
+from truckstream.kinesis.reading.shard_record import ChildShard
 from truckstream.kinesis.shard_map import Shard
 
 

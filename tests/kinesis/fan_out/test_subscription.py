@@ -93,7 +93,7 @@ async def test_a_subscription_ends_after_five_minutes():
 async def test_many_subscriptions_share_a_connection_up_to_the_limit(monkeypatch):
     """The local Kinesis allows 100 streams on a connection; here a connection has room for three."""
     room = property(lambda self: self.is_open and len(self._streams) < 3)
-    monkeypatch.setattr(http2_connection.Http2Connection, "has_room", room)
+    monkeypatch.setattr(http2_connection.SubscriptionConnection, "has_room", room)
     async with LocalKinesis(shards=8) as kinesis, consumer_of(kinesis) as (client, arn):
         shards = [shard.shard_id for shard in await client.list_shards()]
         subscriptions = [client.subscribe(arn, shard_id, TRIM_HORIZON) for shard_id in shards]

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.reading.records_page import parse_records_page
-from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage, StoredRecord
+from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage, ShardRecord
 from truckstream.local.protocol import codec_json
 
 RECORD = (
     b'{"SequenceNumber":"49","ApproximateArrivalTimestamp":1764431234.567,"Data":"YQ==","PartitionKey":"TRUCK_001"}'
 )
-STORED = StoredRecord(b"a", "TRUCK_001", "49", 1764431234.567, "shard")
+STORED = ShardRecord(b"a", "TRUCK_001", "49", 1764431234.567, "shard")
 
 
 def test_a_page():
@@ -62,8 +62,8 @@ def test_a_record_need_not_have_a_partition_key_or_an_arrival():
     records = parse_records_page(b'{"Records":[%b,%b,%b]}' % (RECORD, keyless, bare), "shard").records
     assert records == [
         STORED,
-        StoredRecord(b"a", "", "49", 1764431234.567, "shard"),
-        StoredRecord(b"", "", "50", 0.0, "shard"),
+        ShardRecord(b"a", "", "49", 1764431234.567, "shard"),
+        ShardRecord(b"", "", "50", 0.0, "shard"),
     ]
 
 
@@ -183,7 +183,7 @@ PAGES = st.fixed_dictionaries(
 def test_a_page_of_the_local_kinesis_parses_to_its_content(document):
     page = parse_records_page(codec_json.encode(document), "shard")
     assert page.records == [
-        StoredRecord(
+        ShardRecord(
             record["Data"],
             record.get("PartitionKey", ""),
             record["SequenceNumber"],

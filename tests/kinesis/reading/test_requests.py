@@ -5,7 +5,7 @@ import pytest
 from truckstream.kinesis.failures import RequestFailedError
 from truckstream.kinesis.reading.position import Position
 from truckstream.kinesis.reading.requests import (
-    RegisteredConsumer,
+    ConsumerDescription,
     iterator_request,
     parse_consumer_description,
     parse_iterator,
@@ -39,8 +39,10 @@ def test_a_position(position, members, start):
 def test_short_responses():
     consumer = b'{"ConsumerName":"r","ConsumerARN":"arn","ConsumerStatus":"CREATING","ConsumerCreationTimestamp":1.5}'
     assert parse_iterator(b'{"ShardIterator":"AAA="}') == "AAA="
-    assert parse_registered_consumer(b'{"Consumer":%b}' % consumer) == RegisteredConsumer("arn", "CREATING")
-    assert parse_consumer_description(b'{"ConsumerDescription":%b}' % consumer) == RegisteredConsumer("arn", "CREATING")
+    assert parse_registered_consumer(b'{"Consumer":%b}' % consumer) == ConsumerDescription("arn", "CREATING")
+    assert parse_consumer_description(b'{"ConsumerDescription":%b}' % consumer) == ConsumerDescription(
+        "arn", "CREATING"
+    )
 
 
 @pytest.mark.parametrize("parse", [parse_iterator, parse_registered_consumer, parse_consumer_description])

@@ -19,7 +19,7 @@ from truckstream.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["COLUMNS", "Column", "RecordLine", "format_record", "raw_record"]
 
@@ -40,7 +40,7 @@ class RecordLine:
         return "\t".join((*self.columns, self.data))
 
 
-def format_record(record: StoredRecord, show: Sequence[Column] = (), *, indent: bool = False) -> RecordLine:
+def format_record(record: ShardRecord, show: Sequence[Column] = (), *, indent: bool = False) -> RecordLine:
     """Format a record: JSON compact, or indented; text as it is; other data in base64, after the word `base64:`."""
     columns = _columns(record, show)
     try:
@@ -54,7 +54,7 @@ def format_record(record: StoredRecord, show: Sequence[Column] = (), *, indent: 
     return RecordLine(columns, _escaped(text), is_json=True)
 
 
-def raw_record(record: StoredRecord, show: Sequence[Column] = ()) -> bytes:
+def raw_record(record: ShardRecord, show: Sequence[Column] = ()) -> bytes:
     """Return the data as they are, after the columns and before a line end."""
     return b"\t".join((*map(str.encode, _columns(record, show)), record.data)) + b"\n"
 
@@ -75,7 +75,7 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _sequence(record: StoredRecord) -> str:
+def _sequence(record: ShardRecord) -> str:
     """Return the sequence number, and the position in the aggregate after a dot."""
     if record.subsequence_number is None:
         return record.sequence_number
@@ -83,7 +83,7 @@ def _sequence(record: StoredRecord) -> str:
 
 
 #: The columns that can stand before the data of a record.
-COLUMNS: Final[dict[Column, Callable[[StoredRecord], str]]] = {
+COLUMNS: Final[dict[Column, Callable[[ShardRecord], str]]] = {
     "shard": lambda record: record.shard_id,
     "key": lambda record: printable(record.partition_key),
     "time": lambda record: _time(record.arrival),
@@ -91,5 +91,5 @@ COLUMNS: Final[dict[Column, Callable[[StoredRecord], str]]] = {
 }
 
 
-def _columns(record: StoredRecord, show: Sequence[Column]) -> tuple[str, ...]:
+def _columns(record: ShardRecord, show: Sequence[Column]) -> tuple[str, ...]:
     return tuple(COLUMNS[column](record) for column in show)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.commands.output.record_lines import Column
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["RecordPrinter", "discard_output", "output_is_closed"]
 
@@ -35,7 +35,7 @@ class RecordPrinter:
         self._raw = raw
         self._highlight = JSONHighlighter()
 
-    def print(self, record: StoredRecord) -> None:
+    def print(self, record: ShardRecord) -> None:
         """Print one record.
 
         Raises:
@@ -48,7 +48,7 @@ class RecordPrinter:
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
-    def _coloured(self, record: StoredRecord) -> Text:
+    def _coloured(self, record: ShardRecord) -> Text:
         line = format_record(record, self._show, indent=True)
         text = Text("  ".join(line.columns), style="dim")
         if line.columns:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Account
     from truckstream.config import Settings
 
-__all__ = ["DEFAULT_CONNECTION", "Connection", "is_on_this_machine"]
+__all__ = ["DEFAULT_CONNECTION", "StreamConnection", "is_on_this_machine"]
 
 #: A server on this machine needs a region and credentials only because each request is signed.
 _LOCAL_REGION: Final = "us-east-1"
@@ -28,7 +28,7 @@ _LOCAL_KEY: Final = "local"
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Connection:
+class StreamConnection:
     """The service that holds the streams.
 
     Args:
@@ -109,4 +109,4 @@ def is_on_this_machine(url: str) -> bool:
         return False
 
 
-DEFAULT_CONNECTION = Connection()
+DEFAULT_CONNECTION = StreamConnection()

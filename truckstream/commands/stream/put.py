@@ -17,7 +17,7 @@ from rich.text import Text
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import run_command, stop_on_signals
-from truckstream.commands.stream.connection import DEFAULT_CONNECTION, Connection
+from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.lines.input_reader import InputReader
 from truckstream.commands.stream.lines.line_delivery import LineDelivery
 from truckstream.commands.stream.lines.line_splitter import LineSplitter
@@ -46,7 +46,7 @@ _MAX_LINE_BYTES: Final = 10 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class _Options:
     stream: str
-    connection: Connection
+    connection: StreamConnection
     rule: KeyRule
     ordered: bool
     aggregate: bool
@@ -57,7 +57,7 @@ def put(
     stream: str,
     file: Path | None = None,
     *,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: StreamConnection = DEFAULT_CONNECTION,
     key_field: str | None = None,
     key: str | None = None,
     ordered: bool = False,
@@ -115,7 +115,7 @@ def _opened(file: Path | None) -> Iterator[int]:
 
 
 async def _put(options: _Options, descriptor: int, *, progress: bool) -> int:
-    from truckstream.producer import Producer  # noqa: PLC0415 - each command loads only what it needs
+    from truckstream.producer import Producer  # noqa: PLC0415 - loaded by this command only
 
     connection = options.connection
     with stop_on_signals() as stop:

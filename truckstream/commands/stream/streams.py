@@ -5,13 +5,13 @@ from __future__ import annotations
 from truckstream.command_line import command_line
 from truckstream.commands.output.results import print_result, run_aws_command
 from truckstream.commands.output.stream_tables import format_stream, format_streams
-from truckstream.commands.stream.connection import DEFAULT_CONNECTION, Connection
+from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.errors import AwsError
 
 __all__ = ["streams"]
 
 
-def streams(stream: str | None = None, *, connection: Connection = DEFAULT_CONNECTION, json: bool = False) -> int:
+def streams(stream: str | None = None, *, connection: StreamConnection = DEFAULT_CONNECTION, json: bool = False) -> int:
     """List the streams of the account and region, or show one stream with its shards.
 
     Exits with 1 if a stream could not be described, such as for lack of a permission; the others are listed.
@@ -25,8 +25,8 @@ def streams(stream: str | None = None, *, connection: Connection = DEFAULT_CONNE
     return run_aws_command(work, json=json)
 
 
-async def _list(connection: Connection, *, json: bool) -> int:
-    from truckstream.cloud.watch.reading.streams import list_streams  # noqa: PLC0415 - each command loads what it needs
+async def _list(connection: StreamConnection, *, json: bool) -> int:
+    from truckstream.cloud.watch.reading.streams import list_streams  # noqa: PLC0415 - loaded by this command only
 
     async with await connection.account() as account:
         found = await list_streams(account)
@@ -34,8 +34,8 @@ async def _list(connection: Connection, *, json: bool) -> int:
     return 1 if found.unread else 0
 
 
-async def _show(stream: str, connection: Connection, *, json: bool) -> int:
-    from truckstream.cloud.watch.reading.streams import read_stream  # noqa: PLC0415 - each command loads what it needs
+async def _show(stream: str, connection: StreamConnection, *, json: bool) -> int:
+    from truckstream.cloud.watch.reading.streams import read_stream  # noqa: PLC0415 - loaded by this command only
 
     async with await connection.account(stream) as account:
         try:

@@ -14,7 +14,7 @@ from truckstream.commands.output.console import console, error_console
 from truckstream.commands.output.record_lines import COLUMNS
 from truckstream.commands.output.record_printer import RecordPrinter, discard_output, output_is_closed
 from truckstream.commands.signals import run_command, stop_on_signals
-from truckstream.commands.stream.connection import DEFAULT_CONNECTION, Connection
+from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start
 from truckstream.errors import InvalidArgumentError, StreamNotFoundError
 
@@ -44,7 +44,7 @@ class _Selection:
 def tail(
     stream: str,
     *,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: StreamConnection = DEFAULT_CONNECTION,
     from_: Annotated[str, Parameter(name="--from", allow_leading_hyphen=True)] = "LATEST",
     count: Annotated[int | None, Parameter(name=("--count", "-n"))] = None,
     shard: list[str] | None = None,
@@ -77,7 +77,7 @@ def tail(
     stream_name = connection.settings(stream).stream_name
     try:
         return run_command(_tail(stream_name, connection, selection, printer))
-    except BrokenPipeError:  # such as after `| head`: the reader has what it wanted
+    except BrokenPipeError:  # such as after `| head`: the reader wants no more
         discard_output()
         return 0
 
@@ -94,7 +94,7 @@ def _columns(text: str | None) -> Sequence[Column]:
     return cast("list[Column]", names)
 
 
-async def _tail(stream: str, connection: Connection, selection: _Selection, printer: RecordPrinter) -> int:
+async def _tail(stream: str, connection: StreamConnection, selection: _Selection, printer: RecordPrinter) -> int:
     from truckstream.consumer import Consumer  # noqa: PLC0415 - loads only when needed
 
     with stop_on_signals() as stop:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease_view import LeaseView
     from truckstream.consumer.leases.options import LeaseOptions
 
-__all__ = ["Assignment", "Plan"]
+__all__ = ["Assignment", "LeasePlan"]
 
 
 @dataclass(slots=True)
-class Plan:
+class LeasePlan:
     """The writes to try now."""
 
     take: list[Lease] = field(default_factory=list)
@@ -48,9 +48,9 @@ class Assignment:
         """Whether this worker waits for a previous owner to finish."""
         return bool(self._awaited_since)
 
-    def plan(self, view: LeaseView, held: Collection[str], now: float) -> Plan:
-        """Return what to do about the leases as they were read just before `now`, with the keys of those held."""
-        plan = Plan(take=self._own(view, held, now))
+    def plan(self, view: LeaseView, held: Collection[str], now: float) -> LeasePlan:
+        """Return the changes to make to the leases as they were read just before `now`, with the keys of those held."""
+        plan = LeasePlan(take=self._own(view, held, now))
         loads = view.loads(now)
         loads[self._worker_id] = sum(lease.owner == self._worker_id for lease in view.active)
         room = self._share(len(view.active), len(loads)) - loads[self._worker_id]

@@ -73,7 +73,7 @@ def renewed(lease: Lease, noted: Checkpoint | None = None) -> Lease:
 
 
 def saved(lease: Lease, checkpoint: Checkpoint) -> Lease:
-    """Write a checkpoint, which completes what was announced."""
+    """Write a checkpoint, which completes the announced work."""
     return replace(renewed(lease, checkpoint), pending=None)
 
 

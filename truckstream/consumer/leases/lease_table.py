@@ -13,7 +13,7 @@ __all__ = ["LeaseTable"]
 class LeaseTable(Protocol):
     """A table of leases by key, with conditional writes.
 
-    A write whose response was lost is repeated by the table, and succeeds if the table already holds what was written.
+    A write whose response was lost is repeated by the table, and succeeds if the table already holds the written lease.
     Every method raises `LeaseTableError` when the table cannot be reached, or returns an error.
     """
 

@@ -16,7 +16,7 @@ __all__ = ["LeaseView"]
 
 
 class LeaseView:
-    """What a worker knows of all leases.
+    """All leases as a worker knows them.
 
     Clocks of different machines are never compared: a lease is free when this worker has seen the same counter for the
     duration of a lease. Its holder, which counts from before its last write, has given up by then.
@@ -32,7 +32,7 @@ class LeaseView:
         self._counter_seen_at: dict[str, float] = {}
 
     def update(self, leases: Iterable[Lease], now: float) -> None:
-        """Replace the view by what was read; `now` is the end of the reading."""
+        """Replace the view by the leases that were read; `now` is the end of the reading."""
         before, self.leases = self.leases, {lease.key: lease for lease in leases}
         seen_at = self._counter_seen_at
         self._counter_seen_at = {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from truckstream.consumer.leases.options import LeaseOptions
-    from truckstream.kinesis.reading.stored_record import ChildShard
+    from truckstream.kinesis.reading.shard_record import ChildShard
     from truckstream.kinesis.shard_map import Shard
 
     _Range = tuple[int, int]

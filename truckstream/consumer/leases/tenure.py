@@ -16,7 +16,7 @@ __all__ = ["Tenure", "TenureListener"]
 
 
 class TenureListener(Protocol):
-    """What the reader of the shards is told. The calls are made on the event loop and return at once."""
+    """The messages to the reader of the shards. The calls are made on the event loop and return at once."""
 
     def began(self, tenure: Tenure) -> None:
         """Read from `tenure.start`: the parent shards are done, and the previous owner has finished."""
@@ -41,7 +41,7 @@ class Tenure:
         self.hash_range = lease.hash_range
         #: The checkpoint when the lease was taken.
         self.start: Checkpoint = lease.checkpoint
-        #: What the previous owner had announced and not completed.
+        #: Work that the previous owner had announced and not completed.
         self.pending: PendingCheckpoint | None = lease.pending
         #: The lease as this worker wrote or read it last.
         self.lease = lease

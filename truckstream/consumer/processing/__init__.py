@@ -1,1 +1,1 @@
-"""What happens to the records of a shard: the application's loop, its handler, and the end of both."""
+"""The application's loops and handlers, and the moment when they have finished a batch."""

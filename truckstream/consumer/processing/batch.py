@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from truckstream.consumer.shard_processor import AssignedShard
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["Batch", "checkpoint_of"]
 
 
-def checkpoint_of(record: StoredRecord) -> Checkpoint:
+def checkpoint_of(record: ShardRecord) -> Checkpoint:
     """Return the checkpoint that says: all records up to and with this one are processed."""
     return Checkpoint(record.sequence_number, record.subsequence_number or 0)
 
@@ -35,7 +35,7 @@ class Batch:
     def __init__(
         self,
         shard: AssignedShard,
-        records: Sequence[StoredRecord],
+        records: Sequence[ShardRecord],
         millis_behind_latest: int,
         *,
         may_checkpoint: bool = True,
@@ -52,7 +52,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.records)
 
-    def __iter__(self) -> Iterator[StoredRecord]:
+    def __iter__(self) -> Iterator[ShardRecord]:
         return iter(self.records)
 
     def __repr__(self) -> str:
@@ -63,7 +63,7 @@ class Batch:
         """Whether this worker still has the shard's lease. If not, another worker processes these records, too."""
         return self._shard.is_held
 
-    async def checkpoint(self, record: StoredRecord | None = None) -> None:
+    async def checkpoint(self, record: ShardRecord | None = None) -> None:
         """Save that the batch, or its records up to and with `record`, and all earlier records are processed.
 
         The checkpoint is in the lease table when this returns.

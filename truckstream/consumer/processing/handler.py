@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from truckstream.consumer.shard_processor import AssignedShard, EndReason
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
     Handler = Callable[[Batch], Awaitable[None]]
 
@@ -38,7 +38,7 @@ class HandlerProcessor:
         self._checkpoints_after = checkpoints_after
         self._ends_soon = False
 
-    async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
+    async def process(self, records: Sequence[ShardRecord], millis_behind: int) -> None:
         """Return when all handlers of these records have returned."""
         if not records or self._ends_soon:
             return
@@ -66,9 +66,9 @@ class HandlerProcessor:
         """Nothing is left to do: the cancelled handler has ended."""
 
 
-def split_by_key(records: Sequence[StoredRecord], parts: int) -> list[list[StoredRecord]]:
+def split_by_key(records: Sequence[ShardRecord], parts: int) -> list[list[ShardRecord]]:
     """Divide records into at most so many parts, none of them empty. All records of a key are in one, in order."""
-    found: list[list[StoredRecord]] = [[] for _ in range(parts)]
+    found: list[list[ShardRecord]] = [[] for _ in range(parts)]
     for record in records:
         found[crc32(record.partition_key.encode()) % parts].append(record)
     return [part for part in found if part]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from truckstream.consumer.processing.batch_queue import BatchQueue, OfferedBatch
     from truckstream.consumer.shard_processor import AssignedShard, EndReason
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["BatchIterator", "IterationProcessor", "RecordIterator"]
 
@@ -34,7 +34,7 @@ class IterationProcessor:
         self._offered: OfferedBatch | None = None
         self._ends_soon = False
 
-    async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
+    async def process(self, records: Sequence[ShardRecord], millis_behind: int) -> None:
         """Return when a loop has finished the records."""
         if not records or self._ends_soon:
             return
@@ -111,7 +111,7 @@ class RecordIterator:
     def __aiter__(self) -> RecordIterator:
         return self
 
-    async def __anext__(self) -> StoredRecord:
+    async def __anext__(self) -> ShardRecord:
         self._index += 1
         if self._batch is None or self._index >= len(self._batch.records):
             self._batch = await anext(self._batches)

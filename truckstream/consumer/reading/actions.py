@@ -1,4 +1,4 @@
-"""What the reader of a shard asks its caller to do next."""
+"""The actions that the reader of a shard asks its caller for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from truckstream.kinesis.reading.position import Position
-    from truckstream.kinesis.reading.stored_record import ChildShard
+    from truckstream.kinesis.reading.shard_record import ChildShard
 
 __all__ = ["Ended", "Fatal", "Fetch", "NeedIterator", "Receive", "Subscribe", "Wait"]
 

@@ -1,7 +1,7 @@
 """A budget of bytes for the pages of all shards: those on their way, those that wait, and those being processed.
 
-A call reserves what its page will probably have; the page's size replaces that when it has come. A page counts until
-all its batches are released. Two rules divide the budget:
+A call reserves the bytes that its page will probably have; the page's size replaces them when it has come. A page
+counts until all its batches are released. Two rules divide the budget:
 
 - A shard that holds nothing may always fetch one page while the budget is not used up. Among those that wait it comes
   before the shards that hold something, whose records keep the application busy. So a slow application cannot stop the
@@ -38,7 +38,7 @@ class _Account:
     def __init__(self) -> None:
         self.held = 0
         self.reserved = 0
-        #: What it waits for; 0 if it does not wait.
+        #: The bytes that it waits for; 0 if it does not wait.
         self.wanted = 0
         self.is_open = True
 
@@ -57,11 +57,11 @@ class PrefetchBudget:
         self._granted: list[str] = []
 
     def add(self, shard_id: str) -> None:
-        """Take part. What the shard still holds from an earlier time counts."""
+        """Take part. Bytes that the shard still holds from an earlier time count."""
         self._accounts.setdefault(shard_id, _Account()).is_open = True
 
     def remove(self, shard_id: str) -> None:
-        """End a shard's reservation or its wait. What it holds counts until it is released."""
+        """End a shard's reservation or its wait. Bytes that it holds count until they are released."""
         account = self._accounts[shard_id]
         account.is_open = False
         account.wanted = 0

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["RecordBatch", "ShardBuffer"]
 
@@ -14,7 +14,7 @@ __all__ = ["RecordBatch", "ShardBuffer"]
 class RecordBatch(NamedTuple):
     """Records of one page."""
 
-    records: list[StoredRecord]
+    records: list[ShardRecord]
     #: The bytes that they hold of the prefetch budget. Those of a page are divided among its batches.
     size: int
     #: Age of the oldest record that the service still had when it returned these, in milliseconds.
@@ -56,7 +56,7 @@ class ShardBuffer:
             self._size += page.size
 
     def next_batch(self, max_records: int | None = None) -> RecordBatch | None:
-        """Return the next page, or what is left of it, with `max_records` at most; None if nothing waits."""
+        """Return the next page, or the rest of it, with `max_records` at most; None if nothing waits."""
         if not self._pages:
             return None
         page = self._pages[0]

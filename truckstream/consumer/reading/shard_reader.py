@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
     from truckstream.consumer.reading.shard_buffer import RecordBatch
     from truckstream.consumer.reading.user_records import UserRecords
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
 
 __all__ = ["Action", "ShardReader"]
 
@@ -98,7 +98,7 @@ class ShardReader:
         self._end: Ended | Fatal | None = None
 
     def next_action(self, now: float) -> Action:
-        """Return what to do. After `Fetch`, `Wait` for ever and outcomes see `PrefetchBudget.take_granted`."""
+        """Return the next action. After `Fetch`, `Wait` for ever and outcomes see `PrefetchBudget.take_granted`."""
         if self._end is not None:
             return self._end
         if now < self._backoff.until:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.reading.shard_buffer import RecordBatch
     from truckstream.consumer.reading.user_records import UserRecords
     from truckstream.kinesis.failures import FailureKind
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
 
 __all__ = ["SubscriptionAction", "SubscriptionReader"]
 
@@ -81,7 +81,7 @@ class SubscriptionReader:
         self._end: Ended | Fatal | None = None
 
     def next_action(self, now: float) -> SubscriptionAction:
-        """Return what to do."""
+        """Return the next action."""
         if self._end is not None:
             return self._end
         if not self._is_subscribed:

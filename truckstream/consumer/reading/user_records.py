@@ -22,13 +22,13 @@ from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, SHARD_END, T
 from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.errors import BrokenAggregateError, InvalidArgumentError
 from truckstream.kinesis.reading.position import Position
-from truckstream.kinesis.reading.stored_record import StoredRecord
+from truckstream.kinesis.reading.shard_record import ShardRecord
 from truckstream.kinesis.shard_map import hash_key_of, parse_hash_key
 from truckstream.kpl import MAGIC, decode
 
 if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kpl import UserRecord
 
 __all__ = ["UserRecords", "position_of"]
@@ -71,7 +71,7 @@ class UserRecords:
         hash_range: the hash keys that it owns, both ends included; None where that is unknown, and all records count as
             owned.
         start: the checkpoint where reading begins.
-        outside: what happens to user records that the shard does not own.
+        outside: whether user records that the shard does not own are delivered or dropped.
     """
 
     def __init__(
@@ -93,19 +93,19 @@ class UserRecords:
         size = page.size + USER_RECORD_BYTES * max(0, len(taken) - len(page.records)) if taken else 0
         return RecordBatch(taken, size, page.millis_behind)
 
-    def take(self, records: list[StoredRecord]) -> list[StoredRecord]:
+    def take(self, records: list[ShardRecord]) -> list[ShardRecord]:
         """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""
         if _may_have_aggregate(records):
             records = self._take_apart(records)
         return records if self._covered is None or not records else self._after_start(records, self._covered)
 
-    def _after_start(self, records: list[StoredRecord], covered: tuple[int, int]) -> list[StoredRecord]:
+    def _after_start(self, records: list[ShardRecord], covered: tuple[int, int]) -> list[ShardRecord]:
         if int(records[-1].sequence_number) > covered[0]:
             self._covered = None
         return [record for record in records if (int(record.sequence_number), record.subsequence_number or 0) > covered]
 
-    def _take_apart(self, records: list[StoredRecord]) -> list[StoredRecord]:
-        taken: list[StoredRecord] = []
+    def _take_apart(self, records: list[ShardRecord]) -> list[ShardRecord]:
+        taken: list[ShardRecord] = []
         owned: dict[tuple[str, str | None], bool] = {}
         for record in records:
             if not record.data.startswith(MAGIC):
@@ -123,8 +123,8 @@ class UserRecords:
 
     def _add_user_records(
         self,
-        taken: list[StoredRecord],
-        aggregate: StoredRecord,
+        taken: list[ShardRecord],
+        aggregate: ShardRecord,
         user_records: list[UserRecord],
         owned: dict[tuple[str, str | None], bool],
     ) -> None:
@@ -136,7 +136,7 @@ class UserRecords:
             if in_shard is None:
                 in_shard = owned[key, hash_key] = self._owns(key, hash_key)
             if in_shard or not self._drops_outside:
-                taken.append(StoredRecord(each.data, key, number, arrival, shard_id, index, hash_key, in_shard))
+                taken.append(ShardRecord(each.data, key, number, arrival, shard_id, index, hash_key, in_shard))
 
     def _owns(self, partition_key: str, explicit_hash_key: str | None) -> bool:
         if self._hash_range is None:
@@ -145,7 +145,7 @@ class UserRecords:
         return first <= _hash_key(partition_key, explicit_hash_key) <= last
 
 
-def _may_have_aggregate(records: list[StoredRecord]) -> bool:
+def _may_have_aggregate(records: list[ShardRecord]) -> bool:
     """Return whether a record begins with the magic number; no text in UTF-8 with letters of any alphabet does.
 
     The greatest record is below that number in most pages, which takes 0.024 µs a record to find out, and the slices
@@ -160,5 +160,5 @@ def _hash_key(partition_key: str, explicit_hash_key: str | None) -> int:
         try:
             return parse_hash_key(explicit_hash_key)
         except InvalidArgumentError:
-            pass  # what is no hash key cannot have chosen a shard; the partition key did
+            pass  # such a text cannot have chosen a shard; the partition key did
     return hash_key_of(partition_key.encode())

@@ -1,4 +1,4 @@
-"""What all tasks of one shard need: its names, the clock, and the observer."""
+"""The names of one shard, the clock, and the observer, for all tasks of the shard."""
 
 from __future__ import annotations
 

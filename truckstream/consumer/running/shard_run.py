@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from truckstream.consumer.leases.tenure import Tenure
-    from truckstream.consumer.running.feed import Feed
+    from truckstream.consumer.running.feeding.feed import Feed
     from truckstream.consumer.running.leased_shard import LeasedShard
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.consumer.shard_processor import AssignedShard, EndReason, ShardProcessor
@@ -81,7 +81,7 @@ class ShardRun:
         """Return when the tenure is over.
 
         Raises:
-            Exception: what the processor raised, or the error that keeps the shard from being read. The lease is still
+            Exception: the processor's exception, or the error that keeps the shard from being read. The lease is still
                 held: nothing was written after the last checkpoint.
         """
         mark_handler()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.subscription_reader import SubscriptionReader
 from truckstream.consumer.reading.user_records import UserRecords
-from truckstream.consumer.running.feed import Feed
+from truckstream.consumer.running.feeding.feed import Feed
+from truckstream.consumer.running.feeding.polling import poll
+from truckstream.consumer.running.feeding.prefetch import Prefetch
+from truckstream.consumer.running.feeding.subscribing import subscribe
 from truckstream.consumer.running.leased_shard import LeasedShard
-from truckstream.consumer.running.polling import poll
-from truckstream.consumer.running.prefetch import Prefetch
 from truckstream.consumer.running.shard_context import ShardContext
 from truckstream.consumer.running.shard_run import ShardRun
-from truckstream.consumer.running.subscribing import subscribe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

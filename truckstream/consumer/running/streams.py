@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from truckstream.consumer.running.registered_consumer import RegisteredConsumer
+from truckstream.consumer.running.feeding.registered_consumer import RegisteredConsumer
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 
@@ -92,7 +92,7 @@ class Streams:
         listed = await _retried(self._list, asyncio.get_running_loop().time() + LIST_SECONDS)
         if self._shards is None:
             return listed
-        # A shard that was named by its id is read at once, whatever became of its parents.
+        # A shard that was named by its id is read at once, without regard to its parents.
         wanted = self._shards
         return {
             key: [replace(shard, parent_ids=()) for shard in shards if shard.shard_id in wanted]

@@ -10,7 +10,7 @@ __all__ = ["ItemUpdate"]
 
 
 class ItemUpdate:
-    """The expressions of an UpdateItem that changes what differs, so that attributes of others stay."""
+    """The expressions of an UpdateItem that changes only attributes that differ, so that attributes of others stay."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}

@@ -71,7 +71,7 @@ class HeldLeases:
         return tenure
 
     async def write(self, tenure: Tenure, change: Callable[[Lease], Lease]) -> None:
-        """Write what `change` makes of the lease.
+        """Write the lease that `change` returns.
 
         Raises:
             LeaseLostError: another worker has the lease. Nothing was written.
@@ -99,7 +99,7 @@ class HeldLeases:
     async def release(self, tenure: Tenure) -> None:
         """End a tenure, and leave the lease to others. If the table cannot be reached, `renew_forever` goes on trying.
 
-        Raises what `write` raises.
+        Raises as `write` does.
         """
         tenure.is_closing = True
         await self.write(tenure, lambda lease: released(lease, tenure.noted))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.options import LeaseOptions
     from truckstream.consumer.leases.tenure import Tenure, TenureListener
     from truckstream.consumer.upkeep.shard_keeper import ListShards
-    from truckstream.kinesis.reading.stored_record import ChildShard
+    from truckstream.kinesis.reading.shard_record import ChildShard
 
 __all__ = ["LeaseManager"]
 
@@ -107,7 +107,7 @@ class LeaseManager:
         self._held.wake()
 
     async def save(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, and remove what was announced. It is in the table when this returns.
+        """Write a checkpoint, and remove the announced one. It is in the table when this returns.
 
         Raises:
             LeaseLostError: another worker has the lease. Nothing was written.
@@ -123,7 +123,7 @@ class LeaseManager:
     async def end_shard(self, tenure: Tenure, children: Sequence[ChildShard]) -> None:
         """End a tenure whose shard was processed to its end: create the children's leases, then write SHARD_END.
 
-        `children` is empty if the shard has expired. Raises as `save` does, and what `list_shards` raises.
+        `children` is empty if the shard has expired. Raises as `save` and `list_shards` do.
         """
         leases = await self._read()
         if not children or parents_without_lease(children, leases, tenure.stream):
@@ -146,7 +146,7 @@ class LeaseManager:
         self._read_again.set()
 
     async def stop(self) -> None:
-        """Release what is left, and close the table. A lease that cannot be released expires."""
+        """Release all leases, and close the table. A lease that cannot be released expires."""
         self.take_no_more()
         tasks, self._tasks = self._tasks, []
         try:

@@ -80,7 +80,7 @@ class ShardKeeper:
             delay = self._options.shard_interval
             try:
                 await self.sync()
-            except Exception as error:  # noqa: BLE001 - whatever the session raises, the leases stay as they are
+            except Exception as error:  # noqa: BLE001 - any error of the session leaves the leases as they are
                 _logger.warning("the shards cannot be listed: %s", error)
                 delay = min(delay, self._options.lease_duration)
 

@@ -51,7 +51,7 @@ class LeaseReport:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, and what to do."""
+        """The problems, each with its remedy."""
         if not self.leases:
             return ("no shard has a lease: no worker of this application has read this stream",)
         found = [f"nobody reads {lease.shard_id}: start a worker" for lease in self.leases if lease.owner is None]

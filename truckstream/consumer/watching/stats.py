@@ -1,4 +1,4 @@
-"""Snapshots of what a consumer reads, and how far behind it is."""
+"""Snapshots of a consumer: the records that it reads, and how far behind it is."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ConsumerStats:
 
 
 class ShardCounters:
-    """Counts what is read from one shard."""
+    """Counts the records and calls of one shard."""
 
     __slots__ = ("_byte_rate", "_record_rate", "bytes", "failed", "millis_behind", "records", "throttled")
 

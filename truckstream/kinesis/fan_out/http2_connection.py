@@ -33,7 +33,7 @@ from truckstream.kinesis.failures import FailureKind, RequestFailedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Http2Connection", "Http2Stream"]
+__all__ = ["Http2Stream", "SubscriptionConnection"]
 
 #: Bytes that the service may send before a reader asks for more. A shard sends 2 MiB of records a second, 2.8 MB in
 #: base64, so the window is enough for a response time of 370 ms.
@@ -53,7 +53,7 @@ MAX_ERROR_BYTES: Final = 1024 * 1024
 class Http2Stream:
     """One request and its response, which is read piece by piece."""
 
-    def __init__(self, connection: Http2Connection, number: int) -> None:
+    def __init__(self, connection: SubscriptionConnection, number: int) -> None:
         self._connection = connection
         self._number = number
         #: 0 until the head of the response has arrived.
@@ -140,7 +140,7 @@ class Http2Stream:
         self._changed.set()
 
 
-class Http2Connection(asyncio.Protocol):
+class SubscriptionConnection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

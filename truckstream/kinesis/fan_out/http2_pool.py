@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.fan_out.http2_connection import OK, Http2Connection
+from truckstream.kinesis.fan_out.http2_connection import OK, SubscriptionConnection
 from truckstream.kinesis.http.connecting import connected_socket
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Http2Pool:
             tls.set_alpn_protocols(["h2"])
         self._connect_timeout = connect_timeout
         self._response_timeout = response_timeout
-        self._connections: list[Http2Connection] = []
+        self._connections: list[SubscriptionConnection] = []
         self._connecting = asyncio.Lock()
 
     async def request(self, template: RequestTemplate, signature: Mapping[str, str], body: bytes) -> Http2Stream:
@@ -76,12 +76,12 @@ class Http2Pool:
                 self._connections.append(connection)
             return connection.open_stream(headers, body)
 
-    async def _connect(self) -> Http2Connection:
+    async def _connect(self) -> SubscriptionConnection:
         loop = asyncio.get_running_loop()
         async with connected_socket(self._host, self._port, self._connect_timeout) as connected:
             name = self._host if self._tls else None
             transport, connection = await loop.create_connection(
-                lambda: Http2Connection(loop), sock=connected, ssl=self._tls, server_hostname=name
+                lambda: SubscriptionConnection(loop), sock=connected, ssl=self._tls, server_hostname=name
             )
             if self._tls and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
                 connection.abort()

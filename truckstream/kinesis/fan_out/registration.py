@@ -17,7 +17,7 @@ from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.reading.requests import parse_consumer_description, parse_registered_consumer
 
 if TYPE_CHECKING:
-    from truckstream.kinesis.reading.requests import RegisteredConsumer
+    from truckstream.kinesis.reading.requests import ConsumerDescription
     from truckstream.kinesis.signed_calls import SignedCalls
 
 __all__ = ["register_consumer"]
@@ -59,7 +59,7 @@ async def register_consumer(calls: SignedCalls, stream_arn: str, name: str) -> s
     raise reason
 
 
-async def _describe(calls: SignedCalls, names: dict[str, str]) -> RegisteredConsumer | None:
+async def _describe(calls: SignedCalls, names: dict[str, str]) -> ConsumerDescription | None:
     """Return the consumer, or None if there is none."""
     try:
         response = await calls.call("DescribeStreamConsumer", names, msgspec.json.encode(names))
@@ -70,7 +70,7 @@ async def _describe(calls: SignedCalls, names: dict[str, str]) -> RegisteredCons
     return parse_consumer_description(response)
 
 
-async def _register(calls: SignedCalls, names: dict[str, str]) -> RegisteredConsumer:
+async def _register(calls: SignedCalls, names: dict[str, str]) -> ConsumerDescription:
     try:
         response = await calls.call("RegisterStreamConsumer", names, msgspec.json.encode(names))
     except RequestFailedError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.fan_out.event_stream import Message
     from truckstream.kinesis.fan_out.http2_connection import Http2Stream
     from truckstream.kinesis.reading.position import Position
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kinesis.session.request_template import RequestTemplate
     from truckstream.kinesis.session.session_endpoint import SessionEndpoint
     from truckstream.kinesis.signed_calls import SignedCalls

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from truckstream.kinesis.reading.position import Position
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kinesis.responses import StreamSummary
     from truckstream.kinesis.shard_map import Shard
 

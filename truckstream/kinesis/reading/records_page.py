@@ -1,14 +1,14 @@
 """Parse the records that the service returns: a response of GetRecords, or an event of a subscription.
 
-A body of 10 MiB becomes `StoredRecord`s in one pass of msgspec's decoder, which decodes base64 on the way. Measured
+A body of 10 MiB becomes `ShardRecord`s in one pass of msgspec's decoder, which decodes base64 on the way. Measured
 with 3,000 records of 498 bytes on a busy machine (Python 3.11, CPU µs a record, the least of 15 runs; ratios count):
 
-    JSON, decoded into StoredRecord, base64 by msgspec                       1.02
-    the same into a struct of the wire, and a StoredRecord made of it        1.25
+    JSON, decoded into ShardRecord, base64 by msgspec                       1.02
+    the same into a struct of the wire, and a ShardRecord made of it        1.25
     JSON with the data as text, base64 by pybase64                           1.33
-    JSON by orjson, base64 by pybase64, StoredRecord made of dictionaries    1.50
+    JSON by orjson, base64 by pybase64, ShardRecord made of dictionaries    1.50
     JSON with the data as msgspec.Raw, base64 by pybase64                    1.63
-    CBOR by cbor2, StoredRecord made of dictionaries                         1.15
+    CBOR by cbor2, ShardRecord made of dictionaries                         1.15
 
 CBOR has a quarter fewer bytes, which saves 0.05 µs more, but its times have a tag that costs cbor2 a call of Python for
 each record, and some stand-ins for Kinesis do not know it. So requests ask for JSON.
@@ -27,7 +27,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from truckstream.kinesis.reading.stored_record import Arrival, ChildShard, RecordsPage, SequenceNumber, StoredRecord
+from truckstream.kinesis.reading.shard_record import Arrival, ChildShard, RecordsPage, SequenceNumber, ShardRecord
 from truckstream.kinesis.responses import DECODE_ERRORS, decode_response, malformed_response
 
 __all__ = ["parse_records_page"]
@@ -63,7 +63,7 @@ class _Page(msgspec.Struct, rename="pascal"):
 
 
 class _FullPage(_Page, kw_only=True, rename="pascal"):
-    records: list[StoredRecord]
+    records: list[ShardRecord]
 
 
 class _PartialPage(_Page, kw_only=True, rename="pascal"):
@@ -87,7 +87,7 @@ def parse_records_page(body: bytes, shard_id: str) -> RecordsPage:
     except DECODE_ERRORS:  # perhaps a record has no partition key, which costs its page a second pass
         page = decode_response(_decode_partial, body)
         records = [
-            StoredRecord(each.data, each.partition_key, each.sequence_number, each.arrival) for each in page.records
+            ShardRecord(each.data, each.partition_key, each.sequence_number, each.arrival) for each in page.records
         ]
     else:
         records = page.records
@@ -123,7 +123,7 @@ def _children(page: _Page, body: bytes) -> tuple[ChildShard, ...]:
 # --- Members that stand twice ---------------------------------------------------------------------
 
 
-def _is_plain(body: bytes, page: _Page, records: list[StoredRecord]) -> bool:
+def _is_plain(body: bytes, page: _Page, records: list[ShardRecord]) -> bool:
     """Return whether it is obvious that no member besides those of records stands twice. It looks at few bytes."""
     fields = (page.next_shard_iterator, page.continuation_sequence_number, page.millis_behind_latest, page.child_shards)
     members = 1 + sum(field is not UNSET for field in fields)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.reading.position import Position
 
 __all__ = [
-    "RegisteredConsumer",
+    "ConsumerDescription",
     "iterator_request",
     "parse_consumer_description",
     "parse_iterator",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class RegisteredConsumer(msgspec.Struct, frozen=True):
+class ConsumerDescription(msgspec.Struct, frozen=True):
     """A consumer with enhanced fan-out."""
 
     arn: str = msgspec.field(name="ConsumerARN")
@@ -36,11 +36,11 @@ class _IteratorResponse(msgspec.Struct, rename="pascal"):
 
 
 class _RegisterResponse(msgspec.Struct, rename="pascal"):
-    consumer: RegisteredConsumer
+    consumer: ConsumerDescription
 
 
 class _DescribeResponse(msgspec.Struct, rename="pascal"):
-    consumer_description: RegisteredConsumer
+    consumer_description: ConsumerDescription
 
 
 _decode_iterator: Final = msgspec.json.Decoder(_IteratorResponse).decode
@@ -73,11 +73,11 @@ def parse_iterator(body: bytes) -> str:
     return decode_response(_decode_iterator, body).shard_iterator
 
 
-def parse_registered_consumer(body: bytes) -> RegisteredConsumer:
+def parse_registered_consumer(body: bytes) -> ConsumerDescription:
     """Return the consumer in a response of RegisterStreamConsumer."""
     return decode_response(_decode_register, body).consumer
 
 
-def parse_consumer_description(body: bytes) -> RegisteredConsumer:
+def parse_consumer_description(body: bytes) -> ConsumerDescription:
     """Return the consumer in a response of DescribeStreamConsumer."""
     return decode_response(_decode_describe, body).consumer_description

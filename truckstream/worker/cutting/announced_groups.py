@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["AnnouncedGroups", "decode_counts", "encode_counts"]
 
@@ -62,7 +62,7 @@ class AnnouncedGroups:
         self.end = end
         self._end_place = (int(end.sequence_number), end.subsequence_number)
         self._counts = counts
-        self._records: list[StoredRecord] = []
+        self._records: list[ShardRecord] = []
         #: True when no record is missing any more.
         self.is_complete = False
 
@@ -82,10 +82,10 @@ class AnnouncedGroups:
         return sum(self._counts) - len(self._records)
 
     @property
-    def collected(self) -> Sequence[StoredRecord]:
+    def collected(self) -> Sequence[ShardRecord]:
         return self._records
 
-    def add(self, records: Sequence[StoredRecord]) -> Sequence[StoredRecord]:
+    def add(self, records: Sequence[ShardRecord]) -> Sequence[ShardRecord]:
         """Take the records up to the announced end, and return those after it."""
         stop = bisect_right(records, self._end_place, key=_place)
         self._records += records[:stop]
@@ -104,5 +104,5 @@ class AnnouncedGroups:
         return cut[::-1]
 
 
-def _place(record: StoredRecord) -> tuple[int, int]:
+def _place(record: ShardRecord) -> tuple[int, int]:
     return int(record.sequence_number), record.subsequence_number or 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.consumer.leases.lease import Checkpoint
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["LONG", "CutLimits", "GroupCutter", "RecordGroup"]
 
@@ -45,7 +45,7 @@ class CutLimits(NamedTuple):
 class RecordGroup(NamedTuple):
     """Consecutive records of a shard, at least one, that are stored together."""
 
-    records: Sequence[StoredRecord]
+    records: Sequence[ShardRecord]
     bytes: int
 
     @property
@@ -54,7 +54,7 @@ class RecordGroup(NamedTuple):
         return checkpoint_of(self.records[-1])
 
     @classmethod
-    def of(cls, records: Sequence[StoredRecord]) -> RecordGroup:
+    def of(cls, records: Sequence[ShardRecord]) -> RecordGroup:
         return cls(records, sum(len(record.data) for record in records))
 
 
@@ -63,7 +63,7 @@ class GroupCutter:
 
     def __init__(self, limits: CutLimits) -> None:
         self._limits = limits
-        self._records: list[StoredRecord] = []
+        self._records: list[ShardRecord] = []
         #: How many records came at a time, for the records above.
         self._arrivals: deque[tuple[int, float]] = deque()
         self.bytes = 0
@@ -71,7 +71,7 @@ class GroupCutter:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, records: Sequence[StoredRecord], now: float) -> None:
+    def add(self, records: Sequence[ShardRecord], now: float) -> None:
         """Take the next records."""
         if records:
             self._records += records
@@ -130,5 +130,5 @@ class GroupCutter:
         return group
 
 
-def _number(record: StoredRecord) -> int:
+def _number(record: ShardRecord) -> int:
     return int(record.sequence_number)

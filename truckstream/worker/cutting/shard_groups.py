@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["MOST_GROUPS", "WAVE_SECONDS", "Problem", "ShardGroups", "Wave"]
 
@@ -100,7 +100,7 @@ class ShardGroups:
             return self._next_wave_time
         return max(self._cutter.due_time or 0.0, self._next_wave_time)
 
-    def add(self, records: Sequence[StoredRecord], now: float) -> None:
+    def add(self, records: Sequence[ShardRecord], now: float) -> None:
         """Take the next records."""
         if self._announced is not None:
             records = self._announced.add(records)

@@ -2,7 +2,7 @@
 
 A worker is healthy while the lease table responds, so that its leases are renewed, and no shard has been storing the
 same groups for longer than `stuck_after`. An outage of the store makes it unhealthy, too: a new process cannot end the
-outage, but it costs nothing either, because the next owner completes what was announced.
+outage, but it costs nothing either, because the next owner completes the announced groups.
 
 A worker is ready when it has read the lease table. It may have no shard: there may be fewer shards than workers.
 """

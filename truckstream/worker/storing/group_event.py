@@ -14,12 +14,12 @@ from truckstream.kpl import MAGIC
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["event_of"]
 
 
-def event_of(stream_arn: str, shard_id: str, records: Sequence[StoredRecord]) -> KinesisEvent:
+def event_of(stream_arn: str, shard_id: str, records: Sequence[ShardRecord]) -> KinesisEvent:
     """Return the event of records of one shard, aggregates taken apart. There must be at least one."""
     sequences = [record.sequence_number for record in records]
     subsequences = [record.subsequence_number for record in records]
@@ -40,7 +40,7 @@ def event_of(stream_arn: str, shard_id: str, records: Sequence[StoredRecord]) ->
     )
 
 
-def _payload(record: StoredRecord) -> bytes | UnreadableData:
+def _payload(record: ShardRecord) -> bytes | UnreadableData:
     """Return the record's data; or the reason why it is an aggregate that the consumer could not take apart."""
     if record.subsequence_number is not None:
         return record.data

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher import Batcher
     from truckstream.batcher.result import Result
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.worker.storing.shard_status import ShardStatus
 
 __all__ = ["GroupStorer"]
@@ -43,7 +43,7 @@ class GroupStorer:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._random = random
 
-    async def store(self, records: Sequence[StoredRecord], status: ShardStatus) -> None:
+    async def store(self, records: Sequence[ShardRecord], status: ShardStatus) -> None:
         """Return when the group of these records is stored. A failure is logged, noted in `status` and tried again."""
         failures = 0
         while True:
@@ -57,9 +57,7 @@ class GroupStorer:
             failures = 1 if first else failures + 1
             await self._wait(failures, records, result.causes[0], status)
 
-    async def _wait(
-        self, failures: int, records: Sequence[StoredRecord], cause: Exception, status: ShardStatus
-    ) -> None:
+    async def _wait(self, failures: int, records: Sequence[ShardRecord], cause: Exception, status: ShardStatus) -> None:
         wait = wait_after(failures, self._random)
         if status.fail(cause, asyncio.get_running_loop().time()):
             _logger.warning(

@@ -1,4 +1,4 @@
-"""What a shard's storer has done and what holds it, for health checks and logs."""
+"""The progress of a shard's storer and its last obstacle, for health checks and logs."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from truckstream.consumer.shard_processor import AssignedShard, EndReason
-    from truckstream.kinesis.reading.stored_record import StoredRecord
+    from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.worker.cutting.group_cutter import CutLimits
     from truckstream.worker.cutting.shard_groups import Wave
     from truckstream.worker.storing.group_storer import GroupStorer
@@ -77,7 +77,7 @@ class ShardStorer:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
 
-    async def process(self, records: Sequence[StoredRecord], millis_behind: int) -> None:
+    async def process(self, records: Sequence[ShardRecord], millis_behind: int) -> None:
         """Take the next records. Returns when there is room for more.
 
         Raises:

@@ -37,7 +37,7 @@ def key_rule(field: str | None, key: str | None, ordered: bool, source: random.R
 
         check_partition_key(key)
         return lambda _: key
-    # 128 random bits are spread over the shards whatever the lines are. A hash of the line would send the lines of a
+    # 128 random bits are spread over the shards for any lines. A hash of the line would send the lines of a
     # device that repeats itself to one shard.
     return lambda _: f"{source.getrandbits(128):032x}"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
 
 if TYPE_CHECKING:
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
 
 __all__ = ["PageEstimate"]
 
@@ -39,7 +39,7 @@ class PageEstimate:
         self._data = float(FIRST_RECORD_BYTES)
         self._response = float(FIRST_RECORD_BYTES)
         self._recent = MOST_WANTED
-        #: Large pages so far, and what a record takes in the response besides its base64.
+        #: Large pages so far, and the bytes of a record in the response besides its base64.
         self._large_pages = 0
         self._overhead = 0.0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
 
 __all__ = ["Polling"]
 

@@ -17,7 +17,7 @@ from truckstream.local.service.errors import (
 from truckstream.local.service.identifiers.iterator_token import PageToken, open_page, seal
 from truckstream.local.service.operations.settings.tags import check_tags
 from truckstream.local.service.quotas import limits
-from truckstream.local.service.state.consumer import Consumer
+from truckstream.local.service.state.consumer import FanOutConsumer
 
 if TYPE_CHECKING:
     from truckstream.local.service.messages import Request, Response
@@ -41,7 +41,7 @@ def register_stream_consumer(account: KinesisAccount, request: Request, now: flo
     _check_room(account, stream, now)
     tags: dict[str, str] = request.get("Tags", {})
     check_tags(stream.name, account.account_id, tags)
-    consumer = Consumer(name, stream.arn, dict(tags), now)
+    consumer = FanOutConsumer(name, stream.arn, dict(tags), now)
     consumer.transition("CREATING", now + account.transition_seconds)
     consumers[name] = consumer
     # The service responds before the consumer is ready, however soon that is.
@@ -93,7 +93,7 @@ def list_stream_consumers(account: KinesisAccount, request: Request, now: float)
     return response
 
 
-def _named_consumer(account: KinesisAccount, request: Request, now: float) -> Consumer:
+def _named_consumer(account: KinesisAccount, request: Request, now: float) -> FanOutConsumer:
     """Return the consumer that the request names: by its ARN, by stream and name, or by both if they agree."""
     arn, stream_arn, name = (request.get(each) for each in ("ConsumerARN", "StreamARN", "ConsumerName"))
     if arn is None:

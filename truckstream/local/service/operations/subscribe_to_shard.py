@@ -31,7 +31,7 @@ from truckstream.local.service.state.consumer import SubscriptionHold
 if TYPE_CHECKING:
     from truckstream.local.service.messages import Request, Response
     from truckstream.local.service.state.account import KinesisAccount
-    from truckstream.local.service.state.consumer import Consumer
+    from truckstream.local.service.state.consumer import FanOutConsumer
     from truckstream.local.service.state.shard import LocalShard
     from truckstream.local.service.state.stream import Stream
 
@@ -71,7 +71,7 @@ class Subscription:
         self,
         account: KinesisAccount,
         stream: Stream,
-        consumer: Consumer,
+        consumer: FanOutConsumer,
         shard: LocalShard,
         place: int,
         hold: SubscriptionHold,

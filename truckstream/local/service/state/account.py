@@ -19,7 +19,7 @@ from truckstream.local.service.errors import (
 from truckstream.local.service.identifiers.shard_id import full_id
 from truckstream.local.service.quotas import limits
 from truckstream.local.service.quotas.call_rates import CallRates
-from truckstream.local.service.state.consumer import CONSUMER_ARN, Consumer
+from truckstream.local.service.state.consumer import CONSUMER_ARN, FanOutConsumer
 from truckstream.local.service.state.memory_cap import DEFAULT_BYTES, MemoryCap
 from truckstream.local.service.state.shard import LocalShard
 from truckstream.local.service.state.stream import Mode, Stream
@@ -140,13 +140,13 @@ class KinesisAccount:
         """Show `stream` as UPDATING for a while, because it was changed."""
         stream.transition("UPDATING", now + self.transition_seconds)
 
-    def resource(self, arn: str, now: float) -> Stream | Consumer:
+    def resource(self, arn: str, now: float) -> Stream | FanOutConsumer:
         """Return the stream or the consumer of this ARN, in any state."""
         if "/consumer/" in arn:
             return self.consumer_of_arn(arn, now)[1]
         return self.named({"StreamARN": arn}, now)
 
-    def consumer_of_arn(self, arn: str, now: float) -> tuple[Stream, Consumer]:
+    def consumer_of_arn(self, arn: str, now: float) -> tuple[Stream, FanOutConsumer]:
         """Return the consumer of this ARN, in any state, and its stream."""
         found = CONSUMER_ARN.fullmatch(arn)
         if found is None:
@@ -157,13 +157,13 @@ class KinesisAccount:
             raise consumer_not_found(arn, self.account_id)
         return stream, consumer
 
-    def changeable_resource(self, arn: str, now: float) -> Stream | Consumer:
+    def changeable_resource(self, arn: str, now: float) -> Stream | FanOutConsumer:
         """Return the stream of this ARN if it is ACTIVE, or the consumer unless it is being deleted.
 
         A consumer takes tags while it is CREATING: "Tags will take effect from the CREATING status of the consumer".
         """
         resource = self.resource(arn, now)
-        if isinstance(resource, Consumer):
+        if isinstance(resource, FanOutConsumer):
             if resource.status(now) == "DELETING":
                 raise consumer_busy(arn, "DELETING")
             return resource

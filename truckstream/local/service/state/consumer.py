@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from truckstream.local.service.state.lifecycle import ResourceLifecycle
 
-__all__ = ["CONSUMER_ARN", "Consumer", "SubscriptionHold"]
+__all__ = ["CONSUMER_ARN", "FanOutConsumer", "SubscriptionHold"]
 
 #: "[...] consumer ARNs contain the creation timestamp."
 CONSUMER_ARN: Final = re.compile(r"(?P<stream>.+:stream/[^/]+)/consumer/(?P<name>[^/:]+):\d+")
@@ -22,7 +22,7 @@ class SubscriptionHold:
     is_taken_over: bool = False
 
 
-class Consumer(ResourceLifecycle):
+class FanOutConsumer(ResourceLifecycle):
     """A consumer of one stream."""
 
     def __init__(self, name: str, stream_arn: str, tags: dict[str, str], now: float) -> None:

@@ -17,7 +17,7 @@ from truckstream.local.service.state.lifecycle import ResourceLifecycle
 from truckstream.local.service.state.shard import LocalShard
 
 if TYPE_CHECKING:
-    from truckstream.local.service.state.consumer import Consumer
+    from truckstream.local.service.state.consumer import FanOutConsumer
 
 __all__ = ["Mode", "Stream"]
 
@@ -60,7 +60,7 @@ class Stream(ResourceLifecycle):
         self.shards: dict[str, LocalShard] = {}
 
         self._quota_scale = quota_scale
-        self._consumers: dict[str, Consumer] = {}
+        self._consumers: dict[str, FanOutConsumer] = {}
         # Times of changes of the encryption key; None for no encryption.
         self._encryption: list[tuple[float, str | None]] = [(now, None)]
         self._trimmed_at = now
@@ -77,7 +77,7 @@ class Stream(ResourceLifecycle):
 
     # --- State -----------------------------------------------------------------------------------
 
-    def known_consumers(self, now: float) -> dict[str, Consumer]:
+    def known_consumers(self, now: float) -> dict[str, FanOutConsumer]:
         """Return the registered consumers by name, without deleted ones. A new consumer is added to this dict."""
         for name in [name for name, consumer in self._consumers.items() if consumer.is_gone(now)]:
             del self._consumers[name]

@@ -11,10 +11,10 @@ from truckstream.consumer.watching.stats import ShardCounters
 from truckstream.kinesis.failures import FailureKind
 
 if TYPE_CHECKING:
-    from truckstream.consumer.running.prefetch import Prefetch
+    from truckstream.consumer.running.feeding.prefetch import Prefetch
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.kinesis.failures import RequestFailedError
-    from truckstream.kinesis.reading.stored_record import ChildShard, RecordsPage
+    from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage
 
 __all__ = ["Feed"]
 
@@ -112,7 +112,7 @@ class Feed:
         self._changed.set()
 
     def close(self) -> None:
-        """Drop what was read ahead."""
+        """Drop the records that were read ahead."""
         self._prefetch.release(self.key, self._buffer.clear())
 
     def __len__(self) -> int:

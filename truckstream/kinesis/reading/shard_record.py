@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["Arrival", "ChildShard", "RecordsPage", "SequenceNumber", "StoredRecord"]
+__all__ = ["Arrival", "ChildShard", "RecordsPage", "SequenceNumber", "ShardRecord"]
 
 
 #: Decimal digits.
@@ -15,7 +15,7 @@ SequenceNumber = Annotated[str, msgspec.Meta(min_length=1)]
 Arrival = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 
 
-class StoredRecord(msgspec.Struct, gc=False):
+class ShardRecord(msgspec.Struct, gc=False):
     """One record of a shard, or one user record of an aggregate.
 
     The first four fields have the service's names in JSON, so that a response is decoded into them (records_page.py).
@@ -52,7 +52,7 @@ class RecordsPage(msgspec.Struct, kw_only=True):
     """One response of GetRecords, or one event of a subscription."""
 
     #: Not taken apart: an aggregate is one record.
-    records: list[StoredRecord]
+    records: list[ShardRecord]
     #: GetRecords: the iterator for the next page; None at the end of a closed shard.
     next_iterator: str | None = None
     #: SubscribeToShard: the sequence number to go on from after the subscription; None at the end of a closed shard.

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from truckstream.consumer.reading.subscription_reader import SubscriptionReader
-    from truckstream.consumer.running.feed import Feed
-    from truckstream.consumer.running.prefetch import Prefetch
-    from truckstream.consumer.running.registered_consumer import RegisteredConsumer
+    from truckstream.consumer.running.feeding.feed import Feed
+    from truckstream.consumer.running.feeding.prefetch import Prefetch
+    from truckstream.consumer.running.feeding.registered_consumer import RegisteredConsumer
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.kinesis.reading.reading_client import ReadingClient
-    from truckstream.kinesis.reading.stored_record import RecordsPage
+    from truckstream.kinesis.reading.shard_record import RecordsPage
 
 __all__ = ["subscribe"]
 

@@ -12,8 +12,8 @@ from truckstream.kinesis.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from truckstream.consumer.reading.shard_reader import Action, ShardReader
-    from truckstream.consumer.running.feed import Feed
-    from truckstream.consumer.running.prefetch import Prefetch
+    from truckstream.consumer.running.feeding.feed import Feed
+    from truckstream.consumer.running.feeding.prefetch import Prefetch
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.kinesis.reading.reading_client import ReadingClient
 

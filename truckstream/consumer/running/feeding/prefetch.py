@@ -35,7 +35,7 @@ class Prefetch:
         self._granted[key] = asyncio.Event()
 
     def remove(self, key: str) -> None:
-        """End a feed's part. What it holds counts until it is released."""
+        """End a feed's part. Bytes that it holds count until they are released."""
         del self._granted[key]
         self.budget.remove(key)
         self.wake_granted()

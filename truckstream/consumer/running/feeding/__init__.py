@@ -1,0 +1,1 @@
+"""Fills the feed of a shard: by polling or over a subscription, within the budget of all shards."""
