@@ -40,7 +40,7 @@ class RegisteredConsumer:
         self.arn = await self._client.register_consumer(self._name)
 
     async def cause_of(self, failure: RequestFailedError, shard_id: str, consumer_arn: str) -> RequestFailedError:
-        """Find out which part is missing after "not found": the stream, the shard, or the consumer, which is registered again.
+        """Find out which part is missing: the stream, the shard, or the consumer, which is registered again then.
 
         SubscribeToShard reports all three alike. A shard whose consumer is missing must not count as read to its end.
         """
