@@ -12,7 +12,7 @@ from aiobotocore.session import get_session
 from tests.chaos.network import Proxy, slow_uplink
 from tests.chaos.support import MODES, ProducerHistory
 from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, ServiceError
-from truckstream.kinesis import client as client_module
+from truckstream.kinesis import signed_calls
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer
 
@@ -101,7 +101,7 @@ class HangingCredentials:
 @pytest.mark.parametrize("mode", ["plain", *(pytest.param(mode, marks=pytest.mark.slow) for mode in SLOW_MODES)])
 async def test_credentials_that_hang_at_random(mode, seed, monkeypatch):
     """Nothing is sent without credentials, so nothing can be stored twice."""
-    monkeypatch.setattr(client_module, "CREDENTIALS_SECONDS", 0.2)
+    monkeypatch.setattr(signed_calls, "CREDENTIALS_SECONDS", 0.2)
     credentials = HangingCredentials(seed, rate=0.2)
     async with LocalKinesis(shards=2, quotas=False, own_process=True) as kinesis:
         history = ProducerHistory(
@@ -114,7 +114,7 @@ async def test_credentials_that_hang_at_random(mode, seed, monkeypatch):
 
 
 async def test_credentials_that_hang_for_good(seed, monkeypatch):
-    monkeypatch.setattr(client_module, "CREDENTIALS_SECONDS", 0.5)
+    monkeypatch.setattr(signed_calls, "CREDENTIALS_SECONDS", 0.5)
     credentials = HangingCredentials(seed, rate=0.0)
     async with LocalKinesis(shards=2, quotas=False, own_process=True) as kinesis:
         options = {"session": credentials.session, "delivery_timeout": 2.0, "request_timeout": 0.5}

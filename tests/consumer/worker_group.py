@@ -16,6 +16,7 @@ from tests.consumer.local_client import LocalClient, LocalStream
 from tests.consumer.support import on_virtual_time
 from truckstream.consumer.consumer import Consumer
 from truckstream.consumer.tables.memory_table import MemoryTable
+from truckstream.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ class Worker:
         self._name = f"worker-{len(group.joined)}"
         #: "active", "frozen" or "gone".
         self.state = "active"
+        self._was_frozen = False
         client = LocalClient(group.stream, faults=faults, rng=group.rng)
         self.consumer = Consumer(
             client,
@@ -76,8 +78,17 @@ class Worker:
         self._task = self._loop.in_worker(self._name, self._run())
 
     async def _run(self) -> None:
-        async with self.consumer:
+        try:
+            await self.consumer.open()
+        except ServiceError:
+            if not self._was_frozen:
+                raise
+            self.state = "gone"  # it was frozen for longer than opening may take, and ends as a process would
+            return
+        try:
             await self.consumer.run(self._handle)
+        finally:
+            await self.consumer.close()
 
     async def _handle(self, batch: Batch) -> None:
         assert batch.is_held
@@ -100,6 +111,7 @@ class Worker:
     def freeze(self) -> None:
         """Stand still as on SIGSTOP."""
         self.state = "frozen"
+        self._was_frozen = True
         self._loop.freeze(self._name)
 
     def thaw(self) -> None:
