@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from truckstream.consumer.reading.actions import Fatal
 from truckstream.consumer.reading.shard_buffer import RecordBatch, ShardBuffer
 from truckstream.consumer.watching.observer import AggregateBroken, ReadFailed, ReadThrottled, RecordsRead
 from truckstream.consumer.watching.stats import ShardCounters
 from truckstream.kinesis.failures import FailureKind
 
 if TYPE_CHECKING:
+    from truckstream.consumer.reading.actions import Ended
     from truckstream.consumer.running.feeding.prefetch import Prefetch
     from truckstream.consumer.running.shard_context import ShardContext
     from truckstream.kinesis.failures import RequestFailedError
     from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage
 
 __all__ = ["Feed"]
+
+_logger = logging.getLogger("truckstream.consumer")
 
 
 class Feed:
@@ -57,9 +62,18 @@ class Feed:
         self._changed.set()
         self._prefetch.wake_granted()
 
-    def end(self, children: tuple[ChildShard, ...]) -> None:
-        """Note that the shard was read to its end."""
-        self.children = children
+    def conclude(self, end: Ended | Fatal, failure: RequestFailedError | None) -> None:
+        """Note that the shard was read to its end, or that the service refuses for good.
+
+        `failure` is that of the last call that failed.
+        """
+        if isinstance(end, Fatal):
+            assert failure is not None  # noqa: S101 - it follows a failed call
+            self.fail(failure.to_service_error())
+            return
+        if end.is_gone:
+            _logger.warning("%s does not exist any more: its records have expired", self._context.shard_id)
+        self.children = end.children
         self._changed.set()
 
     def fail(self, error: BaseException) -> None:

@@ -38,14 +38,8 @@ async def subscribe(
     failure: RequestFailedError | None = None
     while True:
         action = reader.next_action(context.now())
-        if isinstance(action, Ended):
-            if action.is_gone:
-                _logger.warning("%s does not exist any more: its records have expired", context.shard_id)
-            feed.end(action.children)
-            return
-        if isinstance(action, Fatal):
-            assert failure is not None  # noqa: S101 - it follows a failed call
-            feed.fail(failure.to_service_error())
+        if isinstance(action, Ended | Fatal):
+            feed.conclude(action, failure)
             return
         if isinstance(action, Wait):
             await asyncio.sleep(action.until - context.now())
