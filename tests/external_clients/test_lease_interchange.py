@@ -162,13 +162,14 @@ def test_parents_are_ended_once_and_before_their_children_begin(history):
 @both_orders
 def test_a_pending_checkpoint_is_given_to_the_worker_that_follows(history):
     announced = history.leases[0]
-    began = {fact.shard_id: fact.value for fact in history.turns[1].facts if fact.kind == "begins"}
     author = history.kinds[0]
     for shard_id in (ZERO, ONE):
         lease = announced[shard_id]
         number, subsequence = lease["pendingCheckpoint"]["S"], lease["pendingCheckpointSubSequenceNumber"]["N"]
         assert bytes(lease["pendingCheckpointState"]["B"]) == f"by-{author}".encode()
-        assert began[shard_id] == f"{number}/{subsequence}/by-{author}"
+        # On a loaded machine the KCL may lose a lease to itself and begin again, after the checkpoint below.
+        began = [fact.value for fact in history.turns[1].facts if fact[:2] == (shard_id, "begins")]
+        assert began[0] == f"{number}/{subsequence}/by-{author}", began
         # The checkpoint of the next worker completes it.
         assert not {name for name in history.leases[1][shard_id] if name.startswith("pending")}
 
