@@ -138,7 +138,10 @@ class KinesisClient:
         # The iterator names the stream. An ARN is sent too, because the policy of a stream in another account needs it.
         names = {"ShardIterator": iterator, **({"StreamARN": self._arn} if self._arn else {})}
         body = msgspec.json.encode({**names, "Limit": limit})
-        return parse_records_page(await self._calls.call("GetRecords", names, body), shard_id)
+        response = await self._calls.call("GetRecords", names, body)
+        page = parse_records_page(response, shard_id)
+        self._endpoint.body_buffers.give_back(response)
+        return page
 
     async def register_consumer(self, name: str) -> str:
         """Register a consumer with enhanced fan-out, or find it; return its ARN when it is ACTIVE.

@@ -55,6 +55,8 @@ class HeldLeases:
         #: The renewals that are being written.
         self.renewals: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        #: When `renew_forever` looks at the tenures next.
+        self._looks_at = float("inf")
 
     @property
     def keys(self) -> set[str]:
@@ -67,7 +69,7 @@ class HeldLeases:
         if not tenure.is_held:
             return None
         self.tenures[lease.key] = tenure
-        self._changed.set()
+        self.replan(tenure)
         return tenure
 
     async def write(self, tenure: Tenure, change: Callable[[Lease], Lease]) -> None:
@@ -92,7 +94,7 @@ class HeldLeases:
                 tenure.write_failed(self._clock())
                 raise
             finally:
-                self._changed.set()
+                self.replan(tenure)
         self.lose(tenure)
         raise LeaseLostError(tenure.shard_id)
 
@@ -136,20 +138,22 @@ class HeldLeases:
         except Exception:
             _logger.exception("%s of %s failed", callback.__name__, tenure.key)
 
-    def wake(self) -> None:
-        """Compute anew when to renew."""
-        self._changed.set()
+    def replan(self, tenure: Tenure) -> None:
+        """Note that a tenure has changed. It wakes `renew_forever` if that would look too late."""
+        if min(tenure.next_write_at, tenure.expires_at) < self._looks_at:
+            self._changed.set()
 
     async def renew_forever(self) -> None:
         """Renew each lease in time, and end tenures that could not be renewed."""
         while True:
             self._changed.clear()
-            now, wake_at = self._clock(), float("inf")
+            now = self._clock()
+            looks_at = now + self._options.lease_duration
             for tenure in list(self.tenures.values()):
                 if not tenure.may_write:
                     self.lose(tenure)
                     continue
-                wake_at = min(wake_at, tenure.expires_at)
+                looks_at = min(looks_at, tenure.expires_at)
                 if self._locks[tenure.key].locked():
                     continue
                 if tenure.next_write_at <= now:
@@ -157,8 +161,9 @@ class HeldLeases:
                     self.renewals.add(task)
                     task.add_done_callback(self.renewals.discard)
                 else:
-                    wake_at = min(wake_at, tenure.next_write_at)
-            await wait_for(self._changed, min(wake_at - now, self._options.lease_duration))
+                    looks_at = min(looks_at, tenure.next_write_at)
+            self._looks_at = looks_at
+            await wait_for(self._changed, looks_at - now)
 
     async def _renew(self, tenure: Tenure) -> None:
         try:

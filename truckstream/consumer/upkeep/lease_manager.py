@@ -104,7 +104,7 @@ class LeaseManager:
     def note(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
         """Write a checkpoint with the next renewal, within `checkpoint_interval`. What was announced stays."""
         tenure.note(checkpoint, self._now())
-        self._held.wake()
+        self._held.replan(tenure)
 
     async def save(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and remove the announced one. It is in the table when this returns.

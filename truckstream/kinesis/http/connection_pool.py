@@ -23,6 +23,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.http.body_buffers import BodyBuffers
 from truckstream.kinesis.http.connecting import connected_socket
 from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, MalformedResponseError, ResponseReader
 
@@ -64,10 +65,18 @@ class ConnectionPool:
             the kernel must take some more of an unsent request. So a slow uplink may take its time, and a response may
             not, except that each `STEP_BYTES` of a large response renew the time; the caller bounds the whole by
             cancelling `post`.
+        buffers: large bodies are put into these.
     """
 
     def __init__(
-        self, host: str, port: int, tls: ssl.SSLContext | None, *, connect_timeout: float, response_timeout: float
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        *,
+        connect_timeout: float,
+        response_timeout: float,
+        buffers: BodyBuffers | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -75,6 +84,7 @@ class ConnectionPool:
         self._connect_timeout = connect_timeout
         self._response_timeout = response_timeout
         self._loop = asyncio.get_running_loop()
+        self._buffers = buffers or BodyBuffers()
         self._idle: list[_Connection] = []  # the most recently used connection is last, and is used next
 
     async def post(
@@ -115,7 +125,9 @@ class ConnectionPool:
 
     async def _connect(self) -> _Connection:
         async with connected_socket(self._host, self._port, self._connect_timeout) as connected:
-            _, connection = await self._loop.create_connection(lambda: _Connection(self._loop), sock=connected)
+            _, connection = await self._loop.create_connection(
+                lambda: _Connection(self._loop, self._buffers), sock=connected
+            )
             if self._tls:
                 await connection.start_tls(self._tls, self._host)
         return connection
@@ -128,8 +140,9 @@ class _Connection(asyncio.BufferedProtocol):
     each record of a page of GetRecords.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, buffers: BodyBuffers) -> None:
         self._loop = loop
+        self._buffers = buffers
         # The socket's transport, and the one to write to: the same, or that of TLS.
         self._socket: Any = None
         self._transport: Any = None
@@ -173,7 +186,7 @@ class _Connection(asyncio.BufferedProtocol):
         self, head: bytes, body: bytes, attempt: Attempt, response_timeout: float, max_body_bytes: int
     ) -> HttpResponse:
         """Send one request and return its response."""
-        self._reader = ResponseReader(max_body_bytes)
+        self._reader = ResponseReader(max_body_bytes, self._buffers)
         self._complete = self._loop.create_future()
         if _WRITELINES_PAUSES:
             self._transport.writelines((head, body))

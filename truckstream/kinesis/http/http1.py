@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from truckstream.kinesis.http.body_buffers import BodyBuffers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,7 +39,7 @@ class HttpResponse:
 
     status: int
     headers: Mapping[str, str]
-    #: That of a large body is a bytearray, which nobody changes any more.
+    #: That of a large body is a bytearray, which nobody changes unless its user gives it back to `BodyBuffers`.
     body: bytes
 
 
@@ -64,12 +66,14 @@ class ResponseReader:
 
     Args:
         max_body_bytes: a response with a longer body is rejected.
+        buffers: large bodies are put into these.
     """
 
-    __slots__ = ("_body", "_buffer", "_head", "_max_body_bytes", "keeps_alive")
+    __slots__ = ("_body", "_buffer", "_buffers", "_head", "_max_body_bytes", "keeps_alive")
 
-    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES, buffers: BodyBuffers | None = None) -> None:
         self._max_body_bytes = max_body_bytes
+        self._buffers = buffers or BodyBuffers()
         self._buffer = b""  # the beginning of a head
         self._head: _Head | None = None
         self._body: _PlainBody | _LargeBody | _ChunkedBody
@@ -133,7 +137,14 @@ class ResponseReader:
                 if (head.length or 0) > self._max_body_bytes:
                     raise MalformedResponseError(f"a response of {head.length} bytes: over {self._max_body_bytes}")
                 self._head = head
-                self._body = _body_of(head)
+                self._body = self._body_of(head)
+
+    def _body_of(self, head: _Head) -> _PlainBody | _LargeBody | _ChunkedBody:
+        if head.chunked:
+            return _ChunkedBody()
+        if head.length is not None and head.length >= LARGE_BODY_BYTES:
+            return _LargeBody(head.length, self._buffers)
+        return _PlainBody(head.length)
 
 
 class _PlainBody:
@@ -166,9 +177,9 @@ class _LargeBody:
 
     __slots__ = ("_buffer", "_length", "_view", "size")
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, buffers: BodyBuffers) -> None:
         self._length = length
-        self._buffer = bytearray(length + 1)
+        self._buffer = buffers.take(length + 1)
         self._view = memoryview(self._buffer)
         self.size = 0
 
@@ -262,14 +273,6 @@ class _Head:
     chunked: bool
     #: Length of the body in bytes; None if its end is marked in another way.
     length: int | None
-
-
-def _body_of(head: _Head) -> _PlainBody | _LargeBody | _ChunkedBody:
-    if head.chunked:
-        return _ChunkedBody()
-    if head.length is not None and head.length >= LARGE_BODY_BYTES:
-        return _LargeBody(head.length)
-    return _PlainBody(head.length)
 
 
 def _parse_head(head: bytes) -> _Head:

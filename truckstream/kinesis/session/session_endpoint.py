@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.kinesis.http.body_buffers import BodyBuffers
 from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, header_lines
 from truckstream.kinesis.session.credentials import SessionCredentials, translate_errors
 from truckstream.kinesis.session.default_session import make_session, wait_for_turn
@@ -79,6 +81,8 @@ class SessionEndpoint:
         self._connections = connections
         self._connect_timeout = min(5.0, request_timeout)
         self._request_timeout = request_timeout
+        #: Whoever has parsed the body of a response may give it back to these.
+        self.body_buffers = BodyBuffers()
         self._resources = AsyncExitStack()
         self._client: Any = None
         self._network: NetworkSettings
@@ -208,7 +212,7 @@ class SessionEndpoint:
     async def _transport_over_own_connections(self, url: str) -> _Transport:
         from truckstream.kinesis.http.connection_pool import ConnectionPool  # noqa: PLC0415 - for those who send
 
-        pool = await self._make_pool(ConnectionPool, url)
+        pool = await self._make_pool(partial(ConnectionPool, buffers=self.body_buffers), url)
 
         async def send(
             template: RequestTemplate, signature: Mapping[str, str], body: bytes, attempt: Attempt
