@@ -1,7 +1,7 @@
 """Buffers for large bodies, which are used again once a body has been parsed.
 
-A new buffer of 700 kB, which a page of GetRecords takes, costs 0.25 ms: Python fills it with zeros, for which the kernel
-first maps its memory.
+A page of GetRecords takes 700 kB. A new buffer of that size costs 0.25 ms: the kernel maps its memory, and Python fills
+it with zeros.
 """
 
 from __future__ import annotations
