@@ -84,5 +84,8 @@ class DirectoryStore:
         self._temporary_files.remove_abandoned(path, time.time())
         return self._store.put(path, file, **options)
 
+    def list(self, prefix: str | None, **options: Any) -> Any:
+        return self._store.list(prefix, **options)
+
     def get(self, path: str, *, options: Any = None) -> Any:
         return self._store.get(path, options=options)

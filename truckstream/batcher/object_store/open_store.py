@@ -85,7 +85,11 @@ def open_store(
     if not isinstance(store, str):
         if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
             raise ConfigurationError("store", f"is {store!r}", _HINT)
-        return Store(_without_temporary_files(store), probe_key=_probe_key(store, prefix))
+        return Store(
+            _without_temporary_files(store),
+            probe_key=_probe_key(store, prefix),
+            lists_in_order=not isinstance(store, obstore.store.LocalStore),
+        )
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("store_options", f"is {options!r}", "Pass a dict of obstore's options.")
     scheme = urlsplit(store).scheme
@@ -99,7 +103,13 @@ def open_store(
     try:
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
         tidy = _without_temporary_files(opened)
-        return Store(tidy, retry_policy, probe_key=_probe_key(opened, prefix), storage_class=storage_class)
+        return Store(
+            tidy,
+            retry_policy,
+            probe_key=_probe_key(opened, prefix),
+            storage_class=storage_class,
+            lists_in_order=scheme != "file",
+        )
     except (BaseError, OSError, ValueError, TypeError) as error:
         from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
 

@@ -24,7 +24,8 @@ from truckstream.batcher.object_store.threaded_store import ThreadedStore
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from datetime import datetime
 
     from truckstream.batcher.object_store.failure import StoreFailure
 
@@ -48,6 +49,15 @@ class StoredObject(NamedTuple):
     metadata: dict[str, str]
 
 
+class ListedObject(NamedTuple):
+    """An existing object in a listing."""
+
+    key: str
+    size: int
+    #: When it was stored.
+    modified: datetime
+
+
 class Store:
     """Creates, looks at and reads objects. Retries requests that fail for a moment only."""
 
@@ -59,6 +69,7 @@ class Store:
         *,
         storage_class: str | None = None,
         probe_key: str | None = None,
+        lists_in_order: bool = True,
     ) -> None:
         """Take a store of obstore.
 
@@ -68,7 +79,9 @@ class Store:
             random: chooses the waits.
             storage_class: the class of the objects on S3; None for the bucket's default.
             probe_key: the object with which the store must prove that it never overwrites; None if that is known.
+            lists_in_order: whether the store lists keys in their order.
         """
+        self.lists_in_order = lists_in_order
         self._retry_policy = retry_policy or StoreRetryPolicy(attempts=1)
         # Every store is asked again after a 409, also one that makes its other retries itself.
         self._conflict_policy = retry_policy or StoreRetryPolicy()
@@ -107,6 +120,18 @@ class Store:
         """Return the object's content."""
         with _errors_translated(key):
             return await self._retry(lambda: self._read(key))
+
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedObject]]:
+        """Yield the objects in the folder `prefix` and its folders whose keys sort after `after`, some at a time.
+
+        Raises:
+            StoreError: the store cannot be listed.
+        """
+        with _errors_translated(f"{prefix}/"):
+            if not isinstance(self._store, ThreadedStore):
+                raise StoreError("NotSupported", f"{self._store!r} cannot list objects", hint="Use a store of obstore.")
+            async for chunk in self._store.list_async(prefix or None, after or None):
+                yield [ListedObject(each["path"], each["size"], each["last_modified"]) for each in chunk]
 
     async def _prove_conditional_writes(self, key: str) -> None:
         """Raise StoreError if the store creates an object that it has created before."""

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 __all__ = ["ThreadedStore"]
 
@@ -24,6 +24,9 @@ _T = TypeVar("_T")
 
 #: More than a batcher has in flight by default. Threads are created as they are needed.
 MAX_THREADS: Final = 32
+
+#: The keys in one response of S3.
+LISTED_AT_ONCE: Final = 1_000
 
 
 class _GetResult(NamedTuple):
@@ -52,6 +55,11 @@ class ThreadedStore:
 
     async def get_async(self, path: str, *, options: Any = None) -> _GetResult:
         return await self._run(partial(self._get, path, options))
+
+    async def list_async(self, prefix: str | None, offset: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        chunks = await self._run(partial(self._store.list, prefix, offset=offset, chunk_size=LISTED_AT_ONCE))
+        while (chunk := await self._run(partial(next, chunks, None))) is not None:
+            yield chunk
 
     def _get(self, path: str, options: Any) -> _GetResult:
         found = self._store.get(path, options=options)

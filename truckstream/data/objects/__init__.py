@@ -1,0 +1,1 @@
+"""Find and read the objects of a store."""
