@@ -154,7 +154,7 @@ SHELLS = {
         "stream_arn.py",
         "worker.py",
     },
-    "data": {"objects/catalog.py"},
+    "data": {"objects/catalog.py", "objects/given_up.py"},
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "__main__.py",
