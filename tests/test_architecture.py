@@ -154,7 +154,11 @@ SHELLS = {
         "stream_arn.py",
         "worker.py",
     },
-    "data": {"objects/catalog.py", "objects/given_up.py"},
+    "data": {
+        "compaction/manifest_reader.py",
+        "objects/catalog.py",
+        "objects/given_up.py",
+    },
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "__main__.py",

@@ -1,0 +1,65 @@
+"""Read the plans or the manifests of a time from a store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from truckstream.data.compaction.manifest import (
+    CompactionFolder,
+    Manifest,
+    decode_document,
+    numbered_range,
+    parse_numbered_key,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from truckstream.batcher.object_store.store import Store
+    from truckstream.data.objects.catalog import Catalog
+
+__all__ = ["read_documents", "read_manifests"]
+
+_READ_AT_ONCE: Final = 16
+
+_Document = TypeVar("_Document", bound=msgspec.Struct)
+
+
+async def read_manifests(
+    catalog: Catalog, *, since: datetime | None = None, until: datetime | None = None
+) -> list[Manifest]:
+    """Return the manifests of the hours that overlap a time, in their order: a listing, and a request for each.
+
+    Pass them to `select_objects`, together with the sources of this time.
+
+    Raises:
+        StoreError: the store cannot be read, or a manifest is broken.
+    """
+    folder = CompactionFolder(catalog.prefix).manifests
+    return await read_documents(catalog.store, folder, Manifest, since, until)
+
+
+async def read_documents(
+    store: Store, folder: str, kind: type[_Document], since: datetime | None, until: datetime | None
+) -> list[_Document]:
+    """Return the documents in the folder of plans or of manifests."""
+    keys = await _list(store, folder, *numbered_range(folder, since, until))
+    free = asyncio.Semaphore(_READ_AT_ONCE)
+
+    async def read(key: str) -> _Document:
+        async with free:
+            return decode_document(kind, key, await store.read(key))
+
+    return await asyncio.gather(*map(read, keys))
+
+
+async def _list(store: Store, folder: str, start: str, stop: str) -> list[str]:
+    keys: list[str] = []
+    async for chunk in store.list(folder, after=start):
+        keys += [each.key for each in chunk if start < each.key < stop and parse_numbered_key(each.key)]
+        if store.lists_in_order and chunk and chunk[-1].key >= stop:
+            break
+    return sorted(keys)
