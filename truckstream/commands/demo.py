@@ -64,7 +64,7 @@ def demo(
 
 async def _run_demo(options: DemoOptions) -> int:
     from truckstream.demo.accounting.object_directory import PREFIX  # noqa: PLC0415
-    from truckstream.demo.display import render  # noqa: PLC0415
+    from truckstream.demo.display import DemoDisplay  # noqa: PLC0415
     from truckstream.demo.run import run_demo  # noqa: PLC0415
 
     with stop_on_signals() as stop, Live(console=console, auto_refresh=False, transient=True) as live:
@@ -72,7 +72,7 @@ async def _run_demo(options: DemoOptions) -> int:
             console.print(f"Running for {options.seconds:g} s …")
 
         def show(snapshot: DemoSnapshot) -> None:
-            live.update(render(snapshot), refresh=console.is_terminal)
+            live.update(DemoDisplay(snapshot), refresh=console.is_terminal)
 
         report = await run_demo(options, stop, show)
     console.print(report.summary(), highlight=False)
