@@ -1,6 +1,7 @@
 """Every command line that is printed means the same after it is pasted into a shell."""
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -27,6 +28,14 @@ def test_a_shell_gets_the_words_that_were_given(word, tmp_path):
     line = command_line("show", word, 1)
     assert pasted(line, tmp_path) == ["show", word, "1"]
     assert shlex.split(line) == ["show", word, "1"]
+
+
+@pytest.mark.parametrize("word", ["a\tb", "\x1b]0;title\x07'\\", "ä\r\u202e", os.fsdecode(b"a\xff'")])
+def test_control_characters_and_bytes_that_are_no_text_are_escaped(word):
+    line = command_line("printf", "%s", word)
+    assert line.isprintable()
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
+    assert done.stdout == os.fsencode(word)
 
 
 def test_the_command_that_destroy_prints_can_be_pasted(tmp_path):
@@ -63,11 +72,12 @@ def test_the_instructions_of_the_local_kinesis_can_be_pasted(capsys, monkeypatch
     assert pasted(put, tmp_path)[4] == HOSTILE
 
 
-def test_the_command_that_the_demo_prints_shows_a_record_of_a_directory_with_any_name(tmp_path):
-    status, out, err = run("demo", "--seconds", "1", "--rate", "300", "--out", HOSTILE.replace("/", ""), cwd=tmp_path)
+@pytest.mark.parametrize("name", [HOSTILE.replace("/", ""), "ein Ordner mit „Ü“ 日本語", "\x1b[31m'"], ids=ascii)
+def test_the_command_that_the_demo_prints_shows_a_record_of_a_directory_with_any_name(tmp_path, name):
+    status, out, err = run("demo", "--seconds", "1", "--rate", "300", "--out", name, cwd=tmp_path)
     assert status == 0, err
-    line = out.split("To see a record:\n")[1].strip()
-    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
+    line = out.split("To see a record:\n")[1].splitlines()[0].strip()
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert '"truck_id"' in done.stdout
     assert list(tmp_path.glob("**/PWNED")) == []
 
