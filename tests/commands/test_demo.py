@@ -6,9 +6,11 @@ import os
 import re
 import signal
 import time
+from collections import Counter
 
 import pytest
 
+from tests.charts.test_output import figures_of
 from tests.commands.support import run, start
 from truckstream.record import REASONS, TruckRecord
 
@@ -37,7 +39,7 @@ def test_the_demo_accounts_for_every_record(tmp_path):
     assert report["records_put"] > 1_000
     assert report["records_rejected"] == pytest.approx(report["records_put"] * 0.05, rel=0.5)
     assert [set(shard) for shard in report["shards"]] == [{"shard_id", "records_per_second", "quota_share"}] * 2
-    assert set(report["latency_ms"]) == {"p50", "p99"}
+    assert report["latency_ms"]["p50"] <= report["latency_ms"]["p99"] <= report["latency_ms"]["max"]
     data = tmp_path / "truckstream-data"
     objects = sorted(data.glob("sensor_data/*.json"))
     assert len(objects) == report["objects"]
@@ -46,8 +48,31 @@ def test_the_demo_accounts_for_every_record(tmp_path):
     assert len(records) == report["records_stored"]
     rejected = [json.loads(line) for path in data.glob("rejected/**/*.json") for line in path.read_text().splitlines()]
     assert len(rejected) == report["records_rejected"]
-    assert {line["reason"] for line in rejected} <= set(REASONS)
+    assert Counter(line["reason"] for line in rejected) == report["rejected_reasons"]
+    assert set(report["rejected_reasons"]) <= set(REASONS)
+    for reason, count in report["rejected_reasons"].items():
+        assert f"{count:,} {reason}" in " ".join(out.split())
+    assert sum(int(size) * count for size, count in report["request_sizes"].items()) >= report["records_put"]
     assert f"{report['records_put']:,} records were put" in out
+
+
+def test_the_report_can_be_a_page_with_charts(tmp_path):
+    """Its figures are those of the objects, and its charts those of the figures."""
+    status, out, err = run("demo", "--seconds", "2", "--rate", "400", "--report", "r <1>.html", cwd=tmp_path)
+    assert status == 0, err
+    assert "The report is in r <1>.html." in out
+    text = (tmp_path / "r <1>.html").read_text(encoding="utf-8")
+    figures = figures_of(text)
+    lines = [
+        line for path in tmp_path.glob("truckstream-data/sensor_data/*.json") for line in path.read_text().splitlines()
+    ]
+    assert figures["records_stored"] == len(lines) > 100
+    assert sum(rate["records_per_second"] * (rate["end"] - rate["start"]) for rate in figures["shard_rates"]) <= len(
+        lines
+    )
+    assert figures["backlog"][-1]["in_producer"] == figures["backlog"][-1]["in_stream"] == 0
+    assert text.count("<svg") == 5
+    assert "truckstream demo --seconds 2 --rate 400 --report 'r &lt;1&gt;.html'" in text
 
 
 @pytest.mark.slow
@@ -80,6 +105,7 @@ def test_ctrl_c_drains_the_demo_and_counts_every_record(tmp_path):
         (("demo", "--out", "/dev/null/x"), "--out cannot be written to"),
         (("demo", "--out", "/proc"), "--out cannot be written to"),
         (("demo", "--report", "no/such/r.json"), "--report is 'no/such/r.json', which cannot be written to"),
+        (("demo", "--out", os.fsdecode(b"\xff")), "which is no valid UTF-8"),
         (("demo", "--report", "."), "--report is '.', which cannot be written to"),
     ],
 )

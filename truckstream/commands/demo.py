@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rich.live import Live
 from truckstream.command_line import command_line
 from truckstream.commands.output.console import console, print_plain
 from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.errors import printable
 
 if TYPE_CHECKING:
     from truckstream.demo.display import DemoSnapshot
@@ -44,7 +46,8 @@ def demo(
         rate: Records per second of the whole fleet. The default is as many as the shards take.
         invalid: Share of the records that break a rule, from 0 to 1.
         out: Directory to store the objects in, in place of a bucket.
-        report: Write the report to this file, as JSON.
+        report: Write the report to this file: a page with charts if it ends with .html, the charts alone as an image
+            with .svg or .png, and otherwise JSON. Charts need the package vl-convert-python.
         seed: Seed of the simulation. The same seed produces the same records.
     """
     from truckstream.demo.options import DemoOptions  # noqa: PLC0415 - each command loads only what it needs
@@ -65,6 +68,7 @@ def demo(
 async def _run_demo(options: DemoOptions) -> int:
     from truckstream.demo.accounting.object_directory import PREFIX  # noqa: PLC0415
     from truckstream.demo.display import DemoDisplay  # noqa: PLC0415
+    from truckstream.demo.output_files import save_report  # noqa: PLC0415
     from truckstream.demo.run import run_demo  # noqa: PLC0415
 
     with stop_on_signals() as stop, Live(console=console, auto_refresh=False, transient=True) as live:
@@ -76,9 +80,10 @@ async def _run_demo(options: DemoOptions) -> int:
 
         report = await run_demo(options, stop, show)
     console.print(report.summary(), highlight=False)
-    print_plain(f"The objects are in {options.out}.")
+    print_plain(f"The objects are in {printable(str(options.out))}.")
     if newest := max((options.out / PREFIX).glob("*.json"), key=lambda path: path.stat().st_mtime, default=None):
         print_plain(f"To see a record:\n  {command_line('head', '-n', 1, newest)}")
     if options.report_file:
-        report.save(options.report_file)
+        save_report(report, options.report_file, command_line("truckstream", *sys.argv[1:]))
+        print_plain(f"The report is in {printable(str(options.report_file))}.")
     return 0 if report.clean else 1

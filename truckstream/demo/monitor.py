@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from truckstream.demo.accounting.report import ShardReport
 from truckstream.demo.accounting.shard_rate import ShardRateMeter
+from truckstream.demo.accounting.timeline import BacklogSample, BacklogSeries, shard_rates
 from truckstream.demo.display import DemoSnapshot
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from truckstream.demo.accounting.object_directory import ObjectDirectory
     from truckstream.demo.accounting.record_tracker import RecordTracker
+    from truckstream.demo.accounting.timeline import ShardRate
     from truckstream.demo.local_aws.process import LocalAws
     from truckstream.producer import Producer
 
@@ -49,6 +51,7 @@ class DemoMonitor:
         self._meters = {shard_id: ShardRateMeter() for shard_id in producer.stats.shards if shard_id is not None}
         self._object_count = 0
         self._latency: float | None = None
+        self.backlog = BacklogSeries()
 
     async def keep_sampling(self) -> None:
         """Take samples until cancelled."""
@@ -70,7 +73,20 @@ class DemoMonitor:
         while True:
             await asyncio.sleep(SNAPSHOT_SECONDS)
             self._read_new_objects()
+            self.sample_backlog()
             update(self._snapshot())
+
+    def sample_backlog(self) -> None:
+        """Sample the number of records on their way."""
+        stats, processed = self._producer.stats, self._local_aws.progress.records
+        # The function's count can be ahead of the acknowledgements that are on their way back to the producer.
+        in_stream = max(0, stats.acked - processed)
+        seconds = round(time.monotonic() - self.started, 2)
+        self.backlog.offer(BacklogSample(seconds, stats.buffered + stats.in_flight, in_stream))
+
+    def shard_rates(self, until: float) -> list[ShardRate]:
+        """Return each shard's rate in each step of the run, which ends at `until`."""
+        return shard_rates(self._meters, self.started, until)
 
     def shard_reports(self, until: float) -> list[ShardReport]:
         """Return each shard's rate over the steady part of the run, which ends at `until`."""

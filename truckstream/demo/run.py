@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from truckstream.demo.accounting.object_directory import ObjectDirectory
 from truckstream.demo.accounting.record_tracker import RecordTracker
 from truckstream.demo.accounting.report import DemoReport, Latency
+from truckstream.demo.accounting.request_sizes import RequestSizes
 from truckstream.demo.fleet_to_producer import put_fleet_reports
 from truckstream.demo.local_aws.environment import isolate_from_aws
 from truckstream.demo.local_aws.messages import STREAM_NAME
@@ -21,7 +22,6 @@ from truckstream.producer import Producer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from truckstream.demo.accounting.report import ShardReport
     from truckstream.demo.display import DemoSnapshot
     from truckstream.demo.options import DemoOptions
     from truckstream.producer import ProducerStats
@@ -52,9 +52,12 @@ async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[
 async def _run_pipeline(
     options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]
 ) -> DemoReport:
+    requests = RequestSizes()
     async with (
         start_local_aws(options.out, options.shards) as local_aws,
-        Producer(STREAM_NAME, region_name="us-east-1", endpoint_url=local_aws.endpoint_url) as producer,
+        Producer(
+            STREAM_NAME, region_name="us-east-1", endpoint_url=local_aws.endpoint_url, observer=requests
+        ) as producer,
     ):
         tracker, objects = RecordTracker(), ObjectDirectory(options.out)
         phase = "filling" if options.rate is None else "sending"
@@ -75,9 +78,9 @@ async def _run_pipeline(
             cpu += time.process_time()
             local_aws.drain()
             await following
+            monitor.sample_backlog()
         seconds = time.monotonic() - monitor.started
-        shards = monitor.shard_reports(until=stopped_at)
-        return _make_report(options, stats, tracker, objects, shards=shards, cpu=cpu, seconds=seconds)
+        return _make_report(options, stats, tracker, objects, monitor, requests, stopped_at, cpu=cpu, seconds=seconds)
 
 
 @contextlib.asynccontextmanager
@@ -114,8 +117,10 @@ def _make_report(
     stats: ProducerStats,
     tracker: RecordTracker,
     objects: ObjectDirectory,
+    monitor: DemoMonitor,
+    requests: RequestSizes,
+    stopped_at: float,
     *,
-    shards: list[ShardReport],
     cpu: float,
     seconds: float,
 ) -> DemoReport:
@@ -126,6 +131,7 @@ def _make_report(
         records_failed=stats.failed,
         records_stored=audit.stored,
         records_rejected=audit.rejected,
+        rejected_reasons=audit.rejected_reasons,
         lost=audit.lost,
         duplicated=audit.duplicated,
         out_of_order=tracker.out_of_order,
@@ -133,11 +139,14 @@ def _make_report(
         foreign=audit.foreign,
         objects=len(sizes),
         object_sizes={size: sizes.count(size) for size in sorted(set(sizes), reverse=True)},
-        shards=shards,
+        request_sizes=requests.counts(),
+        shards=monitor.shard_reports(until=stopped_at),
         throttled_share=round(stats.throttled / max(1, stats.sent), 6),
         seconds=round(seconds, 2),
         latency_ms=Latency.of(audit.latencies),
         cpu_us_per_record=round(cpu * 1e6 / max(1, stats.acked), 2),
         out=str(options.out),
         seed=options.seed,
+        shard_rates=monitor.shard_rates(until=stopped_at),
+        backlog=monitor.backlog.samples(),
     )

@@ -50,6 +50,8 @@ class Audit:
 
     stored: int
     rejected: int
+    #: The rejected records by reason.
+    rejected_reasons: dict[str, int]
     #: Acknowledged, but in no object.
     lost: int
     #: Copies in the objects beyond those that can be in the stream.
@@ -58,7 +60,8 @@ class Audit:
     misjudged: int
     #: In the objects, but never put.
     foreign: int
-    #: Seconds from put to object, of each record in an object, in ascending order.
+    #: Seconds from put to object, in ascending order, of the records in objects that have no copy: which of several
+    #: copies is in which object cannot be known.
     latencies: list[float]
 
 
@@ -90,6 +93,7 @@ class RecordTracker:
     def audit(self, object_records: Iterable[ObjectRecord]) -> Audit:
         """Compare all records in the objects with the records that were put."""
         found: Counter[bytes] = Counter()
+        reasons: Counter[str] = Counter()
         stored = misjudged = foreign = 0
         latencies = []
         for record in object_records:
@@ -99,13 +103,18 @@ class RecordTracker:
                 foreign += 1
                 continue
             found[digest] += 1
-            stored += record.reason is None
+            if record.reason is None:
+                stored += 1
+            else:
+                reasons[record.reason] += 1
             misjudged += record.reason != copies.reason
-            latencies.append(record.stored_at - copies.first_put_at)
+            if copies.acked + copies.unknown == 1:
+                latencies.append(record.stored_at - copies.first_put_at)
         records = self._records.items()
         return Audit(
             stored=stored,
-            rejected=found.total() - stored,
+            rejected=reasons.total(),
+            rejected_reasons=dict(reasons.most_common()),
             lost=sum(max(0, copies.acked - found[digest]) for digest, copies in records),
             duplicated=sum(max(0, found[digest] - copies.acked - copies.unknown) for digest, copies in records),
             misjudged=misjudged,

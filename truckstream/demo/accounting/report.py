@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from truckstream.demo.accounting.timeline import BacklogSample, ShardRate
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,11 +30,17 @@ class Latency(msgspec.Struct, frozen=True):
     """Percentiles of the time from a record's put to the creation of its object, in milliseconds."""
 
     p50: float
+    p90: float
     p99: float
+    max: float
+    #: All percentiles from 0 to 100, those between the others included.
+    percentiles: list[float]
 
     @classmethod
     def of(cls, ascending_seconds: list[float]) -> Latency:
-        return cls(p50=_percentile(ascending_seconds, 0.50), p99=_percentile(ascending_seconds, 0.99))
+        all_of_them = [_percentile(ascending_seconds, share / 100) for share in range(101)]
+        p50, p90, p99, most = (all_of_them[share] for share in (50, 90, 99, 100))
+        return cls(p50, p90, p99, most, percentiles=all_of_them)
 
 
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +51,8 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     records_failed: int
     records_stored: int
     records_rejected: int
+    #: The rejected records by reason, the most frequent first.
+    rejected_reasons: dict[str, int]
     #: Acknowledged, but in no object.
     lost: int
     #: Copies in the objects beyond those that can be in the stream.
@@ -57,6 +67,8 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     objects: int
     #: Number of objects by the number of records in them.
     object_sizes: dict[int, int]
+    #: Number of PutRecords requests by the number of records in them.
+    request_sizes: dict[int, int]
     shards: list[ShardReport]
     #: Of the records sent, the share that the service throttled for a shard's quota.
     throttled_share: float
@@ -67,6 +79,10 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us_per_record: float
     out: str
     seed: int
+    #: From the first put to the last one.
+    shard_rates: list[ShardRate]
+    #: From the first put to the last object.
+    backlog: list[BacklogSample]
 
     @property
     def clean(self) -> bool:
@@ -80,11 +96,12 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     def summary(self) -> str:
         """Return the report as text."""
         latency, sizes = self.latency_ms, _describe_sizes(self.object_sizes)
+        reasons = _describe_reasons(self.rejected_reasons)
         lines = [
             f"{self.records_put:,} records were put and {self.records_acked:,} were acknowledged by the stream"
             + (f"; {self.records_failed:,} failed." if self.records_failed else "."),
             f"{self.records_stored:,} are stored in {self.objects:,} object{'s' * (self.objects != 1)}{sizes}.",
-            f"{self.records_rejected:,} broke a rule and are stored under rejected/, each with the reason.",
+            f"{self.records_rejected:,} broke a rule and are stored under rejected/, each with the reason{reasons}.",
             f"{self.lost:,} lost, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order.",
         ]
         if self.misjudged or self.foreign:
@@ -108,6 +125,10 @@ def _describe_sizes(sizes: dict[int, int]) -> str:
     if not full:  # the rejected records count towards an object's 700
         return f" of up to {max(sizes):,} records"
     return f": {full:,} of {FULL_OBJECT} records, {smaller:,} with fewer"
+
+
+def _describe_reasons(reasons: dict[str, int]) -> str:
+    return f": {', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}" if reasons else ""
 
 
 def _percentile(ascending_seconds: list[float], share: float) -> float:
