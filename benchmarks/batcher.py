@@ -16,6 +16,7 @@ quarantines invalid records, makes deterministic keys and claims, sends a SHA-25
 of this and PUT under random keys. Parsing the event's JSON is the runtime's work and is not measured. There is no TLS.
 
     uv run python benchmarks/batcher.py [--quick] [--seconds 3] [--only truckstream,boto3] [--json FILE]
+        [--html FILE]
 """
 
 import sys
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish, selected
+from support.cost_charts import cpu_bars
 
 sys.path.insert(0, str(Path(__file__).parent / "handlers"))
 from builds import FORMATS, OURS, RIVALS, bare_s3, build, run
@@ -81,6 +83,23 @@ def print_ratios(rows):
             print(f"    floor {FLOOR:,}, aim {AIM:,}")
 
 
+def charts(rows):
+    measurements = dict.fromkeys((row["question"], row.get("latency")) for row in rows)
+    return [
+        cpu_bars(
+            title_of(latency),
+            [row for row in rows if (row["question"], row.get("latency")) == (question, latency)],
+            "handler",
+            caption="Of all threads of the handler's process.",
+        )
+        for question, latency in measurements
+    ]
+
+
+def title_of(latency):
+    return "From event to encoded objects" if latency is None else f"From event to S3, {latency * 1000:.0f} ms a PUT"
+
+
 def main(options):
     seconds = options.seconds or (0.5 if options.quick else 3.0)
     versions, builds = {}, {}
@@ -94,7 +113,7 @@ def main(options):
         for latency in [0.0] if options.quick else [0.0, 0.02]:
             rows += measure_delivery(builds, event, seconds, latency)
     print_ratios(rows)
-    publish(options, versions=versions, rows=rows)
+    publish(options, charts=charts(rows), versions=versions, rows=rows)
     return 1 if any("error" in row for row in rows) else 0
 
 

@@ -12,6 +12,7 @@ Bias: the parts of the standard library that Lambda's own runtime loads (logging
 figures. boto3 comes from the folder and not from Lambda's image. The files are in the page cache. There is no TLS.
 
     uv run python benchmarks/cold_start.py [--quick] [--runs 9] [--only truckstream,aioboto3] [--json FILE]
+        [--html FILE]
 """
 
 import sys
@@ -21,10 +22,13 @@ from statistics import median
 
 import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish, selected
+from support.cost_charts import measured
 
 sys.path.insert(0, str(Path(__file__).parent / "handlers"))
 from builds import OURS, RIVALS, bare_s3, build, run
 from events import write_event
+
+from truckstream.charts import Axis, bars
 
 RECORDS = 700
 COLUMNS = {
@@ -76,6 +80,30 @@ def print_shares(rows):
             print(f"{title}: {', '.join(f'{ours / each:.2f} of {name}' for name, each in rivals)}")
 
 
+def charts(rows):
+    return [
+        bars(
+            title,
+            [
+                {
+                    "handler": row["handler"],
+                    "ms": row[column],
+                    "bytecode": f"{'with' if row['bytecode'] else 'without'} bytecode",
+                }
+                for row in measured(rows)
+            ],
+            name="handler",
+            value=Axis("ms", "CPU time, ms", ",.0f"),
+            series="bytecode",
+            caption=caption,
+        )
+        for title, column, caption in (
+            ("CPU time of the start", "start_cpu_ms", "The import of the handler and its first client."),
+            ("CPU time of the first call", "call_cpu_ms", "It stores one object of 700 records."),
+        )
+    ]
+
+
 def main(options):
     handlers = selected((OURS, *RIVALS), options)
     runs = options.runs or (3 if options.quick else 9)
@@ -84,7 +112,7 @@ def main(options):
         write_event(event, RECORDS)
         rows = [row for each in (True, False) for row in measure(handlers, Path(name), event, runs, bytecode=each)]
     print_shares(rows)
-    publish(options, rows=rows)
+    publish(options, charts=charts(rows), rows=rows)
     return 1 if any("error" in row for row in rows) else 0
 
 

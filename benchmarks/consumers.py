@@ -16,6 +16,7 @@ nothing of aggregates or of quotas. truckstream and the KCL keep to the quota of
 their records a second; the others read as fast as they can. The endpoint runs on the same machine.
 
     uv run python benchmarks/consumers.py [--only readers,…] [--readers WORD,…] [--seconds 5] [--json FILE]
+        [--html FILE]
 """
 
 import asyncio
@@ -28,9 +29,11 @@ from typing import NamedTuple
 
 import support.prerequisites
 from support.command_line import make_parser, publish, selected
+from support.cost_charts import cpu_bars
 from support.filled_stream import fill
 from support.ministack import CannotRunError, running_ministack
 
+from truckstream.charts import Axis, bars
 from truckstream.local import LocalKinesis
 
 sys.path.insert(0, str(Path(__file__).parent / "readers"))
@@ -169,12 +172,25 @@ async def measure_quota(options):
 SECTIONS = [Section("readers", measure_readers), Section("rebalance", measure_group), Section("quota", measure_quota)]
 
 
+def charts(readers=(), quota=(), rebalance=None):  # noqa: ARG001 - few figures without a common unit make no chart
+    drawn = []
+    if readers:
+        drawn.append(cpu_bars("CPU time of reading a record", readers, "reader", caption="Of the reader's processes."))
+    if quota:
+        named = [
+            row | {"read by": f"{'fan-out' if row['fan_out'] else 'polling'}, {row['shards']} shards"} for row in quota
+        ]
+        of_quota = Axis("quota_share", "of the quota of 2 MiB/s a shard", ".1%")
+        drawn.append(bars("How much of the read quota one consumer reads", named, name="read by", value=of_quota))
+    return drawn
+
+
 def main(options):
     support.prerequisites.find_uv()  # exits now, and not after half of the runs, if it is missing
     os.environ.update(CREDENTIALS)
     found = {section.name: asyncio.run(section.run(options)) for section in selected(SECTIONS, options)}
     versions = [each.get("versions", {}) for each in found.get("readers", ())]
-    publish(options, packages=dict(ChainMap(*versions)), **found)
+    publish(options, charts=charts(**found), packages=dict(ChainMap(*versions)), **found)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ their first reports before the measurement starts. Bias: the reports are thrown 
 for a while. How much a second of CPU time does depends on the other work of the machine, so compare the runs.
 
     uv run python benchmarks/fleet.py [--records N] [--trucks N] [--runs N] [--invalid SHARE] [--json FILE]
+        [--html FILE]
 """
 
 import statistics
@@ -17,6 +18,7 @@ from itertools import islice
 import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish
 
+from truckstream.charts import Axis, bars
 from truckstream.fleet import Fleet
 
 START = datetime(2025, 1, 15, 14, 30, 25, tzinfo=UTC)
@@ -35,6 +37,18 @@ def records_per_cpu_second(options, reports_per_second):
     return options.records / (time.process_time() - began)
 
 
+def charts(rows):
+    return [
+        bars(
+            "Records that the fleet makes in a second of CPU time",
+            [{"case": row["case"], "records": row["records_per_cpu_second"]["median"]} for row in rows],
+            name="case",
+            value=Axis("records", "records a CPU-second", ",.0f"),
+            caption="The median of the runs.",
+        )
+    ]
+
+
 def main(options):
     rows = []
     print(f"{'records per CPU-second':32}{'min':>10}{'median':>10}{'max':>10}{'µs each':>10}")
@@ -45,7 +59,7 @@ def main(options):
         columns = "".join(f"{value:>10,.0f}" for value in figures.values())
         print(f"{case:32}{columns}{1e6 / figures['median']:>10.2f}", flush=True)
     print(f"floor {FLOOR:,}, aim {AIM:,}")
-    publish(options, trucks=options.trucks, records=options.records, rows=rows)
+    publish(options, charts=charts(rows), trucks=options.trucks, records=options.records, rows=rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Bias: the servers are measured on work that all of them do, storing records. Our
 over 400 shards, so that few records are rejected and the counting is measured; the others have no quotas. No server
 checks the signature. The wall-clock time is that of a machine where the generator needs a core as well.
 
-    uv run python benchmarks/local.py [--seconds 5] [--shards 10000] [--json FILE]
+    uv run python benchmarks/local.py [--seconds 5] [--shards 10000] [--json FILE] [--html FILE]
 """
 
 import asyncio
@@ -32,6 +32,9 @@ from pathlib import Path
 import support.prerequisites  # noqa: F401 - reports a missing package
 import uvloop
 from support.command_line import make_parser, publish
+from support.cost_charts import cpu_bars
+
+from truckstream.charts import Axis, bars
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -309,6 +312,19 @@ def print_row(row, ours):
     )
 
 
+def charts(rows):
+    return [
+        cpu_bars("CPU time a record of each server", rows, "server", caption="Of the server's process."),
+        bars(
+            "Memory a record of each server",
+            rows,
+            name="server",
+            value=Axis("memory_bytes_per_record", "growth of the resident memory, bytes a stored record", ",.0f"),
+            highlight="truckstream",
+        ),
+    ]
+
+
 def main(options):
     rows = []
     print(f"{'server':38}   records/s  of a whole core  CPU µs/record  to ours  bytes a record  rejected  generator µs")
@@ -329,7 +345,7 @@ def main(options):
         )
     )
     print(f"floor: {FLOOR:,} records/s of one core; reached {rows[0]['records_per_core_second'] / FLOOR:.0%}")
-    publish(options, packages=package_versions(), rows=rows, shards=shards)
+    publish(options, charts=charts(rows), packages=package_versions(), rows=rows, shards=shards)
 
 
 if __name__ == "__main__":

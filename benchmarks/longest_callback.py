@@ -9,6 +9,7 @@ Python's garbage collector is off while a row is measured: its full collections 
 is large. `--gc` leaves it on.
 
     uv run python benchmarks/longest_callback.py [--records 110000] [--only WORD,…] [--gc] [--json FILE]
+        [--html FILE]
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish, selected
 from support.loop_watch import run_watched
 
+from truckstream.charts import Axis, bars
 from truckstream.errors import DeliveryErrorGroup, ProducerClosedError, TruckstreamError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 from truckstream.kinesis.limits import MAX_HASH_KEY
@@ -194,6 +196,20 @@ async def measure(event, watch, records):
     return {"event": event.name, "records": records, **figures}
 
 
+def charts(rows):
+    kinds = {"callback_ms": "longest callback", "turn_ms": "longest turn"}
+    return [
+        bars(
+            "How long the producer holds the event loop",
+            [{"event": row["event"], "ms": row[field], "kind": kind} for row in rows for field, kind in kinds.items()],
+            name="event",
+            value=Axis("ms", "CPU time, ms", ",.1f"),
+            series="kind",
+            caption="A turn is all callbacks between two polls of the sockets.",
+        )
+    ]
+
+
 def main(options):
     rows = []
     print("| what happens | longest callback, ms | longest turn, ms |\n|---|---|---|")
@@ -213,4 +229,5 @@ if __name__ == "__main__":
     parser.add_argument("--records", type=int, default=110_000, help="default: %(default)s")
     parser.add_argument("--gc", action="store_true", help="leave the garbage collector on")
     options = parser.parse_args()
-    publish(options, rows=main(options))
+    rows = main(options)
+    publish(options, charts=charts(rows), rows=rows)

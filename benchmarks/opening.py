@@ -4,7 +4,7 @@ A local Kinesis runs in a process of its own. First one producer opens, which im
 files; then the others open together. Shown are the seconds that this took, the longest callback and the longest turn of
 the loop (all callbacks between two polls of the sockets), and the resident memory that each producer added.
 
-    uv run python benchmarks/opening.py [--producers 100] [--shared-session] [--json FILE]
+    uv run python benchmarks/opening.py [--producers 100] [--shared-session] [--json FILE] [--html FILE]
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish
 from support.loop_watch import run_watched
 
+from truckstream.charts import Axis, bars
 from truckstream.kinesis.limits import MIB
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer
@@ -38,6 +39,24 @@ async def open_together(watch, producers):
         **figures,
         "mib_each": round((resident_bytes() - resident) / MIB / len(producers), 2),
     }
+
+
+def charts(rows):
+    kinds = {"callback_ms": "longest callback", "turn_ms": "longest turn"}
+    return [
+        bars(
+            "How long opening holds the event loop",
+            [
+                {"producers": name, "ms": row[field], "kind": kind}
+                for name, row in zip(("the first", "the others"), rows, strict=True)
+                for field, kind in kinds.items()
+            ],
+            name="producers",
+            value=Axis("ms", "CPU time, ms", ",.1f"),
+            series="kind",
+            caption="A turn is all callbacks between two polls of the sockets.",
+        )
+    ]
 
 
 async def main(watch, options):
@@ -65,4 +84,5 @@ if __name__ == "__main__":
     parser.add_argument("--shared-session", action="store_true", help="pass one session to all producers")
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
-    publish(options, rows=run_watched(lambda watch: main(watch, options)))
+    rows = run_watched(lambda watch: main(watch, options))
+    publish(options, charts=charts(rows), rows=rows)

@@ -7,6 +7,7 @@ memory in use before the first put; how long `put` waited for room; and that eve
 Memory is measured in two runs: as the process's resident memory, and with tracemalloc, which slows the producer down.
 
     uv run python benchmarks/outage.py [--seconds 60] [--shards 4] [--buffer-mib 64] [--json FILE]
+        [--html FILE]
 """
 
 import asyncio
@@ -21,6 +22,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 import uvloop
 from support.command_line import make_parser, publish
 
+from truckstream.charts import Axis, Rule, Span, lines
 from truckstream.kinesis.limits import MIB, SHARD_RECORDS_PER_SECOND
 from truckstream.local import Fault, LocalKinesis
 from truckstream.producer import Producer
@@ -28,23 +30,33 @@ from truckstream.producer import Producer
 KEYS = [f"TRUCK_{number:03}" for number in range(100)]
 BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 3.0
+#: Parts of a run whose memory a chart shows.
+COURSE_PARTS = 150
 
 
 def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class PeakMemory:
-    """The peak of the memory that `read` returns, above its value at the start."""
+class MemorySeries:
+    """The memory that `read` returns, above its value at the start: its peak, and its course."""
 
     def __init__(self, read):
         self._read = read
         self._at_start = read()
         self.bytes = 0
+        #: Pairs of seconds and MiB: the most of each part of a second.
+        self.course = []
 
-    async def keep_sampling(self):
+    async def keep_sampling(self, part_seconds):
+        began = time.monotonic()
         while True:
-            self.bytes = max(self.bytes, self._read() - self._at_start)
+            used = self._read() - self._at_start
+            self.bytes = max(self.bytes, used)
+            part = int((time.monotonic() - began) / part_seconds)
+            if len(self.course) <= part:
+                self.course.append([round(part * part_seconds, 2), 0.0])
+            self.course[-1][1] = max(self.course[-1][1], round(used / MIB, 2))
             await asyncio.sleep(0.05)
 
 
@@ -77,9 +89,11 @@ async def measure(shards, seconds, buffer_bytes, read_memory):
         await producer.put(b"", KEYS[0])
         await producer.flush()  # the first request loads and keeps things that later ones do not
         gc.collect()
-        memory = PeakMemory(read_memory)
+        memory = MemorySeries(read_memory)
         offer = Offer(producer, shards * SHARD_RECORDS_PER_SECOND)
-        tasks = [asyncio.create_task(offer.keep_putting()), asyncio.create_task(memory.keep_sampling())]
+        part_seconds = (BEFORE_SECONDS + seconds + AFTER_SECONDS) / COURSE_PARTS
+        sampling = memory.keep_sampling(part_seconds)
+        tasks = [asyncio.create_task(offer.keep_putting()), asyncio.create_task(sampling)]
         await asyncio.sleep(BEFORE_SECONDS)
         await kinesis.inject(Fault("error-before"))
         await asyncio.sleep(seconds)
@@ -99,6 +113,7 @@ async def measure(shards, seconds, buffer_bytes, read_memory):
         "requests": stats.requests,
         "put": stats.put,
         "acked": stats.acked,
+        "memory_course": memory.course,
     }
 
 
@@ -120,6 +135,25 @@ async def main(options):
     return rows
 
 
+def charts(rows, budget_mib, seconds):
+    return [
+        lines(
+            "Memory of a producer in an outage",
+            [
+                {"time": second, "MiB": mib, "memory": row["memory"]}
+                for row in rows
+                for second, mib in row["memory_course"]
+            ],
+            x=Axis("time", "since the first put, s", ",.1f"),
+            y=Axis("MiB", "beyond the start, MiB", ",.1f"),
+            series="memory",
+            rules=[Rule(budget_mib, f"budget: {budget_mib} MiB")],
+            span=Span(BEFORE_SECONDS, BEFORE_SECONDS + seconds, "every request fails"),
+            caption="Resident memory of the process, and in another run tracemalloc's figure. The most of each moment.",
+        )
+    ]
+
+
 def traced_bytes():
     return tracemalloc.get_traced_memory()[0]
 
@@ -132,5 +166,5 @@ if __name__ == "__main__":
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
     rows = uvloop.run(main(options))
-    publish(options, rows=rows)
+    publish(options, charts=charts(rows, options.buffer_mib, options.seconds), rows=rows)
     sys.exit(any(row["acked"] != row["put"] for row in rows))

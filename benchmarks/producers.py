@@ -14,6 +14,7 @@ records one by one, buffers and routes them, and acknowledges each. The endpoint
 the wall-clock figures.
 
     uv run python benchmarks/producers.py [--quick] [--seconds 3] [--rounds 3] [--only truckstream,…] [--json FILE]
+        [--html FILE]
 """
 
 import math
@@ -25,6 +26,7 @@ import support.prerequisites
 import trustme
 from support.bare_server import bare_server
 from support.command_line import make_parser, publish, selected
+from support.cost_charts import cpu_bars
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from contestants import CONTESTANTS, run
@@ -88,6 +90,20 @@ def print_ratios(rows):
             print(f"{f'{ours} / {theirs}':44}{cpu[theirs] / cpu[ours]:8.1f}{floor:8}{aim:6}")
 
 
+def charts(rows):
+    conditions = dict.fromkeys((row["latency"], row["tls"]) for row in rows)
+    return [
+        cpu_bars(
+            f"CPU time a record: {latency * 1000:.0f} ms, {'TLS' if tls else 'no TLS'}",
+            [row for row in rows if (row["latency"], row["tls"]) == (latency, tls)],
+            "contestant",
+            half=len(conditions) > 1,
+            caption="Of the contestant's process. The endpoint responds after so many milliseconds.",
+        )
+        for latency, tls in conditions
+    ]
+
+
 def main(options):
     contestants = selected(CONTESTANTS, options)
     if any(contestant.is_rival for contestant in contestants):
@@ -100,7 +116,7 @@ def main(options):
         rows = list(measure(contestants, conditions, seconds, rounds, Path(name)))
     print_ratios(rows)
     versions = {name: found for row in rows for name, found in row.get("versions", {}).items()}
-    publish(options, packages=versions, rows=rows)
+    publish(options, charts=charts(rows), packages=versions, rows=rows)
     return 1 if any("error" in row for row in rows) else 0
 
 

@@ -9,6 +9,7 @@ Bias: there is no TLS, and one response follows the other without a pause. aiobo
 arrival is a datetime.
 
     uv run python benchmarks/reading_client.py [--records 2000] [--pages 10] [--rounds 15] [--only WORD,…] [--json FILE]
+        [--html FILE]
 """
 
 import contextlib
@@ -25,6 +26,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from support.bare_server import bare_server
 from support.command_line import make_parser, publish, selected
+from support.cost_charts import cpu_bars
 
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.reading.position import Position
@@ -96,6 +98,11 @@ async def least_cpu(contestant, url, options):
         return min(figures)
 
 
+def charts(rows):
+    caption = "The least of all rounds."
+    return [cpu_bars("CPU time of reading a record", rows, "contestant", caption=caption)]
+
+
 def main(options):
     os.environ.update(CREDENTIALS)
     print(f"{'':38}{'CPU µs/record':>14}{'records/CPU-s':>15}{'floor':>8}{'aim':>6}")
@@ -107,7 +114,7 @@ def main(options):
         goals = f"{contestant.floor or '':>8}{contestant.aim or '':>6}"
         print(f"{contestant.name:38}{cpu:14.2f}{1e6 / cpu:15,.0f}{goals}", flush=True)
     packages = {name: version(name) for name in ("aiobotocore", "h2", "msgspec", "uvloop")}
-    publish(options, packages=packages, rows=rows)
+    publish(options, charts=charts(rows), packages=packages, rows=rows)
 
 
 if __name__ == "__main__":

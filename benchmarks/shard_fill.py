@@ -17,7 +17,8 @@ the quota that it stored, and the share of the sent records that it throttled.
 Bias: the quota is the local server's token bucket (1,000 records/s with one second of burst). AWS does not publish how
 its own smooths bursts.
 
-    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--producers 2] [--peers] [--json FILE]
+    uv run python benchmarks/shard_fill.py [--seconds 10] [--shards 1,2,4,8] [--producers 2] [--peers]
+        [--json FILE] [--html FILE]
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import support.prerequisites
 import uvloop
 from support.command_line import make_parser, publish
@@ -40,7 +42,9 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from contestants import CONTESTANTS, environment
 from harness import Job
 
+from truckstream.charts import Axis, bars, panels
 from truckstream.demo.accounting.shard_rate import ShardRateMeter
+from truckstream.demo.accounting.timeline import shard_rates
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer, ProducerObserver
@@ -87,6 +91,15 @@ class RateObserver(ProducerObserver):
             self._acked[shard_id] += records
             self._meters[shard_id].sample(now, self._acked[shard_id])
 
+    def begin(self, shard_ids, now):
+        """Note that no record is acknowledged yet."""
+        for shard_id in shard_ids:
+            self._meters[shard_id].sample(now, 0)
+
+    def course(self, start, end):
+        """Return the rates of each shard in steps of a second."""
+        return [msgspec.to_builtins(rate) for rate in shard_rates(self._meters, start, end)]
+
     def rates(self, shard_ids, start, end):
         """Return the records a second of each shard."""
         return [self._meters[shard_id].rate(start, end) for shard_id in shard_ids]
@@ -103,6 +116,8 @@ async def measure(shards, seconds, producers):
             for observer in observers
         ]
         cpu, started = -time.process_time(), time.monotonic()
+        for observer, producer in zip(observers, opened, strict=True):
+            observer.begin(producer.stats.shards, started)
         tasks = [asyncio.create_task(keep_shards_full(producer, keys_by_shard(producer))) for producer in opened]
         await asyncio.sleep(warm_up + seconds)
         ended = time.monotonic()
@@ -122,6 +137,7 @@ async def measure(shards, seconds, producers):
         "cpu_us_per_record": round(cpu * 1e6 / sum(one.acked for one in stats), 1),
         "records_per_request": round(sum(one.sent for one in stats) / sum(one.requests for one in stats)),
         "shares": [round(sum(rate) / total, 3) for rate in rates],
+        "shard_rates": [observer.course(started, ended) for observer in observers],
     }
 
 
@@ -189,6 +205,45 @@ async def fill_shards(options):
     return rows
 
 
+def charts(rows):
+    if "contestant" in rows[0]:
+        return [chart for shards in dict.fromkeys(row["shards"] for row in rows) for chart in peer_charts(rows, shards)]
+    return [course_chart(row, number) for row in rows for number in range(len(row["shard_rates"]))]
+
+
+def course_chart(row, number):
+    """Return how full each shard was over time, by one of the producers."""
+    whose = f" by producer {number + 1}" if len(row["shard_rates"]) > 1 else ""
+    return panels(
+        f"Throughput of {row['shards']} shard{'s' * (row['shards'] > 1)}{whose}; dashed: the quota of a shard",
+        [
+            {
+                "time": (rate["start"] + rate["end"]) / 2,
+                "records/s": rate["records_per_second"],
+                "shard": rate["shard_id"],
+            }
+            for rate in row["shard_rates"][number]
+        ],
+        x=Axis("time", "since the first put, s", ",.1f"),
+        y=Axis("records/s", "records/s", ",.0f"),
+        panel="shard",
+        limit=SHARD_RECORDS_PER_SECOND,
+        caption="Acknowledged records. A shard that was idle takes a burst of one more second's records at the start.",
+    )
+
+
+def peer_charts(rows, shards):
+    """Return how much of the quota each contestant filled, and how much it sent for that in vain."""
+    rows = [row for row in rows if row["shards"] == shards]
+    where = f"{shards} shard{'s' * (shards > 1)}"
+    filled, wasted = Axis("quota_share", "of the quota", ".1%"), Axis("wasted_share", "of the records sent", ".1%")
+    common = {"name": "contestant", "highlight": "truckstream", "half": True}
+    return [
+        bars(f"Stored, {where}", rows, value=filled, **common),
+        bars(f"Throttled, {where}", rows, value=wasted, **common),
+    ]
+
+
 if __name__ == "__main__":
     parser = make_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the steady part (default: %(default)s)")
@@ -198,4 +253,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "NO_PROXY": "127.0.0.1"}
     rows = uvloop.run(compare_peers(options) if options.peers else fill_shards(options))
-    publish(options, packages={"aiobotocore": version("aiobotocore")}, rows=rows)
+    publish(options, charts=charts(rows), packages={"aiobotocore": version("aiobotocore")}, rows=rows)

@@ -7,7 +7,7 @@ list the shards. Shown over the steady part are the records a second that the pr
 that was throttled, and what the row allows at best: the quota without the records that were throttled at random, or an
 equal part of the shard.
 
-    uv run python benchmarks/throttled_shard.py [--seconds 20] [--only random,half,…] [--json FILE]
+    uv run python benchmarks/throttled_shard.py [--seconds 20] [--only random,half,…] [--json FILE] [--html FILE]
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from pathlib import Path
 import uvloop
 from support.command_line import make_parser, publish, selected
 
+from truckstream.charts import Axis, bars
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 from truckstream.local import Fault, FaultPlan, LocalKinesis
 from truckstream.producer import Producer
@@ -109,6 +110,20 @@ async def measure(case, seconds):
     }
 
 
+def charts(rows):
+    shares = [row | {"of the best": row["records_per_second"] / row["best"]} for row in rows]
+    return [
+        bars(
+            "Delivered through the shard",
+            shares,
+            name="case",
+            value=Axis("of the best", "records/s, of the best that is possible", ".1%"),
+            caption="The best: the quota without the records throttled at random, or an equal part of the shard.",
+        ),
+        bars("Throttled", rows, name="case", value=Axis("throttled_share", "of the records sent", ".2%")),
+    ]
+
+
 async def main(options):
     rows = []
     print(f"{'':28}{'records/s':>10}{'of the best':>12}{'throttled':>11}{'requests/s':>12}{'failed':>8}", flush=True)
@@ -122,7 +137,7 @@ async def main(options):
             *(f"  the other: {other:,.0f}/s" for other in row["others_records_per_second"]),
             flush=True,
         )
-    publish(options, rows=rows)
+    publish(options, charts=charts(rows), rows=rows)
 
 
 if __name__ == "__main__":

@@ -383,6 +383,7 @@ def loaded_by(statement):
         ("import truckstream.batcher", {"aiohttp", "botocore", "aiobotocore", "truckstream.producer"}),
         ("import truckstream.producer", {"botocore", "aiobotocore", "truckstream.batcher", "obstore", "opentelemetry"}),
         ("import truckstream.local", {"botocore", "aiobotocore", "truckstream.kinesis", "truckstream.producer"}),
+        ("import truckstream.charts", {"vl_convert", "msgspec", "asyncio"}),
         ("import truckstream.commands.app", {"botocore", "aiobotocore", "aiohttp", "obstore"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -103,3 +104,15 @@ def test_runs_of_any_size_are_drawn(tmp_path, shards, suffix):
     if suffix == ".svg":
         texts = "".join(ET.parse(path).getroot().itertext())
         assert len(set(re.findall(r"shardId-\d{12}", texts))) == shards
+
+
+def test_the_image_of_the_readme_names_the_command_that_made_it():
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (image,) = re.findall(r"!\[[^]]*\]\((docs/[^)]*\.svg)\)", readme)
+    drawing = ET.parse(root / image).getroot()
+    texts = {text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    (command,) = (text for text in texts if text and text.startswith("truckstream demo "))
+    assert f"`{command}`" in readme
+    assert (root / image).stat().st_size < 200_000
+    assert {chart.title for chart in page_of(report_of(1, rejected_reasons={})).charts} <= texts

@@ -18,7 +18,7 @@ __all__ = ["Axis", "Chart", "Row", "Rule", "Span", "bars", "histogram", "lines",
 Row: TypeAlias = "Mapping[str, object]"
 
 #: Pixels that the axes and the padding of a chart take beside the plot itself.
-_AXIS_WIDTH: Final = 78
+_AXIS_WIDTH: Final = 94
 _HALF_WIDTH: Final = CHART_WIDTH // 2 - 4
 _LINE_HEIGHT: Final = 190
 _PANEL_HEIGHT: Final = 84
@@ -86,7 +86,7 @@ def panels(
     columns = _PANEL_COLUMNS.get(count, 4)
     width = (CHART_WIDTH - _AXIS_WIDTH) // columns - 16 * (columns > 1)
     area = {"type": "area", "line": {"strokeWidth": 1.5, "color": SERIES[0]}, "color": SERIES[0], "fillOpacity": 0.18}
-    encoding = {"x": x.encoding(axis=_ticks(width)), "y": y.encoding(axis={"tickCount": 3})}
+    encoding = {"x": x.encoding(axis=_ticks(width), scale={"zero": True}), "y": y.encoding(axis={"tickCount": 3})}
     layers: list[dict[str, Any]] = [
         {"mark": area, "encoding": encoding},
         {"mark": _hover_points(), "encoding": encoding},
@@ -124,7 +124,7 @@ def lines(
 ) -> Chart:
     """Return a line for each value of the field `series`, over the field of `x`."""
     width = (_HALF_WIDTH if half else CHART_WIDTH) - _AXIS_WIDTH
-    encoding: dict[str, Any] = {"x": x.encoding(axis=_ticks(width)), "y": y.encoding()}
+    encoding: dict[str, Any] = {"x": x.encoding(axis=_ticks(width), scale={"zero": True}), "y": y.encoding()}
     if series:
         names = {str(row[series]) for row in rows}
         # The names stand beside each other, as many as fit.
@@ -198,7 +198,7 @@ def histogram(
     width = (_HALF_WIDTH if half else CHART_WIDTH) - _AXIS_WIDTH
     largest = max((_number(row[size.field]) for row in rows), default=step)
     bins = int(largest) // step + 1
-    labels = [step * number for number in range(0, bins + 1, -(-bins // max(3, width // 34)))]
+    labels = [step * number for number in range(0, bins + 1, -(-bins // max(3, width // 32)))]
     encoding = {
         "x": size.encoding(bin={"step": step, "extent": [0, bins * step]}, axis={"values": labels}),
         "y": count.encoding(aggregate="sum"),
@@ -227,7 +227,7 @@ def _ticks(width: int) -> dict[str, Any]:
 
 def _hover_points() -> dict[str, Any]:
     """Return points that nobody sees. A browser shows their values."""
-    return {"type": "point", "opacity": 0, "filled": True, "size": 80, "color": SERIES[0]}
+    return {"type": "point", "shape": "square", "opacity": 0, "filled": True, "size": 64, "color": SERIES[0]}
 
 
 def _dashes() -> dict[str, Any]:
