@@ -142,3 +142,17 @@ def test_a_browser_shows_the_page_from_disk(tmp_path):
     assert "CONSOLE" not in done.stderr
     assert done.stdout.count("<svg") == 2
     assert figures_of(done.stdout) == page().figures
+
+
+def test_the_numbers_of_a_table_have_few_digits_and_stand_below_each_other(tmp_path):
+    rows = [{"n": 1_234_567, "share": 0.99876, "name": "a"}, {"n": 2, "share": 12_345.6, "name": True}]
+    write_page(Page(title="", tables=[Table.of("T", rows)]), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<th class=number>n</th><th class=number>share</th><th>name</th>" in text
+    assert re.findall(r"<td class=number>(.*?)</td>", text) == ["1,234,567", "0.9988", "2", "12,346"]
+    assert re.findall(r"<td>(.*?)</td>", text) == ["a", "yes"]
+
+
+def test_a_table_without_rows_is_written(tmp_path):
+    write_page(Page(title="", tables=[Table.of("T", []), Table("U", ["a"], [])]), tmp_path / "r.html")
+    assert "<h2>U</h2>" in (tmp_path / "r.html").read_text(encoding="utf-8")

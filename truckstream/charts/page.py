@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from truckstream.charts.theme import CHART_WIDTH, DARK, FONT, GRID, INK, MUTED, SERIES, SURFACE, dark_rules
 
@@ -18,6 +18,7 @@ __all__ = ["FIGURES_ID", "Page", "Table", "Tile", "page_html"]
 
 #: Digits of a number with a fraction in a table; beyond them there is no fraction.
 _DIGITS: Final = 4
+_NUMBER: Final = " class=number"
 #: The id of the element that holds the figures as JSON.
 FIGURES_ID: Final = "figures"
 
@@ -101,7 +102,10 @@ def _tiles(tiles: Sequence[Tile]) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{_text(column)}</th>" for column in table.columns)
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True) if table.rows else ()
+    head = "".join(
+        f"<th{_NUMBER if all(map(_is_number, cells)) else ''}>{_text(column)}</th>" for column, cells in columns
+    )
     rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
     return (
         f"<section><h2>{_text(table.title)}</h2><div class=scroll><table><thead><tr>{head}</tr></thead>"
@@ -110,10 +114,14 @@ def _table(table: Table) -> str:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         return f"<td>{_text(_plain(value))}</td>"
     text = f"{value:,.{_DIGITS}g}" if isinstance(value, float) and abs(value) < 10**_DIGITS else f"{value:,.0f}"
-    return f"<td class=number>{text}</td>"
+    return f"<td{_NUMBER}>{text}</td>"
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(value: object) -> str:
@@ -163,7 +171,7 @@ figcaption{font-size:13px;line-height:1.4;padding:4px 10px 0}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:4px 14px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}
 th{color:var(--muted);font-weight:600}
-td.number{text-align:right}
+.number{text-align:right}
 footer{margin-top:32px;padding-top:12px;border-top:1px solid var(--grid);font-size:12px}
 @media(min-width:700px),print{figure.half{grid-column:auto}}
 @media print{main{max-width:none;padding:0}section{break-inside:avoid}}
