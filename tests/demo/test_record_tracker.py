@@ -49,6 +49,21 @@ def test_two_reports_with_the_same_bytes_are_two_records():
     assert (audit.lost, audit.duplicated) == (1, 0)
 
 
+def test_records_with_copies_have_no_latency_since_nobody_knows_which_copy_is_in_which_object():
+    assert tracker_of(b"a", b"a", b"b").audit(read_back(b"a", b"a", b"b")).latencies == [1.5]
+
+
+def test_the_rejected_records_are_counted_by_reason_the_most_frequent_first():
+    tracker = RecordTracker()
+    for sequence, reason in enumerate(["wrong_type", "out_of_range", "out_of_range", None], start=1):
+        tracker.track(f"{sequence}".encode(), "key", reason, delivery(sequence), 100.0)
+    tracker.collect_outcomes()
+    found = [*read_back(b"1", reason="wrong_type"), *read_back(b"2", b"3", reason="out_of_range"), *read_back(b"4")]
+    audit = tracker.audit(found)
+    assert list(audit.rejected_reasons.items()) == [("out_of_range", 2), ("wrong_type", 1)]
+    assert (audit.stored, audit.rejected) == (1, 3)
+
+
 def test_a_record_that_was_never_put_is_foreign():
     assert tracker_of(b"a").audit(read_back(b"a", b"b")).foreign == 1
 
