@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from truckstream.batcher.formats.selection import Compression, FormatName, select_formats
 from truckstream.batcher.grouping.batch_size import FULL_GROUP, get_optimal_batch_size
@@ -31,14 +31,24 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.object_store.store import ObjectStore
     from truckstream.batcher.reading.event import KinesisEvent
+    from truckstream.batcher.reading.rejected_record import Refusal
     from truckstream.batcher.storing.object_key import Layout
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "GroupPreview"]
 
 _logger = logging.getLogger("truckstream.batcher")
 
 #: If more than this share of a group is rejected, the cause is probably a changed schema rather than broken sensors.
 INCIDENT_SHARE: Final = 0.5
+
+
+class GroupPreview(NamedTuple):
+    """What the batcher would make of a group."""
+
+    #: The key of the object that holds the group's first record, unless another group's object is there.
+    key: str
+    #: Why records would be rejected, by their index in the group.
+    refusals: dict[int, Refusal]
 
 
 class Batcher:
@@ -203,6 +213,17 @@ class Batcher:
             deadline: as for `process`.
         """
         return await self._store(group, len(group), deadline, logging.DEBUG)
+
+    def preview(self, group: KinesisEvent) -> GroupPreview:
+        """Return what `store_group` would make of a group, without storing anything."""
+        validated = validate(group, self._schema, self._formats)
+        valid = validated.valid
+        main, keys = (
+            (valid, self._storing.valid_keys)
+            if valid.lines[0] is not None
+            else (validated.rejected, self._storing.rejected_keys)
+        )
+        return GroupPreview(keys.key(main, 0), validated.refusals)
 
     async def _store(
         self, event: KinesisEvent, group_size: int, deadline: float | None, log_level: int = logging.WARNING
