@@ -1,0 +1,1 @@
+"""The journal of replayed records, which makes a replay exactly once."""

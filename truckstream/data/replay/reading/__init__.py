@@ -1,0 +1,1 @@
+"""The records to replay: find, read, repair and judge them."""

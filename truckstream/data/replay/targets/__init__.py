@@ -1,0 +1,1 @@
+"""Where records are replayed to: the store, or the stream."""
