@@ -22,6 +22,7 @@ from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
 from truckstream.commands.output.results import exit_status, print_error
+from truckstream.commands.replay import replay
 from truckstream.commands.simulate import simulate
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
@@ -47,6 +48,7 @@ for command in (
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
     worker,
+    replay,
 ):
     app.command(command)
 

@@ -8,14 +8,14 @@ from typing import Final, Literal, TypeAlias
 
 from truckstream.errors import InvalidArgumentError
 
-__all__ = ["Start", "parse_start"]
+__all__ = ["Start", "parse_start", "parse_time"]
 
 Start: TypeAlias = Literal["TRIM_HORIZON", "LATEST"] | datetime
 
-_RULE: Final = (
-    "must be TRIM_HORIZON (the oldest record), LATEST (new records only), a time such as 2026-11-29T08:30 (UTC) or "
-    "2026-11-29T08:30+01:00, or an age such as 15m, -15m or '10 minutes ago'"
+_TIME_RULE: Final = (
+    "a time such as 2026-11-29T08:30 (UTC) or 2026-11-29T08:30+01:00, or an age such as 15m, -15m or '10 minutes ago'"
 )
+_RULE: Final = f"must be TRIM_HORIZON (the oldest record), LATEST (new records only), {_TIME_RULE}"
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -42,7 +42,7 @@ def parse_start(text: str, now: datetime) -> Start:
             return "TRIM_HORIZON"
         case "LATEST":
             return "LATEST"
-    time = _before(now, age) if (age := _AGE.fullmatch(text)) else _time(text)
+    time = _time("from", text, now, _RULE)
     if time > now:  # the service accepts no such position
         raise InvalidArgumentError(
             "from", text, f"must not be in the future; it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now"
@@ -50,18 +50,29 @@ def parse_start(text: str, now: datetime) -> Start:
     return time
 
 
-def _before(now: datetime, age: re.Match[str]) -> datetime:
+def parse_time(option: str, text: str, now: datetime) -> datetime:
+    """Return the time that the value of an option names.
+
+    Raises:
+        InvalidArgumentError: it names none.
+    """
+    return _time(option, text.strip(), now, f"must be {_TIME_RULE}")
+
+
+def _time(option: str, text: str, now: datetime, rule: str) -> datetime:
+    if age := _AGE.fullmatch(text):
+        return _before(option, now, age)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidArgumentError(option, text, rule) from None
+    # Without an offset it is UTC, as the times that the columns and the names of the objects show.
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _before(option: str, now: datetime, age: re.Match[str]) -> datetime:
     seconds = float(age["number"]) * _SECONDS[age["unit"][0].lower()]
     try:
         return now - timedelta(seconds=seconds)
     except OverflowError:
-        raise InvalidArgumentError("from", age[0], "must not be before the year 1") from None
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidArgumentError("from", text, _RULE) from None
-    # Without an offset it is UTC, as the times that the columns and the names of the objects show.
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        raise InvalidArgumentError(option, age[0], "must not be before the year 1") from None
