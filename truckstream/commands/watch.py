@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.live import Live
 from rich.text import Text
 
@@ -18,7 +19,10 @@ from truckstream.commands.stream.connection import StreamConnection
 from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
+
     from truckstream.cloud.deployment.cloudformation.stack import Plan
+    from truckstream.consumer.leases.lease_table import LeaseTable
 
 __all__ = ["doctor", "redraw", "scale", "status"]
 
@@ -29,6 +33,7 @@ def status(
     function: str | None = None,
     application: str | None = None,
     stream: str | None = None,
+    lease_table: Annotated[str | None, Parameter(env_var="LEASE_TABLE")] = None,
     minutes: int = 60,
     watch: bool = False,
     interval: float = 15.0,
@@ -44,6 +49,7 @@ def status(
         function: Name of the function, for a pipeline without a stack.
         application: Show the leases of this consumer's application instead: who reads which shard, and how far behind.
         stream: Name or ARN of the stream that it reads. [STREAM_NAME]
+        lease_table: Where its leases are kept, if its workers name a table: dynamodb:NAME or sqlite:FILE.
         minutes: Length of the period in minutes.
         watch: Show the page again and again until Ctrl-C.
         interval: Seconds between two pages of --watch, at least 1. AWS charges for each reading of the figures.
@@ -56,7 +62,7 @@ def status(
     if application is not None:
         if watch:
             raise ConfigurationError("--watch", "cannot be used with --application", "Run the command repeatedly.")
-        return run_aws_command(_leases(aws, application, stream), json=aws.json)
+        return run_aws_command(_leases(aws, application, stream, lease_table), json=aws.json)
     if watch:
         return run_command(_watch(aws, function, minutes, interval))
     return run_aws_command(_status(aws, function, minutes), json=aws.json)
@@ -72,21 +78,16 @@ async def _status(aws: AwsOptions, function: str | None, minutes: int) -> int:
     return 0 if found.healthy else 1
 
 
-async def _leases(aws: AwsOptions, application: str, stream: str | None) -> int:
+async def _leases(aws: AwsOptions, application: str, stream: str | None, lease_table: str | None) -> int:
     from truckstream.commands.output.lease_page import format_leases  # noqa: PLC0415
-    from truckstream.consumer.tables.default_table import default_table  # noqa: PLC0415
     from truckstream.consumer.watching.lease_report import read_lease_report  # noqa: PLC0415
     from truckstream.kinesis.client import KinesisClient  # noqa: PLC0415
 
     connection = StreamConnection(aws.region, aws.endpoint_url)
     name = connection.settings(stream).stream_name
-    where = {
-        "region_name": aws.region,
-        "endpoint_url": aws.endpoint_url,
-        "session": await connection.session(name),
-    }
-    table = default_table(application, **where, create=False)
-    client = KinesisClient(name, **where)
+    session = await connection.session(name)
+    table = _lease_table(aws, application, lease_table, session)
+    client = KinesisClient(name, region_name=aws.region, endpoint_url=aws.endpoint_url, session=session)
     try:
         await client.open()
         await table.open()
@@ -96,6 +97,17 @@ async def _leases(aws: AwsOptions, application: str, stream: str | None) -> int:
         await client.close()
     print_result(report, format_leases(report), json=aws.json)
     return 0 if report.healthy else 1
+
+
+def _lease_table(aws: AwsOptions, application: str, text: str | None, session: AioSession) -> LeaseTable:
+    from truckstream.consumer.tables.default_table import default_table  # noqa: PLC0415
+    from truckstream.consumer.tables.named_table import named_table  # noqa: PLC0415
+
+    if text is not None:
+        return named_table(text, region_name=aws.region, session=session, create=False)
+    return default_table(
+        application, region_name=aws.region, endpoint_url=aws.endpoint_url, session=session, create=False
+    )
 
 
 async def _watch(aws: AwsOptions, function: str | None, minutes: int, interval: float) -> int:

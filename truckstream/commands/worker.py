@@ -11,10 +11,9 @@ from cyclopts import Parameter
 
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.config import load_command_settings
-from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from truckstream.consumer.leases.lease_table import LeaseTable
     from truckstream.worker import Worker
 
 __all__ = ["worker"]
@@ -77,20 +76,10 @@ def worker(
         "endpoint_url": endpoint_url,
     }
     if lease_table is not None:
-        options["leases"] = _lease_table(lease_table, settings.region)
+        from truckstream.consumer.tables.named_table import named_table  # noqa: PLC0415
+
+        options["leases"] = named_table(lease_table, region_name=settings.region)
     return run_command(_run_worker(settings.stream_name, environment, options, health_port))
-
-
-def _lease_table(text: str, region: str | None) -> LeaseTable:
-    from truckstream.consumer.tables.dynamodb_table import DynamoDbTable  # noqa: PLC0415
-    from truckstream.consumer.tables.sqlite_table import SqliteTable  # noqa: PLC0415
-
-    kind, _, place = text.partition(":")
-    if kind == "sqlite" and place:
-        return SqliteTable(place)
-    if kind == "dynamodb" and place:
-        return DynamoDbTable(place, region_name=region)
-    raise InvalidArgumentError("lease_table", text, "must be dynamodb:NAME or sqlite:FILE")
 
 
 def _batcher_environment(bucket: str | None, *, is_flag: bool) -> dict[str, str]:

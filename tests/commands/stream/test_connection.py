@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.commands.stream.connection import StreamConnection, is_on_this_machine
+from truckstream.commands.stream.connection import StreamConnection
 from truckstream.errors import ConfigurationError
 
 LOCAL = "http://127.0.0.1:4567"
@@ -17,18 +17,6 @@ def _nothing_set(monkeypatch, tmp_path):
         monkeypatch.setenv(name, "")  # so that it is restored
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-
-@pytest.mark.parametrize("url", [LOCAL, "http://localhost:1", "https://[::1]:4567/x", "http://127.8.0.1"])
-def test_loopback_names_and_addresses_are_on_this_machine(url):
-    assert is_on_this_machine(url)
-
-
-@pytest.mark.parametrize(
-    "url", ["", "nonsense", "http://[", "http://10.0.0.1:4567", "https://localhost.example.com", "http://example.com"]
-)
-def test_other_urls_are_not(url):
-    assert not is_on_this_machine(url)
 
 
 @pytest.mark.usefixtures("_nothing_set")

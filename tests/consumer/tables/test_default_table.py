@@ -3,7 +3,7 @@
 import pytest
 
 from truckstream.consumer.tables import DynamoDbTable, MemoryTable, SqliteTable
-from truckstream.consumer.tables.default_table import default_table, is_on_this_machine
+from truckstream.consumer.tables.default_table import default_table
 from truckstream.errors import InvalidArgumentError
 
 NOWHERE = {"region_name": None, "endpoint_url": None, "session": None}
@@ -38,19 +38,3 @@ def test_beside_a_local_kinesis_they_are_kept_in_a_file(monkeypatch, tmp_path):
 def test_an_application_whose_name_no_table_can_have_is_refused(name):
     with pytest.raises(InvalidArgumentError, match=r"application is .*: must have 3 to 255 letters"):
         default_table(name, **NOWHERE)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://127.0.0.1:4567", True),
-        ("http://[::1]:4567", True),
-        ("http://localhost:4567", True),
-        ("http://kinesis.localhost", True),
-        ("https://kinesis.us-east-1.amazonaws.com", False),
-        ("http://10.0.0.7:4567", False),
-        (None, False),
-    ],
-)
-def test_endpoints_of_this_machine(url, expected):
-    assert is_on_this_machine(url) is expected

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from truckstream.command_line import command_line
 from truckstream.config import load_command_settings
 from truckstream.errors import ConfigurationError, StreamNotFoundError
+from truckstream.kinesis.session.local_endpoint import is_on_this_machine
 
 if TYPE_CHECKING:
     from aiobotocore.session import AioSession
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from truckstream.cloud.aws_account import Account
     from truckstream.config import Settings
 
-__all__ = ["DEFAULT_CONNECTION", "StreamConnection", "is_on_this_machine"]
+__all__ = ["DEFAULT_CONNECTION", "StreamConnection"]
 
 #: A server on this machine needs a region and credentials only because each request is signed.
 _LOCAL_REGION: Final = "us-east-1"
@@ -76,7 +75,7 @@ class StreamConnection:
 
         session = get_session()
         try:
-            if self.endpoint_url and is_on_this_machine(self.endpoint_url):
+            if is_on_this_machine(self.endpoint_url):
                 await _fill_in(session)
             region = session.get_config_variable("region")
         except ProfileNotFound as error:
@@ -98,15 +97,6 @@ async def _fill_in(session: AioSession) -> None:
     session.get_component("credential_provider").remove("iam-role")
     if await session.get_credentials() is None:
         session.set_credentials(_LOCAL_KEY, _LOCAL_KEY)
-
-
-def is_on_this_machine(url: str) -> bool:
-    """Return whether the host of a URL is `localhost` or a loopback address."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 DEFAULT_CONNECTION = StreamConnection()

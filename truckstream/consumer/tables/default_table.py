@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from truckstream.consumer.tables.dynamodb_table import DynamoDbTable
 from truckstream.consumer.tables.memory_table import MemoryTable
 from truckstream.consumer.tables.sqlite_table import SqliteTable
 from truckstream.errors import InvalidArgumentError
+from truckstream.kinesis.session.local_endpoint import is_on_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from truckstream.consumer.leases.lease_table import LeaseTable
 
-__all__ = ["default_table", "is_on_this_machine", "state_folder"]
+__all__ = ["default_table", "state_folder"]
 
 #: The names that DynamoDB allows for a table.
 _TABLE_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
@@ -60,15 +59,6 @@ def default_table(
 def endpoint_in(environment: Mapping[str, str]) -> str | None:
     """Return the endpoint for Kinesis that the environment names, as botocore reads it."""
     return environment.get("AWS_ENDPOINT_URL_KINESIS") or environment.get("AWS_ENDPOINT_URL")
-
-
-def is_on_this_machine(endpoint_url: str | None) -> bool:
-    """Return whether an endpoint is a server on this machine."""
-    host = urlsplit(endpoint_url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
