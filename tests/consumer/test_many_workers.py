@@ -56,6 +56,10 @@ STEPS = ["join", "leave", "die", "freeze", "thaw", "split", "merge", "nothing", 
 @pytest.mark.parametrize("seed", SEEDS)
 @with_workers
 async def test_whatever_the_workers_do_each_record_is_processed_in_order_and_none_after_its_checkpoint(seed):
+    await play(seed)
+
+
+async def play(seed):
     group = WorkerGroup(seed, shards=4)
     rng = group.rng
     faults = rng.choice([0.0, 0.1, 0.3])

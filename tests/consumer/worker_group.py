@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 10.0
 
 
-def with_workers(test: Callable[..., Any]) -> Callable[..., None]:
+def with_workers(
+    test: Callable[..., Any], *, make_loop: Callable[[], FreezingLoop] = FreezingLoop
+) -> Callable[..., None]:
     """Run a test on virtual time, on a loop that can freeze and kill workers."""
 
     @functools.wraps(test)
@@ -37,7 +39,7 @@ def with_workers(test: Callable[..., Any]) -> Callable[..., None]:
         finally:
             asyncio.get_running_loop().bury()
 
-    return on_virtual_time(bury_afterwards, make_loop=FreezingLoop)
+    return on_virtual_time(bury_afterwards, make_loop=make_loop)
 
 
 class WatchedTable(MemoryTable):
