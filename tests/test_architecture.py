@@ -120,6 +120,7 @@ SHELLS = {
         "processing/handling.py",
         "processing/iteration.py",
         "running/feeding/feed.py",
+        "running/feeding/missing_shard.py",
         "running/leased_shard.py",
         "running/feeding/polling.py",
         "running/feeding/prefetch.py",

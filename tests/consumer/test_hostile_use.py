@@ -19,6 +19,7 @@ from truckstream.errors import (
     UsageError,
     WrongEventLoopError,
 )
+from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
 MIB = 1024 * 1024
 
@@ -398,6 +399,38 @@ async def test_a_stream_that_is_deleted_ends_the_loop_and_no_shard_counts_as_rea
             async for _ in reading:
                 pass
         assert asyncio.get_running_loop().time() < deleted_at + 10
+    assert not any(lease.checkpoint.is_ended for lease in await table.read())
+
+
+class ForgetfulClient(LocalClient):
+    """Some calls of one operation do not find the first shard, although it is listed."""
+
+    def __init__(self, stream, operation):
+        super().__init__(stream)
+        self._forgets = operation
+        self.forgotten = 0
+
+    async def _call(self, operation, shard_id, **request):
+        if operation == self._forgets and shard_id == "shardId-000000000000" and self.forgotten < 5:
+            self.forgotten += 1
+            text = "Shard shardId-000000000000 in stream trucks under account 000000000000 does not exist"
+            raise RequestFailedError(FailureKind.PERMANENT, "ResourceNotFoundException", text)
+        return await super()._call(operation, shard_id, **request)
+
+
+@pytest.mark.parametrize("operation", ["GetShardIterator", "GetRecords"])
+@on_virtual_time
+async def test_a_shard_that_is_listed_and_not_found_is_read_all_the_same(operation):
+    stream, table = LocalStream(shards=2), MemoryTable()
+    stream.put(200)
+    client, by_shard = ForgetfulClient(stream, operation), {}
+    async with Consumer(client, application="lake", leases=table) as reading, asyncio.timeout(300):
+        async for batch in reading:
+            by_shard.setdefault(batch.shard_id, []).extend(each.data for each in batch)
+            if sum(map(len, by_shard.values())) == 200:
+                break
+        assert reading.stats.shards["shardId-000000000000"].failed == client.forgotten == 5
+    assert by_shard == stream.stored
     assert not any(lease.checkpoint.is_ended for lease in await table.read())
 
 

@@ -12,7 +12,8 @@ response is repeated with its iterator, which still names the same place.
 - A reader at LATEST that has no record yet would skip records if it asked for LATEST again. It goes on at the time of
   its first iterator, and a second before that, because its clock is not that of the service.
 - A shard that does not exist any more has no records left. The service reports a stream that does not exist in the same
-  way (recorded), so that the caller has to list the shards to know which of the two is gone.
+  way (recorded), and so may a server that does not know a new shard yet. So the caller lists the shards first, and
+  reports a failure that passes if the shard is among them.
 - An iterator that was just made and is invalid is a defect that a retry does not mend. So are missing permissions and
   disabled keys. All other failures are retried for ever: see `FailureBackoff`.
 """

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.consumer.running.feeding.missing_shard import check_missing_shard
 from truckstream.kinesis.failures import RequestFailedError
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ async def poll(
         try:
             await _do(action, client, reader, feed, prefetch, context)
         except RequestFailedError as error:
-            failure = error
-            _logger.info("a call for %s failed: %s (%s)", context.shard_id, error.code, error.kind.value)
-            reader.failed(error.code, error.kind, context.now())
-            feed.call_failed(error)
+            failure = await check_missing_shard(client, error, context.shard_id)
+            _logger.info("a call for %s failed: %s (%s)", context.shard_id, failure.code, failure.kind.value)
+            reader.failed(failure.code, failure.kind, context.now())
+            feed.call_failed(failure)
 
 
 async def _do(

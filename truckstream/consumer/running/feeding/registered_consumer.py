@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from truckstream.consumer.running.feeding.missing_shard import SHARD_IS_LISTED, check_missing_shard
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
 
 if TYPE_CHECKING:
@@ -42,13 +43,12 @@ class RegisteredConsumer:
     async def cause_of(self, failure: RequestFailedError, shard_id: str, consumer_arn: str) -> RequestFailedError:
         """Find out which part is missing: the stream, the shard, or the consumer, which is registered again then.
 
-        SubscribeToShard reports all three alike. A shard whose consumer is missing must not count as read to its end.
+        SubscribeToShard reports all three alike.
         """
-        if failure.code != "ResourceNotFoundException":
-            return failure
+        cause = await check_missing_shard(self._client, failure, shard_id)
+        if cause.code != SHARD_IS_LISTED:
+            return cause
         try:
-            if shard_id not in {shard.shard_id for shard in await self._client.list_shards()}:
-                return failure
             async with self._registering:  # the subscriptions to all shards have failed
                 if self.arn == consumer_arn:
                     _logger.warning("the consumer %s was deregistered: registering it again", self._name)
