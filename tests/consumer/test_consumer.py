@@ -393,6 +393,35 @@ async def test_statistics_tell_what_is_read_and_how_far_behind_it_is():
 
 
 @on_virtual_time
+async def test_the_age_grows_while_calls_fail_and_not_while_there_is_nothing_to_read():
+    stream = LocalStream()
+    stream.put(10)
+    client = LocalClient(stream)
+    get_records = client.get_records
+
+    processed = []
+
+    async def fail(*_, **__):
+        raise RequestFailedError(FailureKind.AMBIGUOUS, "InternalFailure", "try again")
+
+    async def handle(batch):
+        processed.extend(batch)
+
+    async with Consumer(client, leases=MemoryTable()) as reading:
+        running = asyncio.create_task(reading.run(handle))
+        await asyncio.sleep(60)
+        assert (len(processed), reading.stats.millis_behind_latest) == (10, 0)
+        client.get_records = fail
+        await asyncio.sleep(60)
+        assert 55_000 < reading.stats.millis_behind_latest < 62_000
+        client.get_records = get_records
+        await asyncio.sleep(60)
+        assert reading.stats.millis_behind_latest == 0
+        reading.stop()
+        await running
+
+
+@on_virtual_time
 async def test_a_batch_of_a_lost_lease_cannot_be_checkpointed():
     stream, table = LocalStream(), MemoryTable()
     stream.put(100)

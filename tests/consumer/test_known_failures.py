@@ -56,8 +56,13 @@ async def test_a_handler_that_hangs_holds_up_its_own_shard_only():
             stream.put(20)
             await asyncio.sleep(5)
         assert {lease.owner for lease in await table.read()} == {reading.worker_id}
-        [stuck] = [shard for key, shard in reading.stats.shards.items() if key.endswith(FIRST)]
-        assert stuck.buffered > 250  # what waits for the handler can be seen
+        stats = reading.stats
+        [stuck] = [shard for key, shard in stats.shards.items() if key.endswith(FIRST)]
+        # What waits for the handler can be seen, and for how long.
+        assert stuck.buffered == len(stream.stored[FIRST])
+        assert 295_000 <= stuck.millis_behind_latest <= 300_000
+        assert stats.millis_behind_latest == stuck.millis_behind_latest
+        assert all(shard.millis_behind_latest < 5_000 for shard in stats.shards.values() if shard is not stuck)
         await reading.close(timeout=0)
         await running
     others = [each for shard, each in stream.stored.items() if shard != FIRST]

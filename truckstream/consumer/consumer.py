@@ -348,14 +348,11 @@ class Consumer:
         """The statistics at this moment."""
         if not hasattr(self, "_leases"):  # it was never open
             return ConsumerStats(worker_id=self.worker_id, prefetched_bytes=0, shards={})
-        now = self._loop.time()
         own = {run.tenure.key: run for run in self._runs}
         has_one_stream = len(self._streams.by_key) == 1
         shards = {
             lease.shard_id if has_one_stream else lease.key: (
-                own[lease.key].feed.counters.snapshot(self.worker_id, len(own[lease.key].feed), now)
-                if lease.key in own
-                else stats_of_other(lease.owner)
+                own[lease.key].feed.stats(self.worker_id) if lease.key in own else stats_of_other(lease.owner)
             )
             for lease in self._leases.leases
             if not lease.checkpoint.is_ended

@@ -11,6 +11,7 @@ from tests.consumer.reading.support import SHARD, aggregated, places
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Checkpoint
 from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
 from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
+from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.errors import InvalidArgumentError
@@ -297,7 +298,7 @@ def test_how_far_behind_the_reader_is_comes_with_the_records():
     consumer = fetching()
     records = [stored_at(8, 0.0)]
     page = RecordsPage(records=records, next_iterator="b", millis_behind=1_500, size=9)
-    assert consumer.reader.got_page(page) == (records, 9, 1_500)
+    assert consumer.reader.got_page(page) == RecordBatch(records, 9, 1_500)
 
 
 def test_a_cancelled_call_is_asked_for_again():

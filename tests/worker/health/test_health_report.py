@@ -40,6 +40,11 @@ def test_a_stuck_shard_makes_it_unhealthy(since, is_healthy):
         assert found.reason == "shardId-000000000001 has been storing the same records for 601 s: SlowDown: …"
 
 
+def test_the_age_grows_while_a_shard_takes_no_records():
+    status = ShardStatus("shardId-000000000000", millis_behind=70, full_since=400.0)
+    assert [report(status, now=now).millis_behind for now in (400.0, 1000.0)] == [70, 600_070]
+
+
 def test_it_reports_each_shard():
     one = ShardStatus("shardId-000000000001", millis_behind=70, records_held=12, wave_since=999.5, records_stored=3)
     found = report(one, ShardStatus("shardId-000000000000", millis_behind=30))

@@ -133,6 +133,7 @@ def test_a_shard_is_held_while_the_store_fails_and_goes_on_afterwards(caplog):
         assert storer.status.records_held <= 3 * 64 + 40
         assert "down" in storer.status.last_error
         assert storer.status.wave_since < 1
+        assert storer.status.millis_behind_at(loop.time()) > 3_590_000
         assert [verb for verb, _ in places(lease.writes)] == ["announce"]
         is_down = False
         back = loop.time()
@@ -143,6 +144,7 @@ def test_a_shard_is_held_while_the_store_fails_and_goes_on_afterwards(caplog):
         assert lease.checkpoint == Checkpoint(number(399))
         assert (storer.status.records_held, storer.status.last_error, storer.status.wave_since) == (0, None, None)
         assert storer.status.records_stored == 400
+        assert storer.status.millis_behind_at(loop.time()) == 0
 
     run(main())
     assert f"is held: 4 records from {number(0)} are not stored, next attempt in" in caplog.text

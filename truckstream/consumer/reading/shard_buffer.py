@@ -19,6 +19,8 @@ class RecordBatch(NamedTuple):
     size: int
     #: Age of the oldest record that the service still had when it returned these, in milliseconds.
     millis_behind: int
+    #: When it returned them, by the clock of the event loop.
+    read_at: float = 0.0
 
 
 class ShardBuffer:
@@ -46,6 +48,11 @@ class ShardBuffer:
     def size(self) -> int:
         """The bytes of the records that wait."""
         return self._size
+
+    @property
+    def oldest(self) -> RecordBatch | None:
+        """The page whose records wait longest."""
+        return self._pages[0] if self._pages else None
 
     def add(self, page: RecordBatch) -> None:
         """Add a page. One without records only sets `millis_behind`."""

@@ -17,7 +17,10 @@ class ShardReadStats:
     owner: str | None
     #: Whether that is this consumer. If not, the other figures are 0.
     is_own: bool
-    #: Age in milliseconds of the oldest record that is still to be read; None before the first response.
+    #: How far behind the shard is, in milliseconds; None before the first response. While records wait or are being
+    #: processed, it is the MillisBehindLatest of the response that had the oldest of them, plus the time since then. So
+    #: it grows while a handler hangs, and the oldest of these records is at least that old. Otherwise it is that of the
+    #: last response, plus the time since then while calls fail.
     millis_behind_latest: int | None
     #: Records read, aggregates taken apart, and bytes of the responses.
     records: int
@@ -59,14 +62,16 @@ class ConsumerStats:
 class ShardCounters:
     """Counts the records and calls of one shard."""
 
-    __slots__ = ("_byte_rate", "_record_rate", "bytes", "failed", "millis_behind", "records", "throttled")
+    __slots__ = ("_byte_rate", "_record_rate", "bytes", "failed", "millis_behind", "read_at", "records", "throttled")
 
     def __init__(self, now: float) -> None:
         self.records = 0
         self.bytes = 0
         self.throttled = 0
         self.failed = 0
+        #: Of the last response; None before the first.
         self.millis_behind: int | None = None
+        self.read_at = now
         self._record_rate = RateMeter(now)
         self._byte_rate = RateMeter(now)
 
@@ -75,15 +80,16 @@ class ShardCounters:
         self.records += records
         self.bytes += size
         self.millis_behind = millis_behind
+        self.read_at = now
         self._record_rate.add(records, now)
         self._byte_rate.add(size, now)
 
-    def snapshot(self, owner: str | None, buffered: int, now: float) -> ShardReadStats:
+    def snapshot(self, owner: str, millis_behind: int | None, buffered: int, now: float) -> ShardReadStats:
         """Return the present statistics."""
         return ShardReadStats(
             owner=owner,
             is_own=True,
-            millis_behind_latest=self.millis_behind,
+            millis_behind_latest=millis_behind,
             records=self.records,
             bytes=self.bytes,
             records_per_second=self._record_rate.per_second(now),

@@ -34,6 +34,7 @@ class ShardHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One shard that the worker has."""
 
     shard_id: str
+    #: Age of the oldest record that is still to be read, at least. It grows while the shard takes no records.
     millis_behind: int
     records_held: int
     records_stored: int
@@ -97,7 +98,7 @@ def _stuck_shard(shards: Sequence[ShardHealth], limits: HealthLimits) -> str | N
 def _shard_health(status: ShardStatus, now: float) -> ShardHealth:
     return ShardHealth(
         shard_id=status.shard_id,
-        millis_behind=status.millis_behind,
+        millis_behind=status.millis_behind_at(now),
         records_held=status.records_held,
         records_stored=status.records_stored,
         records_rejected=status.records_rejected,

@@ -18,6 +18,8 @@ class ShardStatus:
     shard_id: str
     #: Age of the oldest record that was still to be read, in milliseconds, when records came last.
     millis_behind: int = 0
+    #: Since when the next records wait, because the shard holds as many as it may; None if they do not.
+    full_since: float | None = None
     #: Records that were read and are in no saved checkpoint.
     records_held: int = 0
     records_stored: int = 0
@@ -32,6 +34,10 @@ class ShardStatus:
 
     #: When a failure was logged last.
     logged_at: float | None = None
+
+    def millis_behind_at(self, now: float) -> int:
+        """Return `millis_behind`, plus the time for which the next records wait."""
+        return self.millis_behind + (0 if self.full_since is None else round(1000 * (now - self.full_since)))
 
     def fail(self, error: Exception, now: float) -> bool:
         """Note a failure, after which the groups are tried again. Return whether it is time to log it."""

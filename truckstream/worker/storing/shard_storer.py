@@ -83,13 +83,16 @@ class ShardStorer:
         Raises:
             LeaseLostError: another worker has the lease.
         """
-        self._groups.add(records, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._groups.add(records, now)
         self.status.millis_behind = millis_behind
+        self.status.full_since = now
         self.status.records_held += len(records)
         task = self._start()
         while not task.done() and self._groups.is_full and not self._ends_soon:
             self._room.clear()
             await self._room.wait()
+        self.status.full_since = None
         if task.done():
             task.result()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from truckstream.consumer.reading.actions import Fatal
 from truckstream.consumer.reading.shard_buffer import RecordBatch, ShardBuffer
 from truckstream.consumer.watching.observer import AggregateBroken, ReadFailed, ReadThrottled, RecordsRead
-from truckstream.consumer.watching.stats import ShardCounters
+from truckstream.consumer.watching.stats import ShardCounters, ShardReadStats
 from truckstream.kinesis.failures import FailureKind
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ class Feed:
         self._max_records = max_batch_records
         self._buffer = ShardBuffer()
         self._is_at_tip = False
+        # The batch that is being processed.
+        self._in_hand: RecordBatch | None = None
+        self._is_failing = False
         self._is_stopped = False
         self._error: BaseException | None = None
         self._changed = asyncio.Event()
@@ -55,9 +58,10 @@ class Feed:
     def add(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
         """Add a page, and the user records in it."""
         now = self._context.now()
+        self._is_failing = False
         self.counters.read(len(batch.records), page.size, page.millis_behind, now)
         self._report(page, batch, seconds)
-        self._buffer.add(batch)
+        self._buffer.add(batch._replace(read_at=now))
         self._is_at_tip = not batch.records
         self._changed.set()
         self._prefetch.wake_granted()
@@ -84,6 +88,7 @@ class Feed:
     def call_failed(self, failure: RequestFailedError) -> None:
         """Count and report a call that failed."""
         self._prefetch.wake_granted()
+        self._is_failing = True
         where = {"stream": self._context.stream_name, "shard": self._context.shard_id}
         if failure.kind is FailureKind.THROTTLED:
             self.counters.throttled += 1
@@ -104,6 +109,7 @@ class Feed:
         """
         while not self._is_stopped:
             if batch := self._buffer.next_batch(self._max_records):
+                self._in_hand = batch
                 return batch
             if self._is_at_tip:
                 self._is_at_tip = False
@@ -118,6 +124,7 @@ class Feed:
 
     def release(self, batch: RecordBatch) -> None:
         """Count a batch as processed."""
+        self._in_hand = None
         self._prefetch.release(self.key, batch.size)
 
     def stop(self) -> None:
@@ -129,9 +136,21 @@ class Feed:
         """Drop the records that were read ahead."""
         self._prefetch.release(self.key, self._buffer.clear())
 
-    def __len__(self) -> int:
-        """The number of records that wait."""
-        return len(self._buffer)
+    # --- For the statistics -----------------------------------------------------------------------
+
+    def stats(self, owner: str) -> ShardReadStats:
+        """Return the shard's statistics."""
+        now = self._context.now()
+        in_hand = len(self._in_hand.records) if self._in_hand else 0
+        return self.counters.snapshot(owner, self._millis_behind(now), len(self._buffer) + in_hand, now)
+
+    def _millis_behind(self, now: float) -> int | None:
+        """See `ShardReadStats.millis_behind_latest`."""
+        oldest = self._in_hand or self._buffer.oldest
+        if oldest is not None:
+            return oldest.millis_behind + round(1000 * (now - oldest.read_at))
+        behind, read_at = self.counters.millis_behind, self.counters.read_at
+        return behind + round(1000 * (now - read_at)) if behind is not None and self._is_failing else behind
 
     def _report(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
         if not self._context.is_observed:
