@@ -342,6 +342,27 @@ def test_the_child_of_a_merge_waits_for_both_parents_even_after_a_restart(run):
     run(story, 2)
 
 
+def test_the_leases_of_the_children_are_in_the_table_when_the_end_of_their_parent_is_written(run, monkeypatch):
+    """A worker that dies in between leaves no part of the hash range without a lease."""
+
+    async def story(world):
+        worker = await world.start("a")
+        await asyncio.sleep(1)
+        world.stream.split(world.stream.open_shards[0], world.loop.time())
+        replace, keys_at_end = world.table.replace, []
+
+        async def watched(before, after):
+            if after.checkpoint.is_ended:
+                keys_at_end.append({lease.key for lease in await world.table.read()})
+            return await replace(before, after)
+
+        monkeypatch.setattr(world.table, "replace", watched)
+        await worker.manager.end_shard(worker.held.pop(shard_id(0)), world.stream.children(shard_id(0)))
+        assert keys_at_end == [{shard_id(0), shard_id(1), shard_id(2)}]
+
+    run(story)
+
+
 def test_a_parent_that_nobody_has_listed_yet_is_read_before_its_child(run):
     """One shard is split, and a half is merged with its neighbour, before anybody lists the shards."""
 
