@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from truckstream.consumer import ConsumerObserver
 from truckstream.metrics import CONSUMER_METRICS
+from truckstream.otel.levels import Levels
 from truckstream.otel.series import Series
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         RecordsProcessed,
         RecordsRead,
     )
+    from truckstream.otel.levels import Level
 
 __all__ = ["OpenTelemetryConsumerObserver"]
 
@@ -38,8 +40,7 @@ class OpenTelemetryConsumerObserver(ConsumerObserver):
 
     def __init__(self, meter_provider: MeterProvider | None = None, *, per_shard: bool = True) -> None:
         self._series = Series(CONSUMER_METRICS, "truckstream.consumer.", meter_provider, per_shard=per_shard)
-        # The consumers' shares of the up-down counters, by the worker's name.
-        self._levels: dict[str, dict[_Level, int]] = {}
+        self._levels = Levels(self._series)
 
     def lease_taken(self, event: LeaseTaken) -> None:
         self._series.add("leases.taken", 1, event.stream)
@@ -70,24 +71,13 @@ class OpenTelemetryConsumerObserver(ConsumerObserver):
 
     def stats_sampled(self, event: ConsumerStatsSampled) -> None:
         """Move the up-down counters from the last sample to this one. The last sample removes the consumer's share."""
-        worker = event.stats.worker_id
-        before = self._levels.pop(worker, {})
-        now = {} if event.is_last else _levels_of(event.stats)
-        for level in {**before, **now}:
-            if change := now.get(level, 0) - before.get(level, 0):
-                name, shard = level
-                self._series.add(name, change, event.stream, shard=shard)
-        if now:
-            self._levels[worker] = now
+        share = {} if event.is_last else _levels_of(event.stats)
+        self._levels.move(event.stats.worker_id, event.stream, share)
 
 
-#: The name of an up-down counter, and the shard if it is counted by shard.
-_Level = tuple[str, str | None]
-
-
-def _levels_of(stats: ConsumerStats) -> dict[_Level, int]:
+def _levels_of(stats: ConsumerStats) -> dict[Level, int]:
     own = {name: shard for name, shard in stats.shards.items() if shard.is_own}
-    levels: dict[_Level, int] = {("leases.held", None): len(own), ("prefetch.used", None): stats.prefetched_bytes}
+    levels: dict[Level, int] = {("leases.held", None): len(own), ("prefetch.used", None): stats.prefetched_bytes}
     for name, shard in own.items():
         levels["records.buffered", name.rpartition(":")[2]] = shard.buffered
     return levels

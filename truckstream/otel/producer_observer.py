@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truckstream.metrics import PRODUCER_METRICS
+from truckstream.otel.levels import Levels
 from truckstream.otel.series import UNKNOWN_SHARD, Series
 from truckstream.producer import ProducerObserver
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
+    from truckstream.otel.levels import Level
     from truckstream.producer import (
         BatchFailed,
         BatchSent,
@@ -36,8 +38,7 @@ class OpenTelemetryObserver(ProducerObserver):
 
     def __init__(self, meter_provider: MeterProvider | None = None, *, per_shard: bool = True) -> None:
         self._series = Series(PRODUCER_METRICS, "truckstream.producer.", meter_provider, per_shard=per_shard)
-        # The producers' shares of the up-down counters, by the producer's number.
-        self._levels: dict[int, dict[_Level, int]] = {}
+        self._levels = Levels(self._series)
 
     def batch_sent(self, event: BatchSent) -> None:
         self._series.add("requests.sent", 1, event.stream)
@@ -71,22 +72,12 @@ class OpenTelemetryObserver(ProducerObserver):
 
     def stats_sampled(self, event: StatsSampled) -> None:
         """Move the up-down counters from the last sample to this one. The last sample removes the producer's share."""
-        before = self._levels.pop(event.producer, {})
-        now = {} if event.is_last else _levels_of(event.stats)
-        for level in {**before, **now}:
-            if change := now.get(level, 0) - before.get(level, 0):
-                name, shard = level
-                self._series.add(name, change, event.stream, shard=shard)
-        if now:
-            self._levels[event.producer] = now
+        share = {} if event.is_last else _levels_of(event.stats)
+        self._levels.move(event.producer, event.stream, share)
 
 
-#: The name of an up-down counter, and the shard if it is counted by shard.
-_Level = tuple[str, str | None]
-
-
-def _levels_of(stats: ProducerStats) -> dict[_Level, int]:
-    levels: dict[_Level, int] = {
+def _levels_of(stats: ProducerStats) -> dict[Level, int]:
+    levels: dict[Level, int] = {
         ("buffer.used", None): stats.buffered_bytes,
         ("requests.in_flight", None): stats.requests_in_flight,
     }
