@@ -31,6 +31,7 @@ from truckstream.cloud.policies import (
     watch_policies,
 )
 from truckstream.cloud.watch.doctor import diagnose
+from truckstream.cloud.watch.reading.streams import list_streams, read_stream
 from truckstream.cloud.watch.scaling import scale
 from truckstream.cloud.watch.status import read_status
 from truckstream.commands.app import app
@@ -81,7 +82,10 @@ def calls_of(service, operation, parameters):
 #: For each service except S3: resource and condition keys by the parameters of a call.
 PLACES = {
     "cloudformation": lambda _: ("arn:aws:cloudformation:us-east-1:000000000000:stack/Acme/0123", {}),
-    "kinesis": lambda given: (f"arn:aws:kinesis:us-east-1:000000000000:stream/{given['StreamName']}", {}),
+    "kinesis": lambda given: (
+        f"arn:aws:kinesis:us-east-1:000000000000:stream/{given['StreamName']}" if "StreamName" in given else "*",
+        {},
+    ),
     "logs": lambda given: (f"arn:aws:logs:us-east-1:000000000000:log-group:{given['logGroupName']}:*", {}),
     "sns": lambda given: (given["TopicArn"], {}),
     "iam": lambda given: (given["PolicySourceArn"], {}),
@@ -125,6 +129,8 @@ def recorded(ministack_url):
             await read_status(reading, "Acme", now=NOW)
             await diagnose(reading, "Acme", now=NOW)
             await scale(reading, "Acme", now=NOW)
+            await list_streams(reading)
+            await read_stream(reading, "acme-stream")
             outputs = done.outputs
             await changing.call("s3", "put_object", Bucket=outputs["BucketName"], Key="k", Body=b"", IfNoneMatch="*")
             changing.calls.pop()  # the function makes this call, not the deployer
@@ -153,6 +159,8 @@ def test_the_watcher_may_read_and_change_nothing(recorded):
     changing, reading = recorded
     documents = watch_policies(SCOPE)
     assert denied(reading, documents) == []
+    assert {"list_streams", "list_shards"} <= {operation for _, operation, _ in reading}
+    assert not any(allows(documents, Call(f"kinesis:{each}", STREAM)) for each in ("GetRecords", "GetShardIterator"))
     verbs = {
         action.partition(":")[2]
         for document in documents

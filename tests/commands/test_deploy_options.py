@@ -73,6 +73,6 @@ def test_none_brings_back_what_was_left_out(options_of):
 
 def test_policies_are_for_the_stream_of_an_arn(options_of, capsys):  # noqa: ARG001 - runs in a directory without .env
     arn = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
-    words = ("policies", "--of", "watch", "--region", "us-east-1", "--stream", arn)
+    words = ("policies", "--of", "deploy", "--region", "us-east-1", "--stream", arn)
     assert app(words, result_action="return_value") == 0
     assert f'"{arn}"' in capsys.readouterr().out

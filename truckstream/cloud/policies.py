@@ -151,7 +151,10 @@ def deploy_policies(
 
 
 def watch_policies(scope: Scope) -> tuple[dict[str, Any], ...]:
-    """Return the read-only policies for `status`, `doctor` and `scale` without `--apply`."""
+    """Return the read-only policies for `status`, `doctor`, `streams` and `scale` without `--apply`.
+
+    They allow no access to records and objects. `status --application` reads the stream, with `consumer_policy`.
+    """
     return _documents(_looking(scope))
 
 
@@ -183,9 +186,10 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
 
 
 def consumer_policy(scope: Scope, application: str) -> dict[str, Any]:
-    """Return the policy of the workers of an application: `Consumer`, `truckstream tail` and `truckstream worker`.
+    """Return the policy of the readers of a stream: `Consumer`, `truckstream tail` and `status --application`.
 
-    It has the permissions for enhanced fan-out, and those to create the application's lease table.
+    It has the permissions for enhanced fan-out, and those to create the application's lease table. `truckstream worker`
+    needs the objects in its bucket, too: see examples/worker/policy.json.
 
     Args:
         scope: the account, the region and the stream. The stack does not matter.
@@ -465,7 +469,9 @@ def _looking(scope: Scope) -> list[Statement]:
     mappings = "GetEventSourceMapping ListEventSourceMappings"
     return [
         _allow("LookAtTheStack", "cloudformation", "DescribeStacks", stacks),
-        _allow("LookAtTheStream", "kinesis", "DescribeStreamSummary", scope.stream_arn),
+        # `streams` shows all streams of the account and region. Listing them cannot be limited to single resources.
+        _allow("ListTheStreams", "kinesis", "ListStreams", "*"),
+        _allow("LookAtTheStreams", "kinesis", "DescribeStreamSummary ListShards", scope.arn("kinesis", "stream/*")),
         _allow("LookAtTheBuckets", "s3", bucket, *scope.buckets),
         _allow("LookAtTheFunction", "lambda", "GetFunctionConcurrency GetFunctionConfiguration", scope.function),
         _allow("LookAtTheMapping", "lambda", mappings, "*"),

@@ -232,10 +232,14 @@ def policies(
 ) -> int:
     """Print the least IAM policies that the commands need. Each fits into a managed policy.
 
+    `put` and `simulate` need the policy that `provision` creates for producers, and `worker` that of consumer and the
+    objects in its bucket.
+
     Args:
         aws: Stack and account.
-        of: deploy for all commands, watch for the commands that only read, boundary for the permissions boundary that
-            the policies of deploy require, consumer for the workers that read the stream.
+        of: deploy for the commands that change the pipeline and those of watch, watch for status, doctor, scale and
+            streams, boundary for the permissions boundary that the policies of deploy require, consumer for Consumer,
+            tail and status --application.
         application: With --of consumer, the application's name, which its lease table has too.
         account: Account ID of twelve digits.
         stream: Name of the stream. [STREAM_NAME]
