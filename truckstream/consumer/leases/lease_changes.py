@@ -64,7 +64,7 @@ def handed_back(lease: Lease) -> Lease:
 
 
 def renewed(lease: Lease, noted: Checkpoint | None = None) -> Lease:
-    """Renew, and write the noted checkpoint if there is one. What was announced stays.
+    """Renew, and write the noted checkpoint if there is one. A pending checkpoint stays.
 
     Nothing follows SHARD_END, which a write may have left whose response was lost.
     """

@@ -1,7 +1,7 @@
 """Which leases must exist for the shards of a stream, and which have served their time. Any worker may act on it.
 
 - A shard that has a lease, and all its ancestors, are settled: leases are created parents first, and those of
-  children before their parent's SHARD_END. What has no lease any more was read to its end or skipped at the start.
+  children before their parent's SHARD_END. Those without a lease were read to their ends or skipped at the start.
 - Any other shard whose hash range overlaps that of a lease follows a shard that the application has read, even if the
   shards in between have expired. Every record of it is still to be read.
 - Any other shard is new to the application, which begins there where its user wants to start. With LATEST, closed

@@ -94,7 +94,7 @@ class Tenure:
             due = min(due, self._noted_at + self._options.checkpoint_interval)
         return max(due, self._retry_at)
 
-    # --- What the shell reports -----------------------------------------------------------------
+    # --- For the shell --------------------------------------------------------------------------
 
     def note(self, checkpoint: Checkpoint, now: float) -> None:
         """Keep a checkpoint for the next write."""

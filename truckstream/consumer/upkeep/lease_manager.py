@@ -1,7 +1,7 @@
 """The shell of the leases: reads the table, takes leases, hands them over, and keeps them in step with the shards.
 
-Three tasks work side by side, and none waits for the reader of the shards: `_watch` reads the table and carries out
-what `Assignment` decides, `HeldLeases` renews, and `ShardKeeper` creates leases for new shards.
+Three tasks work side by side, and none waits for the reader of the shards: `_watch` reads the table and carries out the
+decisions of `Assignment`, `HeldLeases` renews, and `ShardKeeper` creates leases for new shards.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class LeaseManager:
         self._tasks = [asyncio.create_task(each) for each in work]
 
     def note(self, tenure: Tenure, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint with the next renewal, within `checkpoint_interval`. What was announced stays."""
+        """Write a checkpoint with the next renewal, within `checkpoint_interval`. A pending checkpoint stays."""
         tenure.note(checkpoint, self._now())
         self._held.replan(tenure)
 

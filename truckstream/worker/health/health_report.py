@@ -47,7 +47,7 @@ class ShardHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the health endpoint returns."""
+    """The body of the health endpoint's responses."""
 
     is_healthy: bool
     is_ready: bool

@@ -1,7 +1,7 @@
 """Store groups of all shards with one batcher, each until it is stored.
 
-A group that cannot be stored holds its shard: it is tried again until it is stored or the caller is cancelled. What the
-batcher has stored of it stays stored; the next attempt begins with the first record that is not.
+A group that cannot be stored holds its shard: it is tried again until it is stored or the caller is cancelled. Records
+that are stored stay stored; the next attempt begins with the first record that is not.
 """
 
 from __future__ import annotations

@@ -104,9 +104,8 @@ class ShardStorer:
     async def finish(self, reason: EndReason) -> None:
         """Store everything that was collected, in a short group if necessary, and save the checkpoint.
 
-        Does not return before that is done: the caller limits the time by cancelling. What was announced by then is
-        completed by the next owner, and so is what this worker's own predecessor announced if not all of its records
-        have come.
+        Does not return before that is done: the caller limits the time by cancelling. The next owner completes groups
+        that were announced by then, and those of this worker's own predecessor if not all of their records have come.
 
         Raises:
             LeaseLostError: another worker has the lease.

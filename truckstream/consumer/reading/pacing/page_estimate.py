@@ -54,8 +54,8 @@ class PageEstimate:
     def data_of(self, page: RecordsPage) -> int:
         """Return the bytes of a page's data, keys included.
 
-        To sum them up takes 0.06 µs a record. In most large pages they follow from the size of the response: what a
-        record takes there besides its base64 hardly varies.
+        To sum them up takes 0.06 µs a record. In most large pages they follow from the size of the response: the bytes
+        of a record there besides its base64 hardly vary.
         """
         count = len(page.records)
         if count >= LARGE_PAGE:

@@ -16,7 +16,7 @@ increase, multiplicative decrease, as TCP does): readers that compete end at equ
   With 1 MiB, a reader that is behind still left one that is not behind a call in two seconds.
 - Throttled calls without a page between them count as one. Otherwise somebody else's 10 MiB would bring a reader down
   to its least part.
-- A throttled call is repeated after about the 0.2 s that the quota allows, whatever the part is, and at a random
+- A throttled call is repeated after about the 0.2 s that the quota allows, also with a small part, and at a random
   moment. Beside a reader that never slows down only asking again gets a turn.
 
 The constants are the result of simulations against the local Kinesis (tests/consumer/reading/pacing). With
