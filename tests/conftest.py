@@ -43,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bad-inputs", type=int, default=20_000, help="records that no truck would send")
     group.addoption("--worker-histories", type=int, default=400, help="histories of workers on one shard")
     group.addoption("--worker-seeds", default="", help="seeds of such histories to play alone, joined by commas")
+    group.addoption("--consumer-histories", type=int, default=400, help="histories of consumers on virtual time")
+    group.addoption("--consumer-seeds", default="", help="seeds of such histories to play alone, joined by commas")
     group.addoption("--chaos-seeds", default="1", help="seeds, joined by commas")
 
 

@@ -1,7 +1,10 @@
-"""Several workers of one application on virtual time: sharing, rebalancing, and what survives a death."""
+"""Several workers of one application on virtual time: sharing, rebalancing, and histories of everything at once.
+
+A failed history names its seed: `pytest tests/consumer/test_many_workers.py --consumer-seeds 7` plays it again, and
+`--consumer-histories 10000` plays more of them.
+"""
 
 import asyncio
-import os
 
 import pytest
 
@@ -47,13 +50,23 @@ async def test_a_table_that_cannot_be_reached_when_a_hand_over_ends_stops_no_wor
     await group.leave()
 
 
-SEEDS = [int(seed) for seed in os.environ.get("CONSUMER_SEEDS", ",".join(map(str, range(60)))).split(",")]
-
+#: Histories that the plain suite plays. The others are slow.
+FEW = 12
 
 STEPS = ["join", "leave", "die", "freeze", "thaw", "split", "merge", "nothing", "nothing", "nothing"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        option = metafunc.config.option
+        if option.consumer_seeds:
+            seeds = [int(seed) for seed in option.consumer_seeds.split(",")]
+        else:
+            rest = range(FEW, option.consumer_histories)
+            seeds = [*range(FEW), *(pytest.param(seed, marks=pytest.mark.slow) for seed in rest)]
+        metafunc.parametrize("seed", seeds)
+
+
 @with_workers
 async def test_whatever_the_workers_do_each_record_is_processed_in_order_and_none_after_its_checkpoint(seed):
     await play(seed)

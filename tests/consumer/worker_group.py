@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,9 @@ class WorkerGroup:
         self.processed: defaultdict[str, set[int]] = defaultdict(set)
         #: How often each record was delivered, by its number.
         self.deliveries: Counter[int] = Counter()
+        # By shard: the sequence numbers of the records that it stores, and how many of the first are processed.
+        self._stored: defaultdict[str, list[int]] = defaultdict(list)
+        self._done: Counter[str] = Counter()
 
     def join(self, *, faults: float = 0.0) -> Worker:
         worker = Worker(self, faults)
@@ -162,12 +166,11 @@ class WorkerGroup:
         acknowledged = self.table.acknowledged.get(batch.shard_id, 0)
         assert numbers[0] > acknowledged, f"{batch.shard_id}: a record came again after its checkpoint"
         stored = self.numbers_of(batch.shard_id)
-        at = stored.index(numbers[0])
+        at = bisect_left(stored, numbers[0])
         assert stored[at : at + len(numbers)] == numbers, f"{batch.shard_id}: a batch has a gap"
-        missing = set(stored[:at]) - self.processed[batch.shard_id]
-        assert not missing, f"{batch.shard_id}: {len(missing)} earlier records were not processed"
+        assert at <= self._count_done(batch.shard_id), f"{batch.shard_id}: earlier records were not processed"
         for parent in self.parents_of(batch.shard_id):
-            unread = set(self.numbers_of(parent)) - self.processed[parent]
+            unread = len(self.numbers_of(parent)) - self._count_done(parent)
             assert not unread, f"{batch.shard_id} began before the end of {parent}"
 
     def end(self, batch: Batch) -> None:
@@ -175,8 +178,16 @@ class WorkerGroup:
 
     def numbers_of(self, shard_id: str) -> list[int]:
         """The sequence numbers of all records that a shard stores."""
-        shard = self._service_shard(shard_id)
-        return [int(each.sequence_number) for each in shard.read(shard.first_place, 10_000, 1 << 30)]
+        shard, known = self._service_shard(shard_id), self._stored[shard_id]
+        known += [int(each.sequence_number) for each in shard.read(shard.first_place + len(known), 10_000, 1 << 30)]
+        return known
+
+    def _count_done(self, shard_id: str) -> int:
+        """How many of the shard's records are processed, up to the first that is not."""
+        stored, done = self.numbers_of(shard_id), self.processed[shard_id]
+        while self._done[shard_id] < len(stored) and stored[self._done[shard_id]] in done:
+            self._done[shard_id] += 1
+        return self._done[shard_id]
 
     def parents_of(self, shard_id: str) -> list[str]:
         return list(self._service_shard(shard_id).parents)
