@@ -14,8 +14,8 @@ import pytest
 
 from tests.consumer.simulation.history import run_history
 
-#: The histories of a seed are divided into this many tests, which can run in several processes.
-PARTS = 8
+#: The histories of a seed are divided into this many tests, of which the plain suite runs the first.
+PARTS = 40
 
 
 @pytest.mark.timeout(600)
