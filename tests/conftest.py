@@ -67,7 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.option.all or config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT))]
-    items[:] = [item for item in items if item not in set(left_out)]
+    are_left_out = set(left_out)
+    items[:] = [item for item in items if item not in are_left_out]
     config.stash[left_out_count] = len(left_out)
     config.hook.pytest_deselected(items=left_out)
 

@@ -6,7 +6,6 @@ import os
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.batcher.support import number, record, truck, trucks
 from truckstream.batcher import Batcher
@@ -15,6 +14,8 @@ from truckstream.batcher.object_store.conditional_writes import PROBE_NAME
 
 @pytest.fixture(scope="module")
 def endpoint():
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - most of a second, for one process of pytest
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -80,31 +80,33 @@ def test_no_bytes_are_an_internal_failure(body, start):
 
 # --- Memory and time --------------------------------------------------------------------------------
 
+#: Made when they are used: they are large, and each process of pytest imports this file.
 MANY = 8_000_000
 WIDE = {
-    "empty maps": b"\x9a\x00\x7a\x12\x00" + b"\xa0" * MANY,
-    "empty lists": b"\x9f" + b"\x9f\xff" * MANY + b"\xff",
-    "numbers": b"\x9a\x00\x7a\x12\x00" + b"\x00" * MANY,
-    "texts in parts": b"\x7f" + b"\x61a" * MANY + b"\xff",
+    "empty maps": lambda: b"\x9a\x00\x7a\x12\x00" + b"\xa0" * MANY,
+    "empty lists": lambda: b"\x9f" + b"\x9f\xff" * MANY + b"\xff",
+    "numbers": lambda: b"\x9a\x00\x7a\x12\x00" + b"\x00" * MANY,
+    "texts in parts": lambda: b"\x7f" + b"\x61a" * MANY + b"\xff",
 }
 WIDE_JSON = {
-    "empty maps": b"[" + b"{}," * (MANY // 2) + b"0]",
-    "empty lists": b"[" + b"[]," * (MANY // 2) + b"0]",
-    "numbers": b"[" + b"300," * (MANY // 2) + b"0]",
-    "members": b"{" + b",".join(b'"%d":0' % number for number in range(1_000_000)) + b"}",
+    "empty maps": lambda: b"[" + b"{}," * (MANY // 2) + b"0]",
+    "empty lists": lambda: b"[" + b"[]," * (MANY // 2) + b"0]",
+    "numbers": lambda: b"[" + b"300," * (MANY // 2) + b"0]",
+    "members": lambda: b"{" + b",".join(b'"%d":0' % number for number in range(1_000_000)) + b"}",
 }
 
 
 @pytest.mark.parametrize(
-    ("codec", "body"),
+    ("codec", "make"),
     [
-        *(pytest.param(codec_cbor, body, id=f"cbor, {name}") for name, body in WIDE.items()),
-        *(pytest.param(codec_json, body, id=f"json, {name}") for name, body in WIDE_JSON.items()),
-        pytest.param(codec_json, b"[" * 5_000_000, id="json, nested"),
-        pytest.param(codec_cbor, b"\x81" * 5_000_000, id="cbor, nested"),
+        *(pytest.param(codec_cbor, make, id=f"cbor, {name}") for name, make in WIDE.items()),
+        *(pytest.param(codec_json, make, id=f"json, {name}") for name, make in WIDE_JSON.items()),
+        pytest.param(codec_json, lambda: b"[" * 5_000_000, id="json, nested"),
+        pytest.param(codec_cbor, lambda: b"\x81" * 5_000_000, id="cbor, nested"),
     ],
 )
-def test_a_document_of_millions_of_values_is_refused_before_it_is_decoded(codec, body):
+def test_a_document_of_millions_of_values_is_refused_before_it_is_decoded(codec, make):
+    body = make()
     tracemalloc.start()
     try:
         with pytest.raises(RefusedError, match="SerializationException"):

@@ -8,6 +8,11 @@ from tests.producer.pacing.simulation import Feeder, QuotaService, UnpacedWriter
 from tests.producer.support import even_shards
 
 
+def slow(*values):
+    """More values of a parameter, for the slow suite."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def share(feeders, *, shards=1, scale=1.0, refused=0.0, writers=(), warm_up=3.0, seconds=30.0, seed=1, delay=0.02):
     """Records a second of each producer after the warm-up, and the share of all sends that was throttled."""
     service = QuotaService(even_shards(shards), scale=scale, refused=refused, seed=seed)
@@ -24,7 +29,7 @@ def test_one_producer_fills_its_shards_and_nothing_is_throttled(shards):
     assert wasted == 0
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2, 3, 4)])
 @pytest.mark.parametrize("later", [0.0, 5.03])
 def test_two_producers_share_a_shard_fairly_and_fill_it(seed, later):
     feeders = [Feeder(seed, even_shards(1)), Feeder(seed + 100, even_shards(1), starts=later)]
@@ -61,15 +66,15 @@ def test_a_shard_that_takes_less_than_documented_is_found_out():
     assert wasted < 0.05
 
 
-@pytest.mark.parametrize("refused", [0.001, 0.01, 0.05, 0.1, 0.3])
+@pytest.mark.parametrize("refused", [0.01, 0.3, *slow(0.001, 0.05, 0.1)])
 def test_sporadic_throttles_do_not_slow_a_producer_down(refused):
     [rate], wasted = share([Feeder(1, even_shards(1))], refused=refused, warm_up=5.0, seconds=20.0)
     assert rate >= 0.9 * (1 - refused) * 1_000
     assert wasted < refused * 1.5
 
 
-@pytest.mark.parametrize("delay", [0.005, 0.02])
-@pytest.mark.parametrize("pause", [0.02, 0.05, 0.15])
+@pytest.mark.parametrize("delay", [0.005, *slow(0.02)])
+@pytest.mark.parametrize("pause", [0.02, 0.15, *slow(0.05)])
 def test_beside_a_writer_without_pacing_a_producer_keeps_its_part(pause, delay):
     """The writer sends 3,000 to 25,000 records a second, and sends what was throttled again at once."""
     rates, wastes = [], []
@@ -83,7 +88,7 @@ def test_beside_a_writer_without_pacing_a_producer_keeps_its_part(pause, delay):
     assert statistics.mean(wastes) < 0.15
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", [1, *slow(2, 3)])
 def test_when_a_writer_without_pacing_stops_the_full_rate_is_back_within_five_seconds(seed):
     writers = [UnpacedWriter(pause=0.02, ends=20.0)]
     feeders = [Feeder(seed, even_shards(1))]
