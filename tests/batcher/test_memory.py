@@ -76,12 +76,12 @@ def full_event(kind):
 #: The kinds with hundreds of thousands of records.
 MANY = {"empty", "tiny", "one aggregate"}
 
-#: A plain run takes the records of trucks in every format, and each other kind with few records as lines of JSON. The
-#: kinds with many records, 20 s each, are tried in the two formats that encode most differently.
+#: The kinds that a plain run takes as lines of JSON, besides those of trucks, which it takes in every format.
+QUICK = {"rejected", "zeros", "aggregates"}
+
+#: The kinds with many records, 20 s each, are tried in the two formats that encode most differently.
 CASES = [
-    pytest.param(
-        kind, form, marks=() if kind == "trucks" or (form == "ndjson" and kind not in MANY) else pytest.mark.slow
-    )
+    pytest.param(kind, form, marks=() if kind == "trucks" or (form == "ndjson" and kind in QUICK) else pytest.mark.slow)
     for form in FORMATS
     for kind in (*RECORDS, "one aggregate")
     if kind not in MANY or form in {"ndjson", "parquet"}

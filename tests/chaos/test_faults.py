@@ -83,7 +83,7 @@ HISTORIES = [
 
 
 #: The histories of a plain run, which take a few seconds each; the others are slow.
-QUICK = {("ordered", "resets"), ("plain", "resets"), ("aggregate", "reshards")}
+QUICK = {("ordered", "resets"), ("aggregate", "reshards")}
 
 
 def test_every_way_of_sending_and_every_plan_is_tried_with_a_million_records(pytestconfig):

@@ -11,8 +11,8 @@ import pytest
 
 from tests.chaos.histories import MAPPING_KINDS, run_history
 
-#: The histories of a seed are divided into this many tests, which can run in several processes.
-PARTS = 8
+#: The histories of a seed are divided into this many tests, of which the plain suite runs the first.
+PARTS = 20
 
 
 @pytest.fixture(autouse=True)

@@ -95,7 +95,7 @@ def is_alive(number):
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 async def test_a_signal_stops_the_trucks_and_delivers_the_records_that_were_put(kinesis, start, number):
     command = start("--workers", "2")
     await wait_for_records(kinesis, 100)

@@ -5,7 +5,7 @@ import contextlib
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import virtual_time
@@ -97,9 +97,12 @@ class Crowd:
 KINDS = ("RecordsAcknowledged", "RecordsFailed", "RecordsThrottled")
 
 
-@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}, {"ordered": True, "aggregate": True}])
-@given(seed=st.integers(0, 2**32))
-def test_cancelled_tasks_leak_nothing_and_every_count_adds_up(options, seed):
+modes = pytest.mark.parametrize(
+    "options", [{}, {"ordered": True}, {"aggregate": True}, {"ordered": True, "aggregate": True}]
+)
+
+
+def check_history(options, seed):
     crowd = Crowd(seed, options)
 
     async def main():
@@ -108,3 +111,18 @@ def test_cancelled_tasks_leak_nothing_and_every_count_adds_up(options, seed):
 
     virtual_time.run(main())
     crowd.assert_true()
+
+
+@modes
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32))
+def test_cancelled_tasks_leak_nothing_and_every_count_adds_up(options, seed):
+    check_history(options, seed)
+
+
+@pytest.mark.slow
+@modes
+@settings(max_examples=200)
+@given(seed=st.integers(0, 2**32))
+def test_cancelled_tasks_leak_nothing_in_more_histories(options, seed):
+    check_history(options, seed)

@@ -313,24 +313,7 @@ def records_per_call(number):
         core_module.RECORDS_PER_CALL = usual
 
 
-@pytest.mark.parametrize(
-    ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
-)
-@settings(deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    records=st.integers(1, 300),
-    reliability=st.sampled_from([0.0, 0.3, 0.8]),
-    shards=st.integers(1, 4),
-    reshards=st.sets(st.integers(1, 300), max_size=3),
-    linger=st.sampled_from([0.0, 0.1]),
-    in_flight=st.integers(1, 4),
-    keys=st.sampled_from([1, 3, 20]),
-    poison=st.sampled_from([0.0, 0.05]),
-    delivery_timeout=st.sampled_from([2.0, 30.0]),
-    per_call=st.sampled_from([1, 5, 40, 1_000]),
-)
-def test_every_record_gets_one_outcome_and_it_is_the_truth(
+def check_history(
     ordered,
     aggregate,
     seed,
@@ -362,3 +345,36 @@ def test_every_record_gets_one_outcome_and_it_is_the_truth(
         run.assert_ordered()
     if not reshards:
         run.assert_unmixed(even_shards(shards))
+
+
+modes = pytest.mark.parametrize(
+    ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
+)
+histories = given(
+    seed=st.integers(0, 2**32),
+    records=st.integers(1, 300),
+    reliability=st.sampled_from([0.0, 0.3, 0.8]),
+    shards=st.integers(1, 4),
+    reshards=st.sets(st.integers(1, 300), max_size=3),
+    linger=st.sampled_from([0.0, 0.1]),
+    in_flight=st.integers(1, 4),
+    keys=st.sampled_from([1, 3, 20]),
+    poison=st.sampled_from([0.0, 0.05]),
+    delivery_timeout=st.sampled_from([2.0, 30.0]),
+    per_call=st.sampled_from([1, 5, 40, 1_000]),
+)
+
+
+@modes
+@settings(max_examples=30)
+@histories
+def test_every_record_gets_one_outcome_and_it_is_the_truth(ordered, aggregate, **history):
+    check_history(ordered, aggregate, **history)
+
+
+@pytest.mark.slow
+@modes
+@settings(max_examples=200)
+@histories
+def test_every_record_gets_one_outcome_in_more_histories(ordered, aggregate, **history):
+    check_history(ordered, aggregate, **history)

@@ -42,7 +42,18 @@ def unique_keys(start):
         number += 1
 
 
-@pytest.mark.parametrize("start", KEYS.values(), ids=KEYS)
+#: The first and the largest of them for the plain suite.
+some_keys = pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(start, marks=[] if name in {"short", "escaped"} else pytest.mark.slow)
+        for name, start in KEYS.items()
+    ],
+    ids=KEYS,
+)
+
+
+@some_keys
 def test_the_routes_of_any_number_of_keys_take_a_tenth_of_the_buffer(make_core, traced, start):
     core = make_core(buffer_bytes=BUFFER)
     before = traced()
@@ -68,7 +79,7 @@ def test_a_known_key_is_one_entry_of_a_dict(make_core):
 
 
 @pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}], ids=["plain", "ordered", "aggregate"])
-@pytest.mark.parametrize("start", KEYS.values(), ids=KEYS)
+@some_keys
 def test_a_full_buffer_of_records_with_keys_of_their_own_takes_its_budget_and_a_fifth(
     make_core, traced, start, options
 ):

@@ -163,6 +163,7 @@ async def test_a_warm_call_after_a_freeze_opens_new_connections(function, bucket
 # --- A schema of your own ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_readings_of_a_users_schema_become_parquet_objects(sensor_function, tmp_path):
     settings = {"SCHEMA": "my_schema:Reading", "FORMAT": "parquet", "BATCH_SIZE": "100", "COMPRESSION": "none"}
     readings = [(n, n / 2, None if n % 3 else "roof") for n in range(250)]
