@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,13 @@ settings.load_profile("tests")
 
 #: Markers of the tests that only `--all`, or naming a file or folder, runs. pyproject.toml describes them.
 LEFT_OUT = ("external", "slow")
+
+#: Files that take long and would begin late by their names. They begin first, so that at the end of a run no process
+#: works on one alone.
+LONG_FILES = (
+    *("producer/pacing/test_fair_sharing.py", "runtime/test_runtime.py", "worker/test_local_stream.py"),
+    *("test_packaging.py", "test_pipeline.py", "test_readme.py"),
+)
 
 left_out_count = pytest.StashKey[int]()
 
@@ -64,6 +72,8 @@ def pytest_handlecrashitem(crashitem: str) -> None:
 
 @pytest.hookimpl(trylast=True)  # after the conftest files of the folders, which set these markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    long_files = {Path(__file__).parent / name for name in LONG_FILES}
+    items.sort(key=lambda item: item.path not in long_files)
     if config.option.all or config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT))]
