@@ -179,9 +179,21 @@ def test_a_child_waits_for_a_parent_that_must_get_its_lease_first():
     assert parents_without_lease([child], leases, None) == {"s2"}
     assert parents_without_lease([child], leases | {"s2": lease(2)}, None) == set()
     assert parents_without_lease([child], leases | {"s3": lease(3)}, None) == set()
-    made = child_lease("1:trucks:2", child, OLDEST)
-    assert (made.key, made.parent_ids, made.hash_range) == ("1:trucks:2:s3", ("s1", "s2"), ALL)
-    assert made.checkpoint == Checkpoint(TRIM_HORIZON)
+
+
+def test_with_several_streams_only_leases_of_the_childs_stream_count():
+    child = ChildShard(shard_id="s3", parent_ids=("s1", "s2"), starting_hash_key=0, ending_hash_key=MAX_HASH_KEY)
+    leases = {"1:trucks:2:s1": lease(1), "1:buses:2:s2": lease(2), "1:buses:2:s3": lease(3)}
+    assert parents_without_lease([child], leases, "1:trucks:2") == {"s2"}
+    assert parents_without_lease([child], leases, "1:buses:2") == set()
+
+
+def test_the_lease_of_a_child_names_its_stream_and_begins_with_its_first_record():
+    child = ChildShard(shard_id="s3", parent_ids=("s1", "s2"), starting_hash_key=0, ending_hash_key=MAX_HASH_KEY)
+    made = child_lease("1:trucks:2", child, TIP)
+    assert (made.key, made.shard_id, made.stream) == ("1:trucks:2:s3", "s3", "1:trucks:2")
+    assert (made.parent_ids, made.hash_range) == (("s1", "s2"), ALL)
+    assert (made.checkpoint, made.owner, made.counter) == (Checkpoint(TRIM_HORIZON), None, 0)
 
 
 @pytest.mark.parametrize(

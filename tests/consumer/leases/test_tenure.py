@@ -54,6 +54,14 @@ def test_a_write_counts_from_the_time_when_it_was_sent(tenure, clock):
     assert (tenure.expires_at, tenure.next_write_at) == (16.0, 8.0)
 
 
+def test_its_text_shows_its_state(tenure):
+    assert repr(tenure) == "<Tenure of s0: held, from 5>"
+    tenure.is_wanted = True
+    assert repr(tenure) == "<Tenure of s0: wanted, from 5>"
+    tenure.end()
+    assert repr(tenure) == "<Tenure of s0: over, from 5>"
+
+
 def test_a_renewal_is_due_after_a_third_of_the_duration(tenure):
     assert tenure.next_write_at == 4.0
 
