@@ -6,6 +6,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from truckstream.commands.app import app
+from truckstream.errors import TruckstreamError
+
 #: Settings with which the commands sign requests; moto and the local Kinesis accept any credentials.
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 
@@ -26,6 +31,13 @@ def start(*arguments: str, cwd: Path | None = None, **environment: str) -> subpr
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def error_of(*arguments: str) -> TruckstreamError:
+    """Run a command that an error ends, within this process: to start one takes half a second of CPU."""
+    with pytest.raises(TruckstreamError) as raised:
+        app(arguments, result_action="return_value")
+    return raised.value
 
 
 def run(*arguments: str, cwd: Path, timeout: float = 50, **environment: str) -> tuple[int, str, str]:

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.commands.support import error_of
+from truckstream.commands.output.results import exit_status
 from truckstream.local.faults import KINDS
 
 CLIENT = """
@@ -73,9 +75,15 @@ def test_it_lists_every_kind_of_fault():
     ],
 )
 def test_a_bad_argument_is_named(argument, words):
-    process = command(argument)
+    error = error_of("local", argument)
+    assert words in str(error)
+    assert exit_status(error) == 2
+
+
+def test_an_error_is_printed_and_sets_the_exit_status():
+    process = command("--shards=0")
     _, errors = process.communicate(timeout=20)
-    assert (process.returncode, words in errors) == (2, True), errors
+    assert (process.returncode, errors) == (2, "truckstream: shards is 0: must be at least 1\n")
 
 
 def test_the_message_of_an_error_is_printed_whole():

@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 async def kinesis():
-    async with LocalKinesis(stream="trucks", shards=2, own_process=True) as kinesis:
+    async with LocalKinesis(stream="trucks", shards=2) as kinesis:
         yield kinesis
 
 

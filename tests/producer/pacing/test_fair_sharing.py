@@ -13,7 +13,7 @@ def slow(*values):
     return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
-def share(feeders, *, shards=1, scale=1.0, refused=0.0, writers=(), warm_up=3.0, seconds=30.0, seed=1, delay=0.02):
+def share(feeders, *, shards=1, scale=1.0, refused=0.0, writers=(), warm_up=3.0, seconds=12.0, seed=1, delay=0.02):
     """Records a second of each producer after the warm-up, and the share of all sends that was throttled."""
     service = QuotaService(even_shards(shards), scale=scale, refused=refused, seed=seed)
     until = warm_up + seconds
@@ -116,7 +116,7 @@ def test_an_on_demand_shard_that_takes_three_times_the_documented_quota_is_found
 def test_an_on_demand_producer_below_the_quota_does_not_raise_its_rate():
     feeder = Feeder(1, even_shards(1), on_demand=True, backlog=20)
     share([feeder], scale=3.0)
-    assert feeder.core.stats(33.0).shards["shardId-000000000000"].records_per_second == pytest.approx(1_000)
+    assert feeder.core.stats(15.0).shards["shardId-000000000000"].records_per_second == pytest.approx(1_000)
 
 
 def test_aggregates_are_paced_by_their_own_number_and_bytes():
