@@ -54,12 +54,14 @@ async def test_the_leases_are_read_from_the_table_that_the_workers_name(tmp_path
             by_flag = await status("--lease-table", "sqlite:named.db")
             by_variable = await status(LEASE_TABLE="sqlite:named.db")
             missing = await status("--lease-table", "sqlite:other.db")
+            default = await status(LEASE_TABLE="", XDG_STATE_HOME=str(tmp_path))
     assert by_flag == by_variable
     code, out, _ = by_flag
     assert code == 0
     assert "shardId-000000000000  one" in out
     assert (missing[0], (tmp_path / "other.db").exists()) == (1, False)
     assert "there is no other.db" in missing[2]
+    assert "lake.sqlite: a consumer creates it" in default[2]
 
 
 def test_a_malformed_lease_table_ends_with_status_2(tmp_path):

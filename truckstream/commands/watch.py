@@ -103,7 +103,7 @@ def _lease_table(aws: AwsOptions, application: str, text: str | None, session: A
     from truckstream.consumer.tables.default_table import default_table  # noqa: PLC0415
     from truckstream.consumer.tables.named_table import named_table  # noqa: PLC0415
 
-    if text is not None:
+    if text:  # an empty variable counts as not set
         return named_table(text, region_name=aws.region, session=session, create=False)
     return default_table(
         application, region_name=aws.region, endpoint_url=aws.endpoint_url, session=session, create=False

@@ -75,7 +75,7 @@ def worker(
         "region_name": settings.region,
         "endpoint_url": endpoint_url,
     }
-    if lease_table is not None:
+    if lease_table:  # an empty variable counts as not set
         from truckstream.consumer.tables.named_table import named_table  # noqa: PLC0415
 
         options["leases"] = named_table(lease_table, region_name=settings.region)
