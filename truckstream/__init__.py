@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from truckstream.consumer import Batch as Batch
     from truckstream.consumer import Consumer as Consumer
     from truckstream.data.replay import replay as replay
+    from truckstream.data.compaction.compact import compact as compact
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
     from truckstream.lambda_function import make_handler as make_handler
@@ -33,6 +34,7 @@ _MODULES = {
     "Producer": "producer",
     "TruckRecord": "record",
     "TruckstreamError": "errors",
+    "compact": "data.compaction.compact",
     "get_optimal_batch_size": "batcher",
     "make_handler": "lambda_function",
     "replay": "data.replay",

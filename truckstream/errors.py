@@ -17,6 +17,7 @@ __all__ = [
     "AwsError",
     "BrokenAggregateError",
     "BufferFullError",
+    "ChecksumError",
     "ConfigurationError",
     "ConsumerClosedError",
     "DeadlineError",
@@ -207,6 +208,10 @@ class StoreError(ServiceError):
             self.args = (f"{self}. {hint}",)
         self.hint = hint
         self.retryable = retryable
+
+
+class ChecksumError(TruckstreamError):
+    """A compacted file does not hold the rows of its sources, or is damaged. It was not stored, or not counted."""
 
 
 class DeadlineError(TruckstreamError):

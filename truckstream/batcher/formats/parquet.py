@@ -44,14 +44,14 @@ except ImportError as _error:
     ) from _error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from truckstream.batcher.formats.stream_fields import Places
 
-__all__ = ["ParquetFormat"]
+__all__ = ["STREAM_FIELDS", "ParquetFormat", "read_sealed"]
 
 #: The columns after those of the schema's fields. Every object has the first two.
-_STREAM_FIELDS: Final = (
+STREAM_FIELDS: Final = (
     core.Field(SEQUENCE, core.DataType.string(), nullable=False),
     core.Field(SUBSEQUENCE, core.DataType.int64(), nullable=True),
     core.Field(SHARD, core.DataType.string(), nullable=False),
@@ -104,16 +104,13 @@ class ParquetFormat:
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError("schema", schema, f"must be a type that msgspec decodes ({error})") from error
         self._columns = _columns(schema)
-        self._stream_fields = _STREAM_FIELDS if add_stream_fields else _STREAM_FIELDS[:2]
+        self._stream_fields = STREAM_FIELDS if add_stream_fields else STREAM_FIELDS[:2]
         refuse_taken([column.name for column in self._columns], schema, [field.name for field in self._stream_fields])
         #: The columns that show whether a stored row is a certain record.
         self._identifying = [*(column.name for column in self._columns), SEQUENCE, SUBSEQUENCE]
-        self._schema = core.Schema(
-            [
-                *(core.Field(column.name, column.type, nullable=column.nullable) for column in self._columns),
-                *self._stream_fields,
-            ]
-        )
+        #: The columns of the schema's fields.
+        self.record_fields = [core.Field(each.name, each.type, nullable=each.nullable) for each in self._columns]
+        self._schema = core.Schema([*self.record_fields, *self._stream_fields])
 
     @property
     def headers(self) -> dict[str, str]:
@@ -126,15 +123,23 @@ class ParquetFormat:
         footer = _footer_of(whole)
         return whole[:footer] + _seal(whole) + whole[footer:]
 
-    def _table(self, lines: Sequence[bytes], places: Places) -> core.Table:
+    def record_arrays(self, lines: Iterable[bytes]) -> list[core.Array]:
+        """Return the values of the columns `record_fields`.
+
+        Raises:
+            ValueError: a line is not a record of the schema.
+        """
         records = [self._decode(line) for line in lines]
-        arrays = [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
+        return [column.array([getattr(record, column.attribute) for record in records]) for column in self._columns]
+
+    def _table(self, lines: Sequence[bytes], places: Places) -> core.Table:
         values: dict[str, list[Any]] = {
             SEQUENCE: places.sequences,
             SUBSEQUENCE: places.subsequences or [None] * len(lines),
             SHARD: [places.shard] * len(lines),
             ARRIVAL: list(map(milliseconds, places.arrivals)),
         }
+        arrays = self.record_arrays(lines)
         arrays += [_stream_column(field, values[field.name]) for field in self._stream_fields]
         return core.Table.from_arrays(arrays, schema=self._schema)
 
@@ -143,17 +148,24 @@ class ParquetFormat:
         return self._text(self._table(lines, places))
 
     def read_text(self, content: bytes) -> bytes | None:
-        footer = _footer_of(content)
-        seal = content[footer - _SEAL_BYTES : footer]
-        whole = content[: footer - _SEAL_BYTES] + content[footer:]
-        if footer < _SEAL_BYTES or seal != _seal(whole):
+        table = read_sealed(content)
+        if table is None or not set(self._identifying) <= set(table.column_names):
             return None
-        table = read_parquet(io.BytesIO(whole)).read_all()
-        return self._text(table) if set(self._identifying) <= set(table.column_names) else None
+        return self._text(table)
 
     def _text(self, table: core.Table) -> bytes:
         rows = zip(*(table.column(name).to_pylist() for name in self._identifying), strict=True)
         return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def read_sealed(content: bytes) -> core.Table | None:
+    """Return the rows of a stored object; None if the batcher did not write it, or if it was changed since."""
+    footer = _footer_of(content)
+    seal = content[footer - _SEAL_BYTES : footer]
+    whole = content[: footer - _SEAL_BYTES] + content[footer:]
+    if footer < _SEAL_BYTES or seal != _seal(whole):
+        return None
+    return read_parquet(io.BytesIO(whole)).read_all()
 
 
 def _stream_column(field: core.Field, values: list[Any]) -> core.Array:

@@ -2,9 +2,10 @@
 
 For the objects below `sensor_data/`:
 
-    compacted/sensor_data/year=2025/month=01/day=15/hour=14/hour_2025-01-15T14_1f0c….parquet     a compacted file
-    compacted/sensor_data/_manifests/2025-01-15T14_00001.json.gz                                 its manifest
-    compacted/sensor_data/_plans/2025-01-15T14_00001.json.gz                                     its plan (plan.py)
+    compacted/sensor_data/year=2025/month=01/day=15/hour=14/hour_2025-01-15T14_1f0c….parquet    a compacted file
+    compacted/sensor_data/_manifests/2025-01-15T14_00001.json.gz    its manifest
+    compacted/sensor_data/_plans/2025-01-15T14_00001.json.gz        its plan, see planning/plan.py
+    compacted/sensor_data/_sources/2025-01-15T14_00001.json.gz      the facts of its sources
 
 The hour is that of the sources' arrival, which is in their names, in every layout. A manifest names the sources whose
 records the file holds. A reader lists the manifests of its hours, reads those few objects, and leaves out the sources
@@ -75,6 +76,10 @@ class CompactionFolder(NamedTuple):
     @property
     def manifests(self) -> str:
         return f"{self.path}/_manifests"
+
+    @property
+    def source_lists(self) -> str:
+        return f"{self.path}/_sources"
 
     @property
     def plans(self) -> str:
@@ -164,6 +169,26 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             StoreError: the object is broken, or was made by a newer version of truckstream.
         """
         return decode_document(cls, key, content)
+
+
+class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A source as it was when its records went into a file."""
+
+    key: str
+    size: int
+    records: int
+    #: The batcher's metadata of the object; None if the store keeps none.
+    metadata: dict[str, str] | None
+
+
+class SourceList(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of the sources of one plan, which prove the file's records complete when the sources are deleted.
+
+    Only a proof needs them, so they are not in the manifest, which every query reads.
+    """
+
+    sources: list[SourceFacts]
+    version: int = VERSION
 
 
 class Selection(NamedTuple):

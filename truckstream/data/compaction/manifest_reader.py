@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.objects.catalog import Catalog
 
-__all__ = ["read_documents", "read_manifests"]
+__all__ = ["planned_hours", "read_documents", "read_manifests"]
 
 _READ_AT_ONCE: Final = 16
 
@@ -54,6 +54,14 @@ async def read_documents(
             return decode_document(kind, key, await store.read(key))
 
     return await asyncio.gather(*map(read, keys))
+
+
+async def planned_hours(
+    store: Store, folder: CompactionFolder, since: datetime | None, until: datetime | None
+) -> set[datetime]:
+    """Return the hours of a time that have plans."""
+    keys = await _list(store, folder.plans, *numbered_range(folder.plans, since, until))
+    return {at.hour for key in keys if (at := parse_numbered_key(key))}
 
 
 async def _list(store: Store, folder: str, start: str, stop: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Make one compacted file of the sources of a plan."""

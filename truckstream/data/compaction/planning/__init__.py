@@ -1,0 +1,1 @@
+"""Divide the sources of an hour into plans, one for each compacted file."""
