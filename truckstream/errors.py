@@ -26,6 +26,7 @@ __all__ = [
     "DeliveryTimeoutError",
     "DeliveryUnknownError",
     "DeploymentError",
+    "IcebergError",
     "InvalidArgumentError",
     "InvalidRecordError",
     "LeaseLostError",
@@ -212,6 +213,13 @@ class StoreError(ServiceError):
 
 class ChecksumError(TruckstreamError):
     """A compacted file does not hold the rows of its sources, or is damaged. It was not stored, or not counted."""
+
+
+class IcebergError(TruckstreamError):
+    """A compacted file was not added to its Iceberg table, or it is unknown whether it was."""
+
+    may_be_stored = True
+    retryable = True
 
 
 class DeadlineError(TruckstreamError):

@@ -18,6 +18,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
 
+from truckstream.commands.compact import compact
 from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
@@ -49,6 +50,7 @@ for command in (
     *(status, doctor, scale),
     worker,
     replay,
+    compact,
 ):
     app.command(command)
 

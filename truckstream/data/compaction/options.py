@@ -43,6 +43,7 @@ def read_options(
     grace: timedelta,
     sort_by: Sequence[str] | None,
     target_size: int,
+    originals: str,
     *,
     now: datetime,
 ) -> CompactionOptions:
@@ -55,6 +56,8 @@ def read_options(
         raise InvalidArgumentError("grace", str(grace), "must not be negative")
     if target_size not in _SIZES:
         raise InvalidArgumentError("target_size", target_size, "must be from 1 MiB to 2 GiB, in bytes")
+    if originals not in {"keep", "tier"}:
+        raise InvalidArgumentError("originals", originals, "must be 'keep' or 'tier'")
     closed = hour_of(now - grace)
     last = closed if until is None else min(closed, _next_hour("until", until))
     return CompactionOptions(None if since is None else _next_hour("since", since), last, _sort_by(schema, sort_by))

@@ -36,6 +36,8 @@ class CompactionReport(msgspec.Struct, frozen=True, kw_only=True):
 
     files: list[CompactedFile]
     broken: list[BrokenSource]
+    #: Files that were added to the Iceberg table, those of earlier runs included.
+    committed: int = 0
     #: Originals that were tagged for the bucket's lifecycle rules.
     tagged: int = 0
 

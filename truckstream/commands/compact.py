@@ -1,0 +1,127 @@
+"""`truckstream compact`: few large Parquet files of the many small objects of each hour."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from cyclopts import Parameter
+
+from truckstream.commands.output.console import error_console
+from truckstream.commands.output.results import print_result
+from truckstream.commands.signals import CANCELLED, run_command
+from truckstream.commands.stream.start import parse_time
+from truckstream.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from truckstream.data.compaction.report import CompactionProgress
+
+__all__ = ["compact"]
+
+
+def compact(
+    store: str,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    grace: float = 3600.0,
+    prefix: Annotated[str, Parameter(env_var="PREFIX")] = "sensor_data",
+    schema: Annotated[str, Parameter(env_var="SCHEMA")] = "truck",
+    sort_by: list[str] | None = None,
+    target_size: int = 128 * 1024 * 1024,
+    memory_limit: str = "1GB",
+    originals: Literal["keep", "tier"] = "keep",
+    iceberg_table: str | None = None,
+    iceberg_catalog: str = "default",
+    dry_run: bool = False,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    json: bool = False,
+) -> int:
+    """Make few large Parquet files of the many small objects of each hour that is over.
+
+    Each record is in one file, also if the command is killed, or runs twice at the same time: the next run completes
+    what another has begun, and adds a file for objects that came later. No object is deleted. Needs
+    pip install 'truckstream[compact]'.
+
+        truckstream compact s3://bucket --since 24h --dry-run
+
+    Exit status: 0 if all objects of these hours are in a file now; 1 if some cannot be read (they are named, and left
+    out), or if the store failed; 2 if an option is wrong; 3 if AWS failed to tag; 130 after Ctrl-C.
+
+    Args:
+        store: s3://bucket, file:///directory, or the path of a directory.
+        since: Begin with the hour that begins at this time or later, such as 2026-11-29T08:00 (UTC), or 24h.
+        until: End before the hour that begins at this time or later.
+        grace: Seconds for which an hour must be over. Objects that come later make one more file.
+        prefix: Folder of the objects.
+        schema: Schema of the records, whose fields become the columns: truck, or module:Name of a msgspec.Struct.
+        sort_by: Column to sort the records of a file by; may be repeated. By default the truck and the time.
+        target_size: Bytes of a file, roughly.
+        memory_limit: Memory for sorting. More is sorted on disk.
+        originals: keep, or tier to tag the objects for lifecycle rules of the bucket: truckstream-compacted=true.
+        iceberg_table: Apache Iceberg table that the files are added to, such as lake.trucks.
+        iceberg_catalog: Name of its catalog in the configuration of pyiceberg.
+        dry_run: Show which files would be made, and write nothing.
+        region: Region of the bucket. [AWS_REGION]
+        endpoint_url: Endpoint of S3 in place of AWS's, such as a local server's.
+        json: Print the result as JSON.
+    """
+    now = datetime.now(UTC)
+    options = {
+        "since": None if since is None else parse_time("since", since, now),
+        "until": None if until is None else parse_time("until", until, now),
+        "grace": timedelta(seconds=grace),
+        "prefix": prefix,
+        "schema": _schema(schema),
+        "sort_by": sort_by,
+        "target_size": target_size,
+        "memory_limit": memory_limit,
+        "originals": originals,
+        "iceberg_table": iceberg_table,
+        "iceberg_catalog": iceberg_catalog,
+        "dry_run": dry_run,
+        "region_name": region,
+        "endpoint_url": endpoint_url,
+    }
+    try:
+        return run_command(_compact(store, options, json=json))
+    except KeyboardInterrupt:
+        return CANCELLED
+
+
+async def _compact(store: str, options: dict[str, Any], *, json: bool) -> int:
+    import truckstream  # noqa: PLC0415 - each command loads only what it needs
+    from truckstream.commands.output.compaction_page import format_compaction  # noqa: PLC0415
+
+    with error_console.status("Listing …") as status:
+        report = await truckstream.compact(store, **options, on_progress=lambda progress: _show(status, progress))
+    print_result({**msgspec.to_builtins(report), "clean": report.clean}, format_compaction(report), json=json)
+    return 0 if report.clean else 1
+
+
+def _show(status: Status, progress: CompactionProgress) -> None:
+    status.update(
+        f"{progress.hour:%Y-%m-%d %H:00}: {progress.sources:,} objects, {progress.records:,} records, "
+        f"{progress.files:,} files"
+    )
+
+
+def _schema(text: str) -> Any:
+    if text == "truck":
+        from truckstream.record import TruckRecord  # noqa: PLC0415
+
+        return TruckRecord
+    sys.path.insert(0, str(Path.cwd()))
+    module, _, name = text.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = "Pass module:Name of a msgspec.Struct in the current directory or an installed package."
+        raise ConfigurationError("schema", f"is {text!r}, and {error}", hint) from error

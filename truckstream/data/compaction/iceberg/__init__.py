@@ -1,0 +1,1 @@
+"""Commit compacted files to an Apache Iceberg table."""
