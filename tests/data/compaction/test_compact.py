@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,8 +18,9 @@ from tests.data.compaction.support import BEGIN, KINDS, fill, read_once, read_pa
 from truckstream import compact
 from truckstream.batcher import Batcher
 from truckstream.batcher.object_store.store import Store
+from truckstream.batcher.storing.object_metadata import ObjectMetadata
 from truckstream.data.compaction.files.parquet_file import ParquetStage
-from truckstream.data.compaction.manifest_reader import read_manifests
+from truckstream.data.compaction.manifest_reader import read_manifests, read_source_facts
 from truckstream.data.objects.catalog import Catalog
 from truckstream.errors import ChecksumError, ConfigurationError, InvalidArgumentError
 
@@ -105,6 +108,53 @@ async def test_the_manifest_has_the_facts_of_the_file(store):
     assert (manifest.file, manifest.records) == (report.files[0].key, 12)
     assert (manifest.size, manifest.sha256) == (len(content), sha256(content).hexdigest())
     assert sorted(manifest.sources) == [key for key in sorted(contents(store)) if key.startswith("sensor_data")]
+
+
+async def test_the_facts_of_the_sources_outlive_them():
+    """They prove the records of the file complete after the sources were deleted."""
+    store = obstore.store.MemoryStore()
+    await fill(store)
+    catalog = Catalog(store)
+    await compact(store)
+    [manifest] = await read_manifests(catalog)
+    facts = await read_source_facts(catalog, manifest)
+    assert sorted(facts) == sorted(manifest.sources)
+    for key, each in facts.items():
+        looked = await catalog.store.look(key)
+        assert (each.records, each.size) == (3, looked.size)
+        assert ObjectMetadata.read(each.metadata) == ObjectMetadata.read(looked.metadata)
+
+
+async def test_unfinished_files_of_killed_runs_are_removed(tmp_path):
+    """Obstore writes to a name with # first. No pattern such as *.parquet finds it."""
+    store = obstore.store.LocalStore(tmp_path)
+    await fill(store)
+    report = await compact(store)
+    [manifest] = (tmp_path / "compacted/sensor_data/_manifests").iterdir()
+    left = [tmp_path / f"{report.files[0].key}#1", manifest.with_name(f"{manifest.name}#2")]
+    for path in left:
+        path.write_bytes(b"PAR1")
+        os.utime(path, (0, 0))
+    await fill(store, first=100)
+    await compact(store)
+    assert [path.exists() for path in left] == [False, False]
+
+
+async def test_work_folders_of_killed_runs_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = obstore.store.MemoryStore()
+    await fill(store)
+    abandoned, alive, foreign = (
+        tmp_path / f"{name}x" for name in ("truckstream-compact-a", "truckstream-compact-b", "")
+    )
+    for folder in (abandoned, alive, foreign):
+        folder.mkdir()
+        (folder / "rows.duckdb").write_bytes(b"rows")
+        os.utime(folder, (0, 0))
+    os.utime(abandoned / "rows.duckdb", (0, 0))
+    os.utime(foreign / "rows.duckdb", (0, 0))
+    await compact(store)
+    assert sorted(tmp_path.iterdir()) == sorted([alive, foreign])
 
 
 async def test_a_dry_run_changes_nothing(store):

@@ -177,8 +177,8 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     size: int
     records: int
-    #: The batcher's metadata of the object; None if the store keeps none.
-    metadata: dict[str, str] | None
+    #: The batcher's metadata of the object; empty if the store keeps none.
+    metadata: dict[str, str]
 
 
 class SourceList(msgspec.Struct, frozen=True, kw_only=True):

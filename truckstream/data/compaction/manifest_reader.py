@@ -9,8 +9,12 @@ import msgspec
 
 from truckstream.data.compaction.manifest import (
     CompactionFolder,
+    HourNumber,
     Manifest,
+    SourceFacts,
+    SourceList,
     decode_document,
+    numbered_key,
     numbered_range,
     parse_numbered_key,
 )
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.objects.catalog import Catalog
 
-__all__ = ["planned_hours", "read_documents", "read_manifests"]
+__all__ = ["planned_hours", "read_documents", "read_manifests", "read_source_facts"]
 
 _READ_AT_ONCE: Final = 16
 
@@ -40,6 +44,19 @@ async def read_manifests(
     """
     folder = CompactionFolder(catalog.prefix).manifests
     return await read_documents(catalog.store, folder, Manifest, since, until)
+
+
+async def read_source_facts(catalog: Catalog, manifest: Manifest) -> dict[str, SourceFacts]:
+    """Return the facts of a file's sources by their keys.
+
+    A source whose file was stored by a run, and its facts by another that could not read it, has none.
+
+    Raises:
+        StoreError: the store cannot be read, or the object with the facts is broken.
+    """
+    key = numbered_key(CompactionFolder(catalog.prefix).source_lists, HourNumber(manifest.hour, manifest.number))
+    facts = decode_document(SourceList, key, await catalog.store.read(key)).sources
+    return {each.key: each for each in facts if each.key in set(manifest.sources)}
 
 
 async def read_documents(

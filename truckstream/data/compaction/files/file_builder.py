@@ -47,7 +47,8 @@ class BuiltFile(NamedTuple):
 class _Looked(NamedTuple):
     key: str
     size: int
-    metadata: ObjectMetadata | None
+    #: Without HTTP headers, whose names have capital letters.
+    metadata: dict[str, str]
 
 
 class FileBuilder:
@@ -104,7 +105,7 @@ class FileBuilder:
         found: StoredObject | None = await self._store.look(key)
         if found is None:
             return BrokenSource(key, _GONE)
-        return _Looked(key, found.size, ObjectMetadata.read(found.metadata))
+        return _Looked(key, found.size, {name: value for name, value in found.metadata.items() if name.islower()})
 
     async def _read(self, key: str) -> bytes | None:
         try:
@@ -126,7 +127,8 @@ class FileBuilder:
                 broken.append(BrokenSource(source.key, str(error)))
                 continue
             tables.append(table)
-            held.append(_facts(source, table.num_rows))
+            facts = SourceFacts(key=source.key, size=source.size, records=table.num_rows, metadata=source.metadata)
+            held.append(facts)
         if tables:
             stage.add(tables)
         return held, broken
@@ -134,14 +136,9 @@ class FileBuilder:
     def _decode(self, source: _Looked, content: bytes | None) -> core.Table:
         if content is None:
             raise BrokenSourceError(_GONE)
-        lines = None if source.metadata is None else int(source.metadata.lines)
+        metadata = ObjectMetadata.read(source.metadata)
         name = source.key.rpartition("/")[2]
-        return self._rows.read(name[name.index(".") :], content, records=lines)
-
-
-def _facts(source: _Looked, records: int) -> SourceFacts:
-    metadata = None if source.metadata is None else source.metadata.attributes()
-    return SourceFacts(key=source.key, size=source.size, records=records, metadata=metadata)
+        return self._rows.read(name[name.index(".") :], content, records=int(metadata.lines) if metadata else None)
 
 
 def _by_bytes(sources: Sequence[_Looked]) -> Iterator[list[_Looked]]:
