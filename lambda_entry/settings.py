@@ -16,7 +16,7 @@ from truckstream.record import TruckRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_batcher"]
+__all__ = ["read_batcher", "read_number", "read_schema", "read_store_url"]
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
     given = {name: value for name, value in environment.items() if value}
     try:
         return Batcher(
-            _store_url(given),
+            read_store_url(given),
             prefix=given.get("PREFIX", "sensor_data"),
             rejected_prefix=given.get("REJECTED_PREFIX", "rejected"),
             batch_size=_batch_size(given.get("BATCH_SIZE", "700")),
@@ -53,9 +53,9 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
             event_time=given.get("EVENT_TIME"),
             format=cast("FormatName", _choice(given, "FORMAT", get_args(FormatName), "ndjson")),
             compression=_compression(given),
-            schema=_schema(given.get("SCHEMA", "truck")),
-            max_in_flight=_number(given, "MAX_IN_FLIGHT", 16),
-            max_bytes_in_flight=_number(given, "MAX_BYTES_IN_FLIGHT", 16 * 1024 * 1024),
+            schema=read_schema(given.get("SCHEMA", "truck")),
+            max_in_flight=read_number(given, "MAX_IN_FLIGHT", 16),
+            max_bytes_in_flight=read_number(given, "MAX_BYTES_IN_FLIGHT", 16 * 1024 * 1024),
             encryption=cast("Encryption | None", _choice(given, "ENCRYPTION", get_args(Encryption), None)),
             kms_key_id=given.get("KMS_KEY_ID"),
             storage_class=cast("StorageClass | None", _choice(given, "STORAGE_CLASS", get_args(StorageClass), None)),
@@ -71,7 +71,8 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
         raise ConfigurationError(_VARIABLES[error.setting], error.problem, error.hint) from error
 
 
-def _store_url(given: Mapping[str, str]) -> str:
+def read_store_url(given: Mapping[str, str]) -> str:
+    """Return the URL of STORE_URL, or that of the bucket."""
     if url := given.get("STORE_URL"):
         return url
     if bucket := given.get("BUCKET_NAME"):
@@ -89,7 +90,8 @@ def _batch_size(value: str) -> int | Literal["auto"]:
     return int(value)
 
 
-def _number(given: Mapping[str, str], name: str, default: int) -> int:
+def read_number(given: Mapping[str, str], name: str, default: int) -> int:
+    """Return a number above 0."""
     value = given.get(name, str(default))
     if not (value.isascii() and value.isdigit() and int(value) > 0):
         raise ConfigurationError(name, f"is {value!r}", f"Set it to a number above 0, such as {default}.")
@@ -114,7 +116,8 @@ def _compression(given: Mapping[str, str]) -> Compression | None:
     return None if value == "none" else cast("Compression", value)
 
 
-def _schema(value: str) -> Any:
+def read_schema(value: str) -> Any:
+    """Return the schema that a setting names."""
     if value == "truck":
         return TruckRecord
     if value == "none":

@@ -43,7 +43,7 @@ ALLOWED = {
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
     "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
-    "handler": {"lambda_function", "batcher", "record", "errors"},
+    "handler": {"lambda_function", "batcher", "data", "record", "errors"},
     "data": {
         "batcher",
         "cloud",

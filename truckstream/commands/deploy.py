@@ -27,6 +27,7 @@ def package(
     include: list[Path] | None = None,
     format: Literal["ndjson", "json", "parquet"] = "ndjson",  # noqa: A002 - the usual word for it
     compression: Literal["none", "gzip", "zstd"] = "none",
+    function: Literal["storage", "compaction"] = "storage",
     out: Path = Path("function.zip"),
     dry_run: bool = False,
     json: bool = False,
@@ -39,6 +40,7 @@ def package(
         include: Python file or package of your own, such as the one with the schema; may be repeated.
         format: Format of the objects that the function stores. Parquet needs more packages in the zip.
         compression: Compression of the objects. zstd needs one more package before Python 3.14.
+        function: storage, which stores the stream's records, or compaction, which makes large files of the objects.
         out: File to write the zip to.
         dry_run: Build the zip, but do not write it.
         json: Print the result as JSON.
@@ -46,7 +48,7 @@ def package(
     from truckstream.cloud.package.build import PackageOptions, build_package  # noqa: PLC0415
     from truckstream.commands.output.aws_reports import format_package  # noqa: PLC0415
 
-    options = PackageOptions(architecture, python, tuple(include or ()), format, compression)
+    options = PackageOptions(architecture, python, tuple(include or ()), format, compression, function)
     archive = asyncio.run(build_package(options))
     if not dry_run:
         _save(out, archive.content)

@@ -18,7 +18,7 @@ from tests.cloud.package.support import unzipped
 from tests.cloud.this_machine import PYTHON
 from truckstream.cloud.package.archive import is_noise
 from truckstream.cloud.package.build import PackageOptions, build_package
-from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS, compaction_packages
 from truckstream.errors import ConfigurationError, InvalidArgumentError, PackageError
 
 
@@ -100,6 +100,17 @@ def test_the_handler_can_be_imported_from_the_zip_alone(tmp_path):
     assert f"code object from {task}" not in done.stderr
 
 
+@pytest.mark.slow
+async def test_the_zip_of_the_compaction_has_its_packages():
+    archive = await build_package(PackageOptions("arm64", "3.13", function="compaction"))
+    names = set(unzipped(archive))
+    packages = {*REQUIREMENTS, *compaction_packages("3.13")}
+    assert {part.name for part in archive.parts} == {"bom.cdx.json", "lambda_entry", "truckstream", *packages}
+    assert {"lambda_entry/compaction.py", "truckstream/data/compaction/compact.py"} <= names
+    assert "lambda_entry/handler.py" not in names
+    assert archive.unpacked_size < 150_000_000
+
+
 # --- Failures ---------------------------------------------------------------------------------------
 
 
@@ -109,6 +120,7 @@ def test_the_handler_can_be_imported_from_the_zip_alone(tmp_path):
         ({"architecture": "sparc"}, "architecture is 'sparc': must be one of arm64, x86_64"),
         ({"python": "3.10"}, "python is '3.10': must be one of 3.11, 3.12, 3.13, 3.14"),
         ({"format": "csv"}, "format is 'csv': must be one of ndjson, json, parquet"),
+        ({"function": "other"}, "function is 'other': must be one of storage, compaction"),
         ({"compression": "lz4"}, "compression is 'lz4': must be one of none, gzip, zstd"),
     ],
 )

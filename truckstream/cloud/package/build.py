@@ -16,9 +16,14 @@ from truckstream import __version__
 from truckstream.cloud.package.archive import pack
 from truckstream.cloud.package.bytecode import compile_bytecode
 from truckstream.cloud.package.dependencies.bill_of_materials import BILL_OF_MATERIALS, bill_of_materials
-from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS, distributions_for, extras_of
+from truckstream.cloud.package.dependencies.requirements import (
+    REQUIREMENTS,
+    compaction_packages,
+    distributions_for,
+    extras_of,
+)
 from truckstream.cloud.package.dependencies.wheels import read_wheels
-from truckstream.cloud.package.sources import Sources, needed_sources
+from truckstream.cloud.package.sources import HANDLER_MODULE, Sources, needed_sources
 from truckstream.cloud.package.user_modules.included import check_includes, missing_imports, read_include
 from truckstream.errors import InvalidArgumentError, PackageError
 
@@ -33,6 +38,8 @@ Architecture = Literal["arm64", "x86_64"]
 #: Amazon Linux 2023 (2.34). obstore's aarch64 wheels need 2.28, so that python3.11 works on x86_64 only.
 _GLIBC: Final = {"3.11": "2_17", "3.12": "2_28", "3.13": "2_28", "3.14": "2_28"}
 _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
+#: The module of each function's handler.
+_MODULES: Final = {"storage": HANDLER_MODULE, "compaction": "lambda_entry.compaction"}
 _FORMATS: Final = ("ndjson", "json", "parquet")
 _COMPRESSIONS: Final = ("none", "gzip", "zstd")
 
@@ -48,9 +55,12 @@ class PackageOptions:
             imports each by its name.
         format: the format of the objects: ndjson, json or parquet. Parquet needs further packages in the zip.
         compression: the compression of the objects: none, gzip or zstd. zstd needs one before Python 3.14.
+        function: storage, which stores the records of the stream, or compaction, which runs on a schedule and reads
+            objects of every format and compression.
 
     Raises:
-        InvalidArgumentError: Lambda does not have this platform, there is no such format, or a module cannot be taken.
+        InvalidArgumentError: Lambda does not have this platform, there is no such format or function, or a module
+            cannot be taken.
     """
 
     architecture: Architecture = "arm64"
@@ -58,12 +68,14 @@ class PackageOptions:
     include: tuple[Path, ...] = ()
     format: str = "ndjson"
     compression: str = "none"
+    function: str = "storage"
 
     def __post_init__(self) -> None:
         _check("architecture", self.architecture, tuple(_MACHINES))
         _check("python", self.python, tuple(_GLIBC))
         _check("format", self.format, _FORMATS)
         _check("compression", self.compression, _COMPRESSIONS)
+        _check("function", self.function, tuple(_MODULES))
         check_includes(self.include)
 
     @property
@@ -87,13 +99,14 @@ async def build_package(options: PackageOptions | None = None) -> Archive:
     """
     options = options or PackageOptions()
     modules = [read_include(path) for path in options.include]
-    included = {name: content for module in modules for name, content in module.files.items()}
+    included = {name: content for each in modules for name, content in each.files.items()}
     roots = {name: _folder_of(name) for name in ("truckstream", "lambda_entry")}
-    sources = needed_sources(roots, included=included)
+    module = _MODULES[options.function]
+    sources = needed_sources(roots, module, included)
     if modules:
-        _refuse_missing(missing_imports(modules, sources.foreign, needed_sources(roots).foreign))
+        _refuse_missing(missing_imports(modules, sources.foreign, needed_sources(roots, module).foreign))
     wheels = await read_wheels(_packages(options, sources, roots), python=options.python, platform=options.platform)
-    bill = bill_of_materials(wheels, (module.name for module in modules))
+    bill = bill_of_materials(wheels, (each.name for each in modules))
     files = {**wheels, **sources.files, BILL_OF_MATERIALS: bill}
     bytecode = await compile_bytecode(files, options.python)
     versions = {"truckstream": __version__, "lambda_entry": __version__, **_versions(wheels)}
@@ -103,6 +116,8 @@ async def build_package(options: PackageOptions | None = None) -> Archive:
 def _packages(options: PackageOptions, sources: Sources, roots: dict[str, Path]) -> list[str]:
     """Return the packages of the zip: those of the handler, of the format, and of the included modules."""
     names = {*REQUIREMENTS, *extras_of(options.format, options.compression, options.python)}
+    if options.function == "compaction":
+        names.update(compaction_packages(options.python))
     for module, importer in sources.foreign.items():
         if importer.partition("/")[0] not in roots:
             names.update(distributions_for(module))

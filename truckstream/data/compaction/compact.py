@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from truckstream.cloud.aws_account import Account
 from truckstream.data.compaction.completion import Completion
 from truckstream.data.compaction.files.file_builder import FileBuilder
 from truckstream.data.compaction.files.source_rows import SourceRows
@@ -107,6 +106,8 @@ async def compact(
     async with AsyncExitStack() as resources:
         tags = commits = None
         if originals == "tier":
+            from truckstream.cloud.aws_account import Account  # noqa: PLC0415 - for those who tag
+
             account = Account(region_name=region_name, endpoint_url=endpoint_url)
             bucket = bucket_of(catalog.url)
             tags = OriginalTags(catalog.store, bucket, folder, await resources.enter_async_context(account))

@@ -44,7 +44,6 @@ class Completed(NamedTuple):
     """The result of a plan."""
 
     #: None if no source could be read: then the plan stays open.
-    manifest: Manifest | None
     file: CompactedFile | None
     broken: list[BrokenSource]
 
@@ -70,11 +69,11 @@ class Completion:
                 return await self._found(plan, key, folder)
             built = await self._builder.build(plan.sources, {"plan": plan.name}, folder)
             if built.file is None:
-                return Completed(None, None, built.broken)
+                return Completed(None, built.broken)
             if not await self._store_file(plan, key, built.file, built.held):
                 return await self._found(plan, key, folder)
             manifest = await self._create_manifest(plan, key, built.file)
-            return Completed(manifest, _report(manifest, "created"), built.broken)
+            return Completed(_report(manifest, "created"), built.broken)
 
     async def _store_file(self, plan: Plan, key: str, file: ParquetFile, held: list[SourceFacts]) -> bool:
         """Store a file; return False if another run has stored the file of this plan."""
@@ -94,7 +93,7 @@ class Completion:
             raise StoreError("ForeignFile", f"{key} is not the file of {plan.name}", hint=hint, retryable=False)
         manifest = await self._create_manifest(plan, key, file)
         broken = [BrokenSource(source, _LEFT_OUT) for source in _left_out(file)]
-        return Completed(manifest, _report(manifest, "already there"), broken)
+        return Completed(_report(manifest, "already there"), broken)
 
     async def _create_manifest(self, plan: Plan, key: str, file: ParquetFile) -> Manifest:
         left_out = _left_out(file)

@@ -12,6 +12,7 @@ from truckstream.cloud.package.dependencies import wheels
 from truckstream.cloud.package.dependencies.requirements import (
     REQUIREMENTS,
     REQUIREMENTS_FILE,
+    compaction_packages,
     distributions_for,
     extras_of,
     pinned_versions,
@@ -45,6 +46,8 @@ def test_every_package_that_a_format_needs_is_written_down():
     needed = {name for format_ in ("ndjson", "parquet") for name in extras_of(format_, "zstd", "3.13")}
     assert needed == {"arro3-core", "arro3-io", "backports-zstd"}
     assert needed | set(REQUIREMENTS) <= set(pinned_versions())
+    assert set(compaction_packages("3.13")) == {*needed, "duckdb"} <= set(pinned_versions())
+    assert set(compaction_packages("3.14")) == {"arro3-core", "arro3-io", "duckdb"}
     assert extras_of("parquet", "none", "3.14") == ("arro3-core", "arro3-io")
     assert extras_of("ndjson", "zstd", "3.14") == extras_of("ndjson", "gzip", "3.11") == ()
 

@@ -11,7 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["REQUIREMENTS", "REQUIREMENTS_FILE", "distributions_for", "extras_of", "pinned_versions"]
+__all__ = [
+    "REQUIREMENTS",
+    "REQUIREMENTS_FILE",
+    "compaction_packages",
+    "distributions_for",
+    "extras_of",
+    "pinned_versions",
+]
 
 #: All third-party packages that the handler imports; tests/cloud/package compares this with its imports.
 REQUIREMENTS: Final = ("msgspec", "obstore")
@@ -24,6 +31,7 @@ _BY_IMPORT_NAME: Final = {
     "typing_extensions": ("typing-extensions",),
     "arro3": ("arro3-core", "arro3-io"),
     "backports": ("backports-zstd",),
+    "duckdb": ("duckdb",),
 }
 
 REQUIREMENTS_FILE: Final = Path(__file__).with_name("requirements.txt")
@@ -40,6 +48,11 @@ def extras_of(format_: str, compression: str, python: str) -> tuple[str, ...]:
         return _BY_IMPORT_NAME["arro3"]
     needs_backport = compression == "zstd" and python in {"3.11", "3.12", "3.13"}  # later ones have it built in
     return _BY_IMPORT_NAME["backports"] if needs_backport else ()
+
+
+def compaction_packages(python: str) -> tuple[str, ...]:
+    """Return the packages that the compaction needs beside `REQUIREMENTS`. It reads all formats and compressions."""
+    return (*extras_of("parquet", "none", python), *extras_of("ndjson", "zstd", python), *_BY_IMPORT_NAME["duckdb"])
 
 
 @cache

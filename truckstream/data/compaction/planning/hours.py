@@ -31,7 +31,7 @@ async def hours_with_objects(
         async for each in catalog.objects(catalog.prefix, since=begin, until=end):
             hours[hour_of(each.name.arrival)].append(Source(each.key, each.size, each.name.suffix))
         for hour in await planned_hours(catalog.store, folder, begin, end):
-            hours[hour]
+            hours.setdefault(hour, [])  # a killed run's file may need its manifest, even if all sources are deleted
         for hour in sorted(hours):
             yield hour, hours[hour]
 
