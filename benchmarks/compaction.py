@@ -40,6 +40,9 @@ RECORDS = 700
 BEGIN = datetime(2025, 1, 15, 14, tzinfo=UTC)
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
 
+#: Athena bills a query for at least 10 MB.
+LEAST_SCANNED = 10_000_000
+
 #: Dollars in us-east-1.
 SCANNED_TB = 5.0
 MILLION_GETS = 0.4
@@ -114,15 +117,22 @@ def record(number, data):
     }
 
 
+def connected():
+    """Return a database that prints no progress."""
+    database = duckdb.connect()
+    database.execute("SET enable_progress_bar = false").fetchall()
+    return database
+
+
 def ask(relation, query):
     """Return the requests, the bytes and the seconds of a query."""
     counting = CountingFiles(skip_instance_cache=True)
     CountingFiles.requests = CountingFiles.bytes = 0
-    with duckdb.connect() as database:
+    with connected() as database:
         database.register_filesystem(counting)
         database.execute(query.format(relation.replace("('", "('counted://"))).fetchall()
     began = time.perf_counter()
-    with duckdb.connect() as database:
+    with connected() as database:
         database.execute(query.format(relation)).fetchall()
     return {
         "requests": CountingFiles.requests,
@@ -168,7 +178,8 @@ def day_in_athena(figures, objects, *, compacted):
     """Return the dollars of a query on a day of a shard."""
     scale = OBJECTS_A_DAY / objects
     requests = figures["requests"] * (24 if compacted else scale)
-    return figures["bytes"] * scale / 1e12 * SCANNED_TB + requests / 1e6 * MILLION_GETS
+    scanned = max(figures["bytes"] * scale, LEAST_SCANNED)
+    return scanned / 1e12 * SCANNED_TB + requests / 1e6 * MILLION_GETS
 
 
 def show(row, objects):

@@ -110,6 +110,12 @@ def test_an_incomplete_file_is_no_file(tmp_path):
         read_parquet_file(file.path)
 
 
+def test_duckdb_prints_no_progress(tmp_path):
+    """It would print into the JSON of the command."""
+    with stage(tmp_path) as rows:
+        assert rows._run("SELECT current_setting('enable_progress_bar')") == [(False,)]
+
+
 def test_a_wrong_memory_limit_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="memory_limit is 'lots'"):
         stage(tmp_path, "lots")

@@ -80,6 +80,8 @@ class ParquetStage:
             raise ConfigurationError(
                 "memory_limit", f"is {memory_limit!r}", f"Set it as in '1GB' ({error})."
             ) from error
+        # DuckDB draws a bar on standard output during queries of some seconds, also if that is a file.
+        self._run("SET enable_progress_bar = false")
         self._run("CREATE TABLE rows AS SELECT * FROM chunk LIMIT 0", core.Table.from_batches([], schema=schema))
 
     def __enter__(self) -> Self:
