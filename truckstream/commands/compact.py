@@ -115,7 +115,7 @@ def _show(status: Status, progress: CompactionProgress) -> None:
 
 def _schema(text: str) -> Any:
     if text == "truck":
-        from truckstream.record import TruckRecord  # noqa: PLC0415
+        from truckstream import TruckRecord  # noqa: PLC0415
 
         return TruckRecord
     sys.path.insert(0, str(Path.cwd()))
