@@ -34,6 +34,7 @@ from fsspec.implementations.local import LocalFileSystem
 from support.command_line import make_parser, publish, selected
 
 from truckstream import Batcher, Fleet, compact
+from truckstream.charts import Axis, bars
 
 OBJECTS_A_DAY = 123_429
 RECORDS = 700
@@ -203,6 +204,23 @@ def show(row, objects):
             )
 
 
+def charts(rows):
+    """Return a chart of the bytes of each query, before and after."""
+    return [
+        bars(
+            f"MB read from {row['kind']}",
+            [
+                {"case": f"{query}, {when}", "MB": row[when][query]["bytes"] / 1e6}
+                for query in QUERIES
+                for when in ("before", "after")
+            ],
+            name="case",
+            value=Axis("MB", "MB", ",.2f"),
+        )
+        for row in rows
+    ]
+
+
 def main():
     parser = make_parser(__doc__, only="kinds of objects")
     parser.add_argument("--objects", type=int, default=1000, help="objects of 700 records")
@@ -211,7 +229,7 @@ def main():
     for kind in selected(KINDS, options):
         rows.append(measure(kind, options.objects))
         show(rows[-1], options.objects)
-    publish(options, packages={"duckdb": duckdb.__version__}, objects=options.objects, rows=rows)
+    publish(options, charts=charts(rows), packages={"duckdb": duckdb.__version__}, objects=options.objects, rows=rows)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,18 @@ SAMPLES = {
         ],
         ["CPU time of the start", "CPU time of the first call"],
     ),
+    "compaction.py": (
+        [
+            [
+                {
+                    "kind": "ndjson",
+                    "before": {"each truck": {"bytes": 9_000_000}, "one truck": {"bytes": 9_000_000}},
+                    "after": {"each truck": {"bytes": 80_000}, "one truck": {"bytes": 40_000}},
+                }
+            ]
+        ],
+        ["MB read from ndjson"],
+    ),
     "consumers.py": (
         [
             [{"reader": "truckstream", **READER}, {"reader": "KCL", **FAILED}],
