@@ -142,7 +142,8 @@ SHELLS = {
     "batcher": {
         "batcher.py",
         "object_store/container_credentials.py",
-        "object_store/directory_store.py",
+        "object_store/directory/directory_store.py",
+        "object_store/directory/metadata_files.py",
         "object_store/open_store.py",
         "object_store/store.py",
         "object_store/threaded_store.py",

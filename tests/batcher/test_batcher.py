@@ -1,6 +1,7 @@
 """The Batcher over a scripted store."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import math
@@ -78,6 +79,8 @@ async def test_an_object_has_metadata_about_its_content():
         "lines": "2",
         "digest": metadata["digest"],
         "layout-version": "1",
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "size": "16",
     }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 
 import boto3
 import pytest
@@ -105,9 +106,11 @@ async def test_a_directory_of_any_name_is_created(tmp_path, name):
     assert (folder / result.objects[0].key).read_bytes() == b"".join(truck(n) + b"\n" for n in range(3))
 
 
-async def test_objects_in_a_directory_are_adopted_by_content(tmp_path):
+async def test_objects_in_a_directory_without_metadata_are_adopted_by_content(tmp_path):
+    """Earlier versions wrote no metadata beside the objects of a directory."""
     url = tmp_path.as_uri()
     await Batcher(url).process([*trucks(900), record(b"?", 900)])
+    shutil.rmtree(tmp_path / ".truckstream")
     result = await Batcher(url).process([*trucks(900), record(b"?", 900), *trucks(700, 901)])
     assert [(each.records, each.outcome) for each in result.objects] == [
         (700, "already there"),

@@ -88,3 +88,43 @@ def test_a_long_aggregate_makes_groups_of_its_own():
         assert lease.checkpoint == Checkpoint(number(5))
 
     run(main())
+
+
+def test_each_object_names_the_record_before_it():
+    """From the first group on, if the lease has a checkpoint, and whatever waves the groups come in."""
+
+    async def main(lease, expected):
+        store = ScriptedStore()
+        storer = make_storer(store, lease.assign())
+        await storer.process(many(8, 1), 0)
+        await asyncio.sleep(10)
+        await storer.process(many(6, 9), 0)
+        await storer.finish("shard_end")
+        found = [attributes.get("previous-sequence-number") for _, attributes in store.objects.values()]
+        assert found == [expected, number(4), number(8), number(12)]
+
+    run(main(ModelLease(checkpoint=Checkpoint(number(0))), number(0)))
+    run(main(ModelLease(), None))
+
+
+def test_the_rest_of_a_group_names_the_record_before_it():
+    """After an adopted object, and after a failure: the next attempt begins with the first record that is missing."""
+
+    async def main():
+        store = ScriptedStore()
+        await Batcher(store, schema=dict).process(numbers(2, 1))
+        puts = []
+
+        def fail_once(verb, key):
+            puts.append(key)
+            return OSError("down") if verb == "put" and len(puts) == 3 else None
+
+        store.script = fail_once
+        storer = make_storer(store, ModelLease(checkpoint=Checkpoint(number(0))).assign())
+        await storer.process(many(4, 1), 0)
+        await storer.finish("shard_end")
+        found = [attributes.get("previous-sequence-number") for _, attributes in store.objects.values()]
+        assert found == [None, number(2)]
+        assert len(puts) > 3
+
+    run(main())

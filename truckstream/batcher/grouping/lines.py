@@ -38,6 +38,8 @@ class Lines:
     #: Each record's position in its aggregate, None for a record that was not aggregated; None without aggregates.
     subsequences: list[int | None] | None = None
     format: Format = NDJSON
+    #: The sequence number of the shard's record before the first one; None if that is unknown.
+    previous: str | None = None
     #: The indices at which there is a line, ascending.
     indices: Sequence[int] = field(init=False)
 
@@ -79,6 +81,16 @@ class Lines:
             None if self.subsequences is None else self._pick(self.subsequences, start, stop),
             self._pick(self.arrivals, start, stop),
         )
+
+    def previous_sequence(self, start: int) -> str | None:
+        """Return the sequence number of the shard's record before the one at `start`; None if that is unknown."""
+        return self.sequences[start - 1] if start else self.previous
+
+    def kinesis_records(self, start: int, stop: int) -> int:
+        """Return how many records of the stream begin between two indices: an aggregate is one."""
+        if self.subsequences is None:
+            return stop - start
+        return sum(1 for each in self.subsequences[start:stop] if not each)
 
     def next_line(self, start: int) -> int:
         """Return the index of the first line from `start` on; the number of records if there is none."""

@@ -86,7 +86,7 @@ def open_store(
         if not (hasattr(store, "put_async") and hasattr(store, "get_async")):
             raise ConfigurationError("store", f"is {store!r}", _HINT)
         return Store(
-            _without_temporary_files(store),
+            _with_metadata(store),
             probe_key=_probe_key(store, prefix),
             lists_in_order=not isinstance(store, obstore.store.LocalStore),
         )
@@ -102,9 +102,8 @@ def open_store(
     retry_policy = StoreRetryPolicy(max_attempts) if scheme == "s3" else None
     try:
         opened = _OPENERS[scheme](store, {name: value for name, value in given.items() if value is not None})
-        tidy = _without_temporary_files(opened)
         return Store(
-            tidy,
+            _with_metadata(opened),
             retry_policy,
             probe_key=_probe_key(opened, prefix),
             storage_class=storage_class,
@@ -127,11 +126,13 @@ def _check_storage_class(scheme: str, storage_class: str | None) -> None:
         raise ConfigurationError("storage_class", f"is {storage_class!r}", hint)
 
 
-def _without_temporary_files(store: Any) -> Any:
-    """Return a store that removes abandoned temporary files if `store` is a directory; else the store itself."""
+def _with_metadata(store: Any) -> Any:
+    """Return a store that keeps metadata and a tidy folder if `store` is a directory; else the store itself."""
     if not (isinstance(store, obstore.store.LocalStore) and store.prefix):
         return store
-    from truckstream.batcher.object_store.directory_store import DirectoryStore  # noqa: PLC0415 - not for S3
+    from truckstream.batcher.object_store.directory.directory_store import (  # noqa: PLC0415 - not for S3
+        DirectoryStore,
+    )
 
     return DirectoryStore(store, Path(store.prefix).absolute())
 

@@ -7,7 +7,8 @@
   A store's exception may not show its status, so only `look` proves that the object exists.
 - A store that is not known to refuse an overwrite must prove it before the first object (`conditional_writes.py`).
 - Every body carries a SHA-256, which S3 checks and keeps with the object. TLS or the signature protects the rest.
-- A directory keeps no metadata: obstore raises NotImplementedError (0.12), and from then on none is sent.
+- A store may keep no metadata: obstore raises NotImplementedError (0.12), and from then on none is sent. A directory
+  keeps it in files of its own (`directory/metadata_files.py`).
 """
 
 from __future__ import annotations
@@ -120,6 +121,12 @@ class Store:
         """Return the object's content."""
         with _errors_translated(key):
             return await self._retry(lambda: self._read(key))
+
+    async def complete(self, key: str, attributes: Mapping[str, str]) -> None:
+        """Write the metadata of an object that has none, if the store can: only a directory has such objects."""
+        with _errors_translated(key):
+            if isinstance(self._store, ThreadedStore):
+                await self._store.complete_async(key, attributes)
 
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedObject]]:
         """Yield the objects in the folder `prefix` and its folders whose keys sort after `after`, some at a time.

@@ -155,7 +155,15 @@ class _Expansion:
             boundaries=Boundaries(boundaries),
             subsequences=self._subsequences[start:stop],
             hash_keys={place - start: key for place, key in self._hash_keys.items() if start <= place < stop},
+            previous=self._previous(start),
         )
+
+    def _previous(self, start: int) -> str | None:
+        """Return the sequence number of the record before a slice; its own if the slice begins inside an aggregate."""
+        if self._subsequences[start]:
+            return self._event.sequences[self._indices[start]]
+        before = self._indices[start] - 1
+        return self._event.sequences[before] if before >= 0 else self._event.previous
 
     def _add_users(self, index: int, users: list[UserRecord]) -> None:
         start = len(self._indices)

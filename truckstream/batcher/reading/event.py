@@ -91,6 +91,8 @@ class KinesisEvent(msgspec.Struct, frozen=True):
     subsequences: list[int | None] | None = None
     #: The explicit hash keys that records had in their aggregates, by index.
     hash_keys: dict[int, str] = {}
+    #: The sequence number of the shard's record before the first one; None if that is unknown.
+    previous: str | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)

@@ -171,4 +171,5 @@ def _lines(event: KinesisEvent, lines: list[bytes | None], format_: Format) -> L
         event.boundaries,
         event.subsequences,
         format_,
+        event.previous,
     )

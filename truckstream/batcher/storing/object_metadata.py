@@ -1,11 +1,12 @@
-"""The metadata of an object: which records of which shard it holds.
+"""The metadata of an object: which records of which shard it holds, and what proves it complete.
 
-A redelivery compares it with its own records to recognise the objects that an earlier delivery stored.
+A redelivery compares `ObjectMetadata` with its own records to recognise the objects that an earlier delivery stored. It
+ignores `ObjectProof`: objects of earlier versions have none, and two deliveries of one group may know different parts.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.formats.stream_fields import Places
     from truckstream.batcher.grouping.lines import Lines
 
-__all__ = ["LAYOUT_VERSION", "ObjectMetadata"]
+__all__ = ["LAYOUT_VERSION", "ObjectMetadata", "ObjectProof"]
 
 #: Part of every key and of the metadata: objects that were grouped or encoded by other rules are never taken for ours.
 LAYOUT_VERSION: Final = "1"
@@ -71,6 +72,43 @@ class ObjectMetadata(msgspec.Struct, frozen=True):
             return None
         are_numbers = found.last.isdecimal() and found.records.isdecimal()
         return found if all(msgspec.structs.astuple(found)) and are_numbers else None
+
+    def attributes(self) -> dict[str, str]:
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+class ObjectProof(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The attributes with which an auditor proves that a shard's objects are whole, unchanged and complete.
+
+    A field is None if the writer did not know it, as all are for an object of an earlier version.
+    """
+
+    #: SHA-256 of the stored bytes, in hexadecimal digits, and their number.
+    sha256: str | None = None
+    size: str | None = None
+    #: The sequence number of the shard's record before the first one of this object, which another object holds.
+    previous: str | None = msgspec.field(name="previous-sequence-number", default=None)
+    #: How many records of the stream the group holds, if `records` counts the user records of aggregates.
+    kinesis_records: str | None = msgspec.field(name="kinesis-records", default=None)
+
+    @classmethod
+    def of(cls, lines: Lines, start: int, stop: int, content: bytes) -> ObjectProof:
+        """Return the proof of the object that holds the lines between two indices as `content`."""
+        kinesis_records = lines.kinesis_records(start, stop)
+        return cls(
+            sha256=sha256(content).hexdigest(),
+            size=str(len(content)),
+            previous=lines.previous_sequence(start),
+            kinesis_records=None if kinesis_records == stop - start else str(kinesis_records),
+        )
+
+    @classmethod
+    def read(cls, attributes: Mapping[str, str]) -> ObjectProof:
+        """Return the proof among a stored object's attributes. Values that no writer makes count as unknown."""
+        found = msgspec.convert(attributes, cls, strict=False)
+        numbers = {name: value for name in ("size", "previous", "kinesis_records") if (value := getattr(found, name))}
+        wrong = [name for name, value in numbers.items() if not (value.isascii() and value.isdecimal())]
+        return msgspec.structs.replace(found, **dict.fromkeys(wrong)) if wrong else found
 
     def attributes(self) -> dict[str, str]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]

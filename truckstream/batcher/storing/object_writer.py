@@ -15,7 +15,7 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from truckstream.batcher.result import Receipt
-from truckstream.batcher.storing.object_metadata import ObjectMetadata
+from truckstream.batcher.storing.object_metadata import ObjectMetadata, ObjectProof
 from truckstream.batcher.storing.redelivery import (
     Coverage,
     coverage_beyond_event,
@@ -72,10 +72,11 @@ class ObjectWriter:
         Raises:
             StoreError: they are not stored.
         """
-        body = await self._encode(start, stop)
+        body, proof = await self._encode(start, stop)
         metadata = ObjectMetadata.of(self.lines, start, stop)
+        attributes = self._attributes(metadata, proof)
         for key in self._keys.keys(self.lines, start, metadata):
-            written = await self._write_to(key, start, stop, body, metadata)
+            written = await self._write_to(key, start, stop, body, attributes)
             if written is not None:
                 return written
             _logger.warning("%s holds other records than this batcher's: using another key", key)
@@ -94,18 +95,18 @@ class ObjectWriter:
         except StoreError:
             return False
 
-    async def _encode(self, start: int, stop: int) -> bytes:
-        """Encode the object. Compression releases Python's lock: in a thread, other groups' PUTs go on meanwhile."""
+    async def _encode(self, start: int, stop: int) -> tuple[bytes, ObjectProof]:
+        """Encode the object, and prove it. Compression releases Python's lock: in a thread, other PUTs go on."""
         if self.lines.format.slow:
-            return await asyncio.to_thread(self.lines.encode, start, stop)
-        return self.lines.encode(start, stop)
+            return await asyncio.to_thread(_encode, self.lines, start, stop)
+        return _encode(self.lines, start, stop)
 
     async def _write_to(
-        self, key: str, start: int, stop: int, body: bytes, metadata: ObjectMetadata
+        self, key: str, start: int, stop: int, body: bytes, attributes: Mapping[str, str]
     ) -> WrittenObject | None:
         """Store the object under this key; None if another group's object is there."""
         for _ in range(ATTEMPTS):
-            if await self._create(key, body, self.lines.format.headers | metadata.attributes()):
+            if await self._create(key, body, attributes):
                 return WrittenObject(Coverage(stop), self._receipt(key, start, stop, len(body), "created"))
             stored = await self._store.look(key)
             if stored is not None:
@@ -126,9 +127,12 @@ class ObjectWriter:
         coverage = await self._coverage(key, start, stop, stored)
         if coverage is None:
             return None
+        is_without_metadata = ObjectMetadata.read(stored.metadata) is None
+        if is_without_metadata and coverage == Coverage(stop):
+            await self._complete(key, start, stop)
         outcome: Outcome = "already there" if coverage == Coverage(stop) else "adopted"
         receipt = self._receipt(key, start, coverage.stop, stored.size, outcome)
-        return WrittenObject(coverage, receipt, end_is_guessed=ObjectMetadata.read(stored.metadata) is None)
+        return WrittenObject(coverage, receipt, end_is_guessed=is_without_metadata)
 
     async def _coverage(self, key: str, start: int, stop: int, stored: StoredObject) -> Coverage | None:
         metadata = ObjectMetadata.read(stored.metadata)
@@ -139,6 +143,21 @@ class ObjectWriter:
             return coverage
         return coverage_beyond_event(self.lines, start, await self._store.read(key))
 
+    async def _complete(self, key: str, start: int, stop: int) -> None:
+        """Give an object that is exactly ours the metadata that its writer could not add. A failure does no harm.
+
+        The proof is that of the stored bytes: another version may have compressed the same lines to others.
+        """
+        metadata = ObjectMetadata.of(self.lines, start, stop)
+        try:
+            proof = ObjectProof.of(self.lines, start, stop, await self._store.read(key))
+            await self._store.complete(key, self._attributes(metadata, proof))
+        except StoreError as error:
+            _logger.debug("%s stays without metadata: %s", key, error)
+
+    def _attributes(self, metadata: ObjectMetadata, proof: ObjectProof) -> dict[str, str]:
+        return self.lines.format.headers | metadata.attributes() | proof.attributes()
+
     def _receipt(self, key: str, start: int, stop: int, size: int, outcome: Outcome) -> Receipt:
         return Receipt(
             key=key,
@@ -148,3 +167,8 @@ class ObjectWriter:
             last_sequence_number=self.lines.sequences[stop - 1],
             outcome=outcome,
         )
+
+
+def _encode(lines: Lines, start: int, stop: int) -> tuple[bytes, ObjectProof]:
+    body = lines.encode(start, stop)
+    return body, ObjectProof.of(lines, start, stop, body)

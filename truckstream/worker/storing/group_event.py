@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["event_of"]
 
 
-def event_of(stream_arn: str, shard_id: str, records: Sequence[ShardRecord]) -> KinesisEvent:
-    """Return the event of records of one shard, aggregates taken apart. There must be at least one."""
+def event_of(
+    stream_arn: str, shard_id: str, records: Sequence[ShardRecord], previous: str | None = None
+) -> KinesisEvent:
+    """Return the event of records of one shard, aggregates taken apart. There must be at least one.
+
+    `previous` is the sequence number of the shard's record before them, if it is known.
+    """
     sequences = [record.sequence_number for record in records]
     subsequences = [record.subsequence_number for record in records]
     is_plain = len(set(sequences)) == len(sequences)
@@ -37,6 +42,7 @@ def event_of(stream_arn: str, shard_id: str, records: Sequence[ShardRecord]) -> 
         boundaries=EVERY_INDEX if is_plain else boundaries_between(list(map(int, sequences))),
         subsequences=None if all(each is None for each in subsequences) else subsequences,
         hash_keys={at: key for at, record in enumerate(records) if (key := record.explicit_hash_key) is not None},
+        previous=previous,
     )
 
 

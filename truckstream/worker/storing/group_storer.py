@@ -43,16 +43,21 @@ class GroupStorer:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._random = random
 
-    async def store(self, records: Sequence[ShardRecord], status: ShardStatus) -> None:
-        """Return when the group of these records is stored. A failure is logged, noted in `status` and tried again."""
+    async def store(self, records: Sequence[ShardRecord], status: ShardStatus, previous: str | None = None) -> None:
+        """Return when the group of these records is stored. A failure is logged, noted in `status` and tried again.
+
+        `previous` is the sequence number of the shard's record before them, if it is known.
+        """
         failures = 0
         while True:
             async with self._slots:
-                result = await self._batcher.store_group(event_of(self._stream_arn, status.shard_id, records))
+                event = event_of(self._stream_arn, status.shard_id, records, previous)
+                result = await self._batcher.store_group(event)
             _count(result, status)
             if result.first_failed is None:
                 return
             first = next(at for at, each in enumerate(records) if each.sequence_number == result.first_failed)
+            previous = records[first - 1].sequence_number if first else previous
             records = records[first:]
             failures = 1 if first else failures + 1
             await self._wait(failures, records, result.causes[0], status)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
+    from truckstream.consumer.leases.lease import Checkpoint
     from truckstream.consumer.shard_processor import AssignedShard, EndReason
     from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.worker.cutting.group_cutter import CutLimits
@@ -67,6 +68,8 @@ class ShardStorer:
         self._storer = storer
         self._groups = ShardGroups(limits, shard.start, shard.pending)
         self._random = random
+        #: The sequence number of the last record that is stored; None if nothing of the shard is known to be.
+        self._stored_up_to = _number(shard.start)
         self._task: asyncio.Task[None] | None = None
         #: No more records come, so that `process` need not wait; and `finish` was called, so that the last are due.
         self._ends_soon = False
@@ -165,7 +168,8 @@ class ShardStorer:
             await self._write_lease(lambda: self._shard.announce(pending))
         async with asyncio.TaskGroup() as tasks:
             for group in wave.groups:
-                tasks.create_task(self._storer.store(group.records, self.status))
+                tasks.create_task(self._storer.store(group.records, self.status, self._stored_up_to))
+                self._stored_up_to = _number(group.end)
         await self._write_lease(lambda: self._shard.save(wave.end))
         self.status.save(wave.records)
         _logger.debug("%s is stored up to %s", self._shard.shard_id, wave.end.sequence_number)
@@ -193,3 +197,9 @@ class ShardStorer:
             _logger.log(
                 logging.ERROR if problem.is_loss else logging.WARNING, "%s: %s", self._shard.shard_id, problem.text
             )
+
+
+def _number(checkpoint: Checkpoint) -> str | None:
+    """Return the sequence number of a checkpoint; None if it is a word such as TRIM_HORIZON."""
+    number = checkpoint.sequence_number
+    return number if number.isdecimal() else None

@@ -11,7 +11,7 @@ import pytest
 
 from tests.batcher.support import Small, numbers
 from truckstream.batcher import Batcher
-from truckstream.batcher.object_store.directory_store import ABANDONED_AFTER, TemporaryFiles
+from truckstream.batcher.object_store.directory.directory_store import ABANDONED_AFTER, TemporaryFiles
 
 NOW = 1_700_000_000.0
 KEY = "sensor_data/batch_2025-01-15T14-30-25_u5zsfrve.json"
@@ -40,6 +40,7 @@ def names(folder):
         "batch_2025-01-15T14-30-25_u5zsfrve.json#1",
         "batch_2025-01-15T14-30-25_u5zsfrve.json.gz#12",
         "batch_2025-01-15T14-30-25_u5zsfrve22222222.parquet#2",
+        "batch_2025-01-15T14-30-25_u5zsfrve.json.metadata#1",
     ],
 )
 def test_a_file_that_is_unchanged_for_an_hour_is_removed(tmp_path, folder, name):

@@ -1,4 +1,4 @@
-"""A directory as a store, without the temporary files of PUTs that were killed.
+"""A directory as a store, with metadata, and without the temporary files of PUTs that were killed.
 
 obstore writes an object to `batch_….json#1` first (or `#2`, …), and links it to `batch_….json` when it is complete. A
 process that is killed in between leaves the temporary file. obstore's listings and patterns such as `*.json` leave it
@@ -9,7 +9,8 @@ out, but nobody would ever delete it. Before a PUT, files are removed for which 
 - **Age**: unchanged for an hour. A PUT takes seconds, and the longest call of a function 15 minutes. A PUT that was
   suspended for longer fails then, and its group is delivered again: nothing is lost.
 
-A folder is read once. The younger files in it are remembered, and removed before a later PUT.
+A folder is read once. The younger files in it are remembered, and removed before a later PUT. The same is done for the
+files of metadata (`metadata_files.py`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from truckstream.batcher.object_store.directory.metadata_files import MetadataFiles, metadata_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from obstore.store import LocalStore
 
 __all__ = ["ABANDONED_AFTER", "DirectoryStore", "TemporaryFiles"]
@@ -79,16 +84,37 @@ class DirectoryStore:
     def __init__(self, store: LocalStore, root: Path) -> None:
         self._store = store
         self._temporary_files = TemporaryFiles(root)
+        self._metadata = MetadataFiles(root)
 
     def __repr__(self) -> str:
         return repr(self._store)
 
-    def put(self, path: str, file: bytes, **options: Any) -> Any:
-        self._temporary_files.remove_abandoned(path, time.time())
-        return self._store.put(path, file, **options)
+    def put(self, path: str, file: bytes, *, attributes: Mapping[str, str] | None = None, **options: Any) -> Any:
+        for each in (path, metadata_key(path)):
+            self._temporary_files.remove_abandoned(each, time.time())
+        result = self._store.put(path, file, **options)
+        if attributes:
+            self._metadata.write(path, attributes)
+        return result
+
+    def complete(self, path: str, attributes: Mapping[str, str]) -> None:
+        """Write the metadata of an object that has none."""
+        self._metadata.write(path, attributes)
 
     def list(self, prefix: str | None, **options: Any) -> Any:
         return self._store.list(prefix, **options)
 
     def get(self, path: str, *, options: Any = None) -> Any:
-        return self._store.get(path, options=options)
+        found = self._store.get(path, options=options)
+        return _FoundObject(found, found.meta, self._metadata.read(path))
+
+
+class _FoundObject(NamedTuple):
+    """A result of obstore's `get`, with the metadata that obstore does not keep."""
+
+    found: Any
+    meta: Mapping[str, Any]
+    attributes: Mapping[str, str]
+
+    def bytes(self) -> Any:
+        return self.found.bytes()

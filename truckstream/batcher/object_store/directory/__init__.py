@@ -1,0 +1,1 @@
+"""A directory as a store: objects that are there as a whole or not at all, and their metadata."""
