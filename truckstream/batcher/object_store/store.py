@@ -115,12 +115,21 @@ class Store:
                 found = await self._retry(lambda: self._store.get_async(key, options={"head": True}))
             except FileNotFoundError:
                 return None
-            return StoredObject(found.meta["size"], {str(name): value for name, value in found.attributes.items()})
+            return _stored_object(found)
 
     async def read(self, key: str) -> bytes:
         """Return the object's content."""
         with _errors_translated(key):
             return await self._retry(lambda: self._read(key))
+
+    async def fetch(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """Return the object's size and metadata, and its content, in one request; None if it does not exist."""
+        with _errors_translated(key):
+            try:
+                found, content = await self._retry(lambda: self._fetch(key))
+            except FileNotFoundError:
+                return None
+            return _stored_object(found), content
 
     async def complete(self, key: str, attributes: Mapping[str, str]) -> None:
         """Write the metadata of an object that has none, if the store can: only a directory has such objects."""
@@ -164,8 +173,12 @@ class Store:
         return True
 
     async def _read(self, key: str) -> bytes:
+        _, content = await self._fetch(key)
+        return content
+
+    async def _fetch(self, key: str) -> tuple[Any, bytes]:
         found = await self._store.get_async(key)
-        return bytes(await found.bytes_async())
+        return found, bytes(await found.bytes_async())
 
     async def _retry(self, request: Callable[[], Awaitable[_T]]) -> _T:
         """Make a request until it succeeds, fails permanently, or has failed too often."""
@@ -200,6 +213,10 @@ class Store:
             else:
                 return
         await self._store.put_async(key, body, mode="create")
+
+
+def _stored_object(found: Any) -> StoredObject:
+    return StoredObject(found.meta["size"], {str(name): value for name, value in found.attributes.items()})
 
 
 @contextmanager

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.batcher.reading.schema import Schema
 
-__all__ = ["ValidatedEvent", "validate"]
+__all__ = ["ValidatedEvent", "to_one_line", "validate"]
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ def _make_lines(lines: list[Any], schema: Schema, errors: dict[int, InvalidRecor
     if schema.json and not joined.isascii():
         _apply(_check_utf8, lines, errors, lambda line: not line.isascii())
     if _has_line_break(joined):
-        _apply(_to_one_line, lines, errors, _has_line_break)
+        _apply(to_one_line, lines, errors, _has_line_break)
 
 
 def _apply(
@@ -133,7 +133,7 @@ def _has_line_break(line: bytes) -> bool:
     return b"\n" in line or b"\r" in line
 
 
-def _to_one_line(line: bytes) -> bytes:
+def to_one_line(line: bytes) -> bytes:
     """Return a record without the line break at its end, with which many producers send text, or without any if JSON.
 
     Without a msgspec schema a record may be anything. Line breaks inside of it cannot be kept.

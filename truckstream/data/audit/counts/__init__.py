@@ -1,0 +1,1 @@
+"""Compare the numbers of stored records with the metrics of the stream."""

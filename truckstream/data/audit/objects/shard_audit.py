@@ -1,0 +1,104 @@
+"""Audit the groups of one shard: their objects, the chain between them, and the contents of those that overlap."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from truckstream.data.audit.objects.groups import assemble, check_group
+from truckstream.data.audit.objects.object_scan import MOST_NAMED
+from truckstream.data.audit.objects.overlap import judge_overlap
+from truckstream.data.audit.objects.shard_chain import ShardChain
+from truckstream.data.audit.objects.stored_records import NO_RECORDS, StoredRecords
+from truckstream.data.audit.report import AuditedShard
+from truckstream.errors import StoreError
+
+if TYPE_CHECKING:
+    from truckstream.data.audit.findings import AuditFinding
+    from truckstream.data.audit.objects.groups import StoredGroupObjects
+    from truckstream.data.audit.objects.inventory import Inventory
+    from truckstream.data.audit.objects.shard_chain import UnprovenLink
+    from truckstream.data.objects.catalog import Catalog
+
+__all__ = ["GroupReader", "audit_shard"]
+
+#: Groups whose records are kept to compare them with later groups. Lanes of a shard interleave by ten at most.
+_KEPT_GROUPS: Final = 16
+
+
+class GroupReader:
+    """Reads the records of groups, and keeps those of the last ones."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._kept: OrderedDict[tuple[str, ...], StoredRecords] = OrderedDict()
+
+    async def read(self, group: StoredGroupObjects) -> StoredRecords | None:
+        """Return the records of a group; None if an object cannot be read."""
+        records = self._kept.get(group.keys)
+        if records is None:
+            records = NO_RECORDS
+            for each in group.objects:
+                try:
+                    records += StoredRecords.of(each, await self._catalog.read(each.key))
+                except StoreError:
+                    return None
+            self._kept[group.keys] = records
+            if len(self._kept) > _KEPT_GROUPS:
+                self._kept.popitem(last=False)
+        return records
+
+
+async def audit_shard(
+    inventory: Inventory, place: tuple[str, str], reader: GroupReader | None, settled_before: float
+) -> tuple[AuditedShard, list[AuditFinding]]:
+    """Return the figures of a shard, and what is wrong with its groups.
+
+    Args:
+        inventory: the objects.
+        place: the stream and the shard.
+        reader: reads groups that overlap; None if contents must not be read.
+        settled_before: objects that were stored later, in seconds since the epoch, may still be followed by others.
+    """
+    chain = ShardChain()
+    findings: list[AuditFinding] = []
+    unproven: list[UnprovenLink] = []
+    valid = rejected = interleaved = 0
+    for group, duplicates in assemble(inventory.objects(*place)):
+        settled = group.modified <= settled_before
+        findings += duplicates
+        findings += check_group(group, settled=settled, has_partner_without_metadata=inventory.has_without_metadata)
+        link = chain.add(group, settled=settled)
+        findings += link.findings
+        if link.unproven is not None and len(unproven) < MOST_NAMED:
+            unproven.append(link.unproven)
+        for other in link.overlaps:
+            finding = judge_overlap(other, group, await _records_of(reader, other, group))
+            interleaved += finding is None
+            findings += [] if finding is None else [finding]
+        valid += sum(each.lines for each in group.objects if each.kind == "valid")
+        rejected += sum(each.lines for each in group.objects if each.kind == "rejected")
+    shard = AuditedShard(
+        stream=place[0],
+        shard=place[1],
+        groups=chain.groups,
+        valid=valid,
+        rejected=rejected,
+        first_sequence_number=chain.first or "",
+        last_sequence_number=chain.last or "",
+        begins_after=chain.begins_after,
+        proven_links=chain.proven_links,
+        unproven_links=chain.unproven_links,
+        unproven=tuple(unproven),
+        interleaved=interleaved,
+    )
+    return shard, findings
+
+
+async def _records_of(
+    reader: GroupReader | None, one: StoredGroupObjects, other: StoredGroupObjects
+) -> tuple[StoredRecords, StoredRecords] | None:
+    if reader is None:
+        return None
+    records = (await reader.read(one), await reader.read(other))
+    return None if records[0] is None or records[1] is None else (records[0], records[1])

@@ -1,0 +1,124 @@
+"""The identities of the records in an object, with which two objects, or an object and the stream, are compared.
+
+A record is identified by its bytes, or by its numbers in the stream. Lines of JSON hold the bytes; lines with stream
+fields and rows of Parquet hold the numbers; a rejected line holds both. Two objects can be compared if they have one of
+the two in common.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from truckstream.batcher.formats.stream_fields import ARRIVAL, SEQUENCE, SUBSEQUENCE
+from truckstream.batcher.reading.validation import to_one_line
+from truckstream.data.audit.objects.content import lines_of, read_rejected
+from truckstream.errors import ConfigurationError, InvalidRecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from truckstream.data.audit.objects.audited_object import AuditedObject
+
+__all__ = ["NO_RECORDS", "StoredRecords", "common_records", "identity_of_bytes", "identity_of_numbers"]
+
+_DIGEST_BYTES = 16
+
+
+class StoredRecords(NamedTuple):
+    """Identities of records, by their bytes and by their numbers; None for a kind that the objects do not have."""
+
+    by_bytes: list[bytes] | None
+    by_numbers: list[bytes] | None
+
+    @classmethod
+    def of(cls, each: AuditedObject, content: bytes) -> StoredRecords:
+        """Return the records of an object, whose bytes must be those that were stored."""
+        if each.kind == "rejected":
+            return _rejected(each, content)
+        if each.suffix == ".parquet":
+            return cls(None, _numbers_of_rows(content))
+        try:
+            lines = lines_of(each, content)
+        except ConfigurationError:
+            return UNKNOWN
+        if lines is None:
+            return UNKNOWN
+        if f'"{ARRIVAL}":"'.encode() in lines[0][-100:]:
+            return cls(None, _numbers_of_lines(lines))
+        return cls([_digest(line) for line in lines], None)
+
+    def __add__(self, other: object) -> StoredRecords:
+        if not isinstance(other, StoredRecords):
+            return NotImplemented
+        return StoredRecords(_sum(self.by_bytes, other.by_bytes), _sum(self.by_numbers, other.by_numbers))
+
+
+#: The sum of no objects, and the records of an object that cannot be read.
+NO_RECORDS = StoredRecords([], [])
+UNKNOWN = StoredRecords(None, None)
+
+
+class _Numbers(msgspec.Struct):
+    sequence: str = msgspec.field(name=SEQUENCE)
+    subsequence: int | None = msgspec.field(name=SUBSEQUENCE, default=None)
+
+
+def identity_of_bytes(data: bytes) -> bytes:
+    """Return the identity of a record with these bytes, whether it is valid or not."""
+    try:
+        return _digest(to_one_line(data))
+    except InvalidRecordError:
+        return _digest(data)
+
+
+def identity_of_numbers(sequence: str, subsequence: int | None) -> bytes:
+    return f"{sequence}:{'' if subsequence is None else subsequence}".encode()
+
+
+def common_records(one: StoredRecords, other: StoredRecords) -> int | None:
+    """Return how many records are in both; None if they cannot be compared."""
+    for mine, theirs in ((one.by_bytes, other.by_bytes), (one.by_numbers, other.by_numbers)):
+        if mine is not None and theirs is not None:
+            return (Counter(mine) & Counter(theirs)).total()
+    return None
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+def _sum(one: list[bytes] | None, other: list[bytes] | None) -> list[bytes] | None:
+    return None if one is None or other is None else one + other
+
+
+def _rejected(each: AuditedObject, content: bytes) -> StoredRecords:
+    lines = read_rejected(each, content)
+    if lines is None:
+        return UNKNOWN
+    payloads = [line.payload for line in lines]
+    known = [identity_of_bytes(payload) for payload in payloads if payload is not None]
+    numbers = [identity_of_numbers(line.sequence_number, line.subsequence_number) for line in lines]
+    return StoredRecords(known if len(known) == len(lines) else None, numbers)
+
+
+def _numbers_of_lines(lines: Iterable[bytes]) -> list[bytes] | None:
+    decode = msgspec.json.Decoder(_Numbers).decode
+    try:
+        return [identity_of_numbers(each.sequence, each.subsequence) for each in map(decode, lines)]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _numbers_of_rows(content: bytes) -> list[bytes] | None:
+    try:
+        from arro3.io import read_parquet  # noqa: PLC0415 - an optional package
+    except ImportError:
+        return None
+    table: Any = read_parquet(io.BytesIO(content)).read_all()
+    columns = (table.column(name).to_pylist() for name in (SEQUENCE, SUBSEQUENCE))
+    return [identity_of_numbers(sequence, subsequence) for sequence, subsequence in zip(*columns, strict=True)]

@@ -1,0 +1,1 @@
+"""Compare the objects with the records that the stream still holds."""
