@@ -13,7 +13,9 @@ from truckstream.data.audit.objects.shard_chain import UnprovenLink
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AuditReport", "AuditedShard", "render_report"]
+    from truckstream.data.audit.stream.stream_comparison import ShardComparison
+
+__all__ = ["AuditReport", "AuditedShard", "render_report", "with_comparison"]
 
 
 class AuditedShard(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,25 +23,33 @@ class AuditedShard(msgspec.Struct, frozen=True, kw_only=True):
 
     stream: str
     shard: str
-    groups: int
+    groups: int = 0
     #: By the objects' metadata.
-    valid: int
-    rejected: int
-    first_sequence_number: str
-    last_sequence_number: str
+    valid: int = 0
+    rejected: int = 0
+    #: Empty without objects.
+    first_sequence_number: str = ""
+    last_sequence_number: str = ""
     #: The record before the first group, if that names one. It lies before the time that was looked at, or in an object
     #: that was deleted.
-    begins_after: str | None
+    begins_after: str | None = None
     #: Groups that follow on the group before them, and groups for which nothing shows that.
-    proven_links: int
-    unproven_links: int
+    proven_links: int = 0
+    unproven_links: int = 0
     #: The first of the unproven links.
-    unproven: tuple[UnprovenLink, ...]
+    unproven: tuple[UnprovenLink, ...] = ()
     #: Pairs of groups whose numbers overlap without a common record.
-    interleaved: int
+    interleaved: int = 0
     #: With a stream: its records that are in exactly one object, and those that are not stored yet.
     compared: int = 0
     waiting: int = 0
+
+
+def with_comparison(shard: AuditedShard | None, place: tuple[str, str], comparison: ShardComparison) -> AuditedShard:
+    """Return a shard with the figures of its comparison with the stream. `shard` is None if it has no objects."""
+    if shard is None:
+        shard = AuditedShard(stream=place[0], shard=place[1])
+    return msgspec.structs.replace(shard, compared=comparison.compared, waiting=comparison.waiting)
 
 
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from truckstream.data.audit.objects.audited_object import AuditedObject
 
-__all__ = ["NO_RECORDS", "StoredRecords", "common_records", "identity_of_bytes", "identity_of_numbers"]
+__all__ = ["NO_RECORDS", "UNKNOWN", "StoredRecords", "common_records", "identity_of_bytes", "identity_of_numbers"]
 
 _DIGEST_BYTES = 16
 
