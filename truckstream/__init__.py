@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from truckstream.consumer import Batch as Batch
     from truckstream.consumer import Consumer as Consumer
     from truckstream.data.compaction.compact import compact as compact
+    from truckstream.data.audit import audit as audit
     from truckstream.data.replay import replay as replay
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
@@ -35,6 +36,7 @@ _MODULES = {
     "TruckRecord": "record",
     "TruckstreamError": "errors",
     "compact": "data.compaction.compact",
+    "audit": "data.audit",
     "get_optimal_batch_size": "batcher",
     "make_handler": "lambda_function",
     "replay": "data.replay",

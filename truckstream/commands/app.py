@@ -28,6 +28,7 @@ from truckstream.commands.simulate import simulate
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.stream.tail import tail
+from truckstream.commands.verify import verify
 from truckstream.commands.watch import doctor, scale, status
 from truckstream.commands.worker import worker
 
@@ -48,6 +49,7 @@ for command in (
     *(put, streams, tail),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
+    verify,
     worker,
     replay,
     compact,
