@@ -169,7 +169,7 @@ async def test_lines_of_an_object_of_an_earlier_version_are_counted(store):
     old = {name: value for name, value in attributes(store, key).items() if name not in {"sha256", "size"}}
     store.put(key, b"".join(bytes(store.get(key).bytes()).splitlines(keepends=True)[:-1]), attributes=old)
     [found] = (await verify(store)).findings
-    assert (found.kind, found.text) == ("damaged", f"{key} is damaged: 4 lines, and 5 were stored")
+    assert (found.kind, found.text) == ("damaged", f"{key} is damaged: 4 records, and 5 were stored")
 
 
 async def test_a_store_without_any_metadata_proves_nothing(store):

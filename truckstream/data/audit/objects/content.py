@@ -1,7 +1,7 @@
 """Check an object's bytes against its metadata, and read the records in them.
 
 The SHA-256 proves the bytes. An object of an earlier version has none: then at least the number of its lines is
-compared, if it is JSON.
+compared, and the seal that every Parquet object has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import re
 from collections import Counter
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.storing.object_metadata import ObjectProof
     from truckstream.data.audit.objects.audited_object import AuditedObject
 
-__all__ = ["RejectedLine", "find_damage", "lines_of", "read_rejected", "reasons_of"]
+__all__ = ["RejectedLine", "find_damage", "lines_of", "read_rejected", "read_rows", "reasons_of"]
 
 #: The end of a line of an array.
 _ARRAY_END: Final = re.compile(rb",?\n")
@@ -64,12 +64,12 @@ def find_damage(each: AuditedObject, proof: ObjectProof, content: bytes | None) 
 
 def _find_damage_in_lines(each: AuditedObject, content: bytes) -> str | None:
     try:
-        lines = lines_of(each, content)
-    except ConfigurationError:  # no zstd package: nothing is known
+        records = read_rows(content) if each.suffix == ".parquet" else lines_of(each, content)
+    except ConfigurationError:  # a package is not installed: nothing is known
         return None
-    if lines is None:
-        return None if each.suffix == ".parquet" else "these are not the lines that its name promises"
-    return None if len(lines) == each.lines else f"{len(lines):,} lines, and {each.lines:,} were stored"
+    if records is None:
+        return "these are not the records that its name promises"
+    return None if len(records) == each.lines else f"{len(records):,} records, and {each.lines:,} were stored"
 
 
 def lines_of(each: AuditedObject, content: bytes) -> list[bytes] | None:
@@ -87,6 +87,17 @@ def lines_of(each: AuditedObject, content: bytes) -> list[bytes] | None:
             return None
         body = _ARRAY_END.sub(b"\n", body[2:-2])
     return body[:-1].split(b"\n") if body.endswith(b"\n") else None
+
+
+def read_rows(content: bytes) -> Any:
+    """Return the rows of an object of Parquet; None if it is none, or if it was changed.
+
+    Raises:
+        ConfigurationError: the package for Parquet is not installed.
+    """
+    from truckstream.batcher.formats.parquet import read_sealed  # noqa: PLC0415 - an optional package
+
+    return read_sealed(content)
 
 
 def read_rejected(each: AuditedObject, content: bytes) -> list[RejectedLine] | None:

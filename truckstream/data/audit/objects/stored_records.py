@@ -7,16 +7,15 @@ the two in common.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from truckstream.batcher.formats.stream_fields import ARRIVAL, SEQUENCE, SUBSEQUENCE
 from truckstream.batcher.reading.validation import to_one_line
-from truckstream.data.audit.objects.content import lines_of, read_rejected
+from truckstream.data.audit.objects.content import lines_of, read_rejected, read_rows
 from truckstream.errors import ConfigurationError, InvalidRecordError
 
 if TYPE_CHECKING:
@@ -116,9 +115,10 @@ def _numbers_of_lines(lines: Iterable[bytes]) -> list[bytes] | None:
 
 def _numbers_of_rows(content: bytes) -> list[bytes] | None:
     try:
-        from arro3.io import read_parquet  # noqa: PLC0415 - an optional package
-    except ImportError:
+        table = read_rows(content)
+    except ConfigurationError:
         return None
-    table: Any = read_parquet(io.BytesIO(content)).read_all()
+    if table is None:
+        return None
     columns = (table.column(name).to_pylist() for name in (SEQUENCE, SUBSEQUENCE))
     return [identity_of_numbers(sequence, subsequence) for sequence, subsequence in zip(*columns, strict=True)]
