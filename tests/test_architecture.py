@@ -168,6 +168,7 @@ SHELLS = {
         "compaction/iceberg/commits.py",
         "compaction/iceberg/iceberg_table.py",
         "audit/auditor.py",
+        "audit/counts/incoming_records.py",
         "audit/objects/inventory.py",
         "audit/objects/object_scan.py",
         "audit/objects/shard_audit.py",

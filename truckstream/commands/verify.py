@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ def verify(
     store: str,
     *,
     stream: str | None = None,
+    given_up: str | None = None,
+    cloudwatch: bool = False,
     connection: StreamConnection = DEFAULT_CONNECTION,
     prefix: str = "sensor_data",
     rejected_prefix: str = "rejected",
@@ -37,9 +40,9 @@ def verify(
     """Prove that a store holds each record exactly once, and name each object that shows otherwise.
 
     Finds holes, overlaps, duplicates, objects that were truncated, edited or whose partner is missing, and counts
-    rejected records by reason. With --stream, each record that the stream still has is compared with the objects.
+    rejected records by reason. With --stream, each record that the stream still has is compared with the objects:
 
-        truckstream verify s3://bucket --stream truck-sensor-stream --since 24h
+    truckstream verify s3://bucket --stream truck-sensor-stream --since 24h
 
     Exit status: 0 if nothing is wrong; 1 if something is missing, doubled or damaged; 2 if that could not be told, or
     if an option is wrong; 130 after Ctrl-C.
@@ -47,6 +50,8 @@ def verify(
     Args:
         store: s3://bucket, file:///directory, or the path of a directory.
         stream: Name or ARN of a stream to compare the objects with.
+        given_up: Store with Lambda's on-failure destination, whose batches must be stored by now.
+        cloudwatch: Compare each hour's objects with the metric IncomingRecords of their stream.
         connection: Region and endpoint, of the bucket and of the stream.
         prefix: Folder of the valid records.
         rejected_prefix: Folder of the rejected records.
@@ -62,6 +67,7 @@ def verify(
         raise InvalidArgumentError("findings", findings, "must not be negative")
     options = {
         "stream": stream,
+        "given_up": given_up,
         "prefix": prefix,
         "rejected_prefix": rejected_prefix,
         "since": None if since is None else parse_time("since", since, now),
@@ -72,7 +78,7 @@ def verify(
         "region_name": connection.settings(stream).region,
     }
     try:
-        return run_command(_verify(store, connection, options, findings, json=json))
+        return run_command(_verify(store, connection, options, findings, cloudwatch=cloudwatch, json=json))
     except (ConfigurationError, InvalidArgumentError):
         raise
     except TruckstreamError as error:
@@ -83,7 +89,13 @@ def verify(
 
 
 async def _verify(
-    store: str, connection: StreamConnection, options: dict[str, Any], findings: int, *, json: bool
+    store: str,
+    connection: StreamConnection,
+    options: dict[str, Any],
+    findings: int,
+    *,
+    cloudwatch: bool,
+    json: bool,
 ) -> int:
     from truckstream.data.audit import audit  # noqa: PLC0415 - each command loads only what it needs
     from truckstream.data.audit.report import render_report  # noqa: PLC0415
@@ -91,9 +103,13 @@ async def _verify(
     stream = options["stream"]
     if stream is not None:
         options = {**options, "session": await connection.session(stream)}
-    with error_console.status("Listing …") as status:
+    async with contextlib.AsyncExitStack() as resources:
+        status = resources.enter_context(error_console.status("Listing …"))
+        account = await resources.enter_async_context(await connection.account(stream)) if cloudwatch else None
         try:
-            report = await audit(store, **options, on_progress=lambda progress: _show(status, progress))
+            report = await audit(
+                store, **options, cloudwatch=account, on_progress=lambda progress: _show(status, progress)
+            )
         except StreamNotFoundError as error:
             raise connection.with_hint(error, str(stream)) from error
     print_result(report.to_builtins(), render_report(report, findings), json=json)
