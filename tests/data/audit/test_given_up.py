@@ -51,5 +51,6 @@ async def test_a_batch_that_was_stored_since_is_no_finding(store):
 async def test_a_broken_document_cannot_be_told(store):
     broken = obstore.store.MemoryStore()
     broken.put(key(), b"{")
+    await fill_by_function(store, event(0, 5))
     report = await verify(store, given_up=broken)
     assert ([each.kind for each in report.findings], report.exit_status) == (["unreadable"], 2)

@@ -131,10 +131,15 @@ class Store:
                 return None
             return _stored_object(found), content
 
+    @property
+    def completes_metadata(self) -> bool:
+        """Whether metadata can be written after the object: only a directory keeps them apart."""
+        return isinstance(self._store, ThreadedStore) and self._store.completes_metadata
+
     async def complete(self, key: str, attributes: Mapping[str, str]) -> None:
-        """Write the metadata of an object that has none, if the store can: only a directory has such objects."""
-        with _errors_translated(key):
-            if isinstance(self._store, ThreadedStore):
+        """Write the metadata of an object that has none, if the store `completes_metadata`."""
+        if isinstance(self._store, ThreadedStore):
+            with _errors_translated(key):
                 await self._store.complete_async(key, attributes)
 
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedObject]]:

@@ -56,9 +56,12 @@ class ThreadedStore:
     async def get_async(self, path: str, *, options: Any = None) -> _GetResult:
         return await self._run(partial(self._get, path, options))
 
+    @property
+    def completes_metadata(self) -> bool:
+        return hasattr(self._store, "complete")
+
     async def complete_async(self, path: str, attributes: Mapping[str, str]) -> None:
-        if hasattr(self._store, "complete"):
-            await self._run(partial(self._store.complete, path, attributes))
+        await self._run(partial(self._store.complete, path, attributes))
 
     async def list_async(self, prefix: str | None, offset: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         chunks = await self._run(partial(self._store.list, prefix, offset=offset, chunk_size=LISTED_AT_ONCE))

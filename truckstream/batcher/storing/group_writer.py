@@ -19,6 +19,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from truckstream.batcher.result import StoredGroup
+from truckstream.batcher.storing.redelivery import Coverage
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
@@ -55,11 +56,17 @@ class GroupWriter:
         _check_end(main, main_writer, start)
         stop = main.coverage.stop
         others, others_end = await self._write_second(second_writer, start, stop)
+        unwritten: Coverage | None = None
         if main.end_is_guessed and not others:
-            others_end = await self._end_of_second(second_writer, start, stop)
+            unwritten = await self._find_second(second_writer, start, stop)
+            others_end = unwritten.stop if unwritten else stop
         # Content shows lines only: the group may have gone on with records whose lines are in the second object.
         lines = main_writer.lines
         stop = max(stop, lines.boundaries.at_or_before(min(others_end, lines.next_line(stop))))
+        if main.end_is_guessed and not main.coverage.beyond_event:
+            if unwritten and not unwritten.beyond_event and not second_writer.lines.count(stop, others_end):
+                await second_writer.complete(start, stop)
+            await main_writer.complete(start, stop, main.receipt.key)
         is_new = main.receipt.outcome == "created"
         if main_writer is self._valid:
             return StoredGroup(start, stop, is_new, (main.receipt,), others)
@@ -86,20 +93,21 @@ class GroupWriter:
         while end < stop and writer.lines.count(end, stop):
             written = await writer.write(end, stop)
             _check_end(written, writer, start)
+            if written.end_is_guessed and end == start and written.coverage == Coverage(stop):
+                await writer.complete(start, stop, written.receipt.key)
             receipts.append(written.receipt)
             end = written.coverage.stop
         return tuple(receipts), end
 
     @staticmethod
-    async def _end_of_second(writer: ObjectWriter, start: int, stop: int) -> int:
-        """Return where the group's second object ends if all of its lines come after `stop`; `stop` if there is none.
+    async def _find_second(writer: ObjectWriter, start: int, stop: int) -> Coverage | None:
+        """Return what the group's second object covers if all of its lines come after `stop`; None if there is none.
 
         A group whose main object shows no end may go on with records of the second object.
         """
         if writer.lines.next_line(stop) != stop:
-            return stop
-        coverage = await writer.find(start, len(writer.lines))
-        return coverage.stop if coverage else stop
+            return None
+        return await writer.find(start, len(writer.lines))
 
 
 def _check_end(written: WrittenObject, writer: ObjectWriter, start: int) -> None:

@@ -82,6 +82,24 @@ class ObjectWriter:
             _logger.warning("%s holds other records than this batcher's: using another key", key)
         raise StoreError("KeyCollision", f"every key for the group from {metadata.first} holds other records")
 
+    async def complete(self, start: int, stop: int, key: str | None = None) -> None:
+        """Give an object the metadata that its writer could not add: it holds the lines between two indices.
+
+        `key` is the object's; by default the first one that is tried.
+        A failure does no harm: the object is recognised by its content again.
+
+        The proof is that of the stored bytes: another version may have compressed the same lines to others.
+        """
+        if not self._store.completes_metadata:
+            return
+        metadata = ObjectMetadata.of(self.lines, start, stop)
+        key = key or self._keys.key(self.lines, start)
+        try:
+            proof = ObjectProof.of(self.lines, start, stop, await self._store.read(key))
+            await self._store.complete(key, self._attributes(metadata, proof))
+        except StoreError as error:
+            _logger.debug("%s stays without metadata: %s", key, error)
+
     async def find(self, start: int, stop: int) -> Coverage | None:
         """Return which records the object that begins at `start` holds; None if there is none of ours."""
         key = self._keys.key(self.lines, start)
@@ -127,12 +145,9 @@ class ObjectWriter:
         coverage = await self._coverage(key, start, stop, stored)
         if coverage is None:
             return None
-        is_without_metadata = ObjectMetadata.read(stored.metadata) is None
-        if is_without_metadata and coverage == Coverage(stop):
-            await self._complete(key, start, stop)
         outcome: Outcome = "already there" if coverage == Coverage(stop) else "adopted"
         receipt = self._receipt(key, start, coverage.stop, stored.size, outcome)
-        return WrittenObject(coverage, receipt, end_is_guessed=is_without_metadata)
+        return WrittenObject(coverage, receipt, end_is_guessed=ObjectMetadata.read(stored.metadata) is None)
 
     async def _coverage(self, key: str, start: int, stop: int, stored: StoredObject) -> Coverage | None:
         metadata = ObjectMetadata.read(stored.metadata)
@@ -142,18 +157,6 @@ class ObjectWriter:
         if coverage != "read the content":
             return coverage
         return coverage_beyond_event(self.lines, start, await self._store.read(key))
-
-    async def _complete(self, key: str, start: int, stop: int) -> None:
-        """Give an object that is exactly ours the metadata that its writer could not add. A failure does no harm.
-
-        The proof is that of the stored bytes: another version may have compressed the same lines to others.
-        """
-        metadata = ObjectMetadata.of(self.lines, start, stop)
-        try:
-            proof = ObjectProof.of(self.lines, start, stop, await self._store.read(key))
-            await self._store.complete(key, self._attributes(metadata, proof))
-        except StoreError as error:
-            _logger.debug("%s stays without metadata: %s", key, error)
 
     def _attributes(self, metadata: ObjectMetadata, proof: ObjectProof) -> dict[str, str]:
         return self.lines.format.headers | metadata.attributes() | proof.attributes()

@@ -119,6 +119,7 @@ class _Auditor:
         quick: bool,
         on_progress: Callable[[AuditProgress], None],
     ) -> None:
+        self._catalog = catalog
         self._inventory = inventory
         self._since, self._until = times
         self._seconds = (_seconds(self._since), _seconds(self._until))
@@ -140,8 +141,12 @@ class _Auditor:
             reader = None if self._quick else self._reader
             self._shards[place], found = await audit_shard(self._inventory, place, reader, self._settled_before)
             self._findings += found
-        if (count := self._scan.without_metadata.count) and not self._shards:
-            self._findings.append(AuditFinding.of("no_metadata", f"none of {count:,} objects has metadata"))
+        if not self._scan.objects:
+            folders = f"{self._catalog.prefix}/ and {self._catalog.rejected_prefix}/"
+            self._findings.append(AuditFinding.of("no_objects", f"no object of the time is below {folders}"))
+        elif not self._shards:
+            text = f"none of {self._scan.objects:,} objects has metadata"
+            self._findings.append(AuditFinding.of("no_metadata", text))
 
     async def compare_stream(self, client: KinesisClient) -> None:
         scan = self._scan

@@ -26,6 +26,7 @@ FindingKind = Literal[
     "count",
     "given_up",
     "unreadable",
+    "no_objects",
     "no_metadata",
 ]
 
@@ -44,6 +45,7 @@ FINDING_KINDS: Final[dict[FindingKind, tuple[Severity, str]]] = {
     "count": ("problem", "an hour's objects hold another number of records than the stream took"),
     "given_up": ("problem", "Lambda gave the records up; they are in the on-failure destination only"),
     "unreadable": ("unclear", "an object was deleted or could not be read during the audit"),
+    "no_objects": ("unclear", "there is no object, so nothing can be proved"),
     "no_metadata": ("unclear", "no object has metadata, so nothing can be proved"),
 }
 

@@ -10,7 +10,7 @@ import duckdb
 import obstore.store
 import pytest
 
-from tests.batcher.support import Small, numbers, small
+from tests.batcher.support import Small, number, numbers, small
 from truckstream.batcher import Batcher
 from truckstream.batcher.object_store.directory.metadata_files import MetadataFiles
 from truckstream.batcher.object_store.open_store import open_store
@@ -76,14 +76,23 @@ async def test_the_completed_proof_is_that_of_the_stored_bytes(tmp_path):
     assert (await look(tmp_path, first.objects[0].key))["sha256"] == hashlib.sha256(other).hexdigest()
 
 
-async def test_an_object_that_is_not_exactly_ours_stays_without_metadata(tmp_path):
-    """Its content does not show where its group ended."""
-    first = await batcher(tmp_path).process(numbers(3))
+async def test_a_longer_redelivery_completes_it_for_the_records_that_it_adopts(tmp_path):
+    first = await batcher(tmp_path).process([*numbers(3), small(3, good=False)])
     shutil.rmtree(tmp_path / ".truckstream")
-    again = await batcher(tmp_path).process(numbers(5))
+    again = await batcher(tmp_path).process([*numbers(3), small(3, good=False), *numbers(2, 4)])
     assert [each.outcome for each in again.objects] == ["adopted", "created"]
+    adopted = [await look(tmp_path, each.key) for each in (*first.objects, *first.rejected_objects)]
+    assert [(each["records"], each["lines"]) for each in adopted] == [("4", "3"), ("4", "1")]
+    created = await look(tmp_path, again.objects[1].key)
+    assert (created["records"], created["previous-sequence-number"]) == ("2", number(3))
+
+
+async def test_an_object_that_goes_on_after_the_event_stays_without_metadata(tmp_path):
+    """The event does not show where its group ends."""
+    first = await batcher(tmp_path).process(numbers(5))
+    shutil.rmtree(tmp_path / ".truckstream")
+    await batcher(tmp_path).process(numbers(3))
     assert await look(tmp_path, first.objects[0].key) == {}
-    assert (await look(tmp_path, again.objects[1].key))["records"] == "2"
 
 
 async def test_metadata_that_cannot_be_completed_fails_nothing(tmp_path):

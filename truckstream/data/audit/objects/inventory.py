@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from truckstream.data.objects.catalog import ListedObject
+
 __all__ = ["Inventory"]
 
 _SCHEMA = """
 CREATE TABLE objects (stream TEXT, shard TEXT, first TEXT, last TEXT, key TEXT, facts BLOB);
-CREATE TABLE nameless (name TEXT, key TEXT);
+CREATE TABLE without_metadata (name TEXT, arrival REAL, key TEXT);
 """
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -49,14 +51,16 @@ class Inventory:
         row = (each.stream, each.shard, sort_text(each.first), sort_text(each.last), each.key, _encode(each))
         self._database.execute("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def add_without_metadata(self, key: str) -> None:
-        self._database.execute("INSERT INTO nameless VALUES (?, ?)", (name_of(key), key))
+    def add_without_metadata(self, listed: ListedObject) -> None:
+        row = (name_of(listed.key), listed.name.arrival.timestamp(), listed.key)
+        self._database.execute("INSERT INTO without_metadata VALUES (?, ?, ?)", row)
 
     def seal(self) -> None:
         """Note that all objects were added."""
         self._database.executescript(
             "CREATE INDEX order_of_objects ON objects (stream, shard, first, last, key);"
-            "CREATE INDEX order_of_names ON nameless (name);"
+            "CREATE INDEX order_of_names ON without_metadata (name);"
+            "CREATE INDEX order_of_arrivals ON without_metadata (arrival, key);"
         )
 
     def shards(self) -> list[tuple[str, str]]:
@@ -72,7 +76,14 @@ class Inventory:
 
     def has_without_metadata(self, name: str) -> bool:
         """Whether an object of this name has no metadata."""
-        return self._database.execute("SELECT 1 FROM nameless WHERE name = ? LIMIT 1", (name,)).fetchone() is not None
+        query = "SELECT 1 FROM without_metadata WHERE name = ? LIMIT 1"
+        return self._database.execute(query, (name,)).fetchone() is not None
+
+    def without_metadata_between(self, begin: float, end: float) -> str | None:
+        """Return an object without metadata whose first record arrived in this time, in seconds since the epoch."""
+        query = "SELECT key FROM without_metadata WHERE arrival BETWEEN ? AND ? ORDER BY arrival, key LIMIT 1"
+        found = self._database.execute(query, (begin, end)).fetchone()
+        return None if found is None else found[0]
 
     def covers(self, stream: str, shard: str, number: str) -> bool:
         """Whether a group holds the record of this number, by the group's first and last numbers."""

@@ -135,7 +135,7 @@ class ObjectScan:
         read = AuditedObject.of(listed, kind, attributes)
         if read is None:
             self.without_metadata.add(listed.key)
-            self._inventory.add_without_metadata(listed.key)
+            self._inventory.add_without_metadata(listed)
             return
         each, proof = read
         self._inventory.add(each)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from truckstream.data.audit.objects.groups import assemble, check_group
 from truckstream.data.audit.objects.object_scan import MOST_NAMED
 from truckstream.data.audit.objects.overlap import judge_overlap
-from truckstream.data.audit.objects.shard_chain import ShardChain
+from truckstream.data.audit.objects.shard_chain import CLOCK_TOLERANCE, ShardChain
 from truckstream.data.audit.objects.stored_records import NO_RECORDS, StoredRecords
 from truckstream.data.audit.report import AuditedShard
 from truckstream.errors import StoreError
@@ -64,12 +66,14 @@ async def audit_shard(
     findings: list[AuditFinding] = []
     unproven: list[UnprovenLink] = []
     valid = rejected = interleaved = 0
+    before: StoredGroupObjects | None = None
     for group, duplicates in assemble(inventory.objects(*place)):
         settled = group.modified <= settled_before
         findings += duplicates
         findings += check_group(group, settled=settled, has_partner_without_metadata=inventory.has_without_metadata)
         link = chain.add(group, settled=settled)
-        findings += link.findings
+        findings += [_weighed(each, group, before, inventory) for each in link.findings]
+        before = group
         if link.unproven is not None and len(unproven) < MOST_NAMED:
             unproven.append(link.unproven)
         for other in link.overlaps:
@@ -93,6 +97,20 @@ async def audit_shard(
         interleaved=interleaved,
     )
     return shard, findings
+
+
+def _weighed(
+    finding: AuditFinding, group: StoredGroupObjects, before: StoredGroupObjects | None, inventory: Inventory
+) -> AuditFinding:
+    """Return the finding; a hole is unclear if an object without metadata may fill it."""
+    if finding.kind != "hole" or before is None:
+        return finding
+    begin, end = before.main.arrival - CLOCK_TOLERANCE, group.main.arrival + CLOCK_TOLERANCE
+    key = inventory.without_metadata_between(begin, end)
+    if key is None:
+        return finding
+    text = f"{finding.text}, unless {key} holds them, which has no metadata"
+    return msgspec.structs.replace(finding, severity="unclear", text=text)
 
 
 async def _records_of(

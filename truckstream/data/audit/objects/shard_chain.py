@@ -8,7 +8,8 @@ A group holds all records of its shard from its first to its last number. Two gr
 hold some records twice, with one exception: with a ParallelizationFactor above 1 an event has only the records of some
 partition keys, and the groups of a shard interleave. The metadata cannot tell these cases apart, so that an overlap is
 a question for the contents (`overlap.py`). In an interleaved shard "the record before" is the one before in the same
-lane, and the rule about holes stays true.
+lane. It may lie within a group of another lane, so there it counts as stored only if a group ends with it, as the
+writer's groups do.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from truckstream.data.audit.findings import AuditFinding
 if TYPE_CHECKING:
     from truckstream.data.audit.objects.groups import StoredGroupObjects
 
-__all__ = ["MOST_RUNS", "Link", "ShardChain", "UnprovenLink"]
+__all__ = ["CLOCK_TOLERANCE", "MOST_RUNS", "Link", "ShardChain", "UnprovenLink"]
 
 #: Ranges of numbers without a gap that are remembered. Groups whose lanes interleave are a few groups apart.
 MOST_RUNS: Final = 1_000
 
 #: Arrival times are approximate, and clocks of a service differ. Seconds.
-_CLOCK_TOLERANCE: Final = 60.0
+CLOCK_TOLERANCE: Final = 60.0
 
 
 class UnprovenLink(msgspec.Struct, frozen=True):
@@ -58,6 +59,9 @@ class ShardChain:
         self._runs: deque[tuple[int, int]] = deque(maxlen=MOST_RUNS)
         #: Groups that may overlap with later ones.
         self._open: list[StoredGroupObjects] = []
+        #: The last numbers of groups, and whether groups have overlapped.
+        self._ends: dict[int, None] = {}
+        self._interleaves = False
         self._latest_arrival = float("-inf")
         self.groups = 0
         self.proven_links = 0
@@ -75,6 +79,7 @@ class ShardChain:
         """Take the next group, and return what its place shows. `settled` as in `AuditFinding.of`."""
         self._open = [each for each in self._open if each.last >= group.first]
         overlaps = [each for each in self._open if not _follows_on(each, group)]
+        self._interleaves = self._interleaves or bool(overlaps)
         findings = self._check_time(group)
         unproven = None
         previous = group.previous
@@ -89,6 +94,9 @@ class ShardChain:
             self.unproven_links += 1
             unproven = UnprovenLink(str(self.last), str(group.first), group.main.key)
         self._extend(group, is_linked=previous is not None and bool(self._runs) and previous == self._runs[-1][1])
+        self._ends[group.last] = None
+        if len(self._ends) > MOST_RUNS:
+            del self._ends[next(iter(self._ends))]
         self._open.append(group)
         self.groups += 1
         return Link(findings, overlaps, unproven)
@@ -97,6 +105,8 @@ class ShardChain:
         """Whether a group holds the record; true for numbers before those that are remembered."""
         if len(self._runs) == MOST_RUNS and number < self._runs[0][0]:
             return True
+        if self._interleaves:
+            return number in self._ends or (len(self._ends) == MOST_RUNS and number < next(iter(self._ends)))
         return any(first <= number <= last for first, last in reversed(self._runs))
 
     def _extend(self, group: StoredGroupObjects, *, is_linked: bool) -> None:
@@ -117,7 +127,7 @@ class ShardChain:
         main = group.main
         behind = self._latest_arrival - main.arrival
         self._latest_arrival = max(self._latest_arrival, main.arrival)
-        if behind <= _CLOCK_TOLERANCE:
+        if behind <= CLOCK_TOLERANCE:
             return []
         text = f"{main.key} has later records than objects whose names are {behind:,.0f} s younger"
         return [AuditFinding.of("out_of_order", text, main.key, place=main.place, numbers=main.numbers)]
