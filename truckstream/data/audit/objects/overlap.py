@@ -8,6 +8,8 @@ from truckstream.data.audit.findings import AuditFinding
 from truckstream.data.audit.objects.stored_records import common_records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.stored_records import StoredRecords
 
@@ -17,11 +19,13 @@ _CAVEAT = "With a ParallelizationFactor above 1 groups interleave and overlap wi
 
 
 def judge_overlap(
-    one: StoredGroupObjects, other: StoredGroupObjects, records: tuple[StoredRecords, StoredRecords] | None
+    one: StoredGroupObjects,
+    other: StoredGroupObjects,
+    records: tuple[Sequence[StoredRecords], Sequence[StoredRecords]] | None,
 ) -> AuditFinding | None:
     """Return the finding about two groups that overlap; None if they interleave and have no record in common.
 
-    `records` are those of the two groups; None if they were not read.
+    `records` are those of the two groups' objects; None if they were not read.
     """
     main = other.main
     place, numbers = main.place, (other.first, min(one.last, other.last))

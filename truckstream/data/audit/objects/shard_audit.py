@@ -11,12 +11,13 @@ from truckstream.data.audit.objects.groups import assemble, check_group
 from truckstream.data.audit.objects.object_scan import MOST_NAMED
 from truckstream.data.audit.objects.overlap import judge_overlap
 from truckstream.data.audit.objects.shard_chain import CLOCK_TOLERANCE, ShardChain
-from truckstream.data.audit.objects.stored_records import NO_RECORDS, StoredRecords
+from truckstream.data.audit.objects.stored_records import UNKNOWN, StoredRecords
 from truckstream.data.audit.report import AuditedShard
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
     from truckstream.data.audit.findings import AuditFinding
+    from truckstream.data.audit.objects.audited_object import AuditedObject
     from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.inventory import Inventory
     from truckstream.data.audit.objects.shard_chain import UnprovenLink
@@ -33,22 +34,23 @@ class GroupReader:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._kept: OrderedDict[tuple[str, ...], StoredRecords] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], list[StoredRecords]] = OrderedDict()
 
-    async def read(self, group: StoredGroupObjects) -> StoredRecords | None:
-        """Return the records of a group; None if an object cannot be read."""
+    async def read(self, group: StoredGroupObjects) -> list[StoredRecords]:
+        """Return the records of a group's objects; those of an object that cannot be read are unknown."""
         records = self._kept.get(group.keys)
         if records is None:
-            records = NO_RECORDS
-            for each in group.objects:
-                try:
-                    records += StoredRecords.of(each, await self._catalog.read(each.key))
-                except StoreError:
-                    return None
+            records = [await self._read(each) for each in group.objects]
             self._kept[group.keys] = records
             if len(self._kept) > _KEPT_GROUPS:
                 self._kept.popitem(last=False)
         return records
+
+    async def _read(self, each: AuditedObject) -> StoredRecords:
+        try:
+            return StoredRecords.of(each, await self._catalog.read(each.key))
+        except StoreError:
+            return UNKNOWN
 
 
 async def audit_shard(
@@ -77,7 +79,8 @@ async def audit_shard(
         if link.unproven is not None and len(unproven) < MOST_NAMED:
             unproven.append(link.unproven)
         for other in link.overlaps:
-            finding = judge_overlap(other, group, await _records_of(reader, other, group))
+            records = None if reader is None else (await reader.read(other), await reader.read(group))
+            finding = judge_overlap(other, group, records)
             interleaved += finding is None
             findings += [] if finding is None else [finding]
         valid += sum(each.lines for each in group.objects if each.kind == "valid")
@@ -111,12 +114,3 @@ def _weighed(
         return finding
     text = f"{finding.text}, unless {key} holds them, which has no metadata"
     return msgspec.structs.replace(finding, severity="unclear", text=text)
-
-
-async def _records_of(
-    reader: GroupReader | None, one: StoredGroupObjects, other: StoredGroupObjects
-) -> tuple[StoredRecords, StoredRecords] | None:
-    if reader is None:
-        return None
-    records = (await reader.read(one), await reader.read(other))
-    return None if records[0] is None or records[1] is None else (records[0], records[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -33,23 +34,27 @@ class StoredRecords(NamedTuple):
 
     by_bytes: list[bytes] | None
     by_numbers: list[bytes] | None
+    #: The kind of lines or rows, and all that they hold: objects of one form can be compared by that.
+    form: str = ""
+    by_content: list[bytes] | None = None
 
     @classmethod
     def of(cls, each: AuditedObject, content: bytes) -> StoredRecords:
-        """Return the records of an object, whose bytes must be those that were stored."""
-        if each.kind == "rejected":
-            return _rejected(each, content)
-        if each.suffix == ".parquet":
-            return cls(None, _numbers_of_rows(content))
+        """Return the records of an object, whose bytes may be damaged."""
         try:
+            if each.suffix == ".parquet":
+                return _rows(content)
+            if each.kind == "rejected":
+                return _rejected(each, content)
             lines = lines_of(each, content)
         except ConfigurationError:
             return UNKNOWN
         if lines is None:
             return UNKNOWN
+        digests = [_digest(line) for line in lines]
         if f'"{ARRIVAL}":"'.encode() in lines[0][-100:]:
-            return cls(None, _numbers_of_lines(lines))
-        return cls([_digest(line) for line in lines], None)
+            return cls(None, _numbers_of_lines(lines), "lines with stream fields", digests)
+        return cls(digests, None, "lines", digests)
 
     def __add__(self, other: object) -> StoredRecords:
         if not isinstance(other, StoredRecords):
@@ -79,9 +84,18 @@ def identity_of_numbers(sequence: str, subsequence: int | None) -> bytes:
     return f"{sequence}:{'' if subsequence is None else subsequence}".encode()
 
 
-def common_records(one: StoredRecords, other: StoredRecords) -> int | None:
-    """Return how many records are in both; None if they cannot be compared."""
-    for mine, theirs in ((one.by_bytes, other.by_bytes), (one.by_numbers, other.by_numbers)):
+def common_records(ones: Iterable[StoredRecords], others: Iterable[StoredRecords]) -> int | None:
+    """Return how many records of some objects are in others too; None if two of them cannot be compared."""
+    counts = [_in_common(one, other) for one, other in product(ones, others)]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _in_common(one: StoredRecords, other: StoredRecords) -> int | None:
+    pairs = [(one.by_bytes, other.by_bytes), (one.by_numbers, other.by_numbers)]
+    if one.form == other.form:
+        pairs.insert(0, (one.by_content, other.by_content))
+    for mine, theirs in pairs:
         if mine is not None and theirs is not None:
             return (Counter(mine) & Counter(theirs)).total()
     return None
@@ -102,7 +116,10 @@ def _rejected(each: AuditedObject, content: bytes) -> StoredRecords:
     payloads = [line.payload for line in lines]
     known = [identity_of_bytes(payload) for payload in payloads if payload is not None]
     numbers = [identity_of_numbers(line.sequence_number, line.subsequence_number) for line in lines]
-    return StoredRecords(known if len(known) == len(lines) else None, numbers)
+    if len(known) < len(lines):
+        return StoredRecords(None, numbers)
+    both = [_digest(b"%b %b" % each) for each in zip(numbers, known, strict=True)]
+    return StoredRecords(known, numbers, "rejected lines", both)
 
 
 def _numbers_of_lines(lines: Iterable[bytes]) -> list[bytes] | None:
@@ -113,12 +130,15 @@ def _numbers_of_lines(lines: Iterable[bytes]) -> list[bytes] | None:
         return None
 
 
-def _numbers_of_rows(content: bytes) -> list[bytes] | None:
-    try:
-        table = read_rows(content)
-    except ConfigurationError:
-        return None
+def _rows(content: bytes) -> StoredRecords:
+    table = read_rows(content)
     if table is None:
-        return None
-    columns = (table.column(name).to_pylist() for name in (SEQUENCE, SUBSEQUENCE))
-    return [identity_of_numbers(sequence, subsequence) for sequence, subsequence in zip(*columns, strict=True)]
+        return UNKNOWN
+    numbers = zip(*(table.column(name).to_pylist() for name in (SEQUENCE, SUBSEQUENCE)), strict=True)
+    rows = zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True)
+    return StoredRecords(
+        None,
+        [identity_of_numbers(*each) for each in numbers],
+        f"rows of {table.column_names}",
+        [_digest(msgspec.json.encode(row)) for row in rows],
+    )

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from truckstream.data.audit.objects.groups import assemble
-from truckstream.data.audit.objects.stored_records import UNKNOWN
+from truckstream.data.audit.objects.stored_records import NO_RECORDS
 from truckstream.data.audit.stream.stream_comparison import ShardComparison
 from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 from truckstream.kinesis.reading.position import Position
@@ -103,7 +103,7 @@ class StreamReading:
                 number = int(record.sequence_number)
                 while upcoming is not None and upcoming.first <= number:
                     if not (is_first and upcoming.last < number):  # else the stream has none of its records any more
-                        records = await self._reader.read(upcoming) or UNKNOWN
+                        records = sum(await self._reader.read(upcoming), start=NO_RECORDS)
                         comparison.add_group(upcoming, records, is_partial=is_first and upcoming.first < number)
                     upcoming = next(groups, None)
                 comparison.add_record(record)
