@@ -171,7 +171,7 @@ SHELLS = {
         "audit/counts/incoming_records.py",
         "audit/objects/inventory.py",
         "audit/objects/object_scan.py",
-        "audit/objects/shard_audit.py",
+        "audit/shards/shard_audit.py",
         "audit/stream/stream_reading.py",
         "compaction/manifest_reader.py",
         "compaction/marks.py",

@@ -18,7 +18,7 @@ from tests.data.audit.support import (
 )
 from truckstream.batcher import Batcher
 from truckstream.batcher.reading import aggregates
-from truckstream.data.audit.objects import shard_chain
+from truckstream.data.audit.shards import shard_chain
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.data.audit.support import (
 )
 from truckstream.data.audit.objects.inventory import Inventory
 from truckstream.data.audit.objects.object_scan import ObjectScan
-from truckstream.data.audit.objects.shard_audit import GroupReader
+from truckstream.data.audit.shards.shard_audit import GroupReader
 from truckstream.data.audit.stream import stream_reading
 from truckstream.data.audit.stream.stream_reading import StreamReading
 from truckstream.data.objects.catalog import Catalog

@@ -11,11 +11,11 @@ from truckstream.data.audit.counts.hourly_counts import HourlyCounts
 from truckstream.data.audit.counts.incoming_records import read_incoming_records
 from truckstream.data.audit.findings import AuditFinding
 from truckstream.data.audit.given_up import explain, given_up_finding
-from truckstream.data.audit.objects.groups import assemble
 from truckstream.data.audit.objects.inventory import Inventory
 from truckstream.data.audit.objects.object_scan import AuditProgress, ObjectScan
-from truckstream.data.audit.objects.shard_audit import GroupReader, audit_shard
 from truckstream.data.audit.report import AuditReport, with_comparison
+from truckstream.data.audit.shards.groups import assemble
+from truckstream.data.audit.shards.shard_audit import GroupReader, audit_shard
 from truckstream.data.audit.stream.stream_reading import StreamReading
 from truckstream.data.objects.catalog import Catalog
 from truckstream.data.objects.given_up import given_up_batches

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from truckstream.data.audit.findings import AuditFinding
-from truckstream.data.audit.objects.shard_chain import UnprovenLink
+from truckstream.data.audit.shards.shard_chain import UnprovenLink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from truckstream.data.audit.findings import AuditFinding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
 
 __all__ = ["HOUR", "HourlyCounts"]
 

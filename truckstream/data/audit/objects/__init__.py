@@ -1,1 +1,1 @@
-"""Check the objects of a store by themselves: each object, the two of a group, and the groups of a shard."""
+"""Read the objects of a store, check each by itself, and put them in the order of their records."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from truckstream.data.audit.findings import FindingKind
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.stored_records import StoredRecords
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
     from truckstream.kinesis.reading.shard_record import ShardRecord
 
 __all__ = ["ShardComparison"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from truckstream.data.audit.objects.groups import assemble
 from truckstream.data.audit.objects.stored_records import NO_RECORDS
+from truckstream.data.audit.shards.groups import assemble
 from truckstream.data.audit.stream.stream_comparison import ShardComparison
 from truckstream.kinesis.failures import TRANSIENT, FailureKind, RequestFailedError
 from truckstream.kinesis.reading.position import Position
@@ -14,9 +14,9 @@ from truckstream.kinesis.reading.position import Position
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.inventory import Inventory
-    from truckstream.data.audit.objects.shard_audit import GroupReader
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
+    from truckstream.data.audit.shards.shard_audit import GroupReader
     from truckstream.kinesis.reading.reading_client import ReadingClient
     from truckstream.kinesis.reading.shard_record import RecordsPage
 

@@ -10,8 +10,8 @@ from truckstream.data.audit.objects.stored_records import common_records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.stored_records import StoredRecords
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
 
 __all__ = ["judge_overlap"]
 

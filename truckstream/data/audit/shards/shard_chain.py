@@ -22,7 +22,7 @@ import msgspec
 from truckstream.data.audit.findings import AuditFinding
 
 if TYPE_CHECKING:
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
 
 __all__ = ["CLOCK_TOLERANCE", "MOST_RUNS", "Link", "ShardChain", "UnprovenLink"]
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from truckstream.data.audit.objects.groups import assemble, check_group
 from truckstream.data.audit.objects.object_scan import MOST_NAMED
-from truckstream.data.audit.objects.overlap import judge_overlap
-from truckstream.data.audit.objects.shard_chain import CLOCK_TOLERANCE, ShardChain
 from truckstream.data.audit.objects.stored_records import UNKNOWN, StoredRecords
 from truckstream.data.audit.report import AuditedShard
+from truckstream.data.audit.shards.groups import assemble, check_group
+from truckstream.data.audit.shards.overlap import judge_overlap
+from truckstream.data.audit.shards.shard_chain import CLOCK_TOLERANCE, ShardChain
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
     from truckstream.data.audit.findings import AuditFinding
     from truckstream.data.audit.objects.audited_object import AuditedObject
-    from truckstream.data.audit.objects.groups import StoredGroupObjects
     from truckstream.data.audit.objects.inventory import Inventory
-    from truckstream.data.audit.objects.shard_chain import UnprovenLink
+    from truckstream.data.audit.shards.groups import StoredGroupObjects
+    from truckstream.data.audit.shards.shard_chain import UnprovenLink
     from truckstream.data.objects.catalog import Catalog
 
 __all__ = ["GroupReader", "audit_shard"]
