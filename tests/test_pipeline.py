@@ -10,7 +10,7 @@ import obstore
 import obstore.store
 import pytest
 
-from truckstream import Batcher, Fleet, Producer
+from truckstream import Batcher, Fleet, Producer, audit
 from truckstream.local import EventSourceMapping, LocalKinesis
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
@@ -77,6 +77,14 @@ async def send(kinesis, records, **options):
     return [delivery.result() for delivery in deliveries]
 
 
+async def verified(store, kinesis):
+    """Return the report of an audit that has found nothing wrong, also compared with the stream."""
+    where = {"region_name": "us-east-1", "endpoint_url": kinesis.endpoint_url}
+    report = await audit(store, stream=kinesis.stream_name, settle=0, **where)
+    assert (report.findings, report.exit_status) == ((), 0)
+    return report
+
+
 async def test_every_record_is_stored_once_in_objects_of_700():
     reports = [(report.data, report.truck_id) for report in Fleet(trucks=50, seed=3).take(5_000)]
     store = obstore.store.MemoryStore()
@@ -85,6 +93,8 @@ async def test_every_record_is_stored_once_in_objects_of_700():
         async with EventSourceMapping(kinesis, BatcherFunction(store)) as mapping:
             await mapping.drain(timeout=20)
             assert mapping.stats.records == 5_000
+        [shard] = (await verified(store, kinesis)).shards
+    assert (shard.compared, shard.waiting) == (5_000, 0)
     assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in reports)
     assert sorted(sizes_of(store), reverse=True)[:7] == [700] * 7
 
@@ -96,6 +106,7 @@ async def test_only_records_that_break_a_rule_are_rejected():
         await send(kinesis, [(report.data, report.truck_id) for report in reports], pacing=False)
         async with EventSourceMapping(kinesis, BatcherFunction(store)) as mapping:
             await mapping.drain(timeout=20)
+        await verified(store, kinesis)
     valid = Counter(report.data for report in reports if report.valid)
     assert Counter(lines_of(store, "sensor_data")) == valid
     assert len(lines_of(store, "rejected")) == 2_000 - valid.total()
@@ -111,6 +122,7 @@ async def test_a_failing_store_causes_redeliveries_and_loses_no_record(seed):
         await send(kinesis, reports, pacing=False)
         async with EventSourceMapping(kinesis, function, batch_size=1_000) as mapping:
             await mapping.drain(timeout=40)
+        await verified(store.inner, kinesis)
     assert any(response["batchItemFailures"] for response in function.responses)
     assert Counter(lines_of(store.inner, "sensor_data")) == Counter(data for data, _ in reports)
 
@@ -152,5 +164,20 @@ async def test_a_split_while_sending_stores_each_record_once():
             assert producer.stats.sent == producer.stats.acked == 1_800
         async with EventSourceMapping(kinesis, BatcherFunction(store, schema=None)) as mapping:
             await mapping.drain(timeout=20)
+        assert len((await verified(store, kinesis)).shards) == 3
     assert {delivery.result().shard_id for delivery in deliveries} == {"shardId-000000000001", "shardId-000000000002"}
     assert Counter(lines_of(store, "sensor_data")) == Counter(data for data, _ in first + second)
+
+
+async def test_parallel_lanes_of_a_shard_store_each_record_once():
+    """Each of the concurrent calls has the records of some keys, so that the groups of the shard interleave."""
+    reports = [(report.data, report.truck_id) for report in Fleet(trucks=50, seed=3).take(3_000)]
+    store = obstore.store.MemoryStore()
+    async with LocalKinesis(shards=1, quotas=False) as kinesis:
+        await send(kinesis, reports, pacing=False)
+        function = BatcherFunction(store, batch_size=100)
+        async with EventSourceMapping(kinesis, function, batch_size=500, parallelization_factor=4) as mapping:
+            await mapping.drain(timeout=20)
+        [shard] = (await verified(store, kinesis)).shards
+    assert (shard.compared, shard.valid) == (3_000, 3_000)
+    assert shard.interleaved > 0
