@@ -1,11 +1,12 @@
 """Unusual output without damage has no finding: other edges, lanes, aggregates, repeated numbers, versions."""
 
 import shutil
+from datetime import UTC, datetime
 
 import obstore.store
 import pytest
 
-from tests.batcher.support import FIRST, Small, aggregate, record, small, trucks
+from tests.batcher.support import ARRIVAL, FIRST, Small, aggregate, record, small, trucks
 from tests.data.audit.support import (
     attributes,
     change,
@@ -53,6 +54,14 @@ async def test_a_hole_in_a_lane_is_found(store):
     first = [key for key in keys(store) if attributes(store, key).get("previous-sequence-number")]
     store.delete(first[0])
     assert await kinds(store) == ["hole"]
+
+
+async def test_lanes_of_a_time_begin_in_the_middle(store):
+    """The first groups of both lanes name records before the time."""
+    records = [record(b'{"n":%d}' % n, n, arrival=ARRIVAL + n) for n in range(60)]
+    await fill_by_function(store, records[::2], records[1::2])
+    report = await verify(store, since=datetime.fromtimestamp(ARRIVAL + 25, UTC))
+    assert (report.findings, report.shards[0].unproven_links) == ((), 1)
 
 
 async def test_a_lane_that_is_stored_twice_is_found(store):

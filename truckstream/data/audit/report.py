@@ -105,12 +105,18 @@ def _contents_line(report: AuditReport) -> str:
 
 
 def _shard_lines(shard: AuditedShard) -> list[str]:
-    stream = shard.stream.rpartition("/")[2]
-    text = (
-        f"{stream} {shard.shard}: {shard.valid:,} valid and {shard.rejected:,} rejected records in {shard.groups:,} "
-        f"groups, from {shard.first_sequence_number} to {shard.last_sequence_number}."
-    )
-    lines = [text]
+    name = f"{shard.stream.rpartition('/')[2]} {shard.shard}"
+    if shard.groups:
+        lines = [
+            (
+                f"{name}: {shard.valid:,} valid and {shard.rejected:,} rejected records in {shard.groups:,} groups, from "
+                f"{shard.first_sequence_number} to {shard.last_sequence_number}."
+            )
+        ]
+    else:
+        lines = [f"{name}: no objects."]
+    if shard.begins_after is not None:
+        lines.append(f"  The record before them, {shard.begins_after}, is in no object of the time.")
     if shard.interleaved:
         lines.append(f"  {shard.interleaved:,} pairs of groups interleave, as with a ParallelizationFactor above 1.")
     if shard.compared or shard.waiting:
@@ -120,21 +126,26 @@ def _shard_lines(shard: AuditedShard) -> list[str]:
 
 def _proof_lines(report: AuditReport) -> list[str]:
     """Return what is proved, and what is not."""
+    shards = report.shards
+    proven, unproven = sum(each.proven_links for each in shards), sum(each.unproven_links for each in shards)
     lines = []
-    proven, unproven = (
-        sum(getattr(each, name) for each in report.shards) for name in ("proven_links", "unproven_links")
-    )
-    lines.append(
-        f"Proved: between {proven:,} neighbouring groups no record is missing, by the chain in their metadata."
-    )
-    if unproven and not report.compared_stream:
+    if proven:
         lines.append(
-            f"Not proved: between {unproven:,} neighbouring groups a missing group would not show, because the writer "
-            "did not know the record before. While the stream still has the records, --stream proves it."
+            f"Proved: between {proven:,} neighbouring groups no record is missing, by the chain in their metadata."
         )
     if report.compared_stream:
-        compared = sum(each.compared for each in report.shards)
+        compared = sum(each.compared for each in shards)
         lines.append(f"Proved: {compared:,} records that {report.compared_stream} still has were compared one by one.")
+    elif shards:
+        between = (
+            f"between {unproven:,} neighbouring groups, because the writer did not know the record before, and "
+            if unproven
+            else ""
+        )
+        lines.append(
+            f"Not proved: a group that is missing as a whole would not show {between}at both ends of each shard. "
+            "While the stream still has the records, --stream proves it."
+        )
     if report.compared_hours is not None:
         lines.append(f"Compared: {report.compared_hours:,} hours with CloudWatch's IncomingRecords.")
     if report.without_checksum:

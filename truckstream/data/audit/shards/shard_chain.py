@@ -68,7 +68,12 @@ class ShardChain:
         self.unproven_links = 0
         #: The record before the first group, if that names one.
         self.begins_after: str | None = None
-        self.first: str | None = None
+        #: The first number; the first group of each lane may name a record before it.
+        self._begin = 0
+
+    @property
+    def first(self) -> str | None:
+        return str(self._begin) if self.groups else None
 
     @property
     def last(self) -> str | None:
@@ -84,11 +89,11 @@ class ShardChain:
         unproven = None
         previous = group.previous
         if not self.groups:
-            self.first = str(group.first)
+            self._begin = group.first
             self.begins_after = None if previous is None else str(previous)
-        elif previous is not None and not self._holds(previous):
+        elif previous is not None and previous >= self._begin and not self._holds(previous):
             findings.append(self._hole(group, previous, settled=settled))
-        elif previous is not None or any(_follows_on(each, group) for each in self._open):
+        elif (previous is not None and previous >= self._begin) or any(_follows_on(each, group) for each in self._open):
             self.proven_links += 1
         else:
             self.unproven_links += 1
