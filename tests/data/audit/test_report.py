@@ -49,8 +49,8 @@ def test_a_report_without_findings():
         "Proved: between 1 neighbouring groups no record is missing, by the chain in their metadata.",
         (
             "Not proved: a group that is missing as a whole would not show between 1 neighbouring groups, because the "
-            "writer did not know the record before, and at both ends of each shard. While the stream still has the records, "
-            "--stream proves it."
+            "writer did not know the record before, and at both ends of each shard. While the stream still has the "
+            "records, --stream proves it."
         ),
         "Not proved: 2 objects of an earlier version have no SHA-256, such as sensor_data/a.json.",
         "Not proved: 1 objects have no metadata, such as sensor_data/c.json.",

@@ -109,8 +109,8 @@ def _shard_lines(shard: AuditedShard) -> list[str]:
     if shard.groups:
         lines = [
             (
-                f"{name}: {shard.valid:,} valid and {shard.rejected:,} rejected records in {shard.groups:,} groups, from "
-                f"{shard.first_sequence_number} to {shard.last_sequence_number}."
+                f"{name}: {shard.valid:,} valid and {shard.rejected:,} rejected records in {shard.groups:,} groups, "
+                f"from {shard.first_sequence_number} to {shard.last_sequence_number}."
             )
         ]
     else:
