@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from tests.commands.support import AWS, start
+from truckstream.data.audit import audit
 from truckstream.local import LocalKinesis
 from truckstream.producer import Producer
 
@@ -79,3 +80,6 @@ async def test_each_record_is_stored_once_although_a_worker_ends(end, tmp_path, 
                 process.kill()
                 process.communicate()
     assert stored(tmp_path) == Counter(range(RECORDS))
+    report = await audit(tmp_path / "lake", settle=0)
+    assert report.findings == ()
+    assert [(shard.unproven_links, shard.begins_after) for shard in report.shards] == [(0, None)] * 4
