@@ -20,6 +20,8 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 from support.bare_server import bare_server
 from support.command_line import make_parser, publish
 
+from truckstream.charts import Axis, bars
+
 #: Seconds for 10,000 objects.
 LIMIT = 30.0
 
@@ -48,6 +50,30 @@ def measure(port, *flags):
     }
 
 
+def charts(rows):
+    return [
+        bars(
+            title,
+            [
+                {
+                    "objects": f"{row['objects']:,} objects",
+                    "figure": row[column],
+                    "read": "metadata only" if row["flags"] else "contents",
+                }
+                for row in rows
+            ],
+            name="objects",
+            value=Axis("figure", axis, ",.1f"),
+            series="read",
+            caption=caption,
+        )
+        for title, column, axis, caption in (
+            ("How long verify takes", "seconds", "seconds", f"The aim is {LIMIT:.0f} s for 10,000 objects."),
+            ("Peak memory of verify", "peak_mib", "MiB", "It does not grow with the number of objects."),
+        )
+    ]
+
+
 def main(options):
     rows = []
     print(f"{'':12}{'objects':>9}{'MB':>8}{'seconds':>9}{'objects/s':>11}{'CPU s':>8}{'peak MiB':>10}")
@@ -62,7 +88,7 @@ def main(options):
                     flush=True,
                 )
                 rows.append(row)
-    publish(options, rows=rows, limit_seconds=LIMIT)
+    publish(options, charts=charts(rows), rows=rows)
     proven = all(row["exit_status"] == 0 and row["proven_links"] == row["objects"] - 1 for row in rows)
     return 0 if proven else 1
 

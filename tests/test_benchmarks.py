@@ -132,6 +132,15 @@ SAMPLES = {
         [[{"case": "half", "records_per_second": 499.0, "best": 500.0, "throttled_share": 0.02}]],
         ["Delivered through the shard", "Throttled"],
     ),
+    "verify.py": (
+        [
+            [
+                {"flags": ["--quick"], "objects": 1_000, "seconds": 0.8, "peak_mib": 55},
+                {"flags": [], "objects": 1_000, "seconds": 1.3, "peak_mib": 95},
+            ]
+        ],
+        ["How long verify takes", "Peak memory of verify"],
+    ),
 }
 
 
