@@ -53,6 +53,10 @@ def test_the_demo_accounts_for_every_record(tmp_path):
     for reason, count in report["rejected_reasons"].items():
         assert f"{count:,} {reason}" in " ".join(out.split())
     assert sum(int(size) * count for size, count in report["request_sizes"].items()) >= report["records_put"]
+    check = out.split("To check them again:\n")[1].splitlines()[0].split()
+    status, checked, err = run(*check[1:], "--settle", "0", cwd=tmp_path)
+    assert (status, err) == (0, ""), checked
+    assert checked.count(" valid and ") == 2
     assert f"{report['records_put']:,} records were put" in out
 
 

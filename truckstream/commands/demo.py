@@ -83,6 +83,7 @@ async def _run_demo(options: DemoOptions) -> int:
     print_plain(f"The objects are in {printable(str(options.out))}.")
     if newest := max((options.out / PREFIX).glob("*.json"), key=lambda path: path.stat().st_mtime, default=None):
         print_plain(f"To see a record:\n  {command_line('head', '-n', 1, newest)}")
+    print_plain(f"To check them again:\n  {command_line('truckstream', 'verify', options.out)}")
     if options.report_file:
         save_report(report, options.report_file, command_line("truckstream", *sys.argv[1:]))
         print_plain(f"The report is in {printable(str(options.report_file))}.")
