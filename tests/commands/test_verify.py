@@ -5,9 +5,13 @@ import json
 import re
 import signal
 import socket
+from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
+from tests.batcher.support import record
 from tests.commands.support import AWS, run, start
 from truckstream.batcher import Batcher
 from truckstream.consumer.tables.memory_table import MemoryTable
@@ -132,3 +136,30 @@ def test_ctrl_c_ends_it(tmp_path):
     out, err = command.communicate(timeout=30)
     assert (command.returncode, out) == (130, "")
     assert "Traceback" not in err
+
+
+def test_counts_are_held_against_cloudwatch(tmp_path, monkeypatch):
+    """Moto keeps metrics; the stream took one record more in the second hour than the objects hold."""
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    begin = datetime(2025, 1, 15, 14, tzinfo=UTC)
+    batcher = Batcher((tmp_path / "lake").as_uri(), schema=None)
+    for n, minutes in enumerate((30, 90, 150)):
+        arrival = (begin + timedelta(minutes=minutes)).timestamp()
+        asyncio.run(batcher.process([record(b"{}", n, arrival=arrival)]))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        metric = {"MetricName": "IncomingRecords", "Value": 2.0, "Timestamp": begin + timedelta(minutes=90)}
+        dimensions = [{"Name": "StreamName", "Value": "truck-sensor-stream"}]
+        boto3.client("cloudwatch", endpoint_url=url, region_name="us-east-1").put_metric_data(
+            Namespace="AWS/Kinesis", MetricData=[{**metric, "Dimensions": dimensions}]
+        )
+        flags = ("--cloudwatch", "--endpoint-url", url)
+        status, out, err = run("verify", "lake", *flags, cwd=tmp_path, **AWS, NO_PROXY="127.0.0.1")
+    finally:
+        server.stop()
+    assert (status, err) == (1, ""), out
+    assert "Compared: 1 hours with CloudWatch's IncomingRecords." in out
+    assert "took 2 records in an hour, by CloudWatch, and the objects hold 1: records are missing" in out
