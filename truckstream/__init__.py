@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from truckstream.batcher import get_optimal_batch_size as get_optimal_batch_size
     from truckstream.consumer import Batch as Batch
     from truckstream.consumer import Consumer as Consumer
-    from truckstream.data.compaction.compact import compact as compact
     from truckstream.data.audit import audit as audit
+    from truckstream.data.compaction.compact import compact as compact
     from truckstream.data.replay import replay as replay
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
