@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from truckstream.consumer import Consumer as Consumer
     from truckstream.data.audit import audit as audit
     from truckstream.data.compaction.compact import compact as compact
+    from truckstream.data.query import query as query
     from truckstream.data.replay import replay as replay
     from truckstream.errors import TruckstreamError as TruckstreamError
     from truckstream.fleet import Fleet as Fleet
@@ -39,6 +40,7 @@ _MODULES = {
     "audit": "data.audit",
     "get_optimal_batch_size": "batcher",
     "make_handler": "lambda_function",
+    "query": "data.query",
     "replay": "data.replay",
 }
 

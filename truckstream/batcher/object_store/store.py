@@ -142,6 +142,14 @@ class Store:
             with _errors_translated(key):
                 await self._store.complete_async(key, attributes)
 
+    async def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return `length` bytes of the object's content, from `start` on."""
+        with _errors_translated(key):
+            if not isinstance(self._store, ThreadedStore):
+                raise StoreError("NotSupported", f"{self._store!r} reads no ranges", hint="Use a store of obstore.")
+            threaded = self._store
+            return await self._retry(lambda: threaded.get_range_async(key, start, length))
+
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedObject]]:
         """Yield the objects in the folder `prefix` and its folders whose keys sort after `after`, some at a time.
 
