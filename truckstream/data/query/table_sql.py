@@ -40,7 +40,7 @@ _PATH: Final = "_truckstream_object_path"
 #: Functions of Athena that saved queries call and that DuckDB has under other names.
 _MACROS: Final = {
     "from_unixtime(seconds)": "make_timestamp((seconds * 1000000)::BIGINT)",
-    "date_format(time, form)": "strftime(time, form)",
+    "date_format(moment, form)": "strftime(moment, form)",
 }
 
 
