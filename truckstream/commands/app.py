@@ -23,6 +23,7 @@ from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
 from truckstream.commands.output.results import exit_status, print_error
+from truckstream.commands.query.command import query
 from truckstream.commands.replay import replay
 from truckstream.commands.simulate import simulate
 from truckstream.commands.stream.put import put
@@ -50,6 +51,7 @@ for command in (
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
     verify,
+    query,
     worker,
     replay,
     compact,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from truckstream.data.query.tables import open_tables, query
+from truckstream.data.query.options import TableOptions
+from truckstream.data.query.tables import open_tables, query, table_script
 
-__all__ = ["open_tables", "query"]
+__all__ = ["TableOptions", "open_tables", "query", "table_script"]

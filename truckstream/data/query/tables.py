@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from truckstream.data.objects.catalog import Catalog
 from truckstream.data.query.columns import record_columns
 from truckstream.data.query.listing import has_objects, list_tables
+from truckstream.data.query.options import TableOptions, tables_in
 from truckstream.data.query.table_sql import make_tables
-from truckstream.errors import ConfigurationError, InvalidArgumentError, StoreError
-from truckstream.record import TruckRecord
+from truckstream.errors import ConfigurationError, StoreError
 
 try:
     import duckdb
@@ -29,16 +29,12 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Mapping
-    from datetime import datetime
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from truckstream.batcher.object_store.store import ObjectStore
 
-__all__ = ["TABLES", "Table", "open_tables", "query"]
-
-Table = Literal["records", "rejected", "given_up"]
-TABLES: Final[tuple[Table, ...]] = get_args(Table)
+__all__ = ["open_tables", "query", "table_script"]
 
 
 def query(sql: str, store: str | Path | ObjectStore, **options: Any) -> duckdb.DuckDBPyRelation | None:
@@ -53,7 +49,7 @@ def query(sql: str, store: str | Path | ObjectStore, **options: Any) -> duckdb.D
     Args:
         sql: the statement. Of several, all are run, and the last one's rows are the result.
         store: `s3://bucket[/folder]`, `file:///directory`, the path of a directory, or an obstore store.
-        **options: those of `open_tables`. By default only the tables that the SQL names are made.
+        **options: the attributes of `TableOptions`. By default only the tables that the SQL names are made.
 
     Returns:
         The relation; None if the last statement has no rows.
@@ -64,70 +60,60 @@ def query(sql: str, store: str | Path | ObjectStore, **options: Any) -> duckdb.D
     return open_tables(store, **{"tables": tables_in(sql), **options}).sql(sql)
 
 
-def tables_in(sql: str) -> tuple[Table, ...]:
-    """Return the tables that a statement may need. A name in a comment or a text counts, which costs time only."""
-    return tuple(table for table in TABLES if table in sql.lower()) or TABLES
-
-
-def open_tables(
-    store: str | Path | ObjectStore,
-    *,
-    tables: Collection[Table] = TABLES,
-    prefix: str = "sensor_data",
-    rejected_prefix: str = "rejected",
-    given_up_store: str | Path | ObjectStore | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    schema: Any = TruckRecord,
-    region_name: str | None = None,
-    endpoint_url: str | None = None,
-    store_options: Mapping[str, Any] | None = None,
-) -> duckdb.DuckDBPyConnection:
+def open_tables(store: str | Path | ObjectStore, **options: Any) -> duckdb.DuckDBPyConnection:
     """Return a connection of DuckDB with the tables of a store, for several queries of the same objects.
 
     Close it when it is no longer needed. A cursor of it does not have the tables.
 
     Args:
         store: `s3://bucket[/folder]`, `file:///directory`, the path of a directory, or an obstore store.
-        tables: the tables to make, of "records", "rejected" and "given_up".
-        prefix: the folder of valid records, as in `Batcher`.
-        rejected_prefix: the folder of rejected records, as in `Batcher`.
-        given_up_store: the on-failure destination of the event source mapping, if it is another store.
-        since: with a time zone. Only objects whose first record arrived from then on are listed and read. A compacted
-            file is read whole if its hour overlaps the time.
-        until: likewise, before this time.
-        schema: the type of the records, which decides the columns of `records`; None for those that DuckDB detects.
-        region_name: for S3, as in `Batcher`.
-        endpoint_url: for S3, as in `Batcher`.
-        store_options: further options of obstore's S3Store.
+        **options: the attributes of `TableOptions`.
 
     Raises:
         ConfigurationError: the store cannot be opened, or the directory does not exist.
         InvalidArgumentError: another option breaks a rule.
         StoreError: the store cannot be listed, or has no objects of this time (`code` is "NoObjects").
     """
-    for table in tables:
-        if table not in TABLES:
-            raise InvalidArgumentError("tables", table, f"must be of {', '.join(TABLES)}")
-    columns = record_columns(schema)
-    network = {"region_name": region_name, "endpoint_url": endpoint_url, "store_options": store_options}
-    catalog = Catalog(store, prefix=prefix, rejected_prefix=rejected_prefix, **network)  # type: ignore[arg-type]
-    failed = store if given_up_store is None else given_up_store
-    found = _run(list_tables(catalog, tables, since, until, failed, network))
-    if not any(found) and not _run(has_objects(catalog, since, until)):
-        raise _no_objects(catalog, since, until)
-    directory = _directory(catalog.url)
-    records, rejected = ([file.key for file in files] for files in (found.records, found.rejected))
+    files, statements = _prepare(store, TableOptions(**options))
     connection = duckdb.connect()
     try:
-        if directory is None:
-            connection.register_filesystem(ObjectFiles(catalog.store, [*found.records, *found.rejected]))
-        for statement in make_tables(tables, directory or ROOT, records, rejected, found.given_up, columns):
+        if files is not None:
+            connection.register_filesystem(files)
+        for statement in statements:
             connection.execute(statement)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def table_script(store: str | Path, **options: Any) -> str | None:
+    """Return the SQL that makes the tables of a directory in any DuckDB; None if the store is no directory.
+
+    Its arguments are those of `open_tables`, and it raises the same errors.
+    """
+    files, statements = _prepare(store, TableOptions(**options))
+    return None if files is not None else "".join(f"{statement};\n" for statement in statements)
+
+
+def _prepare(store: str | Path | ObjectStore, options: TableOptions) -> tuple[ObjectFiles | None, list[str]]:
+    """Return the file system of the objects, None for a directory, and the statements that make the tables."""
+    columns = record_columns(options.schema)
+    network: dict[str, Any] = {
+        "region_name": options.region_name,
+        "endpoint_url": options.endpoint_url,
+        "store_options": options.store_options,
+    }
+    catalog = Catalog(store, prefix=options.prefix, rejected_prefix=options.rejected_prefix, **network)
+    given_up_store = store if options.given_up_store is None else options.given_up_store
+    found = _run(list_tables(catalog, options.tables, options.since, options.until, given_up_store, network))
+    if not any(found) and not _run(has_objects(catalog, options.since, options.until)):
+        raise _no_objects(catalog, options)
+    directory = _directory(catalog.url)
+    files = None if directory is not None else ObjectFiles(catalog.store, [*found.records, *found.rejected])
+    records, rejected = ([file.key for file in listed] for listed in (found.records, found.rejected))
+    root = directory or ROOT
+    return files, make_tables(options.tables, root, records, rejected, found.given_up, columns)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -140,9 +126,10 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, work).result()
 
 
-def _no_objects(catalog: Catalog, since: datetime | None, until: datetime | None) -> StoreError:
+def _no_objects(catalog: Catalog, options: TableOptions) -> StoreError:
     where = catalog.url or repr(catalog.store)
     folders = " or ".join(f"{each}/" for each in (catalog.prefix, catalog.rejected_prefix))
+    since, until = options.since, options.until
     when = (f" from {since} on" if since else "") + (f" before {until}" if until else "")
     message = f"{where} has no objects of the batcher in {folders}" + (f" that arrived{when}" if when else "")
     hint = "Check the store, the region, the prefixes" + (" and the times." if when else ".")

@@ -1,0 +1,1 @@
+"""`truckstream query`: ask the stored records."""
