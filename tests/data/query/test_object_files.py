@@ -131,7 +131,8 @@ def test_an_object_that_failed_is_fetched_again():
     assert files.open("truckstream://0").read() == b"x" * 1_000
 
 
-def test_of_a_large_object_only_parts_are_read(monkeypatch):
+async def test_of_a_large_object_only_parts_are_read(monkeypatch):
+    """Also in the thread of an event loop, as here."""
     monkeypatch.setattr(object_files, "WHOLE_BYTES", 100)
     content = random.Random(1).randbytes(10_000)
     store = CountedStore(content)

@@ -88,7 +88,7 @@ def query(
     options = {
         "since": since and parse_time("since", since, datetime.now(UTC)),
         "until": until and parse_time("until", until, datetime.now(UTC)),
-        "schema": _schema(schema),
+        **({} if schema == "truck" else {"schema": _schema(schema)}),
         "prefix": prefix,
         "rejected_prefix": rejected_prefix,
         "given_up_store": given_up_store,
@@ -169,10 +169,6 @@ def _store(store: str | None, connection: StreamConnection) -> str:
 def _schema(text: str) -> Any:
     if text == "none":
         return None
-    if text == "truck":
-        from truckstream.record import TruckRecord  # noqa: PLC0415
-
-        return TruckRecord
     module, _, name = text.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:

@@ -11,6 +11,7 @@ import asyncio
 import io
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fsspec.spec import AbstractFileSystem
@@ -18,7 +19,7 @@ from fsspec.spec import AbstractFileSystem
 from truckstream.data.query.fetch_plan import OBJECTS_AHEAD, FetchPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from datetime import datetime
 
     from truckstream.batcher.object_store.store import Store
@@ -73,7 +74,9 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]
             raise PermissionError(f"{path} can only be read")
         key = self._strip_protocol(path)
         size = self._found(key)[0]
-        return io.BytesIO(self._content(key)) if size <= WHOLE_BYTES else _LargeFile(self._store, key, size)
+        if size <= WHOLE_BYTES:
+            return io.BytesIO(self._content(key))
+        return _LargeFile(size, lambda start, length: self._part(key, start, length))
 
     # --- Contents -----------------------------------------------------------------------------------
 
@@ -86,7 +89,7 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]
         with self._turn:
             fetch, forget = self._plan.open(key)
             for each in fetch:
-                self._fetched[each] = self._threads.submit(_read, self._store, each)
+                self._fetched[each] = self._threads.submit(_finish, partial(self._store.read, each))
             future = self._fetched[key]
             for each in forget:
                 self._fetched.pop(each).cancel()
@@ -98,23 +101,26 @@ class ObjectFiles(AbstractFileSystem):  # type: ignore[misc]
                 self._fetched.pop(key, None)
             raise
 
+    def _part(self, key: str, start: int, length: int) -> bytes:
+        return self._threads.submit(_finish, partial(self._store.read_range, key, start, length)).result()
+
 
 def _plain(path: str) -> str:
     """Return a path whose wildcards were made literal as DuckDB writes them."""
     return path.replace("[[]", "[").replace("[*]", "*").replace("[?]", "?")
 
 
-def _read(store: Store, key: str) -> bytes:
-    return asyncio.run(store.read(key))
+def _finish(request: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+    """Run a request of the store. It needs a thread without an event loop, and DuckDB also reads in the caller's."""
+    return asyncio.run(request())
 
 
 class _LargeFile(io.RawIOBase):
     """An object of which parts are read."""
 
-    def __init__(self, store: Store, key: str, size: int) -> None:
-        self._store = store
-        self._key = key
+    def __init__(self, size: int, read_part: Callable[[int, int], bytes]) -> None:
         self._size = size
+        self._read_part = read_part
         self._position = 0
 
     def readable(self) -> bool:
@@ -136,6 +142,6 @@ class _LargeFile(io.RawIOBase):
         length = left if size is None or size < 0 else min(size, left)
         if length <= 0:
             return b""
-        part = asyncio.run(self._store.read_range(self._key, self._position, length))
+        part = self._read_part(self._position, length)
         self._position += len(part)
         return part
