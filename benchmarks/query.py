@@ -41,7 +41,9 @@ import duckdb
 if way == "DuckDB alone":
     def ask():
         reader = "read_parquet" if folder.endswith("parquet") else "read_json_auto"
-        return duckdb.connect().sql(question.format(f"{reader}('{folder}/sensor_data/*')")).fetchall()
+        alone = duckdb.connect()
+        alone.execute("SET enable_progress_bar_print = false")
+        return alone.sql(question.format(f"{reader}('{folder}/sensor_data/*')")).fetchall()
 else:
     import obstore.store
     from truckstream.data.query import open_tables

@@ -50,6 +50,12 @@ def test_rows_for_programs(stored):
     assert json.loads(out) == [{"truck_id": f"TRUCK_{n:03}", "speed": 50.0 + n} for n in range(3)]
 
 
+def test_duckdbs_progress_is_not_among_the_rows(stored):
+    """It appears after 2 s; here at once."""
+    sql = "SET progress_bar_time = 0; SELECT sum(hash(i)) > 0 AS x FROM range(30000000) t (i)"
+    assert ask(stored, sql, "--format", "csv")[:2] == (0, "x\ntrue\n")
+
+
 @pytest.mark.parametrize("name", ["speeds.csv", "speeds.json", "speeds.parquet", "it's.csv"])
 def test_a_file_has_the_format_of_its_name(stored, name):
     assert ask(stored, SPEEDS, "--output", name) == (0, "", "")

@@ -230,6 +230,33 @@ async def test_rejected_records_have_their_reason_and_bytes(tmp_path, compressio
     ]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_batches_that_lambda_gave_up(tmp_path, elsewhere):
+    where = tmp_path / "failed" if elsewhere else tmp_path
+    await store(tmp_path.as_uri(), [1])
+    for hour in (14, 16):
+        path = where / f"aws/lambda/5e8bbb2e/shardId-000000000000/2025/01/15/2025-01-15T{hour}.40.00-a1b2"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        info = {
+            "shardId": "shardId-000000000000",
+            "startSequenceNumber": str(hour),
+            "endSequenceNumber": "99",
+            "approximateArrivalOfFirstRecord": f"2025-01-15T{hour}:30:25.001Z",
+            "approximateArrivalOfLastRecord": f"2025-01-15T{hour}:30:26Z",
+            "batchSize": 3,
+            "streamArn": "it's an ARN",
+        }
+        path.write_text(json.dumps({"requestContext": {"condition": "RecordAgeExceeded"}, "KinesisBatchInfo": info}))
+    (where / "aws/lambda/5e8bbb2e/shardId-000000000000/2025/01/15/2025-01-15T17.00.00-b").write_text("broken")
+    options = {"given_up_store": where} if elsewhere else {}
+    found = query("SELECT * EXCLUDE (key) FROM given_up ORDER BY ALL", tmp_path, **options)
+    arrivals = [datetime(2025, 1, 15, 14, 30, 25, 1_000), datetime(2025, 1, 15, 14, 30, 26)]  # noqa: DTZ001
+    row = ("it's an ARN", "shardId-000000000000", "14", "99", 3, "RecordAgeExceeded", *arrivals)
+    assert found.fetchall()[0] == row
+    late = {**options, "since": BEGIN + timedelta(hours=2)}
+    assert rows("SELECT first_sequence_number FROM given_up", tmp_path, **late) == [("16",)]
+
+
 async def test_a_table_without_objects_is_empty(tmp_path):
     await store(tmp_path.as_uri(), [1])
     assert rows("SELECT reason, object_arrival FROM rejected", tmp_path) == []

@@ -15,6 +15,8 @@ from truckstream.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.status import Status
+
     from truckstream.commands.query.result import Output
 
 __all__ = ["execute", "explain"]
@@ -29,6 +31,7 @@ _OBJECT: Final = re.compile(r"(batch|hour)_[-0-9T]+_[a-z0-9]+(\.[a-z]+)+")
 
 #: Seconds between two attempts to interrupt a statement: one that begins in between must be interrupted, too.
 _INTERRUPT_SECONDS: Final = 0.05
+_PROGRESS_SECONDS: Final = 0.2
 
 
 def execute(tables: duckdb.DuckDBPyConnection, sql: str, output: Output) -> int:
@@ -43,8 +46,8 @@ def execute(tables: duckdb.DuckDBPyConnection, sql: str, output: Output) -> int:
         return None if relation is None else take_result(relation, output)
 
     try:
-        with error_console.status("Reading …"):
-            show = _run_interruptible(tables, work)
+        with error_console.status("Reading …") as status:
+            show = _run_interruptible(tables, work, status)
     except duckdb.Error as error:
         text = explain(str(error))
         error_console.print(f"truckstream: {text}", style="red", highlight=False, soft_wrap=True, markup=False)
@@ -54,11 +57,14 @@ def execute(tables: duckdb.DuckDBPyConnection, sql: str, output: Output) -> int:
     return 0
 
 
-def _run_interruptible(tables: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Run work that DuckDB does; Ctrl-C interrupts it. DuckDB itself does not look for signals."""
+def _run_interruptible(tables: duckdb.DuckDBPyConnection, work: Callable[[], _T], status: Status) -> _T:
+    """Run work that DuckDB does, and show its progress. Ctrl-C interrupts it: DuckDB itself does not look for signals."""
     with ThreadPoolExecutor(1, thread_name_prefix="truckstream-query") as thread:
         future = thread.submit(work)
         try:
+            while not wait([future], timeout=_PROGRESS_SECONDS).done:
+                percent = tables.query_progress()  # -1 if it is unknown
+                status.update(f"Reading … {percent:.0f} %" if percent > 0 else "Reading …")
             return future.result()
         except KeyboardInterrupt:
             while not wait([future], timeout=_INTERRUPT_SECONDS).done:

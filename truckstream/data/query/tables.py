@@ -77,6 +77,7 @@ def open_tables(store: str | Path | ObjectStore, **options: Any) -> duckdb.DuckD
     files, statements = _prepare(store, TableOptions(**options))
     connection = duckdb.connect()
     try:
+        connection.execute("SET enable_progress_bar_print = false")  # it would be printed among the rows
         if files is not None:
             connection.register_filesystem(files)
         for statement in statements:
