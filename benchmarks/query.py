@@ -12,6 +12,7 @@ Bias in our favour: the directory is in the page cache. Bias against us: the pee
 rejected records, nor the key of each row's object, and asks one table of one format.
 
     uv run python benchmarks/query.py [--records 1000000] [--runs 3] [--only ndjson] [--json FILE]
+        [--html FILE]
 """
 
 import asyncio
@@ -28,6 +29,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish, selected
 
 from truckstream import Batcher, Fleet
+from truckstream.charts import Axis, bars
 
 QUESTION = "SELECT truck_id, avg(engine_temp), max(speed) FROM {} GROUP BY truck_id"
 
@@ -35,7 +37,7 @@ QUESTION = "SELECT truck_id, avg(engine_temp), max(speed) FROM {} GROUP BY truck
 LIMITS = {"ndjson": 3.0, "parquet": 0.5}
 
 PROGRAM = """
-import sys, json, time, resource
+import sys, json, time, resource, re
 way, folder, question = sys.argv[1:]
 import duckdb
 if way == "DuckDB alone":
@@ -55,7 +57,7 @@ rows = ask()
 seconds = time.perf_counter() - started
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"rows": len(rows), "seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime,
-    "peak_mib": usage.ru_maxrss / 1024}))
+    "peak_mib": int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024}))
 """
 
 
@@ -115,6 +117,19 @@ def measure(way, folder, runs):
     return min((json.loads(each.stdout) for each in done), key=lambda figures: figures["seconds"])
 
 
+def charts(rows):
+    return [
+        bars(
+            f"A question to a million records: {name}",
+            [row for row in rows if row["format"] == name],
+            name="way",
+            value=Axis("cpu_seconds", "CPU time, s", ",.2f"),
+            highlight="truckstream",
+        )
+        for name in dict.fromkeys(row["format"] for row in rows)
+    ]
+
+
 def main(options):
     formats = selected(FORMATS, options)
     with tempfile.TemporaryDirectory(prefix="truckstream-benchmark-") as name:
@@ -129,7 +144,7 @@ def main(options):
                 numbers = f"{figures['seconds']:8.2f}{figures['cpu_seconds']:8.2f}{figures['peak_mib']:10,.0f}"
                 print(f"{title:42}{numbers}{limit or '':>9}", flush=True)
                 rows.append({"format": each.name, "way": way, "limit": limit, **figures})
-    publish(options, rows=rows, records=options.records)
+    publish(options, charts=charts(rows), rows=rows, records=options.records)
     return 1 if any(row["limit"] and row["seconds"] > row["limit"] for row in rows) else 0
 
 

@@ -116,6 +116,10 @@ SAMPLES = {
         ],
         ["CPU time a record: 0 ms, no TLS", "CPU time a record: 20 ms, TLS"],
     ),
+    "query.py": (
+        [[{"format": "ndjson", "way": "truckstream", "cpu_seconds": 3.1}]],
+        ["A question to a million records: ndjson"],
+    ),
     "reading_client.py": (
         [[{"contestant": "aiobotocore get_records", "cpu_us_per_record": 28.4}]],
         ["CPU time of reading a record"],

@@ -58,7 +58,7 @@ def execute(tables: duckdb.DuckDBPyConnection, sql: str, output: Output) -> int:
 
 
 def _run_interruptible(tables: duckdb.DuckDBPyConnection, work: Callable[[], _T], status: Status) -> _T:
-    """Run work that DuckDB does, and show its progress. Ctrl-C interrupts it: DuckDB itself does not look for signals."""
+    """Run work of DuckDB, and show its progress. Ctrl-C interrupts it; DuckDB itself does not look for signals."""
     with ThreadPoolExecutor(1, thread_name_prefix="truckstream-query") as thread:
         future = thread.submit(work)
         try:
