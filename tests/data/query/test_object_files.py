@@ -61,7 +61,7 @@ async def test_an_object_that_cannot_be_read_is_named(tmp_path):
     await batcher.process([record(truck(1), 1)])
     found = query("SELECT truck_id FROM records", obstore.store.LocalStore(tmp_path))
     assert found.fetchall() == [("TRUCK_001",)]
-    (path,) = tmp_path.rglob("batch_*")
+    (path,) = (tmp_path / "sensor_data").rglob("batch_*")
     other = obstore.store.MemoryStore()
     obstore.put(other, f"sensor_data/{path.name}", path.read_bytes())
     found = query("SELECT truck_id FROM records", other)

@@ -45,7 +45,7 @@ def rows(sql, where, **options):
 async def test_objects_of_every_kind_are_one_table(tmp_path):
     for n, way in enumerate(WAYS):
         await store(tmp_path.as_uri(), [2 * n, 2 * n + 1], hour=n, **way)
-    assert len(list(tmp_path.rglob("batch_*"))) == len(WAYS)
+    assert len(list((tmp_path / "sensor_data").rglob("batch_*"))) == len(WAYS)
     found = rows("SELECT truck_id, count(*), count(DISTINCT object_key) FROM records GROUP BY 1 ORDER BY 1", tmp_path)
     assert found == [(f"TRUCK_{n:03}", 1, 1) for n in range(2 * len(WAYS))]
 
@@ -157,7 +157,7 @@ async def test_since_and_until_choose_the_objects(tmp_path, layout):
 async def test_a_filter_on_the_object_opens_no_other_object(tmp_path):
     for hour in range(4):
         await store(tmp_path.as_uri(), [hour], hour=hour)
-    paths = sorted(tmp_path.rglob("batch_*"))
+    paths = sorted((tmp_path / "sensor_data").rglob("batch_*"))
     for path in paths[:3]:
         path.write_bytes(b"broken")
     key = paths[3].relative_to(tmp_path).as_posix()
@@ -171,7 +171,7 @@ async def test_a_compacted_file_replaces_its_sources(tmp_path):
     for n in range(3):
         await store(tmp_path.as_uri(), [n], hour=n / 4, layout=("flat", "hive")[n % 2])
     await store(tmp_path.as_uri(), [3], hour=1)
-    sources = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("batch_*T14-*")]
+    sources = [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "sensor_data").rglob("batch_*T14-*")]
     assert len(sources) == 3
     folder = CompactionFolder("sensor_data")
     file = folder.file_key(BEGIN, sources)
