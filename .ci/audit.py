@@ -80,7 +80,16 @@ def main() -> int:
     gaps = []
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "requirements.txt"
-        export = ["uv", "export", "--quiet", "--no-dev", "--all-extras", "--no-emit-project", "--output-file", exported]
+        export = [
+            "uv",
+            "export",
+            "--quiet",
+            "--no-default-groups",
+            "--all-extras",
+            "--no-emit-project",
+            "--output-file",
+            exported,
+        ]
         subprocess.run(export, cwd=ROOT, check=True, stdout=sys.stderr)
         for database in [options.only] if options.only else DATABASES:
             audit = ask(database, [OF_THE_ZIP, exported], options.osv_url)

@@ -11,7 +11,7 @@ Bias: the servers are measured on work that all of them do, storing records. Our
 over 400 shards, so that few records are rejected and the counting is measured; the others have no quotas. No server
 checks the signature. The wall-clock time is that of a machine where the generator needs a core as well.
 
-    uv run python benchmarks/local.py [--seconds 5] [--shards 10000] [--json FILE] [--html FILE]
+    uv run --group dev python benchmarks/local.py [--seconds 5] [--shards 10000] [--json FILE] [--html FILE]
 """
 
 import asyncio

@@ -26,7 +26,7 @@ def _report_missing_package(kind, error, traceback):
         return
     sys.stderr.write(
         f"This benchmark needs the package {error.name}, which is not installed.\n"
-        f"Run it in the project's environment: uv run python {sys.argv[0]}\n"
+        f"Run it in the project's environment: uv run --group dev python {sys.argv[0]}\n"
     )
 
 
