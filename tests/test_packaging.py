@@ -3,12 +3,16 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import requires, version
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,23 @@ def test_its_fixtures_are_found_by_a_test_copied_from_the_page(wheel, tmp_path):
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:anyio", "test_shipping.py"]
     done = subprocess.run(command, env=isolated, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
     assert "5 passed" in done.stdout, done.stdout + done.stderr
+
+
+def upper_bound(requirement):
+    return re.search(r"<([\d.]+)", requirement)[1]
+
+
+def test_the_extra_boto3_has_the_boto3_of_the_newest_aiobotocore_that_it_allows():
+    """Otherwise pip searches for minutes: each release of boto3 requires its own botocore, as does aiobotocore."""
+    aiobotocore, boto3 = PROJECT["optional-dependencies"]["boto3"]
+    major, minor, _ = version("aiobotocore").split(".")
+    assert upper_bound(aiobotocore) == f"{major}.{int(minor) + 1}"
+    [botocore] = [each for each in requires("aiobotocore") if each.startswith("botocore<")]
+    assert upper_bound(boto3) == upper_bound(botocore)
+
+
+def test_aioboto3_can_be_installed_beside_every_extra():
+    """aioboto3 15.5 requires aiobotocore 2.25.1, with boto3 from 1.40.46 on."""
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    bounds = [each for each in chain(*lists) if each.startswith(("aiobotocore", "boto3"))]
+    assert {re.match(r"[a-z0-9]+>=[\d.]+", each)[0] for each in bounds} == {"aiobotocore>=2.25", "boto3>=1.40.46"}
