@@ -7,7 +7,9 @@ commands on AWS, of which `streams` is one.
 
 from __future__ import annotations
 
+import inspect
 import sys
+from typing import TYPE_CHECKING
 
 from truckstream import __version__
 from truckstream.errors import TruckstreamError
@@ -33,10 +35,23 @@ from truckstream.commands.verify import verify
 from truckstream.commands.watch import doctor, scale, status
 from truckstream.commands.worker import worker
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def _default_in_help(default: object) -> str | None:
     """Return a default as the help shows it; defaults that mean "off" or "not set" are not shown."""
     return None if default is None or default is False or default == () else str(default)
+
+
+def _example(command: Callable[..., object]) -> str:
+    """Return the section "Example" of the command's docstring, which ends its help.
+
+    It is indented, so that it is shown as it stands there, and not as a paragraph.
+    """
+    section = inspect.cleandoc(command.__doc__ or "").partition("\nExample:\n")[2]
+    lines = section.partition("\n\n")[0]
+    return f"Example:\n\n{lines}" if lines else ""
 
 
 app = App(
@@ -56,7 +71,11 @@ for command in (
     replay,
     compact,
 ):
-    app.command(command)
+    app.command(command, help_epilogue=_example(command))
+app.register_install_completion_command(
+    help="Install the completion of commands and options for your shell: bash, zsh or fish.",
+    help_epilogue="Example:\n\n    truckstream --install-completion --shell bash",
+)
 
 
 def main() -> None:

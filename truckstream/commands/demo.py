@@ -39,6 +39,9 @@ def demo(
     duplicated or stored in the wrong place. Ctrl-C stops the trucks early; the records already sent are still stored
     and accounted for.
 
+    Example:
+        truckstream demo --seconds 5 --shards 2 --invalid 0.01
+
     Args:
         seconds: How long the trucks send records.
         shards: Number of shards in the stream. Each takes 1,000 records/s and 1 MiB/s.

@@ -34,6 +34,9 @@ def package(
 ) -> int:
     """Build the zip of the Lambda function, with the same bytes each time, and list its contents.
 
+    Example:
+        truckstream package --architecture x86_64 --out function.zip
+
     Args:
         architecture: Processor of the function.
         python: Python version of the function: 3.11 (x86_64 only) to 3.14.
@@ -68,6 +71,9 @@ def provision(
     dry_run: bool = False,
 ) -> int:
     """Create the stream, the bucket and the producers' policy. `deploy` adds the rest of the pipeline to them.
+
+    Example:
+        truckstream provision --stream trucks --shards 2 --dry-run
 
     Args:
         aws: Stack and account.
@@ -116,6 +122,9 @@ def deploy(
 
     An existing stack keeps everything that you do not give here: parameters, architecture, Python version, the
     resources that were left out, and the bucket of the zip.
+
+    Example:
+        truckstream deploy --stream trucks --shards 2 --email you@example.com
 
     Args:
         aws: Stack and account.
@@ -185,6 +194,9 @@ def destroy(
 ) -> int:
     """Delete the pipeline and keep its data. Prints the resources that remain.
 
+    Example:
+        truckstream destroy --dry-run
+
     Args:
         aws: Stack and account.
         delete_data: Also delete the stream and the bucket with their contents, and the key after 30 days.
@@ -236,6 +248,9 @@ def policies(
 
     `put` and `simulate` need the policy that `provision` creates for producers, and `worker` that of consumer and the
     objects in its bucket.
+
+    Example:
+        truckstream policies --of watch > watch-policy.json
 
     Args:
         aws: Stack and account.

@@ -37,6 +37,9 @@ def local(
 ) -> int:
     """Run a local Kinesis with the real quotas, and with faults on demand, until Ctrl-C.
 
+    Example:
+        truckstream local --stream trucks:2 --fault throttle:rate=0.1
+
     Args:
         stream: Stream to create: NAME, or NAME:SHARDS if its number of shards is not --shards. May be repeated.
             [default: truck-sensor-stream]

@@ -42,6 +42,9 @@ def simulate(
     Ctrl-C stops the trucks and delivers the records that are still buffered. A second Ctrl-C gives up the records that
     are not delivered yet and reports how many they are. The exit status is 1 if records failed.
 
+    Example:
+        truckstream simulate --stream trucks --rate 500 --seconds 60
+
     Args:
         stream: Name or ARN of the stream. [STREAM_NAME]
         region: Region of the stream. [AWS_REGION]

@@ -44,6 +44,10 @@ def status(
     Exits with 1 if a part is missing or stopped, the mapping's last delivery failed, an alarm is active, or something
     could not be read. With --watch, Ctrl-C is the normal end: it exits with 0.
 
+    Example:
+        truckstream status --watch
+        truckstream status --application lake --region eu-central-1
+
     Args:
         aws: Stack and account.
         function: Name of the function, for a pipeline without a stack.
@@ -159,6 +163,9 @@ def doctor(
 ) -> int:
     """Find dangerous settings, and print the command that repairs each. Exits with 1 if there are any.
 
+    Example:
+        truckstream doctor --region eu-central-1
+
     Args:
         aws: Stack and account.
         function: Name of the function, for a pipeline without a stack.
@@ -188,6 +195,9 @@ def scale(
     """Compare the last minutes with the scaling rules, and print their advice.
 
     Exits with 1 if a rule is broken and the advice was not followed, or if CloudWatch has no figures to check.
+
+    Example:
+        truckstream scale --minutes 60 --apply
 
     Args:
         aws: Stack and account.

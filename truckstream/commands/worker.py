@@ -46,6 +46,9 @@ def worker(
     for their leases to expire), or if the stream or the lease table failed; 2 if an option or a setting is wrong; 130
     after a second signal.
 
+    Example:
+        truckstream worker --stream trucks --bucket acme-truck-data
+
     Args:
         stream: Name or ARN of the stream. [STREAM_NAME]
         bucket: Bucket of the objects. [BUCKET_NAME]

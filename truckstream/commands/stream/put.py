@@ -71,6 +71,9 @@ def put(
     exit status is then 1. Ctrl-C ends the input and delivers the lines that were read. A second Ctrl-C gives up those
     that are not delivered yet; the exit status is then 130.
 
+    Example:
+        echo '{"truck_id": "TRUCK_001"}' | truckstream put trucks --key-field truck_id
+
     Args:
         stream: Name or ARN of the stream.
         file: File to read. The default is standard input.

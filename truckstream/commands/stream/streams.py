@@ -16,6 +16,10 @@ def streams(stream: str | None = None, *, connection: StreamConnection = DEFAULT
 
     Exits with 1 if a stream could not be described, such as for lack of a permission; the others are listed.
 
+    Example:
+        truckstream streams --region eu-central-1
+        truckstream streams trucks --endpoint-url http://127.0.0.1:4567
+
     Args:
         stream: Name or ARN of a stream, to show its shards: those that are open, and those that still hold records.
         connection: Region and endpoint.

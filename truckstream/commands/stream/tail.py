@@ -58,6 +58,9 @@ def tail(
     the spaces, text with its control characters escaped, and other data in base64 after the word base64:. User records
     of aggregates are printed one by one. Records of one shard come in order; those of several shards are mixed.
 
+    Example:
+        truckstream tail trucks --from 15m --count 10 --show shard,key
+
     Args:
         stream: Name or ARN of the stream.
         connection: Region and endpoint.
