@@ -85,7 +85,7 @@ def test_the_command_that_the_demo_prints_shows_a_record_of_a_directory_with_any
 #: A command in a text, up to the first value that is inserted into it.
 COMMAND = re.compile(
     r"\b(truckstream (deploy|destroy|status|doctor|scale|provision|simulate|local|demo|policies|package|put|streams"
-    r"|tail)"
+    r"|tail|init)"
     r"|aws (lambda|kinesis|s3|s3api|cloudformation|iam|kms|logs|sns)|head -n|export|cd|rm) [^.;,\n]*$"
 )
 

@@ -27,6 +27,7 @@ from truckstream.commands.local import local
 from truckstream.commands.output.results import exit_status, print_error
 from truckstream.commands.query.command import query
 from truckstream.commands.replay import replay
+from truckstream.commands.settings.init import init
 from truckstream.commands.simulate import simulate
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
@@ -61,7 +62,7 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=_default_in_help),
 )
 for command in (
-    *(demo, local, simulate),
+    *(demo, init, local, simulate),
     *(put, streams, tail),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
