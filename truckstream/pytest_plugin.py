@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from truckstream.local.blocking import BlockingKinesis, BlockingMapping
+    from truckstream.local.s3 import LocalS3
 
-__all__ = ["KinesisFaults", "event_source", "kinesis", "kinesis_faults"]
+__all__ = ["KinesisFaults", "event_source", "kinesis", "kinesis_faults", "s3_store"]
 
 #: Environment variables of the user that would send a client to another endpoint.
 _REMOVED: Final = (
@@ -52,14 +53,39 @@ def kinesis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     from truckstream.local.blocking import BlockingKinesis  # noqa: PLC0415 - loaded when it is used
 
     with BlockingKinesis(**_options(request.node)) as local:
-        for name in _REMOVED:
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        monkeypatch.setenv("NO_PROXY", ",".join(filter(None, ("127.0.0.1", os.environ.get("NO_PROXY")))))
-        for name, value in local.environment().items():
-            monkeypatch.setenv(name, value)
+        _use(local.environment(), monkeypatch)
         yield local
+
+
+def _use(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every AWS client use a local service, and nothing of the user's configuration."""
+    for name in _REMOVED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("NO_PROXY", ",".join(filter(None, ("127.0.0.1", os.environ.get("NO_PROXY")))))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def _s3_process() -> Iterator[LocalS3]:
+    """The process of the local S3; to start one takes two seconds."""
+    from truckstream.local.s3 import LocalS3  # noqa: PLC0415 - loaded when it is used
+
+    with LocalS3() as local:
+        yield local
+
+
+@pytest.fixture
+def s3_store(_s3_process: LocalS3, monkeypatch: pytest.MonkeyPatch) -> LocalS3:
+    """An S3 with an empty bucket, and an environment in which every AWS client uses it. Needs `truckstream[local-s3]`.
+
+    `s3_store.set_faults(S3Fault("slow-down", count=2))` lets requests fail until the end of the test.
+    """
+    _s3_process.reset()
+    _use(_s3_process.environment(), monkeypatch)
+    return _s3_process
 
 
 class KinesisFaults:
