@@ -1,17 +1,15 @@
 """From stored objects to a plot, in cells for a notebook or an editor: the engine temperatures of the hottest trucks.
 
 uv run truckstream demo
-uv run --with duckdb --with matplotlib python examples/engine_temperatures.py truckstream-data temperatures.png
+uv run --extra report --with duckdb python examples/engine_temperatures.py truckstream-data temperatures.png
 """
 
 # %% The objects of the demo, or of any directory that a Batcher has stored to
 import sys
+from pathlib import Path
 
 import duckdb
-import matplotlib as mpl
-
-mpl.use("Agg")  # writes files; remove this line in a notebook
-from matplotlib import pyplot as plt
+import vl_convert
 
 store, picture = sys.argv[1:] or ("truckstream-data", "temperatures.png")
 objects = f"{store}/sensor_data/**/batch_*.json"
@@ -34,13 +32,18 @@ hottest = duckdb.sql("""
 """).fetchall()
 print(f"{len(reports)} reports; the hottest trucks: {', '.join(sorted({truck for truck, _, _ in hottest}))}")
 
-# %% One line a truck
-figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-for name in sorted({truck for truck, _, _ in hottest}):
-    axes.plot(
-        *zip(*((second, celsius) for truck, second, celsius in hottest if truck == name), strict=True), label=name
-    )
-axes.set(title="Engine temperature of the hottest trucks", xlabel="time (UTC)", ylabel="°C, mean of a second")
-axes.legend()
-figure.savefig(picture)
+# %% One line a truck, described in Vega-Lite
+chart = {
+    "title": "Engine temperature of the hottest trucks",
+    "width": 600,
+    "height": 300,
+    "data": {"values": [{"truck": truck, "second": str(second), "celsius": mean} for truck, second, mean in hottest]},
+    "mark": "line",
+    "encoding": {
+        "x": {"field": "second", "type": "temporal", "title": "time (UTC)", "axis": {"format": "%H:%M:%S"}},
+        "y": {"field": "celsius", "type": "quantitative", "title": "°C, mean of a second", "scale": {"zero": False}},
+        "color": {"field": "truck", "type": "nominal", "title": None},
+    },
+}
+Path(picture).write_bytes(vl_convert.vegalite_to_png(chart, scale=2))
 print(f"The plot is {picture}.")

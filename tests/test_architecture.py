@@ -202,6 +202,9 @@ SHELLS = {
     },
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
+        "s3/__main__.py",
+        "s3/local_s3.py",
+        "s3/server.py",
         "__main__.py",
         "blocking.py",
         "child_process.py",

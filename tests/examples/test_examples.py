@@ -119,7 +119,7 @@ def test_the_plot_is_drawn_from_what_the_demo_stored(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / "engine_temperatures.py", "truckstream-data", "plot.png"],
         cwd=tmp_path,
-        env=environment(MPLCONFIGDIR=str(tmp_path)),
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

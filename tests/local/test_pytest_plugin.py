@@ -203,5 +203,7 @@ def test_its_import_loads_nothing_heavy():
 
 def test_pytest_lists_the_fixtures_and_the_mark(pytester):
     listed = pytester.runpytest_subprocess("--fixtures")
-    listed.stdout.fnmatch_lines_random(["*fixtures defined from truckstream.pytest_plugin*", "kinesis *", "kinesis_faults *"])
+    listed.stdout.fnmatch_lines_random(
+        ["*fixtures defined from truckstream.pytest_plugin*", "kinesis *", "kinesis_faults *"]
+    )
     pytester.runpytest_subprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.kinesis(*"])

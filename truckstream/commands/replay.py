@@ -54,10 +54,11 @@ def replay(
     the store, the variables of the Lambda function set the objects: BATCH_SIZE, LAYOUT, EVENT_TIME, FORMAT,
     COMPRESSION, ENCRYPTION, KMS_KEY_ID and STORAGE_CLASS. Ctrl-C ends the run after what it has begun.
 
-        truckstream replay s3://bucket --repair repairs:fix_odometer --dry-run
-
     Exit status: 0 if no record is left refused or unknown; 1 if some are, or if the store or the stream failed; 2 if an
     option or a setting is wrong; 130 after a second Ctrl-C.
+
+    Example:
+        truckstream replay s3://bucket --repair repairs:fix_odometer --dry-run
 
     Args:
         store: s3://bucket, file:///directory, or the path of a directory.
