@@ -95,9 +95,9 @@ def numbers(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 
 def contents(store: Any, prefix: str | None = None) -> dict[str, bytes]:
-    """Return the bytes of every object of an obstore store, by key."""
-    pages = store.list(prefix=prefix)
-    return {meta["path"]: bytes(store.get(meta["path"]).bytes()) for page in pages for meta in page}
+    """Return the bytes of every object of an obstore store, by key, without the metadata that a directory keeps."""
+    keys = [meta["path"] for page in store.list(prefix=prefix) for meta in page]
+    return {key: bytes(store.get(key).bytes()) for key in keys if not key.startswith(".truckstream/")}
 
 
 def lines(store: Any, prefix: str) -> list[Any]:

@@ -50,10 +50,11 @@ def compact(
     what another has begun, and adds a file for objects that came later. No object is deleted. Needs
     pip install 'truckstream[compact]'.
 
-        truckstream compact s3://bucket --since 24h --dry-run
-
     Exit status: 0 if all objects of these hours are in a file now; 1 if some cannot be read (they are named, and left
     out), or if the store failed; 2 if an option is wrong; 3 if AWS failed to tag; 130 after Ctrl-C.
+
+    Example:
+        truckstream compact s3://bucket --since 24h --dry-run
 
     Args:
         store: s3://bucket, file:///directory, or the path of a directory.

@@ -40,12 +40,13 @@ def verify(
     """Prove that a store holds each record exactly once, and name each object that shows otherwise.
 
     Finds holes, overlaps, duplicates, objects that were truncated, edited or whose partner is missing, and counts
-    rejected records by reason. With --stream, each record that the stream still has is compared with the objects:
-
-    truckstream verify s3://bucket --stream truck-sensor-stream --since 24h
+    rejected records by reason. With --stream, each record that the stream still has is compared with the objects.
 
     Exit status: 0 if nothing is wrong; 1 if something is missing, doubled or damaged; 2 if that could not be told, or
     if an option is wrong; 130 after Ctrl-C.
+
+    Example:
+        truckstream verify s3://bucket --stream truck-sensor-stream --since 24h
 
     Args:
         store: s3://bucket, file:///directory, or the path of a directory.

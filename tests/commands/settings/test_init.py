@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.commands.support import environment_of, run
 
+INTERRUPT = "\x03"
 ANSWERED = "AWS_REGION=eu-west-1\n\n# The Kinesis stream: its name or its ARN.\nSTREAM_NAME=trucks\n"
 
 
@@ -40,7 +42,12 @@ def converse(steps, cwd, *options, **environment):
         seen = shown.index(awaited, seen) + len(awaited)
         os.write(ours, typed.encode())
     try:
-        while chunk := os.read(ours, 4096).decode():
+        while True:
+            # A signal between the output of a question and the reading of its answer waits for another key.
+            if typed == INTERRUPT and not select.select([ours], [], [], 1)[0]:
+                os.write(ours, typed.encode())
+            if not (chunk := os.read(ours, 4096).decode()):
+                break
             shown += chunk
     except OSError:  # the terminal has no other end any more
         pass
@@ -78,7 +85,7 @@ def test_an_existing_file_changes_after_its_change_was_confirmed(answer, status,
     assert "secret" not in shown
 
 
-@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("key", [INTERRUPT, "\x04"], ids=["Ctrl-C", "Ctrl-D"])
 @pytest.mark.parametrize("questions", [0, 2, 3])
 def test_an_interrupt_writes_nothing(key, questions, tmp_path):
     (tmp_path / ".env").write_text(OLD)

@@ -56,11 +56,12 @@ def query(
     object (object_key) and the time when the object's first record arrived (object_arrival, UTC); a filter on them
     reads only the objects that it needs.
 
-        truckstream query "SELECT truck_id, max(speed) FROM records GROUP BY 1" --store s3://bucket --since 24h
-        truckstream query fleet-health --store truckstream-data
-
     Exit status: 0 for success; 1 if the store is empty or cannot be read, such as for a broken object; 2 if the SQL or
     an option is wrong; 130 after Ctrl-C.
+
+    Example:
+        truckstream query "SELECT avg(speed) FROM records" --store s3://bucket
+        truckstream query fleet-health --store truckstream-data
 
     Args:
         question: SQL of DuckDB, or the name of a question that --list lists.
