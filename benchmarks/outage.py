@@ -22,7 +22,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 import uvloop
 from support.command_line import make_parser, publish
 
-from truckstream.charts import Axis, Rule, Span, lines
+from truckstream.charts import Axis, LimitLine, Span, lines
 from truckstream.kinesis.limits import MIB, SHARD_RECORDS_PER_SECOND
 from truckstream.local import Fault, LocalKinesis
 from truckstream.producer import Producer
@@ -147,7 +147,7 @@ def charts(rows, budget_mib, seconds):
             x=Axis("time", "since the first put, s", ",.1f"),
             y=Axis("MiB", "beyond the start, MiB", ",.1f"),
             series="memory",
-            rules=[Rule(budget_mib, f"budget: {budget_mib} MiB")],
+            rules=[LimitLine(budget_mib, f"budget: {budget_mib} MiB")],
             span=Span(BEFORE_SECONDS, BEFORE_SECONDS + seconds, "every request fails"),
             caption="Resident memory of the process, and in another run tracemalloc's figure. The most of each moment.",
         )

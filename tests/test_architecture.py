@@ -195,7 +195,7 @@ SHELLS = {
         "replay/source_replay.py",
         "replay/targets/single_attempt_client.py",
         "replay/targets/store_target.py",
-        "replay/targets/stream_description.py",
+        "replay/targets/target_stream.py",
         "replay/targets/stream_search.py",
         "replay/targets/stream_target.py",
         "replay/targets/target.py",

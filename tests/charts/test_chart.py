@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import vl_convert
 
-from truckstream.charts import Axis, Rule, Span, bars, histogram, lines, panels
+from truckstream.charts import Axis, LimitLine, Span, bars, histogram, lines, panels
 from truckstream.charts.drawing import with_dark_colours, with_values
 from truckstream.charts.theme import DARK, GRID, INK, MUTED, OTHERS, SERIES, SURFACE, config
 
@@ -30,7 +30,13 @@ CHARTS = {
     "panels": lambda count: panels("Rates", rates(count), x=TIME, y=RATE, panel="shard", limit=1_000),
     "lines": lambda count: lines("Rates", rates(count and 1, count), x=TIME, y=RATE, half=True),
     "lines of series": lambda count: lines(
-        "Rates", rates(count), x=TIME, y=RATE, series="shard", rules=[Rule(900, "limit")], span=Span(1, 2, "outage")
+        "Rates",
+        rates(count),
+        x=TIME,
+        y=RATE,
+        series="shard",
+        rules=[LimitLine(900, "limit")],
+        span=Span(1, 2, "outage"),
     ),
     "bars": lambda count: bars("Costs", costs(count), name="name", value=Axis("cost", "µs", ",.2f"), highlight="1"),
     "bars of series": lambda count: bars(

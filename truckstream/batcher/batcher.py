@@ -43,7 +43,7 @@ INCIDENT_SHARE: Final = 0.5
 
 
 class GroupPreview(NamedTuple):
-    """What the batcher would make of a group."""
+    """The key and the refusals that a group would get."""
 
     #: The key of the object that holds the group's first record, unless another group's object is there.
     key: str

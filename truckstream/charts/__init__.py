@@ -8,7 +8,7 @@ A chart is a specification in Vega-Lite, which vl-convert draws. Everything else
 and loads nothing, so that it opens from disk, in a mail, or where a CI server forbids scripts.
 """
 
-from truckstream.charts.chart import Axis, Chart, Rule, Span
+from truckstream.charts.chart import Axis, Chart, LimitLine, Span
 from truckstream.charts.kinds import bars, histogram, lines, panels
 from truckstream.charts.output import check_output, is_chart_file, write_page
 from truckstream.charts.page import Page, Table, Tile
@@ -16,8 +16,8 @@ from truckstream.charts.page import Page, Table, Tile
 __all__ = [
     "Axis",
     "Chart",
+    "LimitLine",
     "Page",
-    "Rule",
     "Span",
     "Table",
     "Tile",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Axis", "Chart", "Row", "Rule", "Span"]
+__all__ = ["Axis", "Chart", "LimitLine", "Row", "Span"]
 
 Row: TypeAlias = "Mapping[str, object]"
 
@@ -32,7 +32,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LimitLine:
     """A limit: a dashed line with a label."""
 
     value: float

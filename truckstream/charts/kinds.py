@@ -13,7 +13,7 @@ from truckstream.charts.theme import CHART_WIDTH, INK, MUTED, OTHERS, SERIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.charts.chart import Axis, Row, Rule, Span
+    from truckstream.charts.chart import Axis, LimitLine, Row, Span
 
 __all__ = ["bars", "histogram", "lines", "panels"]
 
@@ -69,7 +69,7 @@ def lines(
     x: Axis,
     y: Axis,
     series: str | None = None,
-    rules: Sequence[Rule] = (),
+    rules: Sequence[LimitLine] = (),
     span: Span | None = None,
     caption: str = "",
     half: bool = False,
@@ -186,7 +186,7 @@ def _dashes() -> dict[str, Any]:
     return {"type": "rule", "strokeDash": [5, 3], "color": INK, "strokeWidth": 1, "aria": False}
 
 
-def _rule_layers(rule: Rule, width: int) -> list[dict[str, Any]]:
+def _rule_layers(rule: LimitLine, width: int) -> list[dict[str, Any]]:
     """Return the layers of a limit on the y axis; its label stands above the right end."""
     y = {"datum": rule.value, "type": "quantitative"}
     text = {"type": "text", "align": "right", "baseline": "bottom", "dy": -3, "color": INK, "fontSize": 11}

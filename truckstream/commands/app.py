@@ -20,19 +20,19 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
 
-from truckstream.commands.compact import compact
 from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
 from truckstream.commands.output.results import exit_status, print_error
-from truckstream.commands.query.command import query
-from truckstream.commands.replay import replay
 from truckstream.commands.settings.init import init
 from truckstream.commands.simulate import simulate
+from truckstream.commands.stored.compact import compact
+from truckstream.commands.stored.query.command import query
+from truckstream.commands.stored.replay import replay
+from truckstream.commands.stored.verify import verify
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.stream.tail import tail
-from truckstream.commands.verify import verify
 from truckstream.commands.watch import doctor, scale, status
 from truckstream.commands.worker import worker
 

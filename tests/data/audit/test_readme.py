@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.batcher.support import trucks
 from truckstream.batcher import Batcher
-from truckstream.commands.verify import verify
+from truckstream.commands.stored.verify import verify
 from truckstream.data.audit.findings import FINDING_KINDS
 
 PAGE = (Path(__file__).parents[3] / "truckstream/data/README.md").read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ class StoredObject(NamedTuple):
     metadata: dict[str, str]
 
 
-class ListedObject(NamedTuple):
+class ListedKey(NamedTuple):
     """An existing object in a listing."""
 
     key: str
@@ -150,7 +150,7 @@ class Store:
             threaded = self._store
             return await self._retry(lambda: threaded.get_range_async(key, start, length))
 
-    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedObject]]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[list[ListedKey]]:
         """Yield the objects in the folder `prefix` and its folders whose keys sort after `after`, some at a time.
 
         Raises:
@@ -160,7 +160,7 @@ class Store:
             if not isinstance(self._store, ThreadedStore):
                 raise StoreError("NotSupported", f"{self._store!r} cannot list objects", hint="Use a store of obstore.")
             async for chunk in self._store.list_async(prefix or None, after or None):
-                yield [ListedObject(each["path"], each["size"], each["last_modified"]) for each in chunk]
+                yield [ListedKey(each["path"], each["size"], each["last_modified"]) for each in chunk]
 
     async def _prove_conditional_writes(self, key: str) -> None:
         """Raise StoreError if the store creates an object that it has created before."""

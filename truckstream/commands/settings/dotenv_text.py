@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from truckstream.config import Setting
 
-__all__ = ["QUESTIONS", "Default", "Question", "default_answer", "updated"]
+__all__ = ["QUESTIONS", "Default", "SettingQuestion", "default_answer", "updated"]
 
 
-class Question(NamedTuple):
+class SettingQuestion(NamedTuple):
     """One setting to ask for."""
 
     setting: Setting
@@ -34,7 +34,7 @@ _TEXTS: Final = {
 }
 
 #: One question for each setting of truckstream.config.
-QUESTIONS: Final = tuple(Question(setting, *_TEXTS[setting.name]) for setting in SETTINGS)
+QUESTIONS: Final = tuple(SettingQuestion(setting, *_TEXTS[setting.name]) for setting in SETTINGS)
 
 
 class Default(NamedTuple):
@@ -46,7 +46,7 @@ class Default(NamedTuple):
 
 
 def default_answer(
-    question: Question, flag: str | None, environ: Mapping[str, str], dotenv: Mapping[str, str]
+    question: SettingQuestion, flag: str | None, environ: Mapping[str, str], dotenv: Mapping[str, str]
 ) -> Default:
     """Return the value that a command would use now, from the flag, the environment, `.env` or the default.
 

@@ -18,7 +18,7 @@ from truckstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from truckstream.commands.settings.dotenv_text import Question
+    from truckstream.commands.settings.dotenv_text import SettingQuestion
 
 __all__ = ["init"]
 
@@ -65,7 +65,7 @@ def init(*, region: str | None = None, stream: str | None = None, bucket: str | 
     return 0
 
 
-def _answer(question: Question, flag: str | None, dotenv: Mapping[str, str], *, yes: bool) -> str | None:
+def _answer(question: SettingQuestion, flag: str | None, dotenv: Mapping[str, str], *, yes: bool) -> str | None:
     """Return the flag, the default with `--yes`, or the answer of the user."""
     default = default_answer(question, flag, os.environ, dotenv)
     if flag is not None:
@@ -80,7 +80,7 @@ def _answer(question: Question, flag: str | None, dotenv: Mapping[str, str], *, 
     return _ask(question, default.value)
 
 
-def _ask(question: Question, default: str | None) -> str | None:
+def _ask(question: SettingQuestion, default: str | None) -> str | None:
     """Ask until the answer keeps to the rule of the setting."""
     offer = f" [{default}]" if default else f" (empty: {question.if_empty})" if question.if_empty else ""
     while True:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SETTLE_SECONDS", "audit"]
 
-#: The longest call of a Lambda function. What is missing beside an older object is not under way any more.
+#: The longest call of a Lambda function. Records that are missing beside an older object are not under way any more.
 SETTLE_SECONDS: Final = 900.0
 
 #: A worker waits for a minute until a group is full, and a mapping for five at most.

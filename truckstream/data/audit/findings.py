@@ -1,4 +1,4 @@
-"""The kinds of findings of an audit, and what each of them means for its result."""
+"""The kinds of findings of an audit, and their meaning for its result."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def with_comparison(shard: AuditedShard | None, place: tuple[str, str], comparis
 
 
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an audit has found. `exit_status` is that of `truckstream verify`."""
+    """The findings and counts of an audit. `exit_status` is that of `truckstream verify`."""
 
     objects: int
     bytes: int
@@ -125,7 +125,7 @@ def _shard_lines(shard: AuditedShard) -> list[str]:
 
 
 def _proof_lines(report: AuditReport) -> list[str]:
-    """Return what is proved, and what is not."""
+    """Return the facts that are proved, and those that are not."""
     shards = report.shards
     proven, unproven = sum(each.proven_links for each in shards), sum(each.unproven_links for each in shards)
     lines = []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.compaction.files.file_builder import FileBuilder
     from truckstream.data.compaction.manifest import CompactionFolder, SourceFacts
-    from truckstream.data.compaction.planning.plan import Plan
+    from truckstream.data.compaction.planning.plan import FilePlan
 
 __all__ = ["Completed", "Completion"]
 
@@ -56,7 +56,7 @@ class Completion:
         self._folder = folder
         self._builder = builder
 
-    async def complete(self, plan: Plan) -> Completed:
+    async def complete(self, plan: FilePlan) -> Completed:
         """Make the file and the manifest of a plan, as far as they do not exist.
 
         Raises:
@@ -75,14 +75,14 @@ class Completion:
             manifest = await self._create_manifest(plan, key, built.file)
             return Completed(_report(manifest, "created"), built.broken)
 
-    async def _store_file(self, plan: Plan, key: str, file: ParquetFile, held: list[SourceFacts]) -> bool:
+    async def _store_file(self, plan: FilePlan, key: str, file: ParquetFile, held: list[SourceFacts]) -> bool:
         """Store a file; return False if another run has stored the file of this plan."""
         facts = encode_document(SourceList(sources=held))
         await create_once(self._store, numbered_key(self._folder.source_lists, plan.at), facts, _GZIP_TYPE)
         content = await asyncio.to_thread(file.path.read_bytes)
         return await create_once(self._store, key, content, _PARQUET_TYPE)
 
-    async def _found(self, plan: Plan, key: str, folder: Path) -> Completed:
+    async def _found(self, plan: FilePlan, key: str, folder: Path) -> Completed:
         """Create the manifest of a file that another run has stored."""
         path = folder / "found.parquet"
         content = await self._store.read(key)
@@ -95,7 +95,7 @@ class Completion:
         broken = [BrokenSource(source, _LEFT_OUT) for source in _left_out(file)]
         return Completed(_report(manifest, "already there"), broken)
 
-    async def _create_manifest(self, plan: Plan, key: str, file: ParquetFile) -> Manifest:
+    async def _create_manifest(self, plan: FilePlan, key: str, file: ParquetFile) -> Manifest:
         left_out = _left_out(file)
         manifest = Manifest(
             hour=plan.hour,

@@ -1,4 +1,4 @@
-"""What was done with a compacted file after it was complete: an empty object for each file and each thing done.
+"""Marks: an empty object for each thing that was done with a compacted file after it was complete.
 
 A run that was killed before the mark does the thing again, so it must be harmless to do it twice.
 """

@@ -29,7 +29,7 @@ _AT_ONCE: Final = 32
 
 
 class Bucket(NamedTuple):
-    """A bucket, and what stands before the keys of its objects."""
+    """A bucket, and the folder before the keys of its objects."""
 
     name: str
     before: str

@@ -1,4 +1,4 @@
-"""What a compaction has done, and what it is doing."""
+"""The account of a compaction, and its progress."""
 
 from __future__ import annotations
 

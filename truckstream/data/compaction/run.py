@@ -1,4 +1,4 @@
-"""One run of a compaction: what is done with each hour, and the account of it."""
+"""One run of a compaction: the work on each hour, and its account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from truckstream.data.compaction.iceberg.commits import IcebergCommits
     from truckstream.data.compaction.manifest import CompactionFolder
     from truckstream.data.compaction.originals import OriginalTags
-    from truckstream.data.compaction.planning.plan import Plan, Source
+    from truckstream.data.compaction.planning.plan import FilePlan, Source
     from truckstream.data.compaction.planning.planner import Planner
 
 __all__ = ["CompactionRun"]
@@ -61,7 +61,7 @@ class CompactionRun:
         return CompactionReport(files=self._files, broken=self._broken, committed=self._committed, tagged=self._tagged)
 
     async def compact_hour(self, hour: datetime, sources: Sequence[Source], completion: Completion) -> None:
-        """Complete all plans of an hour. What follows a complete file is also done for the files of earlier runs."""
+        """Complete all plans of an hour. The work after a complete file is also done for the files of earlier runs."""
         self._hour = hour
         plans = await self._planner.plan(hour, sources)
         if self._dry_run:
@@ -83,7 +83,7 @@ class CompactionRun:
         self._sources += sources
         self._show()
 
-    def _planned(self, plan: Plan) -> CompactedFile:
+    def _planned(self, plan: FilePlan) -> CompactedFile:
         return CompactedFile(
             hour=plan.hour, key=plan.file_key(self._folder), outcome="planned", sources=len(plan.sources)
         )

@@ -1,4 +1,4 @@
-"""What the key of a stored object says.
+"""The facts in the key of a stored object.
 
 `truckstream/batcher/storing/object_key.py` makes the keys:
 

@@ -23,43 +23,43 @@ from truckstream.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["GIVEN_UP_COLUMNS", "REJECTED_COLUMNS", "Column", "record_columns"]
+__all__ = ["GIVEN_UP_COLUMNS", "REJECTED_COLUMNS", "SqlColumn", "record_columns"]
 
 
-class Column(NamedTuple):
+class SqlColumn(NamedTuple):
     """A column and its type."""
 
     name: str
     type: str
 
 
-def _texts(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "VARCHAR") for name in names)
+def _texts(*names: str) -> tuple[SqlColumn, ...]:
+    return tuple(SqlColumn(name, "VARCHAR") for name in names)
 
 
 STREAM_COLUMNS: Final = (
-    Column(SEQUENCE, "VARCHAR"),
-    Column(SUBSEQUENCE, "BIGINT"),
-    Column(SHARD, "VARCHAR"),
-    Column(ARRIVAL, "TIMESTAMP"),
+    SqlColumn(SEQUENCE, "VARCHAR"),
+    SqlColumn(SUBSEQUENCE, "BIGINT"),
+    SqlColumn(SHARD, "VARCHAR"),
+    SqlColumn(ARRIVAL, "TIMESTAMP"),
 )
 
 #: The fields of the lines that `batcher/reading/rejected_record.py` writes.
 REJECTED_COLUMNS: Final = (
     *_texts("reason", "field", "value", "rule", "stream", "shard", "sequence_number"),
-    Column("subsequence_number", "BIGINT"),
+    SqlColumn("subsequence_number", "BIGINT"),
     *_texts("partition_key", "explicit_hash_key"),
-    Column("arrival", "DOUBLE"),
+    SqlColumn("arrival", "DOUBLE"),
     *_texts("data", "data_base64", "data_undecoded"),
 )
 
 #: The attributes of `GivenUpBatch`, without its records.
 GIVEN_UP_COLUMNS: Final = (
     *_texts("key", "stream", "shard", "first_sequence_number", "last_sequence_number"),
-    Column("size", "BIGINT"),
+    SqlColumn("size", "BIGINT"),
     *_texts("condition"),
-    Column("first_arrival", "TIMESTAMP"),
-    Column("last_arrival", "TIMESTAMP"),
+    SqlColumn("first_arrival", "TIMESTAMP"),
+    SqlColumn("last_arrival", "TIMESTAMP"),
 )
 
 _TYPES: Final[dict[type[inspect.Type], str]] = {
@@ -69,7 +69,7 @@ _TYPES: Final[dict[type[inspect.Type], str]] = {
 }
 
 
-def record_columns(schema: Any) -> tuple[Column, ...] | None:
+def record_columns(schema: Any) -> tuple[SqlColumn, ...] | None:
     """Return the columns of a schema; None if it has no fields, such as a function or None.
 
     Raises:
@@ -81,13 +81,13 @@ def record_columns(schema: Any) -> tuple[Column, ...] | None:
         return None
     if getattr(kind, "array_like", False) or not getattr(kind, "fields", ()):
         return None
-    columns = [Column(field.encode_name, _type_of(field)) for field in kind.fields]  # type: ignore[attr-defined]
+    columns = [SqlColumn(field.encode_name, _type_of(field)) for field in kind.fields]  # type: ignore[attr-defined]
     _refuse_equal_names(columns, schema)
     names = {column.name.lower() for column in columns}
     return (*columns, *(column for column in STREAM_COLUMNS if column.name not in names))
 
 
-def _refuse_equal_names(columns: Iterable[Column], schema: Any) -> None:
+def _refuse_equal_names(columns: Iterable[SqlColumn], schema: Any) -> None:
     seen: dict[str, str] = {}
     for name, _ in columns:
         other = seen.setdefault(name.lower(), name)

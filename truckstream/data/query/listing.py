@@ -35,7 +35,7 @@ class File(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What the tables consist of."""
+    """The objects and files that the tables consist of."""
 
     records: list[File]
     rejected: list[File]

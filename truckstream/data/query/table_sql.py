@@ -18,7 +18,7 @@ from truckstream.data.query.columns import GIVEN_UP_COLUMNS, REJECTED_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from truckstream.data.query.columns import Column
+    from truckstream.data.query.columns import SqlColumn
 
 __all__ = ["make_tables", "view"]
 
@@ -50,13 +50,13 @@ def make_tables(
     records: Iterable[str],
     rejected: Iterable[str],
     given_up: Sequence[tuple[Any, ...]],
-    columns: Sequence[Column] | None,
+    columns: Sequence[SqlColumn] | None,
 ) -> list[str]:
     """Return the statements that make the tables, and the functions of Athena.
 
     Args:
         tables: the tables to make.
-        root: what DuckDB opens an object with: this text, and the object's key.
+        root: the text before an object's key in the path that DuckDB opens.
         records: the keys of the objects of valid records.
         rejected: the keys of the objects of rejected records.
         given_up: the rows of given_up.
@@ -73,7 +73,7 @@ def make_tables(
     return made
 
 
-def view(name: str, columns: Sequence[Column] | None, root: str, keys: Iterable[str]) -> list[str]:
+def view(name: str, columns: Sequence[SqlColumn] | None, root: str, keys: Iterable[str]) -> list[str]:
     """Return the statements that make a table of the objects with these keys."""
     json: list[str] = []
     parquet: list[str] = []
@@ -90,7 +90,7 @@ def view(name: str, columns: Sequence[Column] | None, root: str, keys: Iterable[
     return [*made, f"CREATE OR REPLACE VIEW {name} AS {select}"]
 
 
-def _select(columns: Sequence[Column] | None, parts: Iterable[str], start: int) -> str:
+def _select(columns: Sequence[SqlColumn] | None, parts: Iterable[str], start: int) -> str:
     own = [_quote_name(column.name) for column in columns] if columns is not None else [f"* EXCLUDE ({_PATH})"]
     taken = {column.name.lower() for column in columns or ()}
     derived = [
@@ -102,7 +102,7 @@ def _select(columns: Sequence[Column] | None, parts: Iterable[str], start: int) 
     return f"SELECT {', '.join([*own, *derived])} FROM ({rows})"  # noqa: S608 - names are quoted
 
 
-def _select_nothing(columns: Sequence[Column] | None) -> str:
+def _select_nothing(columns: Sequence[SqlColumn] | None) -> str:
     types = {name: kind for name, (kind, _) in _OBJECT_COLUMNS.items()} | dict(columns or ())
     names = [*(column.name for column in columns or ()), *(name for name in _OBJECT_COLUMNS)]
     return f"SELECT {', '.join(f'NULL::{types[name]} AS {_quote_name(name)}' for name in dict.fromkeys(names))} LIMIT 0"
@@ -113,14 +113,14 @@ def _select_nothing(columns: Sequence[Column] | None) -> str:
 _OPTIONS: Final = f"filename = '{_PATH}', hive_partitioning = false"
 
 
-def _json_reader(files: str, columns: Sequence[Column] | None) -> str:
+def _json_reader(files: str, columns: Sequence[SqlColumn] | None) -> str:
     if columns is None:
         return f"read_json({files}, format = 'auto', union_by_name = true, {_OPTIONS})"
     types = ", ".join(f"{_quote_name(name)}: {_quote(kind)}" for name, kind in columns)
     return f"read_json({files}, format = 'auto', columns = {{{types}}}, {_OPTIONS})"
 
 
-def _parquet_reader(files: str, columns: Sequence[Column] | None) -> str:
+def _parquet_reader(files: str, columns: Sequence[SqlColumn] | None) -> str:
     if columns is None:
         return f"read_parquet({files}, union_by_name = true, {_OPTIONS})"
     fields = ", ".join(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from truckstream.data.replay.journal.entries import Item
     from truckstream.data.replay.journal.journal import Journal
-    from truckstream.data.replay.report import Account
+    from truckstream.data.replay.report import RunningCounts
     from truckstream.data.replay.targets.target import Target
 
 __all__ = ["Execution"]
@@ -27,7 +27,7 @@ class Execution:
         account: counts them.
     """
 
-    def __init__(self, journal: Journal, target: Target, account: Account) -> None:
+    def __init__(self, journal: Journal, target: Target, account: RunningCounts) -> None:
         self.journal = journal
         self.account = account
         self._target = target

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import Store
     from truckstream.batcher.result import Result
     from truckstream.data.objects.given_up_batch import GivenUpBatch
-    from truckstream.data.replay.report import Account
+    from truckstream.data.replay.report import RunningCounts
 
 __all__ = ["GivenUpStoring"]
 
@@ -45,7 +45,7 @@ class GivenUpStoring:
         dry_run: whether nothing may be written.
     """
 
-    def __init__(self, batcher: Batcher, store: Store, folder: str, account: Account, *, dry_run: bool) -> None:
+    def __init__(self, batcher: Batcher, store: Store, folder: str, account: RunningCounts, *, dry_run: bool) -> None:
         self._batcher = batcher
         self._store = store
         self._folder = folder

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from truckstream.data.replay.reading.candidates import Refused
 
-__all__ = ["BROKEN_LINE", "BROKEN_OBJECT", "NO_RECORDS", "Account", "Originals", "RefusedExample", "ReplayReport"]
+__all__ = ["BROKEN_LINE", "BROKEN_OBJECT", "NO_RECORDS", "Originals", "RefusedExample", "ReplayReport", "RunningCounts"]
 
 #: Reasons that are not about a record's content.
 BROKEN_LINE: Final = "broken_line"
@@ -95,7 +95,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
         return f"  {reason}: {self.refused[reason]:,}{such_as}"
 
 
-class Account:
+class RunningCounts:
     """Counts while a replay runs."""
 
     def __init__(self, target: str, *, dry_run: bool) -> None:

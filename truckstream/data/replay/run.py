@@ -23,7 +23,7 @@ from truckstream.data.objects.catalog import Catalog
 from truckstream.data.replay.given_up_storing import GivenUpStoring
 from truckstream.data.replay.journal.journal import Journal
 from truckstream.data.replay.recovery import Recovery
-from truckstream.data.replay.report import Account
+from truckstream.data.replay.report import RunningCounts
 from truckstream.data.replay.source_replay import SourceReplay, select
 from truckstream.data.replay.targets.store_target import StoreTarget
 from truckstream.data.replay.targets.stream_target import StreamTarget
@@ -137,7 +137,7 @@ async def replay(
                 **connection,
             )
             target = StoreTarget(batcher, catalog.store)
-        account = Account(target.name, dry_run=dry_run)
+        account = RunningCounts(target.name, dry_run=dry_run)
         journal = Journal(
             catalog.store, check_prefix("journal_prefix", journal_prefix), uuid.uuid4().hex, dry_run=dry_run
         )

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from truckstream.data.replay.journal.journal import Journal
     from truckstream.data.replay.reading.repairing import Repair
     from truckstream.data.replay.reading.sources import RejectedObject
-    from truckstream.data.replay.report import Account, ReplayReport
+    from truckstream.data.replay.report import ReplayReport, RunningCounts
     from truckstream.data.replay.targets.target import Target
 
-__all__ = ["Selection", "SourceReplay", "select"]
+__all__ = ["RecordFilter", "SourceReplay", "select"]
 
 
-class Selection(NamedTuple):
+class RecordFilter(NamedTuple):
     """Which records to replay."""
 
     reasons: frozenset[str]
@@ -59,7 +59,7 @@ def select(
     objects: Sequence[str],
     since: datetime | None,
     until: datetime | None,
-) -> Selection:
+) -> RecordFilter:
     """Return the selection that the arguments of `replay` describe.
 
     Raises:
@@ -70,7 +70,7 @@ def select(
             raise InvalidArgumentError(argument, time, "must have a time zone")
     given_up_keys = frozenset(key for key in objects if given_up_at(key) is not None)
     rejected_keys = [key for key in objects if key not in given_up_keys]
-    return Selection(frozenset(reasons), frozenset(shards), rejected_keys, given_up_keys, since, until)
+    return RecordFilter(frozenset(reasons), frozenset(shards), rejected_keys, given_up_keys, since, until)
 
 
 class SourceReplay:
@@ -81,8 +81,8 @@ class SourceReplay:
         catalog: Catalog,
         target: Target,
         journal: Journal,
-        account: Account,
-        selection: Selection,
+        account: RunningCounts,
+        selection: RecordFilter,
         repair: Repair | None,
         stop: asyncio.Event,
         on_progress: Callable[[ReplayReport], None] | None,

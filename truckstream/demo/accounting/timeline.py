@@ -20,7 +20,7 @@ MAX_STEPS: Final = 60
 
 
 class ShardRate(msgspec.Struct, frozen=True):
-    """What one shard acknowledged in one step of the run."""
+    """The records that one shard acknowledged in one step of the run."""
 
     shard_id: str
     #: Seconds since the first put.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from truckstream.data.compaction.manifest import CompactionFolder, Manifest
-from truckstream.data.compaction.planning.plan import COMPACTED_SHARE, HourState, Plan, Source, plan_hour
+from truckstream.data.compaction.planning.plan import COMPACTED_SHARE, FilePlan, HourState, Source, plan_hour
 
 HOUR = datetime(2025, 1, 15, 14, tzinfo=UTC)
 FOLDER = CompactionFolder("sensor_data")
@@ -19,7 +19,7 @@ def sources(names, size=100):
 
 
 def plan(number, names):
-    return Plan(hour=HOUR, number=number, sources=[each.key for each in sources(names)])
+    return FilePlan(hour=HOUR, number=number, sources=[each.key for each in sources(names)])
 
 
 def manifest(of, sources=None):

@@ -1,4 +1,4 @@
-"""How many records of a stream each hour's objects hold, within bounds, and what a metric of the stream says to that.
+"""The number of records that each hour's objects hold, within bounds, compared with a metric of the stream.
 
 An object states how many records its group has and when the first of them arrived. So a group whose records can only
 lie in one hour counts for it, and a group beside a full hour counts for one hour or the other. The number of records

@@ -43,7 +43,7 @@ class UnprovenLink(msgspec.Struct, frozen=True):
 
 
 class Link(NamedTuple):
-    """What a group's place after the groups before it shows."""
+    """The facts that follow from a group's place after the groups before it."""
 
     findings: list[AuditFinding]
     #: Groups before it whose numbers overlap with its own.

@@ -58,7 +58,7 @@ class FileBuilder:
         store: the store of the sources.
         schema: the schema of the records.
         sort_by: the columns by which the records are sorted.
-        memory_limit: what DuckDB may take, such as "1GB".
+        memory_limit: the memory that DuckDB may take, such as "1GB".
         on_records: called with the number of records and of sources that were read.
     """
 

@@ -59,9 +59,9 @@ class ParquetStage:
     """Takes rows in any order, and writes them sorted.
 
     Args:
-        folder: an empty folder for the table, for what does not fit into memory, and for the file.
+        folder: an empty folder for the table, for the rows that do not fit into memory, and for the file.
         schema: the columns.
-        memory_limit: what DuckDB may take, such as "1GB".
+        memory_limit: the memory that DuckDB may take, such as "1GB".
     """
 
     def __init__(self, folder: Path, schema: core.Schema, memory_limit: str) -> None:

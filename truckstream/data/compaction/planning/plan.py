@@ -1,7 +1,7 @@
 """Which sources become which compacted file.
 
-A plan names the sources of one file. It is created before the file is written, and it is what keeps compactions apart
-that run at the same time, or after one that was killed:
+A plan names the sources of one file. It is created before the file is written. Plans keep compactions apart that
+run at the same time, or after one that was killed:
 
 - The plans of an hour are numbered without gaps, and each is created only if its number is free. So whoever creates a
   plan has read all plans before it, and no source is in two plans. A run whose number is taken reads the new plan, and
@@ -29,7 +29,7 @@ from truckstream.data.compaction.manifest import VERSION, CompactionFolder, Hour
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["HourState", "Plan", "Source", "plan_hour"]
+__all__ = ["FilePlan", "HourState", "Source", "plan_hour"]
 
 #: Bytes of a compacted file for each byte of a source. Simulated truck records take a third of this
 #: (benchmarks/compaction.py), records of random numbers twice as much. It decides how many sources share a file, and
@@ -50,7 +50,7 @@ class Source(NamedTuple):
         return self.size * COMPACTED_SHARE[self.suffix]
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class FilePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The sources of one file, in the order of their arrival."""
 
     hour: datetime
@@ -77,11 +77,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class HourState(NamedTuple):
     """The plans of an hour, and the manifests of those that are complete."""
 
-    plans: Sequence[Plan]
+    plans: Sequence[FilePlan]
     manifests: Sequence[Manifest]
 
     @property
-    def open_plans(self) -> list[Plan]:
+    def open_plans(self) -> list[FilePlan]:
         """The plans without a manifest."""
         complete = {each.number for each in self.manifests}
         return [plan for plan in self.plans if plan.number not in complete]
@@ -97,13 +97,13 @@ class HourState(NamedTuple):
         return max((plan.number for plan in self.plans), default=0) + 1
 
 
-def plan_hour(hour: datetime, sources: Iterable[Source], state: HourState, target_size: int) -> list[Plan]:
+def plan_hour(hour: datetime, sources: Iterable[Source], state: HourState, target_size: int) -> list[FilePlan]:
     """Return plans for the sources of an hour that are in none, numbered after those that exist."""
     planned = state.planned
     rest = sorted((each for each in sources if each.key not in planned), key=_name)
     groups = _groups(rest, target_size)
     return [
-        Plan(hour=hour, number=number, sources=[each.key for each in group])
+        FilePlan(hour=hour, number=number, sources=[each.key for each in group])
         for number, group in enumerate(groups, state.next_number)
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from truckstream.data.compaction.files.create_once import create_once
 from truckstream.data.compaction.manifest import HOUR, CompactionFolder, Manifest, encode_document
 from truckstream.data.compaction.manifest_reader import read_documents
-from truckstream.data.compaction.planning.plan import HourState, Plan, Source, plan_hour
+from truckstream.data.compaction.planning.plan import FilePlan, HourState, Source, plan_hour
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Planner:
         self._target_size = target_size
         self._dry_run = dry_run
 
-    async def plan(self, hour: datetime, sources: Sequence[Source]) -> list[Plan]:
+    async def plan(self, hour: datetime, sources: Sequence[Source]) -> list[FilePlan]:
         """Return all plans of an hour that have no manifest, and create those that are missing.
 
         Raises:
@@ -52,10 +52,10 @@ class Planner:
         The plans come first: a manifest whose plan was not listed yet does no harm, but a plan whose manifest was not
         listed yet would be completed again.
         """
-        plans = await read_documents(self._store, self._folder.plans, Plan, hour, hour + HOUR)
+        plans = await read_documents(self._store, self._folder.plans, FilePlan, hour, hour + HOUR)
         return HourState(plans, await read_documents(self._store, self._folder.manifests, Manifest, hour, hour + HOUR))
 
-    async def _create(self, plans: Sequence[Plan]) -> bool:
+    async def _create(self, plans: Sequence[FilePlan]) -> bool:
         """Create plans one after the other; return False if another run has taken a number."""
         for plan in plans:
             key = plan.key(self._folder)

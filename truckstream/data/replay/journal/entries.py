@@ -65,7 +65,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an intent. It is final: the records that it does not name were not replayed by this intent."""
+    """The outcome of an intent. It is final: the records that it does not name were not replayed by this intent."""
 
     #: The replayed records: their indices in the intent, and their new sequence numbers ("" in the store).
     replayed: list[tuple[int, str]]

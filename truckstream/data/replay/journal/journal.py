@@ -26,7 +26,7 @@ _READS_AT_ONCE: Final = 8
 
 
 class _Listed(NamedTuple):
-    """What a listing shows of the journal: the numbers of an hour's intents, and of those with an outcome."""
+    """The journal as a listing shows it: the numbers of an hour's intents, and of those with an outcome."""
 
     intents: set[int]
     outcomes: dict[int, datetime]

@@ -15,9 +15,9 @@ from truckstream.batcher.reading.validation import validate
 from truckstream.checks import check_number
 from truckstream.data.replay.reading.candidates import Refused
 from truckstream.data.replay.targets.single_attempt_client import MAY_BE_STORED, SingleAttemptClient
-from truckstream.data.replay.targets.stream_description import describe_stream
 from truckstream.data.replay.targets.stream_search import read_since
 from truckstream.data.replay.targets.target import CarriedOut
+from truckstream.data.replay.targets.target_stream import describe_stream
 from truckstream.errors import InvalidArgumentError, RecordTooLargeError, ServiceError, TruckstreamError
 from truckstream.kinesis.client import KinesisClient
 from truckstream.producer import Producer

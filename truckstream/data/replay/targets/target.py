@@ -1,4 +1,4 @@
-"""What a target of a replay does: judge records, and carry out an intent."""
+"""A target of a replay judges records, and carries out an intent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["CarriedOut", "Target"]
 
 
 class CarriedOut(NamedTuple):
-    """What became of the records of an intent, each by its index."""
+    """The outcomes of the records of an intent, each by its index."""
 
     #: With the new sequence numbers; "" in the store.
     replayed: list[tuple[int, str]]

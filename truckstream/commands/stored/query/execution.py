@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import duckdb
 
 from truckstream.commands.output.console import error_console
-from truckstream.commands.query.result import take_result
+from truckstream.commands.stored.query.result import take_result
 from truckstream.errors import printable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.status import Status
 
-    from truckstream.commands.query.result import Output
+    from truckstream.commands.stored.query.result import Output
 
 __all__ = ["execute", "explain"]
 

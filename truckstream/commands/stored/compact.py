@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -14,8 +11,8 @@ from cyclopts import Parameter
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import CANCELLED, run_command
+from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.start import parse_time
-from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -80,7 +77,7 @@ def compact(
         "until": None if until is None else parse_time("until", until, now),
         "grace": timedelta(seconds=grace),
         "prefix": prefix,
-        "schema": _schema(schema),
+        "schema": load_schema(schema),
         "sort_by": sort_by,
         "target_size": target_size,
         "memory_limit": memory_limit,
@@ -112,17 +109,3 @@ def _show(status: Status, progress: CompactionProgress) -> None:
         f"{progress.hour:%Y-%m-%d %H:00}: {progress.sources:,} objects, {progress.records:,} records, "
         f"{progress.files:,} files"
     )
-
-
-def _schema(text: str) -> Any:
-    if text == "truck":
-        from truckstream import TruckRecord  # noqa: PLC0415
-
-        return TruckRecord
-    sys.path.insert(0, str(Path.cwd()))
-    module, _, name = text.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        hint = "Pass module:Name of a msgspec.Struct in the current directory or an installed package."
-        raise ConfigurationError("schema", f"is {text!r}, and {error}", hint) from error

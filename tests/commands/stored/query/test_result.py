@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from truckstream.commands.query.result import format_rows
+from truckstream.commands.stored.query.result import format_rows
 
 
 def printed(names, rows, width=None):

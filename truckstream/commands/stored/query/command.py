@@ -7,8 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from importlib import import_module
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from cyclopts import Parameter
@@ -17,12 +16,13 @@ from truckstream.commands.output.console import error_console
 from truckstream.commands.output.record_printer import discard_output
 from truckstream.commands.output.results import print_text
 from truckstream.commands.signals import CANCELLED
+from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_time
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from truckstream.commands.query.result import Output
+    from truckstream.commands.stored.query.result import Output
 
 __all__ = ["query"]
 
@@ -89,7 +89,7 @@ def query(
     options = {
         "since": since and parse_time("since", since, datetime.now(UTC)),
         "until": until and parse_time("until", until, datetime.now(UTC)),
-        **({} if schema == "truck" else {"schema": _schema(schema)}),
+        **({} if schema == "truck" else {"schema": load_schema(schema)}),
         "prefix": prefix,
         "rejected_prefix": rejected_prefix,
         "given_up_store": given_up_store,
@@ -107,7 +107,7 @@ def query(
 
 
 def _ask(sql: str, store: str, options: dict[str, Any], output: Output) -> int:
-    from truckstream.commands.query.execution import execute  # noqa: PLC0415 - an optional package
+    from truckstream.commands.stored.query.execution import execute  # noqa: PLC0415 - an optional package
     from truckstream.data.query import open_tables  # noqa: PLC0415
     from truckstream.data.query.options import tables_in  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def _ask(sql: str, store: str, options: dict[str, Any], output: Output) -> int:
 
 
 def _open(store: str, options: dict[str, Any]) -> int:
-    from truckstream.commands.query.shell import open_shell  # noqa: PLC0415 - an optional package
+    from truckstream.commands.stored.query.shell import open_shell  # noqa: PLC0415 - an optional package
 
     return open_shell(store, options)
 
@@ -142,7 +142,7 @@ def _sql(question: str | None) -> str:
 
 
 def _output(format_: Format | None, path: Path | None, rows: int) -> Output:
-    from truckstream.commands.query.result import Output  # noqa: PLC0415 - loaded by this command only
+    from truckstream.commands.stored.query.result import Output  # noqa: PLC0415 - loaded by this command only
 
     if rows < 1:
         raise InvalidArgumentError("rows", rows, "must be at least 1")
@@ -165,20 +165,6 @@ def _store(store: str | None, connection: StreamConnection) -> str:
     if not found:
         raise ConfigurationError("store", "is not set", "Pass --store s3://bucket or a directory, or set BUCKET_NAME.")
     return found
-
-
-def _schema(text: str) -> Any:
-    if text == "none":
-        return None
-    module, _, name = text.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(import_module(module), name)
-    except Exception as error:
-        problem = f"is {text!r}, and {type(error).__name__}: {error}"
-        raise ConfigurationError("schema", problem, "Pass truck, none, or module:name of a msgspec type.") from error
-    finally:
-        sys.path.remove(str(Path.cwd()))
 
 
 # --- Questions --------------------------------------------------------------------------------------

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -15,9 +12,10 @@ from cyclopts import Parameter
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.stored.users_code import load_named, load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_time
-from truckstream.errors import ConfigurationError, StreamNotFoundError
+from truckstream.errors import StreamNotFoundError
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -81,11 +79,10 @@ def replay(
     """
     now = datetime.now(UTC)
     settings = connection.settings(stream)
-    sys.path.insert(0, str(Path.cwd()))  # for the modules of --repair and --schema
     options = {
         "stream": settings.stream_name if stream is not None else None,
         "given_up": given_up,
-        "repair": None if repair is None else _load("repair", repair),
+        "repair": None if repair is None else load_named("repair", repair, "module:name of a function"),
         "reasons": reason or (),
         "shards": [_shard_id(text) for text in shard or ()],
         "objects": object_ or (),
@@ -99,7 +96,7 @@ def replay(
         "endpoint_url": connection.endpoint_url,
     }
     if stream is not None:
-        options["schema"] = _schema(schema)
+        options["schema"] = load_schema(schema)
     variables = {"SCHEMA": schema, "PREFIX": prefix, "REJECTED_PREFIX": rejected_prefix}
     return run_command(_replay(store, connection, options, variables, json=json))
 
@@ -132,23 +129,6 @@ def _batcher(store: str, connection: StreamConnection, region: str | None, varia
 
     given = {"STORE_URL": store_url(store), "AWS_REGION": region, "AWS_ENDPOINT_URL_S3": connection.endpoint_url}
     return read_batcher({**os.environ, **variables, **{name: value for name, value in given.items() if value}})
-
-
-def _schema(text: str) -> Any:
-    if text == "truck":
-        from truckstream import TruckRecord  # noqa: PLC0415
-
-        return TruckRecord
-    return None if text == "none" else _load("schema", text)
-
-
-def _load(option: str, text: str) -> Any:
-    module, _, name = text.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        hint = "Pass module:name of a function in the current directory or an installed package."
-        raise ConfigurationError(option, f"is {text!r}, and {error}", hint) from error
 
 
 def _shard_id(text: str) -> str:

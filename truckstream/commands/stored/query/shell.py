@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.commands.output.console import console, error_console
-from truckstream.commands.query.execution import execute
-from truckstream.commands.query.result import Output
+from truckstream.commands.stored.query.execution import execute
+from truckstream.commands.stored.query.result import Output
 from truckstream.data.query import open_tables, table_script
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from truckstream.kinesis.session.default_session import make_session
 if TYPE_CHECKING:
     from aiobotocore.session import AioSession
 
-__all__ = ["StreamDescription", "describe_stream"]
+__all__ = ["TargetStream", "describe_stream"]
 
 
-class StreamDescription(NamedTuple):
+class TargetStream(NamedTuple):
     """The facts about a stream that a replay needs."""
 
     arn: str
@@ -23,7 +23,7 @@ class StreamDescription(NamedTuple):
 
 async def describe_stream(
     stream: str, *, session: AioSession | None, region_name: str | None, endpoint_url: str | None
-) -> StreamDescription:
+) -> TargetStream:
     """Describe a stream, given its name or its ARN.
 
     Raises:
@@ -45,4 +45,4 @@ async def describe_stream(
     except BotoCoreError as error:
         raise ServiceError(type(error).__name__, str(error)) from error
     summary = response["StreamDescriptionSummary"]
-    return StreamDescription(summary["StreamARN"], summary["RetentionPeriodHours"] * 3_600.0)
+    return TargetStream(summary["StreamARN"], summary["RetentionPeriodHours"] * 3_600.0)

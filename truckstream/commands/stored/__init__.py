@@ -1,0 +1,1 @@
+"""The commands that work on stored objects: verify, query, replay and compact."""
