@@ -15,7 +15,7 @@ import pytest
 from tests.batcher.support import contents
 from tests.data.compaction import killed_runs
 from tests.data.compaction.support import fill, read_once, read_parquet, read_sources
-from truckstream import compact
+from truckstream import audit, compact
 from truckstream.data.compaction import completion
 from truckstream.data.compaction.planning import planner
 
@@ -58,6 +58,8 @@ async def test_a_killed_run_loses_and_doubles_nothing(tmp_path):
             shutil.rmtree(scratch)
             files = read_parquet(path / "compacted/**/*.parquet") if [*path.rglob("compacted/**/*.parquet")] else None
             assert files is None or files <= expected, f"{path.name} {step}"
+            verified = await audit(store)
+            assert verified.exit_status == 0, f"{path.name} {step}: {verified.findings}"
             await compact(store)
         assert read_parquet(path / "compacted/**/*.parquet") == expected
         assert (await compact(store)).files == []

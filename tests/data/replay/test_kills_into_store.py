@@ -11,6 +11,7 @@ import pytest
 from tests.batcher.support import contents
 from tests.data.replay.dying import DyingStore, Killed
 from tests.data.replay.support import Strict, bad, fix, good, reject, stored
+from truckstream import audit
 from truckstream.batcher import Batcher
 from truckstream.data.replay import replay
 
@@ -69,5 +70,7 @@ async def test_killed_at_50_random_moments_with_another_repair_each_time(chance)
             batcher = Batcher(dying, schema=Strict, batch_size=chance.randrange(1, 6))
             await replay(dying, batcher=batcher, repair=some)
         assert max(stored(store).values()) == 1
+        verified = await audit(store)
+        assert verified.exit_status == 0, verified.findings
     assert await run(store, calls=10_000, after=False)
     assert stored(store) == Counter(range(RECORDS))
