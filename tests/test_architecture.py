@@ -169,6 +169,7 @@ SHELLS = {
         "compaction/iceberg/iceberg_table.py",
         "audit/auditor.py",
         "audit/counts/incoming_records.py",
+        "audit/objects/compacted_files.py",
         "audit/objects/inventory.py",
         "audit/objects/object_scan.py",
         "audit/shards/shard_audit.py",

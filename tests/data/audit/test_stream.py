@@ -83,6 +83,7 @@ async def compare(store, records, *, times=(None, None), settled_before=LATER, c
     catalog = Catalog(store)
     with Inventory() as inventory:
         await ObjectScan(catalog, inventory, read_contents=False, on_progress=lambda _: None).run(None, None)
+        inventory.seal()
         reading = StreamReading(
             client or OneShardStream(records),
             inventory,

@@ -11,6 +11,7 @@ from truckstream.data.audit.counts.hourly_counts import HourlyCounts
 from truckstream.data.audit.counts.incoming_records import read_incoming_records
 from truckstream.data.audit.findings import AuditFinding
 from truckstream.data.audit.given_up import explain, given_up_finding
+from truckstream.data.audit.objects.compacted_files import CompactedFiles
 from truckstream.data.audit.objects.inventory import Inventory
 from truckstream.data.audit.objects.object_scan import AuditProgress, ObjectScan
 from truckstream.data.audit.report import AuditReport, with_comparison
@@ -128,6 +129,7 @@ class _Auditor:
         self._on_progress = on_progress
         self._reader = GroupReader(catalog)
         self._scan = ObjectScan(catalog, inventory, read_contents=not quick, on_progress=on_progress)
+        self._compacted = CompactedFiles(catalog, inventory, read_contents=not quick)
         self._shards: dict[tuple[str, str], AuditedShard] = {}
         self._findings: list[AuditFinding] = []
         self._compared_hours: int | None = None
@@ -137,11 +139,14 @@ class _Auditor:
         since = self._since - _LONGEST_GROUP if self._since is not None and with_stream else self._since
         await self._scan.run(since, self._until)
         self._findings += self._scan.findings
+        await self._compacted.check(since, self._until)
+        self._findings += self._compacted.findings
+        self._inventory.seal()
         for place in self._inventory.shards():
             reader = None if self._quick else self._reader
             self._shards[place], found = await audit_shard(self._inventory, place, reader, self._settled_before)
             self._findings += found
-        if not self._scan.objects:
+        if not self._scan.objects and not self._compacted.deleted_originals:
             folders = f"{self._catalog.prefix}/ and {self._catalog.rejected_prefix}/"
             self._findings.append(AuditFinding.of("no_objects", f"no object of the time is below {folders}"))
         elif not self._shards:
@@ -199,6 +204,8 @@ class _Auditor:
         return AuditReport(
             objects=scan.objects,
             bytes=scan.bytes,
+            compacted_files=self._compacted.files,
+            deleted_originals=self._compacted.deleted_originals,
             read_contents=not self._quick,
             shards=tuple(shard for _, shard in sorted(self._shards.items())),
             rejected_by_reason=dict(scan.reasons),

@@ -57,6 +57,9 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
 
     objects: int
     bytes: int
+    #: Compacted files that were checked, and originals that were deleted after their compaction.
+    compacted_files: int = 0
+    deleted_originals: int = 0
     #: Whether the contents were read; else only sizes and metadata.
     read_contents: bool
     shards: tuple[AuditedShard, ...]
@@ -101,7 +104,11 @@ def render_report(report: AuditReport, most_findings: int) -> str:
 
 def _contents_line(report: AuditReport) -> str:
     how = "read and compared with their SHA-256" if report.read_contents else "not read; sizes and metadata compared"
-    return f"{report.objects:,} objects, {report.bytes:,} bytes: {how}."
+    line = f"{report.objects:,} objects, {report.bytes:,} bytes: {how}."
+    if not report.compacted_files:
+        return line
+    originals = f"; {report.deleted_originals:,} originals are deleted" if report.deleted_originals else ""
+    return f"{line} Compacted: {report.compacted_files:,} files{originals}."
 
 
 def _shard_lines(shard: AuditedShard) -> list[str]:

@@ -55,6 +55,17 @@ class Inventory:
         row = (name_of(listed.key), listed.name.arrival.timestamp(), listed.key)
         self._database.execute("INSERT INTO without_metadata VALUES (?, ?, ?)", row)
 
+    def index_keys(self) -> None:
+        """Prepare for `has`."""
+        self._database.executescript(
+            "CREATE INDEX keys ON objects (key); CREATE INDEX keys_without_metadata ON without_metadata (key);"
+        )
+
+    def has(self, key: str) -> bool:
+        """Whether an object was added, with or without metadata."""
+        query = "SELECT 1 FROM objects WHERE key = ? UNION ALL SELECT 1 FROM without_metadata WHERE key = ? LIMIT 1"
+        return self._database.execute(query, (key, key)).fetchone() is not None
+
     def seal(self) -> None:
         """Note that all objects were added."""
         self._database.executescript(

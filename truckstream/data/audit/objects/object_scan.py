@@ -100,7 +100,6 @@ class ObjectScan:
                     await self._take(kind, chunk)
                     chunk = []
             await self._take(kind, chunk)
-        self._inventory.seal()
 
     async def _take(self, kind: ObjectKind, chunk: list[ListedObject]) -> None:
         async with asyncio.TaskGroup() as tasks:
