@@ -42,11 +42,11 @@ def test_a_program_runs(block, tmp_path):
     assert done.stdout
 
 
-def test_the_example_tests_pass_without_a_plugin_for_async_tests(pytester):
-    (block,) = TESTS
+@pytest.mark.parametrize(("block", "count"), [*zip(TESTS, [4, 1], strict=True)], ids=["stream", "s3"])
+def test_the_example_tests_pass_without_a_plugin_for_async_tests(pytester, block, count):
     pytester.makepyfile(test_shipping=block)
     result = pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:anyio", "--strict-markers")
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=count)
 
 
 def test_the_command_has_every_flag_on_the_page():

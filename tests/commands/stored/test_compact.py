@@ -66,7 +66,10 @@ def test_a_schema_of_ones_own(tmp_path):
     [
         (["nowhere"], "store is 'nowhere', and there is no such directory"),
         (["store", "--since", "someday"], "since is 'someday'"),
-        (["store", "--schema", "nothing:Here"], "schema is 'nothing:Here', and No module named 'nothing'"),
+        (
+            ["store", "--schema", "nothing:Here"],
+            "schema is 'nothing:Here', and ModuleNotFoundError: No module named 'nothing'",
+        ),
         (["store", "--sort-by", "truck"], "sort_by is 'truck': must be a field of the schema"),
         (["store", "--originals", "tier"], "Only objects in S3 have tags"),
     ],

@@ -107,7 +107,7 @@ def test_a_batch_that_lambda_gave_up(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--repair", "nothing:fix"], "repair is 'nothing:fix', and No module named 'nothing'"),
+        (["--repair", "nothing:fix"], "repair is 'nothing:fix', and ModuleNotFoundError: No module named 'nothing'"),
         (["--repair", "repairs:nothing"], "has no attribute 'nothing'"),
         (["--repair", "repairs"], "repair is 'repairs'"),
         (["--repair", "json:__name__"], "repair is 'json': must be a function"),
