@@ -14,10 +14,10 @@ from truckstream.batcher import Batcher
 from truckstream.data.compaction.manifest import Manifest
 
 
-@pytest.fixture
-async def store():
+@pytest.fixture(params=["memory", "directory"])
+async def store(request, tmp_path):
     """A store with two compacted hours: one event of four chained groups in each."""
-    store = obstore.store.MemoryStore()
+    store = obstore.store.MemoryStore() if request.param == "memory" else obstore.store.LocalStore(tmp_path)
     batcher = Batcher(store, batch_size=2)
     for hour in range(2):
         numbers = range(8 * hour, 8 * hour + 8)

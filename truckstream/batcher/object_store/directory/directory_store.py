@@ -104,6 +104,9 @@ class DirectoryStore:
     def list(self, prefix: str | None, **options: Any) -> Any:
         return self._store.list(prefix, **options)
 
+    def get_range(self, path: str, **options: Any) -> Any:
+        return self._store.get_range(path, **options)
+
     def get(self, path: str, *, options: Any = None) -> Any:
         found = self._store.get(path, options=options)
         return _FoundObject(found, found.meta, self._metadata.read(path))
