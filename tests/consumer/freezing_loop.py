@@ -6,13 +6,13 @@ its callbacks runs; those that came due run when it wakes, later than they were 
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from typing import TYPE_CHECKING, Any
 
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine
 
 worker = contextvars.ContextVar[str | None]("worker", default=None)
@@ -32,6 +32,7 @@ class _Guarded:
             return
         name = self.context.get(worker)
         if name in self.loop.killed:
+            self.loop.killed[name].append(self)
             return
         if name in self.loop.frozen:
             self.loop.frozen[name].append(self)
@@ -43,7 +44,7 @@ class FreezingLoop(VirtualTimeLoop):
     def __init__(self) -> None:
         super().__init__()
         self.frozen: dict[str | None, list[_Guarded]] = {}
-        self.killed: set[str | None] = set()
+        self.killed: dict[str | None, list[_Guarded]] = {}
 
     def in_worker(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         context = contextvars.copy_context()
@@ -58,11 +59,18 @@ class FreezingLoop(VirtualTimeLoop):
             super().call_soon(guarded, context=guarded.context)
 
     def kill(self, name: str) -> None:
-        self.killed.add(name)
+        self.killed.setdefault(name, [])
 
     def bury(self) -> None:
-        """Let what was killed end: the loop cancels all tasks when it closes."""
-        self.killed.clear()
+        """Let the killed workers end, now that the test is over.
+
+        A task whose next step was kept back would never notice that the loop cancels it when it closes.
+        """
+        for task in asyncio.all_tasks(self) - {asyncio.current_task(self)}:
+            task.cancel()
+        killed, self.killed = self.killed, {}
+        for guarded in (each for kept_back in killed.values() for each in kept_back):
+            super().call_soon(guarded, context=guarded.context)
         for name in list(self.frozen):
             self.wake(name)  # type: ignore[arg-type]
 
