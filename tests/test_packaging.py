@@ -54,7 +54,7 @@ def test_the_command_and_the_licence_are_declared(wheel):
 
 def test_its_fixtures_are_found_by_a_test_copied_from_the_page(wheel, tmp_path):
     page = (ROOT / "truckstream" / "local" / "README.md").read_text(encoding="utf-8")
-    [pasted] = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in block]
+    pasted = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in block)
     test_of_origin = (
         f"\n\ndef test_whose(kinesis):\n    assert {str(wheel)!r} in type(kinesis).__init__.__code__.co_filename\n"
     )
