@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.objects.catalog import Catalog
 
-__all__ = ["planned_hours", "read_documents", "read_manifests", "read_source_facts"]
+__all__ = ["compacted_hours", "planned_hours", "read_documents", "read_manifests", "read_source_facts"]
 
 _READ_AT_ONCE: Final = 16
 
@@ -77,7 +77,22 @@ async def planned_hours(
     store: Store, folder: CompactionFolder, since: datetime | None, until: datetime | None
 ) -> set[datetime]:
     """Return the hours of a time that have plans."""
-    keys = await _list(store, folder.plans, *numbered_range(folder.plans, since, until))
+    return await _hours(store, folder.plans, since, until)
+
+
+async def compacted_hours(
+    catalog: Catalog, *, since: datetime | None = None, until: datetime | None = None
+) -> list[datetime]:
+    """Return the hours of a time that have manifests, in their order.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    return sorted(await _hours(catalog.store, CompactionFolder(catalog.prefix).manifests, since, until))
+
+
+async def _hours(store: Store, folder: str, since: datetime | None, until: datetime | None) -> set[datetime]:
+    keys = await _list(store, folder, *numbered_range(folder, since, until))
     return {at.hour for key in keys if (at := parse_numbered_key(key))}
 
 

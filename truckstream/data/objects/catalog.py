@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.object_store.store import ObjectStore, Store
 
-__all__ = ["Catalog", "ListedObject", "store_url"]
+__all__ = ["Catalog", "ListedObject", "is_within", "store_url"]
 
 #: With the batcher's `event_time`, the hour of an object's folder may differ so much from its arrival.
 _EVENT_TIME_REACH: Final = timedelta(days=1)
@@ -94,7 +94,7 @@ class Catalog:
             async for chunk in self.store.list(prefix, after=start):
                 for each in chunk:
                     name = ObjectName.parse(each.key) if start < each.key < stop else None
-                    if name is not None and _is_within(name.arrival, since, until):
+                    if name is not None and is_within(name.arrival, since, until):
                         yield ListedObject(each.key, each.size, each.modified, name)
                 if self.store.lists_in_order and chunk and chunk[-1].key >= stop:
                     break
@@ -151,7 +151,8 @@ def _aware(argument: str, time: datetime | None) -> datetime | None:
     return None if time is None else time.astimezone(UTC)
 
 
-def _is_within(time: datetime, since: datetime | None, until: datetime | None) -> bool:
+def is_within(time: datetime, since: datetime | None, until: datetime | None) -> bool:
+    """Return whether a time lies from `since` on and before `until`."""
     return (since is None or since <= time) and (until is None or time < until)
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from truckstream.data.audit.findings import AuditFinding
 from truckstream.data.audit.objects.audited_object import AuditedObject
-from truckstream.data.compaction.manifest_reader import read_manifests, read_source_facts
-from truckstream.data.objects.catalog import ListedObject
+from truckstream.data.compaction.manifest import HOUR
+from truckstream.data.compaction.manifest_reader import compacted_hours, read_manifests, read_source_facts
+from truckstream.data.objects.catalog import ListedObject, is_within
 from truckstream.data.objects.object_name import ObjectName
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
     from truckstream.data.audit.findings import FindingKind
@@ -52,24 +54,30 @@ class CompactedFiles:
         """Check the files of the hours that overlap a time.
 
         Raises:
-            StoreError: the store cannot be listed.
+            StoreError: a file cannot be looked at.
         """
+        self._inventory.index_keys()
+        async for manifest in self._manifests(since, until):
+            await self._check(manifest, since, until)
+
+    async def _manifests(self, since: datetime | None, until: datetime | None) -> AsyncIterator[Manifest]:
+        """Yield the manifests, those of one hour at a time: each may name thousands of sources."""
         try:
-            manifests = await read_manifests(self._catalog, since=since, until=until)
+            for hour in await compacted_hours(self._catalog, since=since, until=until):
+                for manifest in await read_manifests(self._catalog, since=hour, until=hour + HOUR):
+                    yield manifest
         except StoreError as error:
             self._report("unreadable", f"the compacted files cannot be checked: {error}")
-            return
-        self._inventory.index_keys()
-        file_of: dict[str, str] = {}
-        for manifest in manifests:
-            self.files += 1
-            if problem := await self._problem(manifest):
-                self._report("compacted", f"{manifest.file} {problem}", manifest.file)
-            for source in manifest.sources:
-                other = file_of.setdefault(source, manifest.file)
-                if other != manifest.file:
-                    self._report("compacted", f"{source} is in {other} and in {manifest.file}", other, manifest.file)
-            await self._add_deleted(manifest, since, until)
+
+    async def _check(self, manifest: Manifest, since: datetime | None, until: datetime | None) -> None:
+        self.files += 1
+        if problem := await self._problem(manifest):
+            self._report("compacted", f"{manifest.file} {problem}", manifest.file)
+        for source in manifest.sources:
+            other = self._inventory.claim(source, manifest.file)
+            if other != manifest.file:
+                self._report("compacted", f"{source} is in {other} and in {manifest.file}", other, manifest.file)
+        await self._add_deleted(manifest, since, until)
 
     async def _problem(self, manifest: Manifest) -> str | None:
         """Return what is wrong with a file; None if it is as its manifest states."""
@@ -88,7 +96,7 @@ class CompactedFiles:
 
     async def _add_deleted(self, manifest: Manifest, since: datetime | None, until: datetime | None) -> None:
         """Put the originals into the inventory that no longer exist."""
-        deleted = {key for key in manifest.sources if not self._inventory.has(key) and _is_within(key, since, until)}
+        deleted = {key for key in manifest.sources if not self._inventory.has(key) and _is_of_time(key, since, until)}
         if not deleted:
             return
         try:
@@ -108,6 +116,6 @@ class CompactedFiles:
         self.findings.append(AuditFinding.of(kind, text, *keys))
 
 
-def _is_within(key: str, since: datetime | None, until: datetime | None) -> bool:
+def _is_of_time(key: str, since: datetime | None, until: datetime | None) -> bool:
     name = ObjectName.parse(key)
-    return name is not None and (since is None or since <= name.arrival) and (until is None or name.arrival < until)
+    return name is not None and is_within(name.arrival, since, until)

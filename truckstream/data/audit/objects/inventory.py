@@ -24,6 +24,7 @@ __all__ = ["Inventory"]
 _SCHEMA = """
 CREATE TABLE objects (stream TEXT, shard TEXT, first TEXT, last TEXT, key TEXT, facts BLOB);
 CREATE TABLE without_metadata (name TEXT, arrival REAL, key TEXT);
+CREATE TABLE compacted (source TEXT PRIMARY KEY, file TEXT) WITHOUT ROWID;
 """
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,6 +66,13 @@ class Inventory:
         """Whether an object was added, with or without metadata."""
         query = "SELECT 1 FROM objects WHERE key = ? UNION ALL SELECT 1 FROM without_metadata WHERE key = ? LIMIT 1"
         return self._database.execute(query, (key, key)).fetchone() is not None
+
+    def claim(self, source: str, file: str) -> str:
+        """Note that a compacted file holds an object; return the first file that claimed this object."""
+        self._database.execute("INSERT OR IGNORE INTO compacted VALUES (?, ?)", (source, file))
+        found = self._database.execute("SELECT file FROM compacted WHERE source = ?", (source,)).fetchone()
+        first: str = found[0]
+        return first
 
     def seal(self) -> None:
         """Note that all objects were added."""

@@ -28,10 +28,10 @@ __all__ = ["BrokenSourceError", "SourceRows"]
 #: The beginning of an object of the format "json". No line of NDJSON is a bracket alone.
 _ARRAY: Final = b"[\n"
 
-#: Between a record's own fields and those that the batcher has added. No string of JSON contains these bytes, because a
-#: quotation mark in it is escaped.
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
+#: Between a record's own fields and those that the batcher has added. No string of JSON contains these bytes, because a
+#: quotation mark in it is escaped.
 _ADDED: Final = b'"%b":"' % SEQUENCE.encode()
 
 
