@@ -25,6 +25,7 @@ ALLOWED = {
     "alarms": set(),
     "metrics": set(),
     "schema_errors": {"errors"},
+    "column_types": set(),
     "record": {"schema_errors", "errors"},
     "kpl": {"errors"},
     "fleet": {"record", "errors"},
@@ -35,18 +36,19 @@ ALLOWED = {
     "kinesis": {"errors"},
     "producer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "consumer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
-    "batcher": {"record", "schema_errors", "kpl", "errors"},
+    "batcher": {"record", "column_types", "schema_errors", "kpl", "errors"},
     "otel": {"consumer", "producer", "metrics", "truckstream"},
     "local": {"errors"},
     "pytest_plugin": {"local"},
     "demo": {"charts", "handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
-    "cloud": {"alarms", "command_line", "config", "errors", "metrics", "truckstream"},
+    "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
     "handler": {"lambda_function", "batcher", "data", "record", "errors"},
     "data": {
         "batcher",
         "cloud",
+        "column_types",
         "command_line",
         "config",
         "consumer",
@@ -272,7 +274,7 @@ EXCEPTIONS = {
     "truckstream/local/protocol/api_call.py": {"logging"},  # answers a defect of ours with a 500, and logs it
 }
 CORES = [
-    *(f"truckstream/{name}.py" for name in ("record", "schema_errors", "errors", "metrics", "alarms")),
+    *(f"truckstream/{name}.py" for name in ("record", "schema_errors", "column_types", "errors", "metrics", "alarms")),
     *(
         str(path.relative_to(ROOT))
         for package, shells in SHELLS.items()

@@ -33,6 +33,7 @@ import msgspec
 from msgspec import inspect
 
 from truckstream.batcher.formats.stream_fields import ARRIVAL, SEQUENCE, SHARD, SUBSEQUENCE, milliseconds, refuse_taken
+from truckstream.column_types import options_of, values_of
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 try:
@@ -225,16 +226,10 @@ def _columns(schema: type[msgspec.Struct]) -> list[_Column]:
 
 
 def _column(field: inspect.Field, *, may_be_unset: bool) -> _Column:
-    kind = _bare(field.type)
-    options = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
-    values = [each for each in options if not isinstance(each, inspect.NoneType)]
+    options, values = options_of(field.type), values_of(field.type)
     column_type, convert = _column_of(values[0]) if len(values) == 1 else (core.DataType.string(), _as_text)
-    nullable = may_be_unset or len(values) < len(options) or isinstance(kind, inspect.AnyType)
+    nullable = may_be_unset or len(values) < len(options) or isinstance(options[0], inspect.AnyType)
     return _Column(field.name, field.encode_name, column_type, nullable, convert)
-
-
-def _bare(kind: inspect.Type) -> inspect.Type:
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _column_of(kind: inspect.Type) -> tuple[core.DataType, Callable[[Any], Any] | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import inspect
 
+from truckstream.column_types import values_of
 from truckstream.errors import InvalidRecordError
 from truckstream.schema_errors import fields_of
 
@@ -50,11 +51,7 @@ def limit_integers(decode: Callable[[bytes], Any], schema: Any) -> Callable[[byt
 
 def _is_unlimited(kind: inspect.Type) -> bool:
     """True for an integer, also one that may be None or UNSET, whose own rules allow more than 64 bits."""
-    if isinstance(kind, inspect.Metadata):
-        return _is_unlimited(kind.type)
-    if isinstance(kind, inspect.UnionType):
-        values = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
-        return len(values) == 1 and _is_unlimited(values[0])
-    if not isinstance(kind, inspect.IntType):
+    values = values_of(kind)
+    if len(values) != 1 or not isinstance(kind := values[0], inspect.IntType):
         return False
     return (kind.ge is None and kind.gt is None) or (kind.le is None and kind.lt is None)

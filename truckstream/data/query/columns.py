@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import inspect
 
 from truckstream.batcher.formats.stream_fields import ARRIVAL, SEQUENCE, SHARD, SUBSEQUENCE
+from truckstream.column_types import choose_by_type, column_fields
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -75,13 +76,10 @@ def record_columns(schema: Any) -> tuple[SqlColumn, ...] | None:
     Raises:
         InvalidArgumentError: two fields differ in their case only, which DuckDB takes for one column.
     """
-    try:
-        kind = inspect.type_info(schema)
-    except (TypeError, ValueError):
+    fields = column_fields(schema)
+    if fields is None:
         return None
-    if getattr(kind, "array_like", False) or not getattr(kind, "fields", ()):
-        return None
-    columns = [SqlColumn(field.encode_name, _type_of(field)) for field in kind.fields]  # type: ignore[attr-defined]
+    columns = [SqlColumn(field.encode_name, choose_by_type(field, _TYPES, "VARCHAR")) for field in fields]
     _refuse_equal_names(columns, schema)
     names = {column.name.lower() for column in columns}
     return (*columns, *(column for column in STREAM_COLUMNS if column.name not in names))
@@ -94,14 +92,3 @@ def _refuse_equal_names(columns: Iterable[SqlColumn], schema: Any) -> None:
         if other is not name:
             rule = f"has the fields {other!r} and {name!r}, which are one column in SQL: pass None, or another schema"
             raise InvalidArgumentError("schema", schema, rule)
-
-
-def _type_of(field: inspect.Field) -> str:
-    kind = _bare(field.type)
-    options = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
-    values = [each for each in options if not isinstance(each, inspect.NoneType)]
-    return _TYPES.get(type(values[0]), "VARCHAR") if len(values) == 1 else "VARCHAR"
-
-
-def _bare(kind: inspect.Type) -> inspect.Type:
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind

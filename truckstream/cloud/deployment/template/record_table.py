@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import inspect
 
+from truckstream.column_types import choose_by_type, column_fields
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -94,13 +95,10 @@ def columns_of(schema: Any, layout: str = "flat") -> tuple[Column, ...] | None:
     Raises:
         ConfigurationError: a field's name cannot be that of a column.
     """
-    try:
-        kind = inspect.type_info(schema)
-    except (TypeError, ValueError):
+    fields = column_fields(schema)
+    if fields is None:
         return None
-    if getattr(kind, "array_like", False) or not getattr(kind, "fields", ()):
-        return None
-    columns = tuple(Column(field.encode_name.lower(), _type_of(field)) for field in kind.fields)  # type: ignore[attr-defined]
+    columns = tuple(Column(field.encode_name.lower(), choose_by_type(field, _TYPES, "string")) for field in fields)
     names = [column.name for column in columns]
     taken = _PARTITIONS if layout == "hive" else ()
     for name in names:
@@ -109,17 +107,6 @@ def columns_of(schema: Any, layout: str = "flat") -> tuple[Column, ...] | None:
             hint = "Rename it (letters of both cases count as one), or leave the table out with CreateCatalog=false."
             raise ConfigurationError("Schema", problem, hint)
     return columns
-
-
-def _type_of(field: inspect.Field) -> str:
-    kind = _bare(field.type)
-    options = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
-    values = [each for each in options if not isinstance(each, inspect.NoneType)]
-    return _TYPES.get(type(values[0]), "string") if len(values) == 1 else "string"
-
-
-def _bare(kind: inspect.Type) -> inspect.Type:
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 # --- The template -----------------------------------------------------------------------------------
