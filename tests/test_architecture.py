@@ -98,6 +98,7 @@ SHELLS = {
         "http/connection_pool.py",
         "session/credentials.py",
         "session/default_session.py",
+        "session/described_stream.py",
         "session/network_settings.py",
         "session/session_endpoint.py",
     },

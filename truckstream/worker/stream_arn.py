@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from truckstream.errors import ServiceError, StreamNotFoundError
-from truckstream.kinesis.session.default_session import make_session
+from truckstream.kinesis.session.described_stream import describe_stream
 
 if TYPE_CHECKING:
     from aiobotocore.session import AioSession
@@ -27,17 +26,8 @@ async def find_stream_arn(
     """
     if _ARN.fullmatch(stream):
         return stream
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - not needed with an ARN
-
-    session = session or make_session()
-    try:
-        async with session.create_client("kinesis", region_name=region_name, endpoint_url=endpoint_url) as client:
-            response = await client.describe_stream_summary(StreamName=stream)
-    except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        kind = StreamNotFoundError if code == "ResourceNotFoundException" else ServiceError
-        raise kind(code, message) from error
-    except BotoCoreError as error:
-        raise ServiceError(type(error).__name__, str(error)) from error
-    arn: str = response["StreamDescriptionSummary"]["StreamARN"]
+    summary = await describe_stream(
+        StreamName=stream, session=session, region_name=region_name, endpoint_url=endpoint_url
+    )
+    arn: str = summary["StreamARN"]
     return arn

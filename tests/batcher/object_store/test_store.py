@@ -9,19 +9,15 @@ import boto3
 import pytest
 
 from tests.batcher.support import number, record, truck, trucks
+from tests.moto_server import running_moto
 from truckstream.batcher import Batcher
 from truckstream.batcher.object_store.conditional_writes import PROBE_NAME
 
 
 @pytest.fixture(scope="module")
 def endpoint():
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - most of a second, for one process of pytest
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture

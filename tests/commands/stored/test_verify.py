@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.batcher.support import record
 from tests.commands.support import AWS, run, start
+from tests.moto_server import running_moto
 from truckstream.batcher import Batcher
 from truckstream.consumer.tables.memory_table import MemoryTable
 from truckstream.local import LocalKinesis
@@ -147,10 +147,7 @@ def test_counts_are_held_against_cloudwatch(tmp_path, monkeypatch):
     for n, minutes in enumerate((30, 90, 150)):
         arrival = (begin + timedelta(minutes=minutes)).timestamp()
         asyncio.run(batcher.process([record(b"{}", n, arrival=arrival)]))
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        url = "http://{}:{}".format(*server.get_host_and_port())
+    with running_moto() as url:
         metric = {"MetricName": "IncomingRecords", "Value": 2.0, "Timestamp": begin + timedelta(minutes=90)}
         dimensions = [{"Name": "StreamName", "Value": "truck-sensor-stream"}]
         boto3.client("cloudwatch", endpoint_url=url, region_name="us-east-1").put_metric_data(
@@ -158,8 +155,6 @@ def test_counts_are_held_against_cloudwatch(tmp_path, monkeypatch):
         )
         flags = ("--cloudwatch", "--endpoint-url", url)
         status, out, err = run("verify", "lake", *flags, cwd=tmp_path, **AWS, NO_PROXY="127.0.0.1")
-    finally:
-        server.stop()
     assert (status, err) == (1, ""), out
     assert "Compared: 1 hours with CloudWatch's IncomingRecords." in out
     assert "took 2 records in an hour, by CloudWatch, and the objects hold 1: records are missing" in out

@@ -12,7 +12,7 @@ from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import CANCELLED, run_command
 from truckstream.commands.stored.users_code import load_schema
-from truckstream.commands.stream.start import parse_time
+from truckstream.commands.stream.start import parse_times
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -71,10 +71,8 @@ def compact(
         endpoint_url: Endpoint of S3 in place of AWS's, such as a local server's.
         json: Print the result as JSON.
     """
-    now = datetime.now(UTC)
     options = {
-        "since": None if since is None else parse_time("since", since, now),
-        "until": None if until is None else parse_time("until", until, now),
+        **parse_times(datetime.now(UTC), since=since, until=until),
         "grace": timedelta(seconds=grace),
         "prefix": prefix,
         "schema": load_schema(schema),

@@ -14,7 +14,7 @@ from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.commands.stored.users_code import load_named, load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
-from truckstream.commands.stream.start import parse_time
+from truckstream.commands.stream.start import parse_times
 from truckstream.errors import StreamNotFoundError
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def replay(
         connection: Region and endpoint, of the bucket and of the stream.
         json: Print the account as JSON.
     """
-    now = datetime.now(UTC)
     settings = connection.settings(stream)
     options = {
         "stream": settings.stream_name if stream is not None else None,
@@ -86,8 +85,7 @@ def replay(
         "reasons": reason or (),
         "shards": [_shard_id(text) for text in shard or ()],
         "objects": object_ or (),
-        "since": None if since is None else parse_time("since", since, now),
-        "until": None if until is None else parse_time("until", until, now),
+        **parse_times(datetime.now(UTC), since=since, until=until),
         "rejected_prefix": rejected_prefix,
         "dry_run": dry_run,
         "resend_unknown": resend_unknown,

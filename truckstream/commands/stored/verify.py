@@ -10,7 +10,7 @@ from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_error, print_result
 from truckstream.commands.signals import run_command
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
-from truckstream.commands.stream.start import parse_time
+from truckstream.commands.stream.start import parse_times
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StreamNotFoundError, TruckstreamError
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def verify(
         findings: Findings to print.
         json: Print the report with all findings as JSON.
     """
-    now = datetime.now(UTC)
     if findings < 0:
         raise InvalidArgumentError("findings", findings, "must not be negative")
     options = {
@@ -71,8 +70,7 @@ def verify(
         "given_up": given_up,
         "prefix": prefix,
         "rejected_prefix": rejected_prefix,
-        "since": None if since is None else parse_time("since", since, now),
-        "until": None if until is None else parse_time("until", until, now),
+        **parse_times(datetime.now(UTC), since=since, until=until),
         "quick": quick,
         "settle": settle,
         "endpoint_url": connection.endpoint_url,

@@ -1,4 +1,4 @@
-"""The option `--from`: where reading begins."""
+"""Times in options: `--from`, where reading begins, and `--since` and `--until`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from truckstream.errors import InvalidArgumentError
 
-__all__ = ["Start", "parse_start", "parse_time"]
+__all__ = ["Start", "parse_start", "parse_time", "parse_times"]
 
 Start: TypeAlias = Literal["TRIM_HORIZON", "LATEST"] | datetime
 
@@ -57,6 +57,15 @@ def parse_time(option: str, text: str, now: datetime) -> datetime:
         InvalidArgumentError: it names none.
     """
     return _time(option, text.strip(), now, f"must be {_TIME_RULE}")
+
+
+def parse_times(now: datetime, **options: str | None) -> dict[str, datetime | None]:
+    """Return the times of options by their names; None for one that is not given.
+
+    Raises:
+        InvalidArgumentError: a value names no time.
+    """
+    return {name: None if text is None else parse_time(name, text, now) for name, text in options.items()}
 
 
 def _time(option: str, text: str, now: datetime, rule: str) -> datetime:

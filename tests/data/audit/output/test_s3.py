@@ -4,10 +4,10 @@ import asyncio
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.batcher.support import Small
 from tests.data.audit.support import event
+from tests.moto_server import running_moto
 from truckstream.batcher import Batcher
 from truckstream.batcher.object_store.store import Store
 from truckstream.data.audit import audit
@@ -18,11 +18,8 @@ BUCKET = "trucks"
 
 @pytest.fixture(scope="module")
 def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from truckstream.commands.output.results import print_text
 from truckstream.commands.signals import CANCELLED
 from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
-from truckstream.commands.stream.start import parse_time
+from truckstream.commands.stream.start import parse_times
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def query(
     sql = None if open_ else _sql(question)
     chosen = _output(format_, output, rows)
     options = {
-        "since": since and parse_time("since", since, datetime.now(UTC)),
-        "until": until and parse_time("until", until, datetime.now(UTC)),
+        **parse_times(datetime.now(UTC), since=since, until=until),
         **({} if schema == "truck" else {"schema": load_schema(schema)}),
         "prefix": prefix,
         "rejected_prefix": rejected_prefix,

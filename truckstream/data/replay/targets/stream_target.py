@@ -17,7 +17,7 @@ from truckstream.data.replay.reading.candidates import Refused
 from truckstream.data.replay.targets.single_attempt_client import MAY_BE_STORED, SingleAttemptClient
 from truckstream.data.replay.targets.stream_search import read_since
 from truckstream.data.replay.targets.target import CarriedOut
-from truckstream.data.replay.targets.target_stream import describe_stream
+from truckstream.data.replay.targets.target_stream import find_target_stream
 from truckstream.errors import InvalidArgumentError, RecordTooLargeError, ServiceError, TruckstreamError
 from truckstream.kinesis.client import KinesisClient
 from truckstream.producer import Producer
@@ -86,7 +86,7 @@ class StreamTarget:
         self.retention = 0.0
 
     async def __aenter__(self) -> Self:
-        described = await describe_stream(self._stream, **self._connection)
+        described = await find_target_stream(self._stream, **self._connection)
         self.name, self.retention = described.arn, described.retention
         client = SingleAttemptClient(KinesisClient(self._stream, **self._connection))
         timeout = self._put_timeout

@@ -1,0 +1,40 @@
+"""Describe a stream by aiobotocore, for programs that have no client of ours open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from truckstream.errors import ServiceError, StreamNotFoundError
+from truckstream.kinesis.session.default_session import make_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiobotocore.session import AioSession
+
+__all__ = ["describe_stream"]
+
+
+async def describe_stream(
+    *, session: AioSession | None, region_name: str | None, endpoint_url: str | None, **names: str
+) -> Mapping[str, Any]:
+    """Return the StreamDescriptionSummary of the stream that `names` name: `StreamName` or `StreamARN`.
+
+    Raises:
+        StreamNotFoundError: there is no such stream in this account and region.
+        ServiceError: the service cannot be reached, or returned another error.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - half a second of CPU
+
+    session = session or make_session()
+    try:
+        async with session.create_client("kinesis", region_name=region_name, endpoint_url=endpoint_url) as client:
+            response = await client.describe_stream_summary(**names)
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        kind = StreamNotFoundError if code == "ResourceNotFoundException" else ServiceError
+        raise kind(code, message) from error
+    except BotoCoreError as error:
+        raise ServiceError(type(error).__name__, str(error)) from error
+    summary: Mapping[str, Any] = response["StreamDescriptionSummary"]
+    return summary
