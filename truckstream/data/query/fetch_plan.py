@@ -24,7 +24,7 @@ BYTES_KEPT: Final = 128 * 1024 * 1024
 
 
 class FetchPlan:
-    """Decides what to fetch and what to forget.
+    """Decides which objects to fetch, and which to forget.
 
     Args:
         sizes: the bytes of each object by key, in the order in which a table lists them.

@@ -51,7 +51,7 @@ async def list_tables(
     given_up_store: str | Path | ObjectStore,
     network: Mapping[str, Any],
 ) -> Listing:
-    """Return the objects of the tables, and of given_up the rows. What no table needs is not listed.
+    """Return the objects of the tables, and of given_up the rows. Folders that no table needs are not listed.
 
     Raises:
         StoreError: the store cannot be listed, or a manifest is broken.

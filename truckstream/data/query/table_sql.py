@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_tables", "view"]
 
-#: What is known of a row's object: its key, and when its first record arrived in Kinesis, in UTC. Of a compacted file
+#: The facts about a row's object: its key, and when its first record arrived in Kinesis, in UTC. Of a compacted file
 #: it is the beginning of the hour.
 _OBJECT_COLUMNS: Final = {
     "object_key": ("VARCHAR", "substr({path}, {start})"),

@@ -57,7 +57,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     #: Some of the records that stay refused.
     examples: list[RefusedExample]
     originals: list[Originals]
-    #: What to do about unknown records.
+    #: The advice about unknown records.
     hints: list[str]
     #: True if the run was stopped before it had read all objects.
     stopped: bool

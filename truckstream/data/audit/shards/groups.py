@@ -1,4 +1,4 @@
-"""From a shard's objects to its groups: which object belongs to which, what is there twice, and what is missing.
+"""The groups of a shard from its objects: find the two objects of a group, duplicates, and missing partners.
 
 The valid and the rejected records of a group are in two objects with the same first and last number, the same count of
 records, and the same name. Each record of the group has a line in one of them.

@@ -56,7 +56,7 @@ class GroupReader:
 async def audit_shard(
     inventory: Inventory, place: tuple[str, str], reader: GroupReader | None, settled_before: float
 ) -> tuple[AuditedShard, list[AuditFinding]]:
-    """Return the figures of a shard, and what is wrong with its groups.
+    """Return the figures of a shard, and the findings about its groups.
 
     Args:
         inventory: the objects.

@@ -1,7 +1,7 @@
 """Questions with names: a file of SQL each, whose first line is a comment that describes it.
 
-The same text runs in DuckDB and in Athena. What differs is here (`athena_sql`): the names of the tables, and how a row
-learns of its object. Both have the functions that the files call; `from_unixtime` is a macro in DuckDB.
+The same text runs in DuckDB and in Athena. The differences are here (`athena_sql`): the names of the tables, and
+how a row learns of its object. Both have the functions that the files call; `from_unixtime` is a macro in DuckDB.
 
 A question reads FROM records without a WHERE beside it, because the template filters there by the partitions of a day.
 """
