@@ -1,10 +1,13 @@
 """`truckstream simulate`, run as a user runs it."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tests.commands.support import AWS, error_of, run
+from tests.commands.support import AWS, environment_of, error_of, run
 from truckstream.commands.output.results import exit_status
 from truckstream.record import TruckRecord
 
@@ -62,3 +65,39 @@ def test_simulate_prints_the_error_of_a_missing_stream(tmp_path, moto_url):
     status, _, err = run("simulate", "--stream", "nowhere", "--endpoint-url", moto_url, cwd=tmp_path, **AWS)
     assert status == 1
     assert "Stream nowhere under account" in err
+
+
+def test_missing_credentials_are_an_error_of_the_settings_as_for_the_commands_on_aws(tmp_path):
+    status, out, err = run(
+        *("simulate", "--stream", "trucks", "--region", "us-east-1"),
+        cwd=tmp_path,
+        HOME=str(tmp_path),
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    assert (status, out) == (2, "")
+    assert err.startswith("truckstream: credentials were not found. Log in")
+
+
+def test_it_reports_why_it_waits_for_a_dead_server_and_ends_soon(tmp_path):
+    endpoint = ("--endpoint-url", "http://127.0.0.1:9")
+    status, out, err = run("simulate", "--stream", "trucks", *endpoint, "--seconds", "1", "--json", cwd=tmp_path)
+    assert status == 1
+    result = json.loads(out)
+    assert (result["put"], result["seconds"]) == (0, 0.0)
+    assert re.search("ConnectionRefusedError", result["errors"][0])
+    assert err.splitlines()[0].startswith("waiting for the stream: ConnectionRefusedError: 127.0.0.1:9")
+    assert "WARNING" not in err
+
+
+def test_a_closed_pipe_ends_a_dry_run_without_a_traceback(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "truckstream", "simulate", "--dry-run", "--count", "1000000"],
+        cwd=tmp_path,
+        env=environment_of({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert (process.wait(timeout=50), process.stderr.read()) == (0, b"")
+    process.stderr.close()

@@ -1,6 +1,7 @@
 """`truckstream simulate` and signals: records that were put are delivered and counted, and the command never hangs."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from tests.commands import support
 from truckstream.local import Fault, LocalKinesis
+from truckstream.simulator.__main__ import RECORDS_AHEAD
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -115,7 +117,7 @@ async def test_a_signal_during_an_outage_waits_until_the_outage_ends(kinesis, st
     await asyncio.sleep(0.5)
     command.send(signal.SIGTERM)
     status, out, err = await command.end()
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, "waiting for the stream: InternalFailure: HTTP status 500\n")
     assert count("put", out) == count("acknowledged", out) == len([record async for record in kinesis.stored()])
 
 
@@ -140,6 +142,20 @@ async def test_a_signal_before_the_first_record_is_not_an_error(kinesis, start):
     status, out, err = await command.end()
     assert (status, err) == (0, "")
     assert count("put", out) == len([record async for record in kinesis.stored()])
+
+
+async def test_after_its_seconds_it_gives_up_what_a_dead_service_does_not_take(kinesis, start):
+    command = start("--seconds", "3", "--workers", "2", "--json")
+    await wait_for_records(kinesis, 100)
+    await kinesis.inject(OUTAGE)
+    status, out, err = await command.end()
+    result = json.loads(out)
+    assert status == 1
+    assert 0 < result["failed"] <= 2 * RECORDS_AHEAD + 2, "few records may wait when the trucks stop"
+    assert result["put"] == result["acked"] + result["failed"]
+    assert result["seconds"] < 60  # without giving up it would be 120 s more, the delivery_timeout
+    assert "waiting for the stream: InternalFailure" in err
+    assert any("InternalFailure" in error for error in result["errors"])
 
 
 @pytest.mark.slow

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-__all__ = ["Account", "Aws", "flags_of"]
+__all__ = ["Account", "Aws", "credentials_error", "flags_of"]
 
 _LOG_IN: Final = "Log in (aws configure, aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID in the environment."
+
+
+def credentials_error(state: str) -> ConfigurationError:
+    """Return the error of credentials in this state, such as "were not found"."""
+    return ConfigurationError("credentials", state, _LOG_IN)
 
 
 class Aws(Protocol):
@@ -122,9 +127,9 @@ class Account:
             client = await self._client(service)
             response: dict[str, Any] = await getattr(client, operation)(**parameters)
         except NoCredentialsError as error:
-            raise ConfigurationError("credentials", "were not found", _LOG_IN) from error
+            raise credentials_error("were not found") from error
         except PartialCredentialsError as error:
-            raise ConfigurationError("credentials", f"are incomplete ({error})", _LOG_IN) from error
+            raise credentials_error(f"are incomplete ({error})") from error
         except ClientError as error:
             details = error.response.get("Error", {})
             code, message = str(details.get("Code", "Unknown")), str(details.get("Message", ""))

@@ -23,6 +23,7 @@ except ModuleNotFoundError as missing:
 from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
+from truckstream.commands.output.console import discard_output
 from truckstream.commands.output.results import exit_status, print_error
 from truckstream.commands.settings.init import init
 from truckstream.commands.simulate import simulate
@@ -86,4 +87,7 @@ def main() -> None:
     except TruckstreamError as error:
         print_error(error, json="--json" in sys.argv)
         code = exit_status(error)
+    except BrokenPipeError:  # such as after `| head`: the reader wants no more
+        discard_output()
+        code = 0
     sys.exit(code)

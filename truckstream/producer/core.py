@@ -118,8 +118,8 @@ class ProducerCore:
         self._shards = ShardTracker(options, self._router, self._settlement, self._events)
         self._epochs = self._settlement.epochs
         self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
-        #: Why the latest request failed; None since the service has responded to one.
-        self._last_failure: ServiceError | None = None
+        #: Why the latest request failed; None since the service has responded to one. Opening the producer sets it too.
+        self.last_failure: ServiceError | None = None
         self._backoff = RetryBackoff(random, linger=options.linger)
         self._concurrency = ConcurrencyLimit(options.max_in_flight, self._backoff)
         self._response_time = ResponseTime(options.delivery_timeout, options.linger)
@@ -338,7 +338,7 @@ class ProducerCore:
                 (late if record.put_at + self.options.delivery_timeout <= response_at else others).append(record)
             if others:
                 parcel.outbox.queue.put_back(others)
-        timeout, cause = self.options.delivery_timeout, self._last_failure
+        timeout, cause = self.options.delivery_timeout, self.last_failure
         make_error = partial(delivery_errors.timed_out, delivery_timeout=timeout, last_failure=cause)
         self._settlement.fail(late, Failure(make_error))
 
@@ -372,7 +372,7 @@ class ProducerCore:
         any_failed = any(map(_error_code, responses))
         if not self._finish(request):
             return
-        self._last_failure = None
+        self.last_failure = None
         self._response_time.on_response(now - request.sent_at)
         parcels: Sequence[Parcel] = request.parcels
         if request.has_expired_records:
@@ -427,7 +427,7 @@ class ProducerCore:
         """Handle the failure of `request` as a whole."""
         if not self._finish(request):
             return
-        self._last_failure = failure.to_service_error()
+        self.last_failure = failure.to_service_error()
         records = [record for parcel in request.parcels for record in unsettled_of(parcel)]
         note_failure(records, failure.kind, failure.code, failure.message)
         self._events.request_failed(request, failure, now)

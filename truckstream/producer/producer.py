@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
+    from truckstream.errors import ServiceError
     from truckstream.producer.queueing.request import Request
     from truckstream.producer.stats import ProducerStats
     from truckstream.producer.watching.observer import ProducerObserver
@@ -443,6 +444,14 @@ class Producer:
     def stats(self) -> ProducerStats:
         """A snapshot of the counters and of the records that have no outcome yet."""
         return self._core.stats(self._loop_binding.time())
+
+    @property
+    def last_failure(self) -> ServiceError | None:
+        """Why the latest request failed; None if the service has responded since, and before the first failure.
+
+        While records wait, or `open` tries again, it is the reason. Records that shards throttle are no failure.
+        """
+        return self._core.last_failure
 
     def __repr__(self) -> str:
         return f"<Producer {self._lifecycle.state.value}: {self.stats}>"

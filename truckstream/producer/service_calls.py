@@ -56,11 +56,13 @@ class ServiceCalls:
             async with limit:
                 await self._client.open()
                 while failure := await self._read_stream():
+                    self._core.last_failure = failure.to_service_error()
                     at = retries.retry_at(failure, self._loop_binding.time())
                     if at is None:
                         raise failure.to_service_error() from failure
                     _logger.warning("opening failed, and is tried again: %s (%s)", failure.code, failure.kind.value)
                     await asyncio.sleep(at - self._loop_binding.time())
+                self._core.last_failure = None
         except TimeoutError as error:
             if not limit.expired():
                 raise

@@ -21,11 +21,17 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
     invalid: float
     seed: int
+    #: The number of workers that share the stream.
+    workers: int
+    #: How long to try to open the stream.
+    open_seconds: float
 
 
 class WorkerProgress(msgspec.Struct, frozen=True):
     """The counts of one worker, or of all workers together. Counts are records."""
 
+    #: Since the trucks started.
+    seconds: float = 0.0
     put: int = 0
     acked: int = 0
     failed: int = 0
@@ -36,6 +42,8 @@ class WorkerProgress(msgspec.Struct, frozen=True):
     #: Acknowledged, by shard.
     shards: dict[str, int] = {}
     errors: tuple[str, ...] = ()
+    #: Why the stream does not take records at present; None if it does.
+    waits_for: str | None = None
 
     @classmethod
     def total(cls, workers: list[WorkerProgress]) -> WorkerProgress:
@@ -45,7 +53,9 @@ class WorkerProgress(msgspec.Struct, frozen=True):
             shards.update(worker.shards)
         counts = ("put", "acked", "failed", "throttled", "sent", "maybe_duplicates", "buffered")
         return cls(
+            seconds=max(worker.seconds for worker in workers),
             **{name: sum(getattr(worker, name) for worker in workers) for name in counts},
             shards=dict(sorted(shards.items())),
             errors=tuple(dict.fromkeys(error for worker in workers for error in worker.errors)),
+            waits_for=next((worker.waits_for for worker in workers if worker.waits_for), None),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -10,19 +12,23 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from truckstream.cloud import Account
 from truckstream.errors import InvalidArgumentError
 from truckstream.fleet import truck_ids
 from truckstream.simulator.messages import WorkerOptions, WorkerProgress
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 __all__ = ["SimulationOptions", "run_simulation"]
 
 #: The exit status of a worker that a signal stopped before it could handle signals, and so before its first put.
 NOT_STARTED: Final = {-signal.SIGINT, -signal.SIGTERM}
+
+#: How long the stream may take to open: a person waits for the error if the endpoint is wrong. A simulation that shall
+#: be shorter waits for less, but long enough for a slow connection.
+OPEN_SECONDS: Final = 10.0
+LEAST_OPEN_SECONDS: Final = 2.0
 
 #: How long cancelled workers may take to give up their records and report how many. After that they are killed.
 CANCEL_SECONDS: Final = 20.0
@@ -34,7 +40,7 @@ class SimulationOptions:
 
     #: A name or an ARN.
     stream: str
-    #: None uses the region of the ARN or of the user's AWS profile.
+    #: None uses the region of the ARN.
     region: str | None
     endpoint_url: str | None
     trucks: int
@@ -52,27 +58,32 @@ class SimulationOptions:
         if self.workers < 1:
             raise InvalidArgumentError("workers", self.workers, "must be at least 1")
 
-    def shares(self, region: str | None) -> list[WorkerOptions]:
+    def shares(self) -> list[WorkerOptions]:
         """Divide trucks and rate among the workers; a worker without trucks is left out."""
-        groups = [truck_ids(self.trucks)[index :: self.workers] for index in range(self.workers)]
+        groups = [truck_ids(self.trucks)[index :: self.workers] for index in range(min(self.workers, self.trucks))]
+        open_seconds = max(LEAST_OPEN_SECONDS, min(OPEN_SECONDS, self.seconds or math.inf))
         return [
             WorkerOptions(
                 stream=self.stream,
-                region=region,
+                region=self.region,
                 endpoint_url=self.endpoint_url,
                 truck_ids=group,
                 rate=None if self.rate is None else self.rate * len(group) / self.trucks,
                 seconds=self.seconds,
                 invalid=self.invalid,
                 seed=self.seed,
+                workers=len(groups),
+                open_seconds=open_seconds,
             )
             for group in groups
-            if group
         ]
 
 
 async def run_simulation(
-    options: SimulationOptions, stop: asyncio.Event, update: Callable[[WorkerProgress], None]
+    options: SimulationOptions,
+    stop: asyncio.Event,
+    update: Callable[[WorkerProgress], None],
+    environment: Mapping[str, str] | None = None,
 ) -> WorkerProgress:
     """Run the workers until they end, and return the total of their progress.
 
@@ -80,16 +91,14 @@ async def run_simulation(
         options: The fleet, the stream and the number of workers.
         stop: Set it to stop the trucks; the workers deliver the records that they hold and end.
         update: Called with the total of all workers whenever it changes.
+        environment: Variables that the workers get besides those of this process.
 
     If this is cancelled, the workers give up the records that are not delivered yet; the last call of `update` counts
     them as failed.
-
-    Raises:
-        ConfigurationError: Neither the options, the stream's ARN nor the user's AWS profile name a region.
     """
-    shares = options.shares(await _find_region(options))
+    shares = options.shares()
     latest = [WorkerProgress() for _ in shares]
-    processes = [await _start_worker(share) for share in shares]
+    processes = [await _start_worker(share, environment or {}) for share in shares]
     stopping = asyncio.create_task(_stop_workers(processes, stop))
 
     async def follow(index: int, process: Process) -> None:
@@ -112,18 +121,11 @@ async def run_simulation(
     return WorkerProgress.total(latest)
 
 
-async def _find_region(options: SimulationOptions) -> str | None:
-    """Return the region for the workers: None if the stream's ARN names it."""
-    if options.region or options.stream.startswith("arn:"):
-        return options.region
-    async with Account() as account:
-        return account.region
-
-
-async def _start_worker(share: WorkerOptions) -> Process:
+async def _start_worker(share: WorkerOptions, environment: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "truckstream.simulator", msgspec.json.encode(share).decode()),
         stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
         start_new_session=True,  # Ctrl-C in the terminal reaches only the command, which then stops its workers
     )
 

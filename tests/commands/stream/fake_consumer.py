@@ -45,14 +45,12 @@ class FakeConsumer:
 
 
 def main() -> None:
-    from cyclopts import App  # noqa: PLC0415
-
     import truckstream.consumer  # noqa: PLC0415 - in the child process only
-    from truckstream.commands.stream.tail import tail  # noqa: PLC0415
+    from truckstream.commands.app import main as run_command  # noqa: PLC0415
 
     FakeConsumer.records_to_yield = [record(line.removesuffix(b"\n")) for line in sys.stdin.buffer]
     truckstream.consumer.Consumer = FakeConsumer
-    sys.exit(App(default_command=tail)(sys.argv[1:], result_action="return_value"))
+    run_command()
 
 
 if __name__ == "__main__":

@@ -31,8 +31,28 @@ async def test_another_server_gets_no_invented_credentials_and_needs_a_region():
     connection = StreamConnection(endpoint_url="http://10.0.0.1:4567")
     with pytest.raises(ConfigurationError, match=r"region is not set\. Pass --region"):
         await connection.session("trucks")
-    session = await connection.session("arn:aws:kinesis:eu-central-1:123456789012:stream/trucks")
-    assert await session.get_credentials() is None
+    with pytest.raises(ConfigurationError, match=r"credentials were not found\. Log in"):
+        await connection.session("arn:aws:kinesis:eu-central-1:123456789012:stream/trucks")
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_half_of_the_credentials_is_an_error(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK")
+    with pytest.raises(ConfigurationError, match=r"credentials are incomplete .*AWS_SECRET_ACCESS_KEY"):
+        await StreamConnection(region="us-east-1", endpoint_url="http://10.0.0.1:4567").session(
+            "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
+        )
+
+
+@pytest.mark.usefixtures("_nothing_set")
+async def test_another_process_gets_the_region_and_invented_credentials(monkeypatch):
+    connection = StreamConnection(endpoint_url=LOCAL)
+    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    invented = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    assert await connection.environment() == regions | invented
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SK")
+    assert await connection.environment() == regions  # it finds those of the user itself
 
 
 @pytest.mark.usefixtures("_nothing_set")

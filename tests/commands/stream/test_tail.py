@@ -111,7 +111,7 @@ def test_a_missing_stream_names_the_command_that_lists_those_that_exist(monkeypa
 
 def start(*words):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.commands.stream.fake_consumer", "trucks", "--endpoint-url", URL, *words],
+        [sys.executable, "-m", "tests.commands.stream.fake_consumer", "tail", "trucks", "--endpoint-url", URL, *words],
         cwd=ROOT,
         env=environment_of(AWS),
         stdin=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from truckstream.commands.output.record_lines import Column
     from truckstream.kinesis.reading.shard_record import ShardRecord
 
-__all__ = ["RecordPrinter", "discard_output", "output_is_closed"]
+__all__ = ["RecordPrinter", "output_is_closed"]
 
 
 class RecordPrinter:
@@ -64,8 +63,3 @@ def output_is_closed() -> bool:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return any(events & select.POLLERR for _, events in poll.poll(0))
-
-
-def discard_output() -> None:
-    """Drop all further output. Python would report that it cannot flush a closed pipe when the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

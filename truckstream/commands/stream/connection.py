@@ -68,21 +68,43 @@ class StreamConnection:
         """Return a session with the user's region and credentials.
 
         Raises:
-            ConfigurationError: the profile does not exist, or no region is set and `stream` is not an ARN.
+            ConfigurationError: the profile does not exist, no region is set and `stream` is not an ARN, or there are no
+                credentials.
         """
         from aiobotocore.session import get_session  # noqa: PLC0415 - half a second of CPU
-        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+        from botocore.exceptions import PartialCredentialsError, ProfileNotFound  # noqa: PLC0415
+
+        from truckstream.cloud.aws_account import credentials_error  # noqa: PLC0415
 
         session = get_session()
         try:
             if is_on_this_machine(self.endpoint_url):
                 await _fill_in(session)
             region = session.get_config_variable("region")
+            if not region and not _is_arn(stream):
+                raise ConfigurationError("region", "is not set", "Pass --region, or set AWS_REGION (us-east-1).")
+            if await session.get_credentials() is None:
+                raise credentials_error("were not found")
         except ProfileNotFound as error:
             raise ConfigurationError("AWS_PROFILE", f"is unknown ({error})", "Check the name.") from error
-        if not region and not _is_arn(stream):
-            raise ConfigurationError("region", "is not set", "Pass --region, or set AWS_REGION (us-east-1).")
+        except PartialCredentialsError as error:
+            raise credentials_error(f"are incomplete ({error})") from error
         return session
+
+    async def environment(self, stream: str | None = None) -> dict[str, str]:
+        """Return the variables that give another process the region and the credentials of `session`.
+
+        Credentials of the user are not among them: the other process finds them in the same places.
+
+        Raises:
+            ConfigurationError: as `session`.
+        """
+        session = await self.session(stream)
+        region, keys = session.get_config_variable("region"), await session.get_credentials()
+        variables = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+        if keys.access_key == _LOCAL_KEY:
+            variables |= {"AWS_ACCESS_KEY_ID": _LOCAL_KEY, "AWS_SECRET_ACCESS_KEY": _LOCAL_KEY}
+        return variables
 
 
 def _is_arn(stream: str | None) -> bool:

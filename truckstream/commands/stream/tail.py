@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from truckstream.commands.output.console import console, error_console
 from truckstream.commands.output.record_lines import COLUMNS
-from truckstream.commands.output.record_printer import RecordPrinter, discard_output, output_is_closed
+from truckstream.commands.output.record_printer import RecordPrinter, output_is_closed
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start
@@ -78,11 +78,7 @@ def tail(
     selection = _Selection(parse_start(from_, datetime.now(UTC)), shards, key, count)
     printer = RecordPrinter(_columns(show), raw=raw)
     stream_name = connection.settings(stream).stream_name
-    try:
-        return run_command(_tail(stream_name, connection, selection, printer))
-    except BrokenPipeError:  # such as after `| head`: the reader wants no more
-        discard_output()
-        return 0
+    return run_command(_tail(stream_name, connection, selection, printer))
 
 
 def _shard_id(text: str) -> str:

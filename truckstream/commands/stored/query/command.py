@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console
-from truckstream.commands.output.record_printer import discard_output
 from truckstream.commands.output.results import print_text
 from truckstream.commands.signals import CANCELLED
 from truckstream.commands.stored.users_code import load_schema
@@ -100,9 +99,6 @@ def query(
         return _open(where, options) if sql is None else _ask(sql, where, options, chosen)
     except KeyboardInterrupt:
         return CANCELLED
-    except BrokenPipeError:  # such as after `| head`: the reader wants no more
-        discard_output()
-        return 0
 
 
 def _ask(sql: str, store: str, options: dict[str, Any], output: Output) -> int:
