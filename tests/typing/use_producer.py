@@ -42,6 +42,21 @@ async def gather_acks(producer: Producer, deliveries: Sequence[Delivery]) -> lis
     return await asyncio.gather(*deliveries)
 
 
+async def use_as_futures(deliveries: Sequence[Delivery]) -> None:
+    done, pending = await asyncio.wait(deliveries, return_when=asyncio.FIRST_EXCEPTION)
+    assert_type(done, set[Delivery])
+    assert_type(pending, set[Delivery])
+    for each in asyncio.as_completed(deliveries):
+        assert_type(await each, Ack)
+    first = deliveries[0]
+    assert_type(await asyncio.shield(first), Ack)
+    assert_type(await asyncio.wait_for(first, 1.0), Ack)
+    assert_type(first.exception(), TruckstreamError | None)
+    finished: list[Delivery] = []
+    first.add_done_callback(finished.append)
+    assert_type(first.remove_done_callback(finished.append), int)
+
+
 async def handle_errors(producer: Producer, delivery: Delivery) -> str:
     try:
         await delivery

@@ -125,9 +125,9 @@ class QueuedRecord(msgspec.Struct, eq=False):
         return self._error
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.size} bytes for {self.partition_key!r}: {self._state()}>"
+        return f"<{type(self).__name__} of {self.size} bytes for {self.partition_key!r}: {self._describe_outcome()}>"
 
-    def _state(self) -> str:
+    def _describe_outcome(self) -> str:
         outcome = "acknowledged" if self.response else repr(self.error) if self.error else "pending"
         return f"{outcome}, {self.attempts} attempts"
 
