@@ -22,7 +22,9 @@ async def kinesis():
 @pytest.fixture
 async def producer(kinesis):
     network = {"region_name": "us-east-1", "endpoint_url": kinesis.endpoint_url}
-    async with Producer(kinesis.stream_name, linger=0.02, delivery_timeout=1.0, open_timeout=30.0, **network) as producer:
+    async with Producer(
+        kinesis.stream_name, linger=0.02, delivery_timeout=1.0, open_timeout=30.0, **network
+    ) as producer:
         yield producer
 
 
