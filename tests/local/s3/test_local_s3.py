@@ -46,6 +46,15 @@ def test_a_reset_comes_before_or_after_the_object_is_stored(kind, stored, client
     assert s3_store.objects() == stored
 
 
+def test_a_fault_of_listings_strikes_nothing_else(client, s3_store):
+    client.put_object(Bucket=s3_store.bucket, Key="a", Body=b"x")
+    s3_store.set_faults(S3Fault("slow-down", method="LIST", count=1))
+    assert client.get_object(Bucket=s3_store.bucket, Key="a")["Body"].read() == b"x"
+    with pytest.raises(ClientError, match="SlowDown"):
+        client.list_objects_v2(Bucket=s3_store.bucket)
+    assert client.list_objects_v2(Bucket=s3_store.bucket)["KeyCount"] == 1
+
+
 def test_a_missing_moto_is_named(monkeypatch):
     monkeypatch.setattr(local_s3, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"moto: pip install 'truckstream\[local-s3\]'"), LocalS3():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-__all__ = ["ThreadedStore"]
+__all__ = ["Listing", "ThreadedStore"]
 
 _T = TypeVar("_T")
 
@@ -78,3 +78,26 @@ class ThreadedStore:
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+class Listing:
+    """A listing of a store that lists in order. After a request that failed it goes on behind the last key."""
+
+    def __init__(self, store: ThreadedStore, prefix: str, after: str) -> None:
+        self._store = store
+        self._prefix = prefix or None
+        self._after = after or None
+        self._chunks: AsyncIterator[Sequence[Mapping[str, Any]]] | None = None
+
+    async def next_chunk(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return the next objects; None after the last."""
+        if self._chunks is None:
+            self._chunks = self._store.list_async(self._prefix, self._after)
+        try:
+            chunk = await anext(self._chunks, None)
+        except Exception:
+            self._chunks = None  # an iterator that has raised is at its end
+            raise
+        if chunk:
+            self._after = chunk[-1]["path"]
+        return chunk

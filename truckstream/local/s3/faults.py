@@ -25,14 +25,14 @@ KINDS: Final[dict[str, tuple[int, str] | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class S3Fault:
-    """A fault of requests for objects.
+    """A fault of requests for objects, and of listings.
 
     Args:
         kind: slow-down (503), internal-error (500) or access-denied (403), each before anything is stored; reset-before
             closes the connection before the request is carried out, reset-after when it has been.
         rate: share of the requests that it strikes, from 0 to 1.
         count: the most requests that it strikes.
-        method: HTTP method of the requests; None for all.
+        method: HTTP method of the requests for objects, or LIST for listings of the bucket; None for all.
 
     Raises:
         InvalidArgumentError: there is no such kind, or an option is out of range.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from truckstream.local.s3.faults import KINDS, S3Fault, S3Faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
     WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -26,7 +26,7 @@ _REASONS: Final = {200: "OK", 403: "Forbidden", 500: "Internal Server Error", 50
 
 
 class FaultyS3:
-    """moto's application, with faults for the requests for objects."""
+    """moto's application, with faults for the requests for objects and for listings."""
 
     def __init__(self, moto: WsgiApplication, random: Random) -> None:
         self._moto = moto
@@ -39,9 +39,9 @@ class FaultyS3:
         if environ["PATH_INFO"] == CONTROL:
             return self._control(environ, start_response)
         kind = None
-        if "/" in environ["PATH_INFO"].strip("/"):  # a bucket and a key
+        if (method := _method_of(environ)) is not None:
             with self._lock:
-                kind = self._faults.strike(environ["REQUEST_METHOD"], self._random)
+                kind = self._faults.strike(method, self._random)
         if kind is None:
             return self._moto(environ, start_response)
         if kind == "reset-after":  # moto reads the request and stores the object; its response is dropped
@@ -61,6 +61,15 @@ class FaultyS3:
                 self._faults.set([S3Fault(**fault) for fault in given])
             body = json.dumps(self._faults.hits).encode()
         return _respond(start_response, 200, body, "application/json")
+
+
+def _method_of(environ: Mapping[str, Any]) -> str | None:
+    """Return the method of a request as in `S3Fault`; None for a request that no fault strikes."""
+    bucket, _, key = environ["PATH_INFO"].strip("/").partition("/")
+    method: str = environ["REQUEST_METHOD"]
+    if key:
+        return method
+    return "LIST" if bucket and method == "GET" and "list-type=" in environ["QUERY_STRING"] else None
 
 
 def _reset(environ: dict[str, Any]) -> Iterable[bytes]:
