@@ -79,6 +79,8 @@ async def test_its_invalid_records_are_repaired_in_the_same_run(store, failed):
     report = await run(store, failed, repair=fix)
     assert (report.replayed, report.ok) == (25, True)
     assert stored(store) == Counter(range(25))
+    report = await run(store, failed, repair=fix)
+    assert (report.replayed, report.already_replayed, report.ok) == (0, 25, True)
 
 
 async def test_a_mapping_that_delivers_it_after_all_changes_nothing(store, failed):

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["GivenUpStoring"]
 
 
+class _Marker(msgspec.Struct):
+    """A batch that was stored. Its invalid records lie below `rejected/`, and are counted from there."""
+
+    records: int
+    valid: int
+
+
 class GivenUpStoring:
     """Stores batches that Lambda gave up.
 
@@ -68,12 +75,15 @@ class GivenUpStoring:
             return
         marker = f"{self._folder}/{batch.key}.stored.json"
         if await self._store.look(marker) is not None:
-            account.already_replayed += len(batch.records)
+            account.already_replayed += await self._valid_in(marker)
         elif self._dry_run:
             await self._preview(batch.key, batch.records)
         elif not await self._process(batch.key, batch.records, marker):
             return
         account.given_up_batches += 1
+
+    async def _valid_in(self, marker: str) -> int:
+        return msgspec.json.decode(await self._store.read(marker), type=_Marker).valid
 
     async def _preview(self, key: str, records: list[dict[str, Any]]) -> None:
         """Count what would be done. A batch counts as stored if its first group is."""
@@ -104,7 +114,7 @@ class GivenUpStoring:
             return False
         if result.first_failed is not None:
             raise result.causes[0]
-        await self._store.create(marker, msgspec.json.encode({"records": result.received}), {})
+        await self._store.create(marker, msgspec.json.encode(_Marker(result.received, result.stored)), {})
         self._count(result)
         return True
 
