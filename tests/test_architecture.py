@@ -144,7 +144,8 @@ SHELLS = {
     },
     "batcher": {
         "batcher.py",
-        "object_store/container_credentials.py",
+        "object_store/credentials/container_credentials.py",
+        "object_store/credentials/profile_credentials.py",
         "object_store/directory/directory_store.py",
         "object_store/directory/metadata_files.py",
         "object_store/open_store.py",

@@ -253,4 +253,4 @@ async def test_missing_credentials_are_named(monkeypatch):
         monkeypatch.delenv(name)
     cause = await cause_at("http://127.0.0.1:9", store_options={"aws_metadata_endpoint": "http://127.0.0.1:9"})
     assert cause.code == "NoCredentials"
-    assert "Set AWS_ACCESS_KEY_ID" in str(cause)
+    assert "set AWS_PROFILE or AWS_ACCESS_KEY_ID" in str(cause)

@@ -142,8 +142,8 @@ OTHER: Final = _LATER
 #: For a request that obstore sends to the metadata service of the machine, because it found no credentials.
 NO_CREDENTIALS: Final = ErrorRule(
     retried=True,
-    hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a role. Profiles need a credential_provider of "
-    "obstore in store_options.",
+    hint="Log in (aws configure, aws sso login), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+    "run with a role.",
 )
 
 _NETWORK: Final = ErrorRule(

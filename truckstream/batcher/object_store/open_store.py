@@ -34,6 +34,8 @@ _CREDENTIAL_OPTIONS: Final = {
     *("container_credentials_full_uri", "aws_container_credentials_full_uri"),
 }
 
+_REGION_OPTIONS: Final = {"region", "aws_region", "default_region", "aws_default_region"}
+
 _HINT: Final = "Pass an S3 bucket (s3://bucket), a directory (file:///data), memory:/// or an obstore store."
 
 
@@ -109,6 +111,8 @@ def open_store(
             storage_class=storage_class,
             lists_in_order=scheme != "file",
         )
+    except ConfigurationError:
+        raise
     except (BaseError, OSError, ValueError, TypeError) as error:
         from truckstream.batcher.object_store.failure import read_failure  # noqa: PLC0415 - needed for errors only
 
@@ -169,25 +173,41 @@ def _open_s3(url: str, options: dict[str, Any]) -> ObjectStore:
     if not bucket:
         raise ValueError("the URL names no bucket")
     client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
-    if str(options.get("aws_endpoint_url_s3") or options.get("endpoint", "")).startswith("http://"):
+    given = options.get("aws_endpoint_url_s3") or options.get("endpoint")
+    endpoints = [str(given)] if given else possible_endpoints({}, os.environ)
+    if any(each.startswith("http://") for each in endpoints):
         client["allow_http"] = True
     # obstore's own retries are off: `Store` retries.
     defaults: dict[str, Any] = {"retry_config": {"max_retries": 0}, "checksum_algorithm": "sha256"}
     client |= options.get("client_options", {})
-    settings = defaults | _container_credentials(options) | options | {"client_options": client}
+    settings = defaults | _credentials(options) | options | {"client_options": client}
     return obstore.store.S3Store(bucket, prefix=folder_of(url) or None, **settings)
 
 
-def _container_credentials(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the credential provider that the environment asks for, unless an option of obstore names credentials."""
-    if not os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI") or _CREDENTIAL_OPTIONS & options.keys():
+def _credentials(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options for credentials that obstore does not find, unless an option of obstore names credentials."""
+    if _CREDENTIAL_OPTIONS & options.keys():
         return {}
-    from truckstream.batcher.object_store.container_credentials import (  # noqa: PLC0415 - loads an HTTP client
+    from truckstream.batcher.object_store.credentials.profile_credentials import (  # noqa: PLC0415 - for S3 only
+        profile_options,
+    )
+
+    found = profile_options(os.environ)
+    if _REGION_OPTIONS & options.keys():
+        found.pop("region", None)
+    return found if "credential_provider" in found else found | _container_credentials()
+
+
+def _container_credentials() -> dict[str, Any]:
+    """Return the credential provider that the environment asks for."""
+    if not os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        return {}
+    from truckstream.batcher.object_store.credentials.container_credentials import (  # noqa: PLC0415 - an HTTP client
         ContainerCredentials,
     )
 
-    found = ContainerCredentials.find(os.environ)
-    return {} if found is None else {"credential_provider": found}
+    provider = ContainerCredentials.find(os.environ)
+    return {} if provider is None else {"credential_provider": provider}
 
 
 def _open_directory(url: str, _: dict[str, Any]) -> ObjectStore:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.credential_server import CredentialServer
 from truckstream.batcher import Batcher
-from truckstream.batcher.object_store.container_credentials import ContainerCredentials
+from truckstream.batcher.object_store.credentials.container_credentials import ContainerCredentials
 from truckstream.errors import ConfigurationError
 
 URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"

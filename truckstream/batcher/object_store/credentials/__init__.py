@@ -1,0 +1,1 @@
+"""Credentials for S3 that obstore does not find by itself."""
