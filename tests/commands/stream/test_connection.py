@@ -1,5 +1,7 @@
 """A server on this machine needs neither region nor credentials; those of the user count where they are set."""
 
+import os
+
 import pytest
 
 from truckstream.commands.stream.connection import StreamConnection
@@ -24,6 +26,24 @@ async def test_a_server_on_this_machine_needs_no_settings():
     session = await StreamConnection(endpoint_url=LOCAL).session()
     keys = await session.get_credentials()
     assert (session.get_config_variable("region"), keys.access_key) == ("us-east-1", "local")
+
+
+@pytest.mark.usefixtures("_nothing_set")
+def test_a_bucket_on_this_machine_needs_no_settings():
+    StreamConnection(endpoint_url="http://10.0.0.1:9000").exported_settings()
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
+    StreamConnection(endpoint_url=LOCAL).exported_settings()
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    assert [os.environ[name] for name in names] == ["local", "local", "us-east-1"]
+
+
+@pytest.mark.usefixtures("_nothing_set")
+def test_for_a_bucket_credentials_and_region_of_the_user_count(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SK")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    StreamConnection(endpoint_url=LOCAL).exported_settings()
+    assert (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_DEFAULT_REGION"]) == ("AK", "eu-west-1")
 
 
 @pytest.mark.usefixtures("_nothing_set")

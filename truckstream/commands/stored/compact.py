@@ -12,6 +12,7 @@ from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
 from truckstream.commands.signals import CANCELLED, run_command
 from truckstream.commands.stored.users_code import load_schema
+from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def compact(
     iceberg_table: str | None = None,
     iceberg_catalog: str = "default",
     dry_run: bool = False,
-    region: str | None = None,
-    endpoint_url: str | None = None,
+    connection: StreamConnection = DEFAULT_CONNECTION,
     json: bool = False,
 ) -> int:
     """Make few large Parquet files of the many small objects of each hour that is over.
@@ -67,8 +67,7 @@ def compact(
         iceberg_table: Apache Iceberg table that the files are added to, such as lake.trucks.
         iceberg_catalog: Name of its catalog in the configuration of pyiceberg.
         dry_run: Show which files would be made, and write nothing.
-        region: Region of the bucket. [AWS_REGION]
-        endpoint_url: Endpoint of S3 in place of AWS's, such as a local server's.
+        connection: Region and endpoint of the bucket.
         json: Print the result as JSON.
     """
     options = {
@@ -83,8 +82,8 @@ def compact(
         "iceberg_table": iceberg_table,
         "iceberg_catalog": iceberg_catalog,
         "dry_run": dry_run,
-        "region_name": region,
-        "endpoint_url": endpoint_url,
+        "region_name": connection.exported_settings().region,
+        "endpoint_url": connection.endpoint_url,
     }
     try:
         return run_command(_compact(store, options, json=json))

@@ -77,7 +77,7 @@ def replay(
         connection: Region and endpoint, of the bucket and of the stream.
         json: Print the account as JSON.
     """
-    settings = connection.settings(stream)
+    settings = connection.exported_settings(stream)
     options = {
         "stream": settings.stream_name if stream is not None else None,
         "given_up": given_up,

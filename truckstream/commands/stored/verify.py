@@ -74,7 +74,7 @@ def verify(
         "quick": quick,
         "settle": settle,
         "endpoint_url": connection.endpoint_url,
-        "region_name": connection.settings(stream).region,
+        "region_name": connection.exported_settings(stream).region,
     }
     try:
         return run_command(_verify(store, connection, options, findings, cloudwatch=cloudwatch, json=json))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +15,8 @@ from truckstream.errors import ConfigurationError, StreamNotFoundError
 from truckstream.kinesis.session.local_endpoint import is_on_this_machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiobotocore.session import AioSession
 
     from truckstream.cloud.aws_account import Account
@@ -41,6 +45,16 @@ class StreamConnection:
     def settings(self, stream: str | None = None) -> Settings:
         """Check the region and the stream's name, and export them as `load_command_settings` does."""
         return load_command_settings(region=self.region, stream_name=stream)
+
+    def exported_settings(self, stream: str | None = None) -> Settings:
+        """Return the settings of a command whose clients make sessions of their own: those of S3, or other processes.
+
+        The keys and the region that a server on this machine lacks are exported to them.
+        """
+        settings = self.settings(stream)
+        if is_on_this_machine(self.endpoint_url):
+            _export_local_keys()
+        return settings
 
     async def account(self, stream: str | None = None) -> Account:
         """Return the account to work on; open it as a context. A region in the stream's ARN wins."""
@@ -72,12 +86,11 @@ class StreamConnection:
                 credentials.
         """
         from aiobotocore.session import get_session  # noqa: PLC0415 - half a second of CPU
-        from botocore.exceptions import PartialCredentialsError, ProfileNotFound  # noqa: PLC0415
 
         from truckstream.cloud.aws_account import credentials_error  # noqa: PLC0415
 
         session = get_session()
-        try:
+        with _errors_translated():
             if is_on_this_machine(self.endpoint_url):
                 await _fill_in(session)
             region = session.get_config_variable("region")
@@ -85,26 +98,34 @@ class StreamConnection:
                 raise ConfigurationError("region", "is not set", "Pass --region, or set AWS_REGION (us-east-1).")
             if await session.get_credentials() is None:
                 raise credentials_error("were not found")
-        except ProfileNotFound as error:
-            raise ConfigurationError("AWS_PROFILE", f"is unknown ({error})", "Check the name.") from error
-        except PartialCredentialsError as error:
-            raise credentials_error(f"are incomplete ({error})") from error
         return session
 
-    async def environment(self, stream: str | None = None) -> dict[str, str]:
-        """Return the variables that give another process the region and the credentials of `session`.
 
-        Credentials of the user are not among them: the other process finds them in the same places.
+def _export_local_keys() -> None:
+    """Let the clients of S3 sign with local keys and a local region where the user has set none."""
+    from botocore.session import Session  # noqa: PLC0415 - half a second of CPU
 
-        Raises:
-            ConfigurationError: as `session`.
-        """
-        session = await self.session(stream)
-        region, keys = session.get_config_variable("region"), await session.get_credentials()
-        variables = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
-        if keys.access_key == _LOCAL_KEY:
-            variables |= {"AWS_ACCESS_KEY_ID": _LOCAL_KEY, "AWS_SECRET_ACCESS_KEY": _LOCAL_KEY}
-        return variables
+    session = Session()
+    with _errors_translated():
+        session.get_component("credential_provider").remove("iam-role")  # as in _fill_in
+        if session.get_credentials() is None:
+            os.environ.update(AWS_ACCESS_KEY_ID=_LOCAL_KEY, AWS_SECRET_ACCESS_KEY=_LOCAL_KEY)
+        if not session.get_config_variable("region"):
+            os.environ["AWS_DEFAULT_REGION"] = _LOCAL_REGION
+
+
+@contextlib.contextmanager
+def _errors_translated() -> Iterator[None]:
+    from botocore.exceptions import PartialCredentialsError, ProfileNotFound  # noqa: PLC0415 - half a second of CPU
+
+    from truckstream.cloud.aws_account import credentials_error  # noqa: PLC0415
+
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise ConfigurationError("AWS_PROFILE", f"is unknown ({error})", "Check the name.") from error
+    except PartialCredentialsError as error:
+        raise credentials_error(f"are incomplete ({error})") from error
 
 
 def _is_arn(stream: str | None) -> bool:

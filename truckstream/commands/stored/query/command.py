@@ -155,7 +155,7 @@ def _output(format_: Format | None, path: Path | None, rows: int) -> Output:
 
 
 def _store(store: str | None, connection: StreamConnection) -> str:
-    bucket = connection.settings().bucket_name
+    bucket = connection.exported_settings().bucket_name
     found = store or os.environ.get("STORE_URL") or (bucket and f"s3://{bucket}")
     if not found:
         raise ConfigurationError("store", "is not set", "Pass --store s3://bucket or a directory, or set BUCKET_NAME.")
