@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
-import signal
 import threading
 from collections import Counter
 
@@ -14,6 +12,7 @@ import obstore.store
 import pytest
 
 from tests.batcher.support import contents
+from tests.data.processes import die, is_killed
 from tests.data.replay.support import Strict, bad, fix, reject, stored
 from truckstream.batcher import Batcher
 from truckstream.data.replay import replay
@@ -21,14 +20,6 @@ from truckstream.data.replay.targets.single_attempt_client import SingleAttemptC
 from truckstream.local import LocalKinesis
 
 RECORDS = 200
-
-#: Its processes are forked from one that has loaded the library and has no threads: forking this one is not safe.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.data.replay.test_sigkill"])
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class LethalStore:
@@ -100,15 +91,6 @@ def into_stream(folder, part, put, moment, environment):
         store = LethalStore(folder, 0 if moment == "response" else put, moment)
         repair = lambda each: repair_some(each, part)  # noqa: E731
         asyncio.run(replay(store, stream="trucks", schema=Strict, repair=repair, put_timeout=0.5))
-
-
-async def is_killed(work, *arguments):
-    """Run a process; return whether it was killed."""
-    process = PROCESSES.Process(target=work, args=arguments, daemon=True)
-    process.start()
-    await asyncio.to_thread(process.join, 60)
-    assert process.exitcode in {0, -signal.SIGKILL}
-    return process.exitcode != 0
 
 
 @pytest.fixture
