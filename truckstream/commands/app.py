@@ -24,8 +24,9 @@ from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
 from truckstream.commands.output.console import discard_output
-from truckstream.commands.output.results import exit_status, print_error
+from truckstream.commands.output.results import exit_status, print_error, print_interrupted
 from truckstream.commands.settings.init import init
+from truckstream.commands.signals import CANCELLED
 from truckstream.commands.simulate import simulate
 from truckstream.commands.stored.compact import compact
 from truckstream.commands.stored.query.command import query
@@ -90,4 +91,7 @@ def main() -> None:
     except BrokenPipeError:  # such as after `| head`: the reader wants no more
         discard_output()
         code = 0
+    except KeyboardInterrupt:  # before the command had begun
+        print_interrupted("Interrupted.", json="--json" in sys.argv)
+        code = CANCELLED
     sys.exit(code)

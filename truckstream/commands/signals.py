@@ -17,7 +17,7 @@ except ModuleNotFoundError:  # uvloop does not exist for Windows
     run_loop = asyncio.run  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 __all__ = ["CANCELLED", "run_command", "stop_on_signals"]
 
@@ -34,12 +34,14 @@ def run_command(work: Coroutine[None, None, int]) -> int:
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[asyncio.Event]:
-    """Set the event on the first SIGINT or SIGTERM, and cancel the current task on the second."""
+def stop_on_signals(on_stop: Callable[[], None] = lambda: None) -> Iterator[asyncio.Event]:
+    """Set the event on the first SIGINT or SIGTERM, after `on_stop`, and cancel the current task on the second."""
     loop, stop, task = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
 
     def on_signal() -> None:
-        if stop.is_set() and task:
+        if not stop.is_set():
+            on_stop()
+        elif task:
             task.cancel()
         stop.set()
 

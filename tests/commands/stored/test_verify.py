@@ -3,15 +3,13 @@
 import asyncio
 import json
 import re
-import signal
-import socket
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
 from tests.batcher.support import record
-from tests.commands.support import AWS, run, start
+from tests.commands.support import AWS, run
 from tests.moto_server import running_moto
 from truckstream.batcher import Batcher
 from truckstream.consumer.tables.memory_table import MemoryTable
@@ -123,19 +121,6 @@ def test_an_empty_directory_proves_nothing(tmp_path):
     assert status == 2
     assert out.startswith("0 objects, 0 bytes: not read; sizes and metadata compared.\n")
     assert out.endswith("It could not be told whether everything is there: 1 no_objects.\n")
-
-
-def test_ctrl_c_ends_it(tmp_path):
-    """While it waits for an endpoint that does not answer."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        command = start("verify", "s3://trucks", "--endpoint-url", url, cwd=tmp_path, **AWS, NO_PROXY="127.0.0.1")
-        connection, _ = server.accept()
-        command.send_signal(signal.SIGINT)
-        connection.close()
-    out, err = command.communicate(timeout=30)
-    assert (command.returncode, out) == (130, "")
-    assert "Traceback" not in err
 
 
 def test_counts_are_held_against_cloudwatch(tmp_path, monkeypatch):

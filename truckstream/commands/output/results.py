@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from truckstream.errors import TruckstreamError
 
-__all__ = ["exit_status", "print_error", "print_result", "print_text", "run_aws_command"]
+__all__ = ["exit_status", "print_error", "print_interrupted", "print_result", "print_text", "run_aws_command"]
 
 
 def run_aws_command(
@@ -37,11 +37,15 @@ def run_aws_command(
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        text = on_interrupt()
-        error_console.print(f"truckstream: {text}", highlight=False, soft_wrap=True, markup=False)
-        if json:
-            _print_json({"error": {"kind": "Interrupted", "message": text}})
+        print_interrupted(on_interrupt(), json=json)
         return CANCELLED
+
+
+def print_interrupted(text: str, *, json: bool) -> None:
+    """Print what Ctrl-C has left behind, for people and with `json` also as a document for programs."""
+    error_console.print(f"truckstream: {text}", highlight=False, soft_wrap=True, markup=False)
+    if json:
+        _print_json({"error": {"kind": "Interrupted", "message": text}})
 
 
 def print_result(result: object, text: str, *, json: bool) -> None:

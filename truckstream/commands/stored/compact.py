@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
-from truckstream.commands.signals import CANCELLED, run_command
+from truckstream.commands.stored.interruption import run_interruptible
 from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from truckstream.data.compaction.report import CompactionProgress
 
 __all__ = ["compact"]
+
+_INTERRUPTED: Final = "Interrupted. Files that were made remain, and the next run completes what was begun."
 
 
 def compact(
@@ -85,10 +87,7 @@ def compact(
         "region_name": connection.exported_settings().region,
         "endpoint_url": connection.endpoint_url,
     }
-    try:
-        return run_command(_compact(store, options, json=json))
-    except KeyboardInterrupt:
-        return CANCELLED
+    return run_interruptible(_compact(store, options, json=json), _INTERRUPTED, json=json)
 
 
 async def _compact(store: str, options: dict[str, Any], *, json: bool) -> int:

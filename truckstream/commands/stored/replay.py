@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_result
-from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.signals import stop_on_signals
+from truckstream.commands.stored.interruption import run_interruptible
 from truckstream.commands.stored.users_code import load_named, load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from truckstream.data.replay import ReplayReport
 
 __all__ = ["replay"]
+
+_STOPPING: Final = "truckstream: Stopping after what was begun. Ctrl-C again ends it at once."
+_INTERRUPTED: Final = "Interrupted. Nothing is lost or doubled: the next run goes on."
 
 
 def replay(
@@ -52,8 +56,8 @@ def replay(
     the store, the variables of the Lambda function set the objects: BATCH_SIZE, LAYOUT, EVENT_TIME, FORMAT,
     COMPRESSION, ENCRYPTION, KMS_KEY_ID and STORAGE_CLASS. Ctrl-C ends the run after what it has begun.
 
-    Exit status: 0 if no record is left refused or unknown; 1 if some are, or if the store or the stream failed; 2 if an
-    option or a setting is wrong; 130 after a second Ctrl-C.
+    Exit status: 0 if no record is left refused or unknown; 1 if some are, if Ctrl-C has stopped it, or if the store or
+    the stream failed; 2 if an option or a setting is wrong; 130 after a second Ctrl-C.
 
     Example:
         truckstream replay s3://bucket --repair repairs:fix_odometer --dry-run
@@ -96,7 +100,7 @@ def replay(
     if stream is not None:
         options["schema"] = load_schema(schema)
     variables = {"SCHEMA": schema, "PREFIX": prefix, "REJECTED_PREFIX": rejected_prefix}
-    return run_command(_replay(store, connection, options, variables, json=json))
+    return run_interruptible(_replay(store, connection, options, variables, json=json), _INTERRUPTED, json=json)
 
 
 async def _replay(
@@ -109,7 +113,7 @@ async def _replay(
         options["batcher"] = _batcher(store, connection, options["region_name"], variables)
     else:
         options["session"] = await connection.session(stream)
-    with stop_on_signals() as stop, error_console.status("Reading the journal …") as status:
+    with stop_on_signals(_show_stop) as stop, error_console.status("Reading the journal …") as status:
         try:
             report = await truckstream.replay(
                 store, **options, stop=stop, on_progress=lambda report: _show(status, report)
@@ -131,6 +135,10 @@ def _batcher(store: str, connection: StreamConnection, region: str | None, varia
 
 def _shard_id(text: str) -> str:
     return f"shardId-{int(text):012}" if text.isdecimal() else text
+
+
+def _show_stop() -> None:
+    error_console.print(_STOPPING, highlight=False, soft_wrap=True)
 
 
 def _show(status: Status, report: ReplayReport) -> None:

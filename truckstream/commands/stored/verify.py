@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_error, print_result
-from truckstream.commands.signals import run_command
+from truckstream.commands.stored.interruption import run_interruptible
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StreamNotFoundError, TruckstreamError
@@ -77,14 +77,13 @@ def verify(
         "region_name": connection.exported_settings(stream).region,
     }
     try:
-        return run_command(_verify(store, connection, options, findings, cloudwatch=cloudwatch, json=json))
+        work = _verify(store, connection, options, findings, cloudwatch=cloudwatch, json=json)
+        return run_interruptible(work, "Interrupted: nothing was proved.", json=json)
     except (ConfigurationError, InvalidArgumentError):
         raise
     except TruckstreamError as error:
         print_error(error, json=json)
         return 2
-    except KeyboardInterrupt:
-        return 130
 
 
 async def _verify(

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "S3Fault", "S3Faults"]
 
-#: Kind of fault -> the status and the code of the response; None if the connection is closed without one.
+#: Kind of fault -> the status and the code of the response; None if there is none.
 KINDS: Final[dict[str, tuple[int, str] | None]] = {
     "slow-down": (503, "SlowDown"),
     "internal-error": (500, "InternalError"),
     "access-denied": (403, "AccessDenied"),
     "reset-before": None,
     "reset-after": None,
+    "stall": None,
 }
 
 
@@ -29,7 +30,8 @@ class S3Fault:
 
     Args:
         kind: slow-down (503), internal-error (500) or access-denied (403), each before anything is stored; reset-before
-            closes the connection before the request is carried out, reset-after when it has been.
+            closes the connection before the request is carried out, reset-after when it has been, and stall does
+            neither for a minute.
         rate: share of the requests that it strikes, from 0 to 1.
         count: the most requests that it strikes.
         method: HTTP method of the requests for objects, or LIST for listings of the bucket; None for all.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["CONTROL", "FaultyS3"]
 
 CONTROL: Final = "/_truckstream/faults"
+
+#: Longer than clients wait. Each request has a thread, so that the others go on.
+_STALL_SECONDS: Final = 60
 
 _REASONS: Final = {200: "OK", 403: "Forbidden", 500: "Internal Server Error", 503: "Slow Down"}
 
@@ -47,6 +51,8 @@ class FaultyS3:
         if kind == "reset-after":  # moto reads the request and stores the object; its response is dropped
             list(self._moto(environ, lambda *_: None))
             return _reset(environ)
+        if kind == "stall":
+            time.sleep(_STALL_SECONDS)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if (response := KINDS[kind]) is not None:
             status, code = response

@@ -188,7 +188,7 @@ def test_ctrl_c_ends_a_long_query(stored):
             out, err = process.communicate(timeout=40)
         finally:
             process.kill()
-    assert (process.returncode, out, err) == (130, "", "")
+    assert (process.returncode, out, err) == (130, "", "truckstream: Interrupted.\n")
 
 
 def test_a_reader_that_has_enough_ends_the_command(stored):

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console
 from truckstream.commands.output.results import print_text
-from truckstream.commands.signals import CANCELLED
+from truckstream.commands.stored.interruption import end_interrupted
 from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
@@ -98,7 +98,7 @@ def query(
     try:
         return _open(where, options) if sql is None else _ask(sql, where, options, chosen)
     except KeyboardInterrupt:
-        return CANCELLED
+        end_interrupted("Interrupted.")
 
 
 def _ask(sql: str, store: str, options: dict[str, Any], output: Output) -> int:
@@ -108,8 +108,9 @@ def _ask(sql: str, store: str, options: dict[str, Any], output: Output) -> int:
 
     with error_console.status("Listing …"):
         tables = open_tables(store, tables=tables_in(sql), **options)
-    with tables:
-        return execute(tables, sql, output)
+    status = execute(tables, sql, output)
+    tables.close()  # not after Ctrl-C: DuckDB refuses to close a connection that still reads an object
+    return status
 
 
 def _open(store: str, options: dict[str, Any]) -> int:

@@ -31,6 +31,8 @@ _OBJECT: Final = re.compile(r"(batch|hour)_[-0-9T]+_[a-z0-9]+(\.[a-z]+)+")
 
 #: Seconds between two attempts to interrupt a statement: one that begins in between must be interrupted, too.
 _INTERRUPT_SECONDS: Final = 0.05
+#: A statement that waits for an object of S3 does not look for interrupts.
+_INTERRUPTS: Final = 40
 _PROGRESS_SECONDS: Final = 0.2
 
 
@@ -59,17 +61,21 @@ def execute(tables: duckdb.DuckDBPyConnection, sql: str, output: Output) -> int:
 
 def _run_interruptible(tables: duckdb.DuckDBPyConnection, work: Callable[[], _T], status: Status) -> _T:
     """Run work of DuckDB, and show its progress. Ctrl-C interrupts it; DuckDB itself does not look for signals."""
-    with ThreadPoolExecutor(1, thread_name_prefix="truckstream-query") as thread:
-        future = thread.submit(work)
-        try:
-            while not wait([future], timeout=_PROGRESS_SECONDS).done:
-                percent = tables.query_progress()  # -1 if it is unknown
-                status.update(f"Reading … {percent:.0f} %" if percent > 0 else "Reading …")
-            return future.result()
-        except KeyboardInterrupt:
-            while not wait([future], timeout=_INTERRUPT_SECONDS).done:
-                tables.interrupt()
-            raise
+    thread = ThreadPoolExecutor(1, thread_name_prefix="truckstream-query")
+    future = thread.submit(work)
+    try:
+        while not wait([future], timeout=_PROGRESS_SECONDS).done:
+            percent = tables.query_progress()  # -1 if it is unknown
+            status.update(f"Reading … {percent:.0f} %" if percent > 0 else "Reading …")
+        return future.result()
+    except KeyboardInterrupt:
+        for _ in range(_INTERRUPTS):
+            tables.interrupt()
+            if wait([future], timeout=_INTERRUPT_SECONDS).done:
+                break
+        raise
+    finally:
+        thread.shutdown(wait=False)
 
 
 def explain(message: str) -> str:

@@ -13,6 +13,7 @@ statistics, because the rows are sorted; with larger groups, Athena would skip l
 
 from __future__ import annotations
 
+import contextlib
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -88,7 +89,10 @@ class ParquetStage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        # A thread may be at work if the run was cancelled, and DuckDB refuses to close until it has noticed.
+        self._database.interrupt()
+        with contextlib.suppress(duckdb.Error):
+            self._database.close()
 
     def add(self, tables: Iterable[core.Table]) -> None:
         """Take the rows of tables with the columns of the schema."""
