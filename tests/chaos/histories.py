@@ -322,9 +322,17 @@ class DeliveryHistory:
             return OSError(fault)
         if verb == "put" and fault == "conflict":
             return AlreadyExistsError("409 ConditionalRequestConflict")
-        if verb == "put" and fault == "collision" and key not in self.store.objects:
+        if verb == "put" and fault == "collision" and key not in self.store.objects and not self._is_last_key(key):
             self._plant(key)
         return "lost" if fault == "lost" else None
+
+    def _is_last_key(self, key: str) -> bool:
+        """Return whether it is the key that follows from the group's own metadata, which no other object can have.
+
+        Of the others each is the beginning of the next, so the shortest one is taken when the longest is tried.
+        """
+        found = _LONGEST_SUFFIX.search(key)
+        return found is not None and f"{key[: found.start(1)]}{found[1][:8]}{found[2]}" not in self.store.objects
 
     def _plant(self, key: str) -> None:
         """Put a foreign object where ours should be; one of another shard, or of no batcher at all."""
@@ -395,6 +403,7 @@ def _places(key: str, body: bytes) -> list[str]:
     return [line["n"] if "n" in line else line["partition_key"] for line in lines]
 
 
+_LONGEST_SUFFIX = re.compile(r"_([a-z0-9]{32})(\.[^/]*)$")
 _NAME = re.compile(r"batch_[^_]+_.{8}")
 
 
