@@ -1,4 +1,4 @@
-"""The catalog of a store: list the batcher's objects of a time, look at their metadata, read them.
+"""The catalog of a store: list the batcher's objects of a time, and read them.
 
 A listing of S3 costs a request for each 1,000 objects, and a bucket may hold millions, so a catalog begins at the first
 key that can lie in the time, and skips the others. Keys sort by their time:
@@ -11,7 +11,6 @@ A store may hold both, because the layout of a batcher can be changed. "batch_" 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,7 +21,7 @@ from truckstream.data.objects.object_name import ObjectName
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
     from truckstream.batcher.object_store.store import ObjectStore, Store
 
@@ -30,9 +29,6 @@ __all__ = ["Catalog", "ListedObject", "is_within", "store_url"]
 
 #: With the batcher's `event_time`, the hour of an object's folder may differ so much from its arrival.
 _EVENT_TIME_REACH: Final = timedelta(days=1)
-
-#: Objects that are looked at at the same time.
-_LOOKS_AT_ONCE: Final = 32
 
 
 class ListedObject(NamedTuple):
@@ -98,21 +94,6 @@ class Catalog:
                         yield ListedObject(each.key, each.size, each.modified, name)
                 if self.store.lists_in_order and chunk and chunk[-1].key >= stop:
                     break
-
-    async def look(self, objects: Sequence[ListedObject]) -> list[dict[str, str] | None]:
-        """Return the metadata of objects, in their order; None for one that was deleted meanwhile.
-
-        Raises:
-            StoreError: the store cannot be reached.
-        """
-        free = asyncio.Semaphore(_LOOKS_AT_ONCE)
-
-        async def look(key: str) -> dict[str, str] | None:
-            async with free:
-                found = await self.store.look(key)
-            return None if found is None else found.metadata
-
-        return await asyncio.gather(*(look(each.key) for each in objects))
 
     async def read(self, key: str) -> bytes:
         """Return the content of an object.
