@@ -47,6 +47,9 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 SHARDS = 16
 #: What a full shard holds for each second of reading: 2 MiB of records of 498 bytes and keys of 9.
 RECORDS_PER_SECOND = 4_136
+RECORD_BYTES = 498
+#: The bytes that a truckstream consumer reads ahead. They may be there before the clock starts.
+READ_AHEAD = 64 * 1024 * 1024
 #: Records of a page; readers that count one by one report as many at a time.
 PAGE = 1_000
 WORKERS, WORKER_SHARDS, LEASE_SECONDS = 8, 32, 10.0
@@ -94,6 +97,8 @@ async def measure_readers(options):
         print_reader(reader, best)
         rows.append({"reader": reader.name, **best})
     print_ratios(rows)
+    if job["records"] * RECORD_BYTES < 2 * READ_AHEAD:
+        print("\nThe stream fits into what a consumer reads ahead, so that its figures are too low: use --seconds 5.")
     return rows
 
 

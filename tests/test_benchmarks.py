@@ -192,6 +192,10 @@ def test_the_page_of_a_benchmark_holds_the_figures_of_its_json(tmp_path):
         ("longest_callback.py", ["--records", "500", "--only", "acknowledged"], 1),
         ("reading_client.py", ["--pages", "1", "--rounds", "1", "--records", "100"], 1),
         ("opening.py", ["--producers", "3"], 1),
+        ("batcher.py", ["--quick", "--seconds", "0.1", "--only", "truckstream"], 2),
+        ("cold_start.py", ["--runs", "1", "--only", "truckstream"], 2),
+        ("consumers.py", ["--only", "readers", "--readers", "batch", "--rounds", "1", "--seconds", "1"], 1),
+        ("local.py", ["--seconds", "0.2", "--shards", "20"], 2),
     ],
 )
 def test_a_benchmark_draws_what_it_has_measured(script, arguments, charts, tmp_path):
@@ -201,7 +205,9 @@ def test_a_benchmark_draws_what_it_has_measured(script, arguments, charts, tmp_p
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert text.count("<svg") == charts
     assert "nothing was measured" not in text
-    published, sampled = figures_of(text)["rows"], SAMPLES[script][0][0]
+    assert "{" not in text[text.index("<table") : text.index("</section>", text.rindex("<table"))], "a cell is a figure"
+    figures, sampled = figures_of(text), SAMPLES[script][0][0]
+    published = figures.get("rows") or figures["readers"]
     assert all(set(sampled[0]) <= set(row) | {"records_per_second", "peak_mib", "records"} for row in published)
 
 

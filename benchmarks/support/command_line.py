@@ -67,17 +67,33 @@ def _page(doc, charts, colophon, figures):
 
 
 def _tables(figures):
-    """Yield a table for each list of rows, and for each row that stands alone."""
+    """Yield a table for each list of rows, and for each row that stands alone; at last the versions."""
     for name, value in figures.items():
         rows = value if isinstance(value, list) else [value]
-        if name != "machine" and rows and all(isinstance(row, dict) for row in rows):
+        if name not in {"machine", "versions"} and rows and all(isinstance(row, dict) for row in rows):
             title = "Figures" if name == "rows" else _spaced(name).capitalize()
             yield Table.of(title, [_cells(row) for row in rows])
+    versions = figures.get("versions", {})
+    rows = [{"of": name, "packages": _words(packages)} for name, packages in versions.items()]
+    if rows:
+        yield Table.of("Versions", rows)
 
 
 def _cells(row):
     """Return the figures of a row that fit into cells, without series over time and without versions."""
-    return {_spaced(name): value for name, value in row.items() if name != "versions" and not _is_series(value)}
+    cells = {}
+    for name, value in row.items():
+        if name == "versions" or _is_series(value):
+            continue
+        if isinstance(value, dict):
+            cells |= {f"{_spaced(name)}: {inner}": cell for inner, cell in _cells(value).items()}
+        else:
+            cells[_spaced(name)] = " ".join(map(str, value)) if isinstance(value, list) else value
+    return cells
+
+
+def _words(packages):
+    return ", ".join(f"{name} {version}" for name, version in packages.items())
 
 
 def _is_series(value):
