@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
 from truckstream.batcher.object_store.retry import StoreRetryPolicy
-from truckstream.batcher.object_store.threaded_store import Listing, ThreadedStore
+from truckstream.batcher.object_store.threaded_store import KeyListing, ThreadedStore
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Store:
         with _errors_translated(f"{prefix}/"):
             if not isinstance(self._store, ThreadedStore):
                 raise StoreError("NotSupported", f"{self._store!r} cannot list objects", hint="Use a store of obstore.")
-            listing = Listing(self._store, prefix, after)
+            listing = KeyListing(self._store, prefix, after)
             while (chunk := await self._retry(listing.next_chunk)) is not None:
                 yield [ListedKey(each["path"], each["size"], each["last_modified"]) for each in chunk]
 

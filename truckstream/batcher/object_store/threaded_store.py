@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-__all__ = ["Listing", "ThreadedStore"]
+__all__ = ["KeyListing", "ThreadedStore"]
 
 _T = TypeVar("_T")
 
@@ -80,7 +80,7 @@ class ThreadedStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-class Listing:
+class KeyListing:
     """A listing of a store that lists in order. After a request that failed it goes on behind the last key."""
 
     def __init__(self, store: ThreadedStore, prefix: str, after: str) -> None:

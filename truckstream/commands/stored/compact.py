@@ -46,7 +46,7 @@ def compact(
     """Make few large Parquet files of the many small objects of each hour that is over.
 
     Each record is in one file, also if the command is killed, or runs twice at the same time: the next run completes
-    what another has begun, and adds a file for objects that came later. No object is deleted. Needs
+    the files of the others, and adds one for objects that came later. No object is deleted. Needs
     pip install 'truckstream[compact]'.
 
     Exit status: 0 if all objects of these hours are in a file now; 1 if some cannot be read (they are named, and left

@@ -75,7 +75,7 @@ def replay(
         until: End before this time.
         prefix: Folder of the valid records.
         rejected_prefix: Folder of the rejected records.
-        dry_run: Show the account of what would be done, and write nothing.
+        dry_run: Show the account that the run would have, and write nothing.
         resend_unknown: Put records again of which nobody can find out whether an interrupted run has put them.
         put_timeout: Seconds for a put to the stream. After an interrupted run, the next one waits for three times this.
         connection: Region and endpoint, of the bucket and of the stream.

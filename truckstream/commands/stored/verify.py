@@ -59,7 +59,7 @@ def verify(
         since: Begin with objects whose records arrived at this time, such as 2026-11-29T08:30 (UTC), or 24h.
         until: End before this time.
         quick: Read only the metadata of the objects. Edited bytes then go unnoticed.
-        settle: Seconds for which an object may still wait for others. What is missing beside a younger one is unclear.
+        settle: Seconds for which an object may wait for others. A gap beside a younger one is unclear.
         findings: Findings to print.
         json: Print the report with all findings as JSON.
     """

@@ -94,7 +94,7 @@ async def replay(
         until: the time before which it arrived, with a time zone.
         rejected_prefix: the folder of rejected records, as in `Batcher`.
         journal_prefix: the folder of the journal. Without its journal, a store does not know what was replayed.
-        dry_run: write nothing, and return the account of what would be done.
+        dry_run: write nothing, and return the account that the run would have.
         resend_unknown: put records again of which nobody can find out any more whether an interrupted run has put them.
         put_timeout: seconds within which a put to the stream has its outcome. After an interrupted run, the next one
             waits until three times this time has passed.

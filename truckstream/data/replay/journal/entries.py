@@ -4,7 +4,7 @@
     replayed/2025-01-15T14_00001.done.json.gz    its outcome
 
 An intent contains the records as they are replayed, after the repair. So it can be carried out again after a kill, with
-the same bytes, whatever the repair function does now, and even if the rejected record has been deleted meanwhile.
+the same bytes, even if the repair function has changed or the rejected record has been deleted meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The intents of one hour, and what follows from them: which records are due, under way or replayed.
+"""The intents of one hour, which decide the records that are due, under way or replayed.
 
 Intents are numbered, and each is created only after all earlier ones have been read (`journal.py`). So two runs at the
 same time agree on their order, and no record is in two intents unless the earlier one is known not to have replayed it.

@@ -1,7 +1,7 @@
 """The journal in the store: read it, append intents and write outcomes.
 
-Objects are created, never overwritten. Whoever creates an intent's object has decided that its records are replayed; if
-the object exists already, another run was first, and its intent is read before anything is decided again.
+Objects are created, never overwritten. The run that creates an intent's object has decided that its records are
+replayed; if the object exists already, another run was first, and its intent is read before anything is decided again.
 """
 
 from __future__ import annotations
