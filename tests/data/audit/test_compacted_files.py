@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.batcher.support import contents, record, truck
 from truckstream import audit, compact
 from truckstream.batcher import Batcher
-from truckstream.data.compaction.manifest import Manifest
+from truckstream.data.compaction.manifests.manifest import Manifest
 
 
 @pytest.fixture(params=["memory", "directory"])

@@ -11,8 +11,8 @@ import duckdb
 from tests.batcher.support import record
 from truckstream.batcher import Batcher
 from truckstream.data.compaction.files.source_rows import SourceRows
-from truckstream.data.compaction.manifest import select_objects
-from truckstream.data.compaction.manifest_reader import read_manifests
+from truckstream.data.compaction.manifests.manifest import select_objects
+from truckstream.data.compaction.manifests.manifest_reader import read_manifests
 from truckstream.data.objects.catalog import Catalog
 from truckstream.fleet import Fleet
 from truckstream.record import TruckRecord

@@ -20,7 +20,7 @@ from truckstream.batcher import Batcher
 from truckstream.batcher.object_store.store import Store
 from truckstream.batcher.storing.object_metadata import ObjectMetadata
 from truckstream.data.compaction.files.parquet_file import ParquetStage
-from truckstream.data.compaction.manifest_reader import read_manifests, read_source_facts
+from truckstream.data.compaction.manifests.manifest_reader import read_manifests, read_source_facts
 from truckstream.data.objects.catalog import Catalog
 from truckstream.errors import ChecksumError, ConfigurationError, InvalidArgumentError
 

@@ -8,8 +8,8 @@ import pytest
 from tests.data.compaction.support import fill
 from truckstream import compact
 from truckstream.batcher.object_store.open_store import open_store
-from truckstream.data.compaction.manifest import CompactionFolder
-from truckstream.data.compaction.manifest_reader import read_manifests
+from truckstream.data.compaction.manifests.manifest import CompactionFolder
+from truckstream.data.compaction.manifests.manifest_reader import read_manifests
 from truckstream.data.compaction.originals import TAG, Bucket, OriginalTags, bucket_of
 from truckstream.data.objects.catalog import Catalog
 from truckstream.errors import AwsError, ConfigurationError, InvalidArgumentError

@@ -14,7 +14,7 @@ import pytest
 import truckstream
 from tests.batcher.support import record, truck
 from truckstream.batcher import Batcher
-from truckstream.data.compaction.manifest import CompactionFolder, HourNumber, Manifest, numbered_key
+from truckstream.data.compaction.manifests.manifest import CompactionFolder, HourNumber, Manifest, numbered_key
 from truckstream.data.query import open_tables, query
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StoreError
 from truckstream.record import TruckRecord

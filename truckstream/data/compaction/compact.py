@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from truckstream.data.compaction.completion import Completion
 from truckstream.data.compaction.files.file_builder import FileBuilder
 from truckstream.data.compaction.files.source_rows import SourceRows
-from truckstream.data.compaction.manifest import CompactionFolder
+from truckstream.data.compaction.manifests.manifest import CompactionFolder
 from truckstream.data.compaction.options import DEFAULT_GRACE, DEFAULT_TARGET_SIZE, read_options
 from truckstream.data.compaction.originals import OriginalTags, bucket_of
 from truckstream.data.compaction.planning.hours import hours_with_objects

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from truckstream.data.compaction.files.create_once import create_once
 from truckstream.data.compaction.files.parquet_file import ParquetFile, read_parquet_file
 from truckstream.data.compaction.files.work_folder import work_folder
-from truckstream.data.compaction.manifest import Manifest, SourceList, encode_document, numbered_key
+from truckstream.data.compaction.manifests.manifest import Manifest, SourceList, encode_document, numbered_key
 from truckstream.data.compaction.report import BrokenSource, CompactedFile
 from truckstream.errors import StoreError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.compaction.files.file_builder import FileBuilder
-    from truckstream.data.compaction.manifest import CompactionFolder, SourceFacts
+    from truckstream.data.compaction.manifests.manifest import CompactionFolder, SourceFacts
     from truckstream.data.compaction.planning.plan import FilePlan
 
 __all__ = ["Completed", "Completion"]

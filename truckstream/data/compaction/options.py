@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from truckstream.data.compaction.manifest import HOUR, hour_of
+from truckstream.data.compaction.manifests.manifest import HOUR, hour_of
 from truckstream.errors import InvalidArgumentError
 from truckstream.record import TruckRecord
 

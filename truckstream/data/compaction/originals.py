@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from truckstream.data.compaction.marks import Marks
+from truckstream.data.compaction.manifests.marks import Marks
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.object_store.store import Store
     from truckstream.cloud.aws_account import Aws
-    from truckstream.data.compaction.manifest import CompactionFolder
+    from truckstream.data.compaction.manifests.manifest import CompactionFolder
 
 __all__ = ["TAG", "Bucket", "OriginalTags", "bucket_of"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from truckstream.data.compaction.completion import Completion
     from truckstream.data.compaction.iceberg.commits import IcebergCommits
-    from truckstream.data.compaction.manifest import CompactionFolder
+    from truckstream.data.compaction.manifests.manifest import CompactionFolder
     from truckstream.data.compaction.originals import OriginalTags
     from truckstream.data.compaction.planning.plan import FilePlan, Source
     from truckstream.data.compaction.planning.planner import Planner

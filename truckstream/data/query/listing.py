@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from truckstream.data.compaction.manifest import select_objects
-from truckstream.data.compaction.manifest_reader import read_manifests
+from truckstream.data.compaction.manifests.manifest import select_objects
+from truckstream.data.compaction.manifests.manifest_reader import read_manifests
 from truckstream.data.objects.given_up import given_up_batches
 from truckstream.data.query.columns import GIVEN_UP_COLUMNS
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from truckstream.data.compaction.manifest import CompactionFolder, Manifest
+from truckstream.data.compaction.manifests.manifest import CompactionFolder, Manifest
 from truckstream.data.compaction.planning.plan import COMPACTED_SHARE, FilePlan, HourState, Source, plan_hour
 
 HOUR = datetime(2025, 1, 15, 14, tzinfo=UTC)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from truckstream.data.audit.findings import AuditFinding
 from truckstream.data.audit.objects.audited_object import AuditedObject
-from truckstream.data.compaction.manifest import HOUR
-from truckstream.data.compaction.manifest_reader import compacted_hours, read_manifests, read_source_facts
+from truckstream.data.compaction.manifests.manifest import HOUR
+from truckstream.data.compaction.manifests.manifest_reader import compacted_hours, read_manifests, read_source_facts
 from truckstream.data.objects.catalog import ListedObject, is_within
 from truckstream.data.objects.object_name import ObjectName
 from truckstream.errors import StoreError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from truckstream.data.audit.findings import FindingKind
     from truckstream.data.audit.objects.inventory import Inventory
-    from truckstream.data.compaction.manifest import Manifest
+    from truckstream.data.compaction.manifests.manifest import Manifest
     from truckstream.data.objects.catalog import Catalog
 
 __all__ = ["CompactedFiles"]

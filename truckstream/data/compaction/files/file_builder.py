@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from truckstream.batcher.storing.object_metadata import ObjectMetadata
 from truckstream.data.compaction.files.parquet_file import ParquetFile, ParquetStage
 from truckstream.data.compaction.files.source_rows import BrokenSourceError, SourceRows
-from truckstream.data.compaction.manifest import SourceFacts
+from truckstream.data.compaction.manifests.manifest import SourceFacts
 from truckstream.data.compaction.report import BrokenSource
 from truckstream.errors import StoreError
 

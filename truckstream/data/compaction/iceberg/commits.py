@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from truckstream.data.compaction.marks import Marks
+from truckstream.data.compaction.manifests.marks import Marks
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.object_store.store import Store
     from truckstream.data.compaction.iceberg.iceberg_table import IcebergTable
-    from truckstream.data.compaction.manifest import CompactionFolder
+    from truckstream.data.compaction.manifests.manifest import CompactionFolder
 
 __all__ = ["IcebergCommits"]
 

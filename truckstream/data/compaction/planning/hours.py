@@ -6,8 +6,8 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from truckstream.data.compaction.manifest import CompactionFolder, hour_of
-from truckstream.data.compaction.manifest_reader import planned_hours
+from truckstream.data.compaction.manifests.manifest import CompactionFolder, hour_of
+from truckstream.data.compaction.manifests.manifest_reader import planned_hours
 from truckstream.data.compaction.planning.plan import Source
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from truckstream.data.compaction.manifest import VERSION, CompactionFolder, HourNumber, Manifest, numbered_key
+from truckstream.data.compaction.manifests.manifest import VERSION, CompactionFolder, HourNumber, Manifest, numbered_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

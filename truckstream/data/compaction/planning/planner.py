@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truckstream.data.compaction.files.create_once import create_once
-from truckstream.data.compaction.manifest import HOUR, CompactionFolder, Manifest, encode_document
-from truckstream.data.compaction.manifest_reader import read_documents
+from truckstream.data.compaction.manifests.manifest import HOUR, CompactionFolder, Manifest, encode_document
+from truckstream.data.compaction.manifests.manifest_reader import read_documents
 from truckstream.data.compaction.planning.plan import FilePlan, HourState, Source, plan_hour
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from truckstream.data.compaction.manifest import (
+from truckstream.data.compaction.manifests.manifest import (
     CompactionFolder,
     HourNumber,
     Manifest,

@@ -8,7 +8,7 @@ import msgspec
 import obstore.store
 import pytest
 
-from truckstream.data.compaction.manifest import (
+from truckstream.data.compaction.manifests.manifest import (
     CompactionFolder,
     HourNumber,
     Manifest,
@@ -18,7 +18,7 @@ from truckstream.data.compaction.manifest import (
     parse_numbered_key,
     select_objects,
 )
-from truckstream.data.compaction.manifest_reader import read_manifests
+from truckstream.data.compaction.manifests.manifest_reader import read_manifests
 from truckstream.data.objects.catalog import Catalog, ListedObject
 from truckstream.data.objects.object_name import ObjectName
 from truckstream.errors import StoreError

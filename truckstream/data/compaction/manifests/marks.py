@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truckstream.data.compaction.files.create_once import create_once
-from truckstream.data.compaction.manifest import HOUR, CompactionFolder, HourNumber, Manifest, numbered_key
-from truckstream.data.compaction.manifest_reader import read_documents
+from truckstream.data.compaction.manifests.manifest import HOUR, CompactionFolder, HourNumber, Manifest, numbered_key
+from truckstream.data.compaction.manifests.manifest_reader import read_documents
 
 if TYPE_CHECKING:
     from datetime import datetime
