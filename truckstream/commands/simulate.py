@@ -63,7 +63,7 @@ def simulate(
     from truckstream.fleet import Fleet  # noqa: PLC0415 - each command loads only what it needs
     from truckstream.simulator.simulation import SimulationOptions  # noqa: PLC0415
 
-    settings = connection.settings(stream)
+    settings = connection.exported_settings(stream)
     fleet = Fleet(trucks=trucks, rate=rate, seed=seed, invalid=invalid)  # checks the options of the trucks
     if count < 0:
         raise InvalidArgumentError("count", count, "must be at least 0")
@@ -92,10 +92,10 @@ def _print_reports(fleet: Fleet, count: int) -> None:
 async def _run_simulation(options: SimulationOptions, connection: StreamConnection, *, json: bool) -> int:
     from truckstream.simulator.simulation import run_simulation  # noqa: PLC0415
 
-    environment = await connection.environment(options.stream)
+    await connection.session(options.stream)  # checks that there are credentials
     with stop_on_signals() as stop, ProgressDisplay() as display:
         try:
-            await run_simulation(options, stop, display.show, environment)
+            await run_simulation(options, stop, display.show)
         finally:
             display.end()
             total = display.progress

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from truckstream.simulator.messages import WorkerOptions, WorkerProgress
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
 __all__ = ["SimulationOptions", "run_simulation"]
 
@@ -80,10 +79,7 @@ class SimulationOptions:
 
 
 async def run_simulation(
-    options: SimulationOptions,
-    stop: asyncio.Event,
-    update: Callable[[WorkerProgress], None],
-    environment: Mapping[str, str] | None = None,
+    options: SimulationOptions, stop: asyncio.Event, update: Callable[[WorkerProgress], None]
 ) -> WorkerProgress:
     """Run the workers until they end, and return the total of their progress.
 
@@ -91,14 +87,13 @@ async def run_simulation(
         options: The fleet, the stream and the number of workers.
         stop: Set it to stop the trucks; the workers deliver the records that they hold and end.
         update: Called with the total of all workers whenever it changes.
-        environment: Variables that the workers get besides those of this process.
 
     If this is cancelled, the workers give up the records that are not delivered yet; the last call of `update` counts
     them as failed.
     """
     shares = options.shares()
     latest = [WorkerProgress() for _ in shares]
-    processes = [await _start_worker(share, environment or {}) for share in shares]
+    processes = [await _start_worker(share) for share in shares]
     stopping = asyncio.create_task(_stop_workers(processes, stop))
 
     async def follow(index: int, process: Process) -> None:
@@ -121,11 +116,10 @@ async def run_simulation(
     return WorkerProgress.total(latest)
 
 
-async def _start_worker(share: WorkerOptions, environment: Mapping[str, str]) -> Process:
+async def _start_worker(share: WorkerOptions) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "truckstream.simulator", msgspec.json.encode(share).decode()),
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
         start_new_session=True,  # Ctrl-C in the terminal reaches only the command, which then stops its workers
     )
 

@@ -65,17 +65,6 @@ async def test_half_of_the_credentials_is_an_error(monkeypatch):
 
 
 @pytest.mark.usefixtures("_nothing_set")
-async def test_another_process_gets_the_region_and_invented_credentials(monkeypatch):
-    connection = StreamConnection(endpoint_url=LOCAL)
-    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    invented = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    assert await connection.environment() == regions | invented
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SK")
-    assert await connection.environment() == regions  # it finds those of the user itself
-
-
-@pytest.mark.usefixtures("_nothing_set")
 @pytest.mark.parametrize("url", [None, LOCAL])
 async def test_an_unknown_profile_is_named(monkeypatch, url):
     monkeypatch.setenv("AWS_PROFILE", "nobody")

@@ -35,8 +35,8 @@ __all__ = ["ABANDONED_AFTER", "DirectoryStore", "TemporaryFiles"]
 #: Seconds.
 ABANDONED_AFTER: Final = 3_600.0
 
-#: The ends of the keys of `storing/object_key.py` and of compactions (`data/compaction/manifests/manifest.py`), with the
-#: end that obstore adds.
+#: The ends of the keys of `storing/object_key.py` and of compactions (`data/compaction/manifests/manifest.py`), with
+#: the end that obstore adds.
 _NAME: Final = re.compile(
     r"(?:batch_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_[a-z2-7]+|(?:hour_)?\d{4}-\d\d-\d\dT\d\d_[0-9a-f]+)\.[a-z.]+#\d+"
 )
