@@ -329,7 +329,7 @@ def test_the_child_of_a_merge_waits_for_both_parents_even_after_a_restart(run):
         world.stream.merge(left, right, world.loop.time())
         await first.manager.end_shard(first.held.pop(left.shard_id), world.stream.children(left.shard_id))
         await first.manager.save(first.held[right.shard_id], Checkpoint("6"))
-        await first.manager.stop()
+        await first.manager.stop(30.0)
         second = await world.start("b")
         await asyncio.sleep(5 * DURATION)
         assert list(second.held) == [right.shard_id]
@@ -415,7 +415,7 @@ def test_a_worker_that_stops_leaves_its_leases_to_the_others_at_once(run):
         await asyncio.sleep(6 * DURATION)
         for tenure in workers[0].held.values():
             workers[0].manager.note(tenure, Checkpoint("30"))
-        await workers[0].manager.stop()
+        await workers[0].manager.stop(30.0)
         await asyncio.sleep(DURATION / 2)
         assert len(workers[1].held) == 4
         assert Counter(tenure.start for tenure in workers[1].held.values())[Checkpoint("30")] == 2
@@ -431,7 +431,7 @@ def test_a_stop_withdraws_requests(run):
         second = await world.start("b")
         await asyncio.sleep(2)
         assert any(lease.owner == "b" for lease in await world.table.read())
-        await second.manager.stop()
+        await second.manager.stop(30.0)
         assert all(lease.owner == "a" for lease in await world.table.read())
 
     run(story, 2)
@@ -500,7 +500,7 @@ def test_a_table_that_cannot_be_reached_fails_the_start(run):
         worker.table.is_down = True
         with pytest.raises(LeaseTableError):
             await worker.manager.start()
-        await worker.manager.stop()
+        await worker.manager.stop(30.0)
 
     run(story)
 

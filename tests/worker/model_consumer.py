@@ -46,10 +46,11 @@ class ModelConsumer:
             raise self.error
         await self._closing.wait()
 
-    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109, ARG002 - as the consumer has it
+    async def close(self, timeout: float = 30.0) -> bool:  # noqa: ASYNC109, ARG002 - as the consumer has it
         for processor in self._processors:
             processor.end_soon()
         self._closing.set()
+        return True
 
     async def _read(self, shard: ModelShard, factory: Callable[[Any], ShardProcessor], records: Any) -> None:
         processor = factory(shard)

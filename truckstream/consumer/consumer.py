@@ -55,6 +55,9 @@ __all__ = ["Consumer"]
 
 _logger = logging.getLogger("truckstream.consumer")
 
+#: Seconds that closing has to give the leases up, even if the handlers have taken all of its time.
+RELEASE_SECONDS: Final = 5.0
+
 #: Seconds between two looks at the leases while a caller waits until all shards are read.
 READY_POLL_SECONDS: Final = 0.05
 
@@ -165,6 +168,7 @@ class Consumer:
         self._state = _State.NEW
         self._is_iterated = False
         self._failure: BaseException | None = None
+        self._is_handed_over = True
         # Set by `open`, which has an event loop.
         self._ended: asyncio.Event
         self._factory: asyncio.Future[Factory]
@@ -253,11 +257,16 @@ class Consumer:
             self._leases.take_no_more()
             self._runs.stop()
 
-    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - a bound on finishing
+    async def close(self, timeout: float = 30.0) -> bool:  # noqa: ASYNC109 - a bound on finishing
         """Finish, write the last checkpoints, and give the leases to the other workers. May be called twice.
 
         Handlers get `timeout` seconds to return. A batch that a loop still has was not finished: it is not
-        checkpointed, and comes again.
+        checkpointed, and comes again. While the lease table does not respond, the leases are released again and again,
+        for what is left of the time and for at least five seconds.
+
+        Returns:
+            True if all handlers returned and all leases were given up. If not, the log names the shards: the records
+            of these handlers come again, and other workers wait until these leases expire.
         """
         check_number("timeout", timeout, 0)
         if self._state is _State.NEW:
@@ -270,19 +279,27 @@ class Consumer:
                 raise UsageError("close() waits for the handlers, so that one of them cannot await it: call stop()")
             async with self._closing:
                 await self._close(timeout)
+        return self._is_handed_over
 
     async def _close(self, seconds: float) -> None:
         if self._state is not _State.OPEN:
             return  # by another caller, in the meantime
         self.stop()
+        deadline = self._loop.time() + seconds
+        self._is_handed_over = False
         async with AsyncExitStack() as last:  # each step is made, even if the caller is cancelled in one
             last.callback(self._on_closed)
             last.push_async_callback(self._streams.close)
-            last.push_async_callback(self._leases.stop)
+            last.push_async_callback(self._release_leases, deadline)
             last.push_async_callback(self._runs.cancel)
             if self._is_iterated:
                 self._queue.give_up()
-            await self._runs.wait(seconds)
+            self._is_handed_over = await self._runs.wait(seconds)
+
+    async def _release_leases(self, deadline: float) -> None:
+        has_finished, self._is_handed_over = self._is_handed_over, False
+        released = await self._leases.stop(max(RELEASE_SECONDS, deadline - self._loop.time()))
+        self._is_handed_over = has_finished and released
 
     def _on_closed(self) -> None:
         self._sampler.stop(self.stats)

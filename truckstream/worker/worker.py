@@ -53,8 +53,11 @@ class ShardConsumer(Protocol):
     async def run_processors(self, factory: Callable[[AssignedShard], ShardProcessor]) -> None:
         """Make a processor for each shard whose lease it has, and pass the records on, until `close`."""
 
-    async def close(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - as the consumer has it
-        """Let the processors finish within the time, hand the leases over, and end `run_processors`."""
+    async def close(self, timeout: float = 30.0) -> bool:  # noqa: ASYNC109 - as the consumer has it
+        """Let the processors finish within the time, hand the leases over, and end `run_processors`.
+
+        Return whether all processors have finished, and all leases are handed over.
+        """
 
 
 class Worker:
@@ -183,11 +186,11 @@ class Worker:
         try:
             done, late = await asyncio.wait((closing, running), timeout=self._grace)
             if late:
-                left = ", ".join(storer.status.shard_id for storer in self._running)
+                left = ", ".join(storer.status.shard_id for storer in self._running) or "the last leases"
                 _logger.warning("not handed over within %.0f s: %s. Their leases expire.", self._grace, left)
             for task in done:
                 task.result()
-            return not late
+            return not late and closing.result()
         finally:
             closing.cancel()
             await asyncio.gather(closing, return_exceptions=True)

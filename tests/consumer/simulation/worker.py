@@ -64,7 +64,7 @@ class SimulatedWorker:
                 return
 
     async def stop(self) -> None:
-        await self.manager.stop()
+        await self.manager.stop(30.0)
         assert not any(tenure.is_held for tenure in self._readers)
 
     @contextmanager

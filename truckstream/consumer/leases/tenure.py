@@ -71,8 +71,12 @@ class Tenure:
 
     @property
     def may_write(self) -> bool:
-        """Whether the lease can still be written."""
-        return not self._is_over and self._clock() < self.expires_at
+        """Whether the lease can still be written.
+
+        A release can be written even after the lease has expired: the table refuses it if another worker has taken
+        the lease since.
+        """
+        return not self._is_over and (self.is_closing or self._clock() < self.expires_at)
 
     @property
     def expires_at(self) -> float:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.consumer.processing.handling import is_cancelled, mark_handler
 from truckstream.consumer.watching.observer import LeaseLost, LeaseReleased, LeaseTaken, RecordsProcessed, ShardEnded
-from truckstream.errors import LeaseLostError, LeaseTableError, ServiceError, StreamNotFoundError, UsageError
+from truckstream.errors import LeaseLostError, ServiceError, StreamNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -153,7 +153,7 @@ class ShardRun:
         if self._processor is not None:
             await self._processor.finish(reason)
         if reason != "shard_end":
-            await self._release(reason)
+            self._release(reason)
             return
         children = self.feed.children or () if self._follows_children else ()
         while True:
@@ -167,15 +167,15 @@ class ShardRun:
                 await asyncio.sleep(END_RETRY_SECONDS)
         self._report(ShardEnded, children=tuple(child.shard_id for child in children))
 
-    async def _release(self, reason: EndReason) -> None:
-        try:
-            await self._leases.release(self.tenure)
-        except LeaseTableError as error:
-            # The upkeep of the leases goes on trying until the lease ends.
-            _logger.warning("the lease of %s is not released yet: %s", self._context.shard_id, error)
-            self._report(LeaseLost)
-        else:
-            self._report(LeaseReleased, reason=reason)
+    def _release(self, reason: EndReason) -> None:
+        def report(release: asyncio.Task[bool]) -> None:
+            if not release.cancelled() and release.result():
+                self._report(LeaseReleased, reason=reason)
+            else:
+                self._report(LeaseLost)
+
+        # The run does not wait for it: `Consumer.run` returns when its handlers have, even if the table is down.
+        self._leases.release(self.tenure).add_done_callback(report)
 
     def _abandon(self) -> None:
         if self._processor is not None:

@@ -108,16 +108,17 @@ class ShardRuns:
         for run in self:
             run.stop("close")
 
-    async def wait(self, seconds: float | None) -> None:
-        """Return when all runs have ended. After `seconds` those that are left are cancelled."""
+    async def wait(self, seconds: float | None) -> bool:
+        """Return when all runs have ended. After `seconds` those that are left are cancelled, and it returns False."""
         tasks = {task for _, task in self._tasks.values()}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             if late:
-                _logger.warning(
-                    "%d shards were not finished within %s s: their last records come again", len(late), seconds
-                )
+                shards = ", ".join(tenure.shard_id for tenure, (_, task) in self._tasks.items() if task in late)
+                _logger.warning("not finished within %g s: %s. Their last records may come again.", seconds, shards)
                 await self.cancel()
+                return False
+        return True
 
     async def cancel(self) -> None:
         """End all runs at once, or leave those whose handlers ignore it."""

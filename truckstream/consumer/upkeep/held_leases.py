@@ -52,7 +52,8 @@ class HeldLeases:
         self._read = read
         self.tenures: dict[str, Tenure] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: The renewals that are being written.
+        #: The releases and renewals that are being written.
+        self.releases: dict[Tenure, asyncio.Task[bool]] = {}
         self.renewals: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         #: When `renew_forever` looks at the tenures next.
@@ -98,21 +99,24 @@ class HeldLeases:
         self.lose(tenure)
         raise LeaseLostError(tenure.shard_id)
 
-    async def release(self, tenure: Tenure) -> None:
-        """End a tenure, and leave the lease to others. If the table cannot be reached, `renew_forever` goes on trying.
+    def release(self, tenure: Tenure) -> asyncio.Task[bool]:
+        """Begin to leave a lease to others. The task returns True when that is written.
 
-        Raises as `write` does.
+        It returns False if another worker has the lease: it took it before, or after a release whose response was lost.
         """
-        tenure.is_closing = True
-        await self.write(tenure, lambda lease: released(lease, tenure.noted))
-        self.end(tenure)
+        if tenure not in self.releases:
+            tenure.is_closing = True
+            task = self.releases[tenure] = asyncio.create_task(self._release(tenure))
+            task.add_done_callback(lambda _: self.releases.pop(tenure))
+        return self.releases[tenure]
 
     def compare(self, leases: Mapping[str, Lease], tenures: Iterable[Tenure]) -> None:
         """Compare tenures with the table, which was read after they had begun."""
         for tenure in tenures:
             found = leases.get(tenure.key)
             is_older = found is not None and found.counter < tenure.lease.counter
-            if is_older or self._locks[tenure.key].locked() or self.tenures.get(tenure.key) is not tenure:
+            is_being_written = tenure.is_closing or self._locks[tenure.key].locked()  # the write compares for itself
+            if is_older or is_being_written or self.tenures.get(tenure.key) is not tenure:
                 continue
             if not tenure.adopt(found):
                 self.lose(tenure)
@@ -150,6 +154,8 @@ class HeldLeases:
             now = self._clock()
             looks_at = now + self._options.lease_duration
             for tenure in list(self.tenures.values()):
+                if tenure.is_closing:
+                    continue
                 if not tenure.may_write:
                     self.lose(tenure)
                     continue
@@ -165,12 +171,27 @@ class HeldLeases:
             self._looks_at = looks_at
             await wait_for(self._changed, looks_at - now)
 
+    async def _release(self, tenure: Tenure) -> bool:
+        """Write a release, again and again until the table responds.
+
+        A release that was written before is found in the table, and one is refused that comes after another worker took
+        the lease.
+        """
+        while True:
+            try:
+                await self.write(tenure, lambda lease: released(lease, tenure.noted))
+            except LeaseLostError:
+                return False
+            except LeaseTableError as error:
+                _logger.warning("the lease of %s is not released yet: %s", tenure.key, error)
+                await asyncio.sleep(self._options.retry_interval)
+            else:
+                self.end(tenure)
+                return True
+
     async def _renew(self, tenure: Tenure) -> None:
         try:
-            if tenure.is_closing:
-                await self.release(tenure)
-            else:
-                await self.write(tenure, lambda lease: renewed(lease, tenure.noted))
+            await self.write(tenure, lambda lease: renewed(lease, tenure.noted))
         except LeaseLostError:
             pass  # reported to the listener
         except LeaseTableError as error:

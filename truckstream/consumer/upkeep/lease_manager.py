@@ -135,36 +135,48 @@ class LeaseManager:
         self._held.end(tenure)
         self._read_again.set()
 
-    async def release(self, tenure: Tenure) -> None:
-        """End a tenure: write the noted checkpoint, and leave the lease to others. Raises as `save` does."""
-        await self._held.release(tenure)
-        self._read_again.set()
+    def release(self, tenure: Tenure) -> asyncio.Task[bool]:
+        """Begin to end a tenure: to write the noted checkpoint, and to leave the lease to others.
+
+        The task repeats the write until the table responds, or `stop` has no more time. It returns False if another
+        worker has the lease, and need not be awaited.
+        """
+        task = self._held.release(tenure)
+        task.add_done_callback(lambda _: self._read_again.set())
+        return task
 
     def take_no_more(self) -> None:
         """Take no lease from now on. Those that are held are renewed until `release` or `stop`."""
         self._is_stopping = True
         self._read_again.set()
 
-    async def stop(self) -> None:
-        """Release all leases, and close the table. A lease that cannot be released expires."""
+    async def stop(self, seconds: float) -> bool:
+        """Release all leases and close the table; return whether that succeeded within the time.
+
+        Leases that are left expire. The log names them.
+        """
         self.take_no_more()
         tasks, self._tasks = self._tasks, []
         try:
             if tasks:
                 watch, _, keep_shards = tasks
                 keep_shards.cancel()
-                await asyncio.wait([watch])
-                await asyncio.gather(*(self._release_or_log(tenure) for tenure in list(self._held.tenures.values())))
-                await self._withdraw_requests()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._release_all(watch)
         finally:  # also if this was cancelled
-            tasks += self._held.renewals
-            for task in tasks:
+            left = [tenure.shard_id for tenure in self._held.tenures.values()]
+            if left:
+                _logger.warning("leases that were not released in time: %s. They expire.", ", ".join(left))
+            under_way = {*tasks, *self._held.renewals, *self._held.releases.values()}
+            for task in under_way:
                 task.cancel()
             try:
-                if tasks:
-                    await asyncio.wait(tasks)
+                if under_way:
+                    await asyncio.wait(under_way)
             finally:
                 await self._table.close()
+        return not left
 
     # --- Reading the table ----------------------------------------------------------------------
 
@@ -253,13 +265,11 @@ class LeaseManager:
                 await self._held.write(tenure, handed_back)
         return must_read_again
 
-    async def _release_or_log(self, tenure: Tenure) -> None:
-        try:
-            await self.release(tenure)
-        except LeaseLostError:
-            pass
-        except LeaseTableError as error:
-            _logger.warning("the lease of %s was not released, and expires: %s", tenure.key, error)
+    async def _release_all(self, watch: asyncio.Task[None]) -> None:
+        await asyncio.wait([watch, *map(self.release, self._held.tenures.values())])
+        if self._held.tenures:  # taken in the last step of the watch
+            await asyncio.wait(list(map(self.release, self._held.tenures.values())))
+        await self._withdraw_requests()
 
     async def _withdraw_requests(self) -> None:
         requests = [each for each in self.leases if each.owner == self._worker_id and each.checkpoint_owner is not None]
