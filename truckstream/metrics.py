@@ -44,8 +44,9 @@ class Instrument(NamedTuple):
     """One metric of the producer or the consumer. Units are those of UCUM, as OpenTelemetry requires."""
 
     name: str
-    #: A counter only increases; an up-down counter is a present value, summed over all of them.
-    kind: Literal["counter", "up-down counter", "histogram"]
+    #: A counter only increases; an up-down counter is a present value, summed over all of them; a gauge is a present
+    #: value, which is read when the metrics are exported.
+    kind: Literal["counter", "up-down counter", "histogram", "gauge"]
     unit: str
     #: Attributes that separate its series.
     attributes: tuple[str, ...]
@@ -168,11 +169,10 @@ CONSUMER_METRICS: Final = (
     ),
     Instrument(
         f"{_CONSUMER}.behind",
-        "histogram",
+        "gauge",
         "s",
-        _STREAM,
-        "age of the oldest record that was still to be read, at each response",
-        (0.0, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0),
+        _SHARD,
+        "how far behind a shard is; it grows while a handler hangs or calls fail",
     ),
     Instrument(f"{_CONSUMER}.leases.held", "up-down counter", "{lease}", _STREAM, "shards that are read"),
     Instrument(f"{_CONSUMER}.prefetch.used", "up-down counter", "By", _STREAM, "bytes of prefetch_bytes in use"),

@@ -11,6 +11,7 @@ import pytest
 
 from truckstream.consumer import Consumer, ConsumerObserver, Record
 from truckstream.local import LocalKinesis
+from truckstream.metrics import CONSUMER_METRICS
 
 PAGE = Path(__file__).parents[2] / "truckstream" / "consumer" / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -59,3 +60,12 @@ def test_the_attributes_of_a_record_are_those_of_the_class():
 def test_the_hooks_are_those_of_the_class():
     hooks = [name for name, _ in inspect.getmembers(ConsumerObserver, inspect.isfunction) if not name.startswith("_")]
     assert sorted(first_cells("Observing")) == sorted(hooks)
+
+
+def test_the_table_of_metrics_agrees_with_the_code():
+    lines = ["| metric | kind | unit | attributes | what it counts |", "|---|---|---|---|---|"]
+    for row in CONSUMER_METRICS:
+        attributes = ", ".join(f"`{attribute}`" for attribute in row.attributes)
+        lines.append(f"| `{row.name}` | {row.kind} | `{row.unit}` | {attributes} | {row.meaning} |")
+    documented = re.search(r"<!-- metrics:.*?-->\n(.*?)<!-- /metrics -->", TEXT, re.DOTALL)[1]
+    assert documented.strip() == "\n".join(lines)

@@ -12,12 +12,13 @@ except ModuleNotFoundError as error:
 from truckstream import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.util.types import Attributes
 
     from truckstream.metrics import Instrument
+    from truckstream.otel.shard_lags import StreamShard
 
 __all__ = ["UNKNOWN_SHARD", "Series"]
 
@@ -41,11 +42,12 @@ class Series:
     def __init__(
         self, table: Iterable[Instrument], prefix: str, meter_provider: MeterProvider | None, *, per_shard: bool
     ) -> None:
-        meter = api.get_meter("truckstream", __version__, meter_provider)
+        meter = self._meter = api.get_meter("truckstream", __version__, meter_provider)
         self._per_shard = per_shard
         self._known: dict[str, set[str]] = {"shard": set(), "error": set()}
         self._counters: dict[str, api.Counter | api.UpDownCounter] = {}
         self._histograms: dict[str, api.Histogram] = {}
+        self._gauges: dict[str, Instrument] = {}
         for row in table:
             self._make(meter, row, row.name.removeprefix(prefix))
 
@@ -54,6 +56,8 @@ class Series:
             self._histograms[name] = meter.create_histogram(
                 row.name, row.unit, row.meaning, explicit_bucket_boundaries_advisory=row.buckets
             )
+        elif row.kind == "gauge":
+            self._gauges[name] = row
         elif row.kind == "counter":
             self._counters[name] = meter.create_counter(row.name, row.unit, row.meaning)
         else:
@@ -71,6 +75,25 @@ class Series:
 
     def record(self, name: str, value: float, stream: str) -> None:
         self._histograms[name].record(value, self._attributes(stream, None, None))
+
+    def observe(self, name: str, read: Callable[[], Mapping[StreamShard, float]]) -> None:
+        """Have a gauge call `read` for its values whenever the metrics are exported, from the exporter's thread.
+
+        Without series for each shard, a stream has the greatest value of its shards.
+        """
+
+        def observations(_: api.CallbackOptions) -> Iterable[api.Observation]:
+            greatest: dict[tuple[str, str], float] = {}
+            for (stream, shard), value in read().items():
+                place = stream, shard if self._per_shard else ""
+                greatest[place] = max(greatest.get(place, value), value)
+            return [
+                api.Observation(value, self._attributes(stream, shard, None))
+                for (stream, shard), value in greatest.items()
+            ]
+
+        row = self._gauges[name]
+        self._meter.create_observable_gauge(row.name, [observations], row.unit, row.meaning)
 
     def _attributes(self, stream: str, shard: str | None, error: str | None) -> Attributes:
         attributes = {"aws.kinesis.stream_name": stream}
