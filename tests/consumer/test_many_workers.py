@@ -9,6 +9,7 @@ import asyncio
 import pytest
 
 from tests.consumer.worker_group import LEASE_SECONDS, WorkerGroup, with_workers
+from truckstream.consumer.leases.lease_view import LeaseView
 from truckstream.errors import LeaseTableError
 
 
@@ -72,8 +73,39 @@ async def test_whatever_the_workers_do_each_record_is_processed_in_order_and_non
     await play(seed)
 
 
-async def play(seed):
-    group = WorkerGroup(seed, shards=4)
+def outcome_of(seed):
+    """Play a history; return the text of its failure, and everything that happened until then."""
+    outcome = []
+
+    @with_workers
+    async def history():
+        trace, failure = [], None
+        try:
+            await play(seed, trace)
+        except AssertionError as error:
+            failure = str(error)
+        outcome.extend((failure, list(trace)))  # without the end of the workers, which are buried in no order
+
+    history()
+    return outcome
+
+
+def test_a_history_is_played_again_exactly():
+    failure, trace = outcome_of(5)
+    assert failure is None
+    assert len(trace) > 300
+    assert outcome_of(5) == [failure, trace]
+
+
+def test_a_history_that_fails_fails_again_at_the_same_step(monkeypatch):
+    monkeypatch.setattr(LeaseView, "_is_active", lambda _, lease: not lease.checkpoint.is_ended)
+    failure, trace = outcome_of(0)
+    assert "began before the end of" in failure, "children do not wait for their parents"
+    assert outcome_of(0) == [failure, trace]
+
+
+async def play(seed, trace=None):
+    group = WorkerGroup(seed, shards=4, trace=trace)
     rng = group.rng
     faults = rng.choice([0.0, 0.1, 0.3])
     group.join(faults=faults)

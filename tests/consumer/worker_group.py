@@ -44,15 +44,17 @@ def with_workers(
 
 
 class WatchedTable(MemoryTable):
-    """Keeps the greatest checkpoint that was acknowledged for each shard."""
+    """Keeps the greatest checkpoint that was acknowledged for each shard, and adds all writes to `trace`."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: list[tuple[Any, ...]]) -> None:
         super().__init__()
         self.acknowledged: dict[str, int] = {}
+        self._trace = trace
 
     async def replace(self, before: Lease, after: Lease) -> bool:
         await asyncio.sleep(0.01)
         is_written = await super().replace(before, after)
+        self._trace.append((asyncio.get_running_loop().time(), after, is_written))
         if is_written and after.checkpoint.sequence_number.isdigit():
             self.acknowledged[after.shard_id] = int(after.checkpoint.sequence_number)
         return is_written
@@ -77,6 +79,7 @@ class Worker:
             lease_duration=LEASE_SECONDS,
             max_batch_records=group.rng.choice([10, 50, None]),
             checkpoint_interval=group.rng.choice([0.5, 3.0]),
+            random=random.Random(group.rng.random()),
         )
         self._task = self._loop.in_worker(self._name, self._run())
 
@@ -99,6 +102,11 @@ class Worker:
         await asyncio.sleep(self._group.rng.choice([0.0, 0.01, 0.3]))
         if batch.is_held:  # an application's work may go on after that; its checkpoint is refused
             self._group.end(batch)
+
+    def raise_failure(self) -> None:
+        """Raise the error that ended the worker, if one did."""
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
 
     async def leave(self) -> None:
         """Stop as on SIGTERM."""
@@ -126,10 +134,12 @@ class Worker:
 class WorkerGroup:
     """The workers, their stream and their table."""
 
-    def __init__(self, seed: int, shards: int) -> None:
+    def __init__(self, seed: int, shards: int, trace: list[tuple[Any, ...]] | None = None) -> None:
         self.rng = random.Random(seed)
         self.stream = LocalStream(shards)
-        self.table = WatchedTable()
+        #: Everything that happened, with its time: writes to the table, and the processing of batches.
+        self.trace = [] if trace is None else trace
+        self.table = WatchedTable(self.trace)
         self.loop = asyncio.get_running_loop()
         assert isinstance(self.loop, FreezingLoop), "decorate the test with `with_workers`"
         #: All workers that ever were.
@@ -163,6 +173,7 @@ class WorkerGroup:
         """Check that nothing comes again after its checkpoint, and that nothing is skipped."""
         self.deliveries.update(int(each.data) for each in batch)
         numbers = [int(each.sequence_number) for each in batch]
+        self.trace.append((self.loop.time(), "began", batch.shard_id, *numbers))
         acknowledged = self.table.acknowledged.get(batch.shard_id, 0)
         assert numbers[0] > acknowledged, f"{batch.shard_id}: a record came again after its checkpoint"
         stored = self.numbers_of(batch.shard_id)
@@ -174,6 +185,7 @@ class WorkerGroup:
             assert not unread, f"{batch.shard_id} began before the end of {parent}"
 
     def end(self, batch: Batch) -> None:
+        self.trace.append((self.loop.time(), "ended", batch.shard_id, len(batch)))
         self.processed[batch.shard_id].update(int(each.sequence_number) for each in batch)
 
     def numbers_of(self, shard_id: str) -> list[int]:
@@ -207,7 +219,9 @@ class WorkerGroup:
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.timeout(300):
-            while not condition():  # noqa: ASYNC110 - on virtual time
+            while not condition():
+                for worker in self.joined:
+                    worker.raise_failure()
                 await asyncio.sleep(0.1)
         return loop.time() - began
 

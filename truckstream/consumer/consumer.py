@@ -11,13 +11,13 @@ import enum
 import inspect
 import logging
 import os
-import random
 import socket
 import uuid
 import warnings
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from truckstream.checks import check_number
@@ -109,6 +109,7 @@ class Consumer:
         request_timeout: seconds that the service may keep silent.
         open_timeout: seconds that opening may take, retries included.
         observer: receives an event for each response; see `ConsumerObserver`.
+        random: the source of all jitter, for a simulation that can be replayed; by default seeded by the system.
 
     Raises:
         InvalidArgumentError: an option is out of range or of another type.
@@ -139,6 +140,7 @@ class Consumer:
         request_timeout: float = 10.0,
         open_timeout: float = 30.0,
         observer: ConsumerObserver | None = None,
+        random: Random | None = None,
     ) -> None:
         options = ConsumerOptions(
             application=application,
@@ -165,6 +167,7 @@ class Consumer:
         self.worker_id = worker_id or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._sampler = Sampler(observer, self._stream_names)
         self._queue = BatchQueue()
+        self._random = random or Random()
         self._state = _State.NEW
         self._is_iterated = False
         self._failure: BaseException | None = None
@@ -211,6 +214,7 @@ class Consumer:
                 self._options,
                 self._factory,
                 self._sampler.hooks,
+                self._random,
                 on_failure=self._fail,
                 on_end=self._on_shard_end,
             )
@@ -220,7 +224,7 @@ class Consumer:
                 self._lease_options(),
                 self._streams.list_shards,
                 self._runs,
-                random.Random(),
+                self._random,
             )
             self._runs.leases = self._leases
             await self._leases.start()

@@ -79,6 +79,7 @@ class Worker:
         grace: seconds within which `stop` stores the records in hand and hands the leases over.
         stuck_after: seconds after which a shard that is storing the same groups makes the worker unhealthy.
         consumer: a consumer to use instead of one with the options that follow.
+        random: the source of all jitter; by default seeded by the system.
         consumer_options: options of the `Consumer`, such as `start`, `region_name` or `lease_duration`.
 
     Raises:
@@ -98,6 +99,7 @@ class Worker:
         grace: float = 25.0,
         stuck_after: float = 600.0,
         consumer: ShardConsumer | None = None,
+        random: Random | None = None,
         **consumer_options: Any,
     ) -> None:
         check_number("max_wait", max_wait, 0.1)
@@ -114,14 +116,15 @@ class Worker:
         self._grace = grace
         self._hand_over_seconds = max(grace / 2, grace - _LAST_REQUESTS)
         self._stream = stream
+        self._random = random or Random()
         self._connection = {name: consumer_options.get(name) for name in ("session", "region_name", "endpoint_url")}
         self._consumer = consumer or _make_consumer(
             stream,
             application=application,
             hand_over_timeout=self._hand_over_seconds,
+            random=self._random,
             **{"start": "TRIM_HORIZON", **consumer_options},
         )
-        self._random = Random()
         self._storers: list[ShardStorer] = []
         self._groups: GroupStorer
         self._stop = asyncio.Event()

@@ -119,7 +119,9 @@ async def consume(settings: dict[str, Any], log: WorkLog) -> None:
     else:
         name, url = settings["application"], settings["dynamodb"]
         retry_for = settings["lease_duration"] / 2
-        table = DynamoDbTable(name, region_name="us-east-1", endpoint_url=url, session=session(), retry_for=retry_for)
+        table = DynamoDbTable(
+            name, region_name="us-east-1", endpoint_url=url, session=session(), retry_for=retry_for, random=rng
+        )
     consumer = Consumer(
         settings["stream"],
         application=settings["application"],
@@ -134,6 +136,7 @@ async def consume(settings: dict[str, Any], log: WorkLog) -> None:
         request_timeout=1.0,
         open_timeout=60.0,
         observer=LeaseLog(log),
+        random=rng,
     )
     work = Work(log, rng, is_manual=settings["checkpoint"] == "manual")
     async with consumer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -23,6 +22,7 @@ from truckstream.consumer.running.shard_run import ShardRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from random import Random
 
     from truckstream.consumer.leases.tenure import Tenure
     from truckstream.consumer.options import ConsumerOptions
@@ -47,6 +47,7 @@ class ShardRuns:
         options: the consumer's options.
         factory: makes the processors, once the application has said how it wants its records.
         hooks: the observer's hooks.
+        random: the source of the jitter.
         on_failure: called with the error of a run that failed.
         on_end: called when a shard was processed to its end.
     """
@@ -60,6 +61,7 @@ class ShardRuns:
         options: ConsumerOptions,
         factory: asyncio.Future[Factory],
         hooks: ObserverHooks | None,
+        random: Random,
         *,
         on_failure: Callable[[BaseException], None],
         on_end: Callable[[], None],
@@ -70,7 +72,7 @@ class ShardRuns:
         self._hooks = hooks
         self._on_failure = on_failure
         self._on_end = on_end
-        self._random = random.Random()
+        self._random = random
         self._numbers = itertools.count(1)
         self._tasks: dict[Tenure, tuple[ShardRun, asyncio.Task[None]]] = {}
         self._is_stopping = False
@@ -110,7 +112,7 @@ class ShardRuns:
 
     async def wait(self, seconds: float | None) -> bool:
         """Return when all runs have ended. After `seconds` those that are left are cancelled, and it returns False."""
-        tasks = {task for _, task in self._tasks.values()}
+        tasks = [task for _, task in self._tasks.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             if late:
@@ -122,7 +124,7 @@ class ShardRuns:
 
     async def cancel(self) -> None:
         """End all runs at once, or leave those whose handlers ignore it."""
-        tasks = {task for _, task in self._tasks.values()}
+        tasks = [task for _, task in self._tasks.values()]
         for task in tasks:
             task.cancel()
         if tasks:

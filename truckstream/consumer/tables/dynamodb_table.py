@@ -8,8 +8,8 @@ consistent, because a hand-over counts what other workers wrote just before.
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import AsyncExitStack
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.consumer.tables.item_update import ItemUpdate
@@ -61,6 +61,7 @@ class DynamoDbTable:
         region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
         create: whether opening creates the table if there is none.
         retry_for: seconds after which a call that does not succeed is given up, less than the duration of a lease.
+        random: the source of the jitter; by default seeded by the system.
     """
 
     names_streams = False
@@ -74,6 +75,7 @@ class DynamoDbTable:
         session: AioSession | None = None,
         create: bool = True,
         retry_for: float = 5.0,
+        random: Random | None = None,
     ) -> None:
         self._name = name
         self._region_name = region_name
@@ -81,6 +83,7 @@ class DynamoDbTable:
         self._session: Any = session
         self._creates = create
         self._retry_for = retry_for
+        self._random = random or Random()
         self._client: Any = None
         self._resources = AsyncExitStack()
 
@@ -227,7 +230,7 @@ class DynamoDbTable:
             else:
                 return response
             failure.retryable = is_transient
-            wait = backoff * random.uniform(0.5, 1.0)
+            wait = backoff * self._random.uniform(0.5, 1.0)
             if not is_transient or clock() + wait > deadline:
                 raise failure from cause
             await asyncio.sleep(wait)
