@@ -7,7 +7,9 @@ wall-clock time, and the peak memory of the process. The readers take turns, `--
 least CPU time counts, because other processes can only add to it. The KCL is run once.
 
 rebalance: eight workers in processes of their own share 32 shards through ministack's DynamoDB. The eighth joins, then
-one is killed. Counted in between: what the workers ask of DynamoDB while nothing changes.
+one is killed. Counted in between: what the workers ask of DynamoDB while nothing changes. Then two workers share eight
+shards that get records all the time: with checkpoints that are written with the renewals, and with one that is awaited
+after each batch.
 
 quota: one consumer reads one shard and four shards whose quotas are enforced, by polling and by fan-out.
 
@@ -133,6 +135,12 @@ async def measure_group(options):
                 lease_duration=LEASE_SECONDS,
                 seconds=max(30.0, options.seconds),
             )
+            figures["with_traffic"] = [
+                await group.measure_traffic(
+                    url, saves_each_batch=each, lease_duration=LEASE_SECONDS, seconds=max(30.0, options.seconds)
+                )
+                for each in (False, True)
+            ]
     except CannotRunError as error:
         print(f"\nrebalance and DynamoDB: skipped: {error}")
         return None
@@ -143,9 +151,16 @@ async def measure_group(options):
     row("joined: its first shard, s", figures["first_shard_after_join_seconds"])
     row("joined: balanced after that, s", figures["balanced_after_join_seconds"], limit)
     row("joined: leases moving at a time", figures["most_leases_moving"], MOST_MOVING)
-    for name in ("writes", "reads", "read_units"):
-        row(f"DynamoDB: {name.replace('_', ' ')}/min/shard", figures[f"{name}_per_minute_and_shard"])
+    print_calls("DynamoDB, without records", figures)
+    for found in figures["with_traffic"]:
+        print_calls(f"with, checkpoints {'awaited' if found['saves_each_batch'] else 'automatic'}", found)
     return figures
+
+
+def print_calls(name, figures):
+    print(f"\n{name}, a minute and shard")
+    for kind in ("batches", "writes", "reads", "read_units"):
+        row(kind.replace("_", " "), figures[f"{kind}_per_minute_and_shard"])
 
 
 # --- The read quota ---------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Workers of one application: one joins, one is killed, and the table is watched meanwhile.
 
 Measured are the seconds until each shard was read by its new worker, the largest number of leases that were in
-hand-over at the same moment, and what the workers asked of DynamoDB while nothing changed.
+hand-over at the same moment, and the calls to DynamoDB while no lease changes hands: without records, and while
+each shard gets records.
 """
 
 import asyncio
@@ -17,9 +18,14 @@ from aiobotocore.session import get_session
 from support.contestant_process import environment
 from support.filled_stream import fill
 
+from truckstream import Producer
 from truckstream.local import LocalKinesis
 
 WATCH_SECONDS = 0.1
+#: A smaller group for the calls with records: calls a shard do not depend on the number of workers.
+TRAFFIC_WORKERS, TRAFFIC_SHARDS = 2, 8
+#: Records that each of its shards gets every tenth of a second.
+RECORDS_AT_A_TIME = 2
 #: Seconds that a change may take before the run is given up.
 PATIENCE = 180
 
@@ -125,6 +131,17 @@ class TableWatch:
             await asyncio.sleep(WATCH_SECONDS)
 
 
+async def start_group(stack, kinesis, dynamodb_url, workers, shards, **options):
+    """Return a group of workers that share all shards. `options` are fields of `worker.Job`."""
+    job = {"kinesis_url": kinesis.endpoint_url, "dynamodb_url": dynamodb_url, "stream": kinesis.stream_name, **options}
+    group = Group(job, shards)
+    stack.push_async_callback(group.close)
+    for _ in range(workers):
+        await group.join()
+    await group.balanced()
+    return group
+
+
 async def measure(dynamodb_url, *, workers, shards, lease_duration, seconds):
     """Return the figures of one group of workers."""
     async with AsyncExitStack() as stack:
@@ -135,17 +152,7 @@ async def measure(dynamodb_url, *, workers, shards, lease_duration, seconds):
         client = await stack.enter_async_context(
             session.create_client("dynamodb", region_name="us-east-1", endpoint_url=dynamodb_url)
         )
-        job = {
-            "kinesis_url": kinesis.endpoint_url,
-            "dynamodb_url": dynamodb_url,
-            "stream": kinesis.stream_name,
-            "lease_duration": lease_duration,
-        }
-        group = Group(job, shards)
-        stack.push_async_callback(group.close)
-        for _ in range(workers - 1):
-            await group.join()
-        await group.balanced()
+        group = await start_group(stack, kinesis, dynamodb_url, workers - 1, shards, lease_duration=lease_duration)
 
         watch = TableWatch(client)
         watching = asyncio.create_task(watch.run())
@@ -175,8 +182,36 @@ async def measure(dynamodb_url, *, workers, shards, lease_duration, seconds):
     }
 
 
+async def measure_traffic(dynamodb_url, *, saves_each_batch, lease_duration, seconds):
+    """Return the calls to DynamoDB a minute and a shard while each shard gets records all the time."""
+    async with AsyncExitStack() as stack:
+        kinesis = await stack.enter_async_context(LocalKinesis(shards=TRAFFIC_SHARDS, own_process=True))
+        hash_keys = await fill(kinesis, 1)
+        putting = asyncio.create_task(put_forever(kinesis, hash_keys))
+        stack.callback(putting.cancel)
+        options = {
+            "application": f"traffic-{'each' if saves_each_batch else 'automatic'}",
+            "saves_each_batch": saves_each_batch,
+            "lease_duration": lease_duration,
+        }
+        group = await start_group(stack, kinesis, dynamodb_url, TRAFFIC_WORKERS, TRAFFIC_SHARDS, **options)
+        calls = await count_calls(group, TRAFFIC_SHARDS, lease_duration, seconds)
+        if putting.done():
+            putting.result()
+    return {"saves_each_batch": saves_each_batch, **calls}
+
+
+async def put_forever(kinesis, hash_keys):
+    async with Producer(kinesis.stream_name, region_name="us-east-1", endpoint_url=kinesis.endpoint_url) as producer:
+        while True:
+            for hash_key in hash_keys:
+                for _ in range(RECORDS_AT_A_TIME):
+                    await producer.put(b"0123456789", "TRUCK_001", explicit_hash_key=hash_key)
+            await asyncio.sleep(0.1)
+
+
 async def count_calls(group, shards, lease_duration, seconds):
-    """Return the calls to DynamoDB a minute and a shard, of all workers, while no lease changes hands."""
+    """Return the calls to DynamoDB, and the batches, a minute and a shard, of all workers, while no lease moves."""
     await asyncio.sleep(lease_duration)
     before = {worker: worker.counts[-1] for worker in group.workers}
     await asyncio.sleep(seconds)

@@ -3,7 +3,7 @@
 A line is JSON: [seconds of the monotonic clock, event, shard or figures]. The clock is the same in all processes of a
 machine.
 
-    python worker.py '{"kinesis_url": …, "dynamodb_url": …, "stream": …, "lease_duration": 10}'
+    python worker.py '{"kinesis_url": …, "dynamodb_url": …, "stream": …, "lease_duration": 10, …}'
 """
 
 import asyncio
@@ -34,6 +34,9 @@ class Job:
     dynamodb_url: str
     stream: str
     lease_duration: float
+    application: str = "benchmark"
+    #: Whether to await a checkpoint after each batch. Otherwise checkpoints are written with the renewals.
+    saves_each_batch: bool = False
 
 
 def report(event, value=None):
@@ -62,10 +65,10 @@ class Reporter(ConsumerObserver):
 
 
 class Meter:
-    """Counts a session's calls to DynamoDB, and the units of their reads."""
+    """Counts a session's calls to DynamoDB, the units of their reads, and the batches of the consumer."""
 
     def __init__(self, session):
-        self.counts = {"writes": 0, "reads": 0, "read_units": 0}
+        self.counts = {"writes": 0, "reads": 0, "read_units": 0, "batches": 0}
         session.register("after-call.dynamodb.UpdateItem", self._on_write)
         session.register("after-call.dynamodb.PutItem", self._on_write)
         session.register("after-call.dynamodb.DeleteItem", self._on_write)
@@ -97,10 +100,10 @@ def value_bytes(value):
 async def main(job):
     session = get_session()
     meter = Meter(session)
-    table = DynamoDbTable("benchmark", region_name="us-east-1", endpoint_url=job.dynamodb_url, session=session)
+    table = DynamoDbTable(job.application, region_name="us-east-1", endpoint_url=job.dynamodb_url, session=session)
     consumer = Consumer(
         job.stream,
-        application="benchmark",
+        application=job.application,
         leases=table,
         lease_duration=job.lease_duration,
         region_name="us-east-1",
@@ -111,8 +114,10 @@ async def main(job):
     report("starting")
     async with consumer:
         reporting = asyncio.create_task(report_counts(meter))
-        async for _ in consumer:
-            pass
+        async for batch in consumer:
+            meter.counts["batches"] += 1
+            if job.saves_each_batch:
+                await batch.checkpoint()
         reporting.cancel()
 
 
