@@ -121,4 +121,26 @@ ALARMS: Final = (
         "There is little capacity left for a burst.",
         "truckstream scale --apply adds shards.",
     ),
+    Alarm(
+        "compactions-failed",
+        ("Errors",),
+        "a call of the compaction failed, or left out objects that it cannot read, in an hour (CreateCompaction)",
+        "Objects stay small and nothing is lost: the next call does what is left, for CompactionHours.",
+        "The log of the compaction names the cause, or the objects that it cannot read. For earlier hours run "
+        "truckstream compact.",
+    ),
+    Alarm(
+        "compactions-slow",
+        ("Duration",),
+        "a call of the compaction took more than 12 of its 15 minutes, in an hour",
+        "A call ends after 15 minutes, and the next one goes on from there.",
+        "Set a larger CompactionMemorySize, which is more CPU too, or let it run more often.",
+    ),
+    Alarm(
+        "compactions-not-called",
+        ("FailedInvocations",),
+        "the schedule could not call the compaction, in an hour",
+        "The function or its permission is missing, so that objects stay small. Nothing is lost.",
+        "truckstream deploy restores CompactionFunction and CompactionPermission.",
+    ),
 )

@@ -81,6 +81,9 @@ METRICS: Final = (
         "Sum",
         "deliveries given up that could not be stored in FailedBucket",
     ),
+    Metric(
+        "FailedInvocations", "AWS/Events", "Count", "Sum", "calls of the compaction that its schedule could not make"
+    ),
     Metric("RecordsReceived", NAMESPACE, "Count", "Sum", "records in batches: stored + rejected + not stored"),
     Metric("RecordsStored", NAMESPACE, "Count", "Sum", "valid records that are stored in objects"),
     Metric("RecordsRejected", NAMESPACE, "Count", "Sum", "invalid records that are stored below rejected/"),

@@ -28,18 +28,23 @@ Point = float | None
 _MORE_PERIODS = 2
 
 
+#: The function whose metrics have this name in the dimension FunctionName. Those of others are not distinguished.
+COMPACTION = "CompactionFunction"
+
+
 class Metrics:
     """Samples of metrics, each with the second at which it was reported."""
 
     def __init__(self) -> None:
-        self._samples: defaultdict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+        self._samples: defaultdict[tuple[str, str, bool], list[tuple[float, float]]] = defaultdict(list)
 
-    def add(self, namespace: str, name: str, value: float, *seconds: float) -> None:
-        self._samples[namespace, name] += [(second, value) for second in seconds]
+    def add(self, namespace: str, name: str, value: float, *seconds: float, compaction: bool = False) -> None:
+        self._samples[namespace, name, compaction] += [(second, value) for second in seconds]
 
     def points(self, metric: Mapping[str, Any], statistic: str, period: int, now: float, count: int) -> list[Point]:
         """Return the data points of the `count` periods before `now`, the oldest first."""
-        samples = self._samples[metric["Namespace"], metric["MetricName"]]
+        compaction = any(row["Value"] == COMPACTION for row in metric.get("Dimensions", ()))
+        samples = self._samples[metric["Namespace"], metric["MetricName"], compaction]
         ends = [now - period * back for back in range(count - 1, -1, -1)]
         periods = ([value for second, value in samples if end - period <= second < end] for end in ends)
         return [_STATISTICS[statistic](values) if values else None for values in periods]

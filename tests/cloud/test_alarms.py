@@ -12,7 +12,7 @@ NOW = 3_600
 
 def alarms(**parameters):
     """Return the properties of each alarm by its name without the stack's."""
-    names = references("acme", **parameters)
+    names = references("acme", **{"CreateCompaction": "true", **parameters})
     found = (properties_of(name, names) for name, kind in created(names).items() if kind == "AWS::CloudWatch::Alarm")
     return {alarm["AlarmName"].removeprefix("acme-"): alarm for alarm in found}
 
@@ -66,6 +66,7 @@ TROUBLES = {
         set(),
     ),
     "stream-load": ([("AWS/Kinesis", "IncomingRecords", 42_001, minute) for minute in range(55, 60)], set()),
+    "compactions-not-called": ([("AWS/Events", "FailedInvocations", 1, 30)], set()),
 }
 
 
@@ -79,7 +80,8 @@ def test_an_alarm_rings_for_its_trouble(name):
 
 
 def test_every_alarm_has_a_trouble_that_rings_it():
-    assert set(TROUBLES) | {"no-calls", "mapping-stopped"} == {alarm.name for alarm in ALARMS} == set(alarms())
+    others = {"no-calls", "mapping-stopped", "compactions-failed", "compactions-slow"}
+    assert set(TROUBLES) | others == {alarm.name for alarm in ALARMS} == set(alarms())
 
 
 # --- Silence ----------------------------------------------------------------------------------------
@@ -123,6 +125,25 @@ def test_records_that_lambda_drops_ring_without_a_destination_too():
     metrics = healthy()
     metrics.add("AWS/Lambda", "DroppedEventCount", 1, *minutes(59, 60))
     assert ringing(metrics) == {"given-up"}
+
+
+# --- The compaction ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "expected"),
+    [
+        ("Errors", 1, {"compactions-failed"}),
+        ("Errors", 0, set()),
+        ("Duration", 720_001, {"compactions-slow"}),
+        ("Duration", 720_000, set()),
+    ],
+)
+def test_the_alarms_of_the_compaction_look_at_its_own_calls(metric, value, expected):
+    metrics = healthy()
+    metrics.add("AWS/Lambda", metric, value, 1_800, compaction=True)
+    assert ringing(metrics) == expected
+    assert ringing(metrics, CreateCompaction="false") == set()
 
 
 # --- Alarms that follow a parameter -----------------------------------------------------------------

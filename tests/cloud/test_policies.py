@@ -333,10 +333,31 @@ def test_each_denied_call_is_near_an_allowed_one():
     assert len({call.action for call in calls if call.action in mentioned}) >= 25
 
 
+COMPACTION = "arn:aws:lambda:us-east-1:000000000000:function:Acme-CompactionFunction-1A2B"
+COMPACTION_LOG = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/Acme/compaction"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("lambda:CreateFunction", COMPACTION),
+        ("lambda:UpdateFunctionCode", COMPACTION),
+        ("logs:CreateLogGroup", COMPACTION_LOG),
+        ("logs:PutRetentionPolicy", COMPACTION_LOG),
+        ("cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:us-east-1:000000000000:alarm:Acme-compactions-failed"),
+    ],
+)
+def test_the_deployer_may_deploy_the_compaction_through_cloudformation(action, resource):
+    documents = deploy_policies(SCOPE, compaction=True)
+    assert allows(documents, by_cloudformation(action, resource))
+    assert not allows(documents, directly(action, resource))
+
+
 def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
     documents = deploy_policies(SCOPE)
     assert not allows(documents, by_cloudformation("kms:CreateKey", "*"))
     assert not allows(documents, by_cloudformation("ec2:CreateVpc", VPC))
+    assert not allows(documents, by_cloudformation("lambda:CreateFunction", COMPACTION))
 
 
 # --- The permissions boundary -----------------------------------------------------------------------
@@ -360,8 +381,10 @@ def test_the_boundary_allows_everything_that_the_roles_of_the_template_allow():
         FailedBucket="acme-failedbucket-1a2b",
         Encryption="CUSTOMER_KEY",
         CreateVpc="true",
+        CreateCompaction="true",
     )
-    documents = [policy["PolicyDocument"] for policy in properties_of("FunctionRole", names)["Policies"]]
+    roles = [properties_of(role, names) for role in ("FunctionRole", "CompactionRole")]
+    documents = [policy["PolicyDocument"] for role in roles for policy in role["Policies"]]
     documents.append(properties_of("ProducerPolicy", names)["PolicyDocument"])
     calls = [call for document in documents for each in document["Statement"] for call in calls_of_statement(each)]
     assert len(calls) > 25
@@ -417,8 +440,8 @@ def test_each_document_fits_a_managed_policy():
     for documents in (
         watch_policies(SCOPE),
         deploy_policies(SCOPE),
-        deploy_policies(SCOPE, customer_key=True, vpc=True, delete_data=True),
-        deploy_policies(LONGEST, customer_key=True, vpc=True, delete_data=True),
+        deploy_policies(SCOPE, customer_key=True, vpc=True, compaction=True, delete_data=True),
+        deploy_policies(LONGEST, customer_key=True, vpc=True, compaction=True, delete_data=True),
         [boundary_policy(LONGEST)],
         [consumer_policy(LONGEST, "a" * 255)],
     ):
@@ -527,6 +550,18 @@ CLOUDFORMATION = {
         "lambda:event-source-mapping:1",
         "CreateEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping DeleteEventSourceMapping",
     ),
+    "AWS::Lambda::EventInvokeConfig": (
+        "lambda:function:Acme-CompactionFunction-1A2B",
+        "PutFunctionEventInvokeConfig GetFunctionEventInvokeConfig DeleteFunctionEventInvokeConfig",
+    ),
+    "AWS::Lambda::Permission": (
+        "lambda:function:Acme-CompactionFunction-1A2B",
+        "AddPermission GetPolicy RemovePermission",
+    ),
+    "AWS::Events::Rule": (
+        "events:rule/Acme-CompactionRule-1A2B",
+        "PutRule DescribeRule PutTargets ListTargetsByRule RemoveTargets DeleteRule",
+    ),
     "AWS::SNS::Topic": ("sns:Acme-Topic-1A2B", "CreateTopic GetTopicAttributes SetTopicAttributes DeleteTopic"),
     "AWS::SNS::TopicPolicy": ("sns:Acme-Topic-1A2B", "SetTopicAttributes"),
     "AWS::SNS::Subscription": ("sns:Acme-Topic-1A2B", "Subscribe Unsubscribe ListSubscriptionsByTopic"),
@@ -570,6 +605,8 @@ def arn_of(place):
     return f"arn:aws:{service}:{region}:000000000000:{resource}"
 
 
+#: Types that only the compaction has.
+OF_THE_COMPACTION = ("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Events::Rule")
 #: Actions that create a resource, which has no tags before.
 CREATION = ("CreateKey", "CreateVpc", "CreateRole")
 
@@ -577,7 +614,9 @@ CREATION = ("CreateKey", "CreateVpc", "CreateRole")
 @pytest.mark.parametrize("kind", sorted({resource["Type"] for resource in RESOURCES.values()}))
 def test_the_deployer_may_create_and_delete_every_type_of_resource(kind):
     place, verbs = CLOUDFORMATION[kind]
-    documents = deploy_policies(SCOPE, customer_key=kind == "AWS::KMS::Key", vpc="::EC2::" in kind)
+    documents = deploy_policies(
+        SCOPE, customer_key=kind == "AWS::KMS::Key", vpc="::EC2::" in kind, compaction=kind in OF_THE_COMPACTION
+    )
     service = place.partition(":")[0]
     calls = [by_cloudformation(f"{service}:{verb}", arn_of(place)) for verb in verbs.split()]
     calls += [

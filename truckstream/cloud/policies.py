@@ -4,7 +4,7 @@ CloudFormation acts with its caller's permissions, so the deployer's policy allo
 resources need. Its holder writes the templates, and so can make CloudFormation do anything that the policy allows. What
 the policy must never allow is therefore excluded by conditions that no template can meet:
 
-- Roles: the two roles of the stack, and only with the permissions boundary of `boundary_policy`, which an administrator
+- Roles: those of the stack, and only with the permissions boundary of `boundary_policy`, which an administrator
   creates. Whatever policies the holder gives them, they allow no more than the boundary. The holder can change neither
   the boundary nor a policy that is attached to a producer, because CloudFormation replaces that policy.
 - Keys: those with the stack's tag. The holder cannot tag another key, and the deletion of a key takes 30 days.
@@ -110,6 +110,15 @@ class Scope:
         return self.arn("logs", f"log-group:/aws/lambda/{self.stack}")
 
     @property
+    def compaction(self) -> str:
+        """ARN of the function that compacts."""
+        return self.arn("lambda", f"function:{self.generated('CompactionFunction', 64)}")
+
+    @property
+    def compaction_log_group(self) -> str:
+        return f"{self.log_group}/compaction"
+
+    @property
     def topic(self) -> str:
         return self.arn("sns", self.generated("Topic", 256))
 
@@ -131,7 +140,12 @@ _VIA_CLOUDFORMATION: Final = {"ForAnyValue:StringEquals": {"aws:CalledVia": "clo
 
 
 def deploy_policies(
-    scope: Scope, *, customer_key: bool = False, vpc: bool = False, delete_data: bool = False
+    scope: Scope,
+    *,
+    customer_key: bool = False,
+    vpc: bool = False,
+    compaction: bool = False,
+    delete_data: bool = False,
 ) -> tuple[dict[str, Any], ...]:
     """Return the policies for `provision`, `deploy`, `scale --apply` and `destroy`; attach all of them together.
 
@@ -142,10 +156,12 @@ def deploy_policies(
         scope: the deployment to which the permissions apply.
         customer_key: include the permissions for Encryption=CUSTOMER_KEY.
         vpc: include the permissions for CreateVpc=true.
+        compaction: include the permissions for CreateCompaction=true.
         delete_data: include the permissions for `destroy --delete-data`.
     """
     statements = [*_stack(scope), *_storage(scope), *_function(scope), *_watching(scope), *_catalog(scope)]
     statements += [*(_key(scope) if customer_key else ()), *(_network(scope) if vpc else ())]
+    statements += _compaction(scope, customer_key=customer_key) if compaction else ()
     statements += [*(_deletion(scope) if delete_data else ()), *_repairs(scope), *_looking(scope)]
     return _documents(statements)
 
@@ -159,7 +175,7 @@ def watch_policies(scope: Scope) -> tuple[dict[str, Any], ...]:
 
 
 def boundary_policy(scope: Scope) -> dict[str, Any]:
-    """Return the permissions boundary of the stack's roles: the most that the function and a producer ever need.
+    """Return the permissions boundary of the stack's roles: the most that the functions and a producer ever need.
 
     An administrator creates it as a managed policy with the ARN `scope.boundary`. It allows nothing by itself.
     """
@@ -175,7 +191,9 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
         _allow("Stream", "kinesis", stream, scope.stream_arn),
         _allow("Objects", "s3", "GetObject PutObject", *objects),
         _allow("Buckets", "s3", "ListBucket", *scope.buckets),
-        _allow("Log", "logs", "CreateLogStream PutLogEvents", f"{scope.log_group}:*"),
+        _allow(
+            "Logs", "logs", "CreateLogStream PutLogEvents", f"{scope.log_group}:*", f"{scope.compaction_log_group}:*"
+        ),
         _allow("Key", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), **_of_the_stack(scope)),
         _allow("KeysOfTheData", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), StringEquals=services),
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
@@ -244,7 +262,7 @@ def _stack(scope: Scope) -> list[Statement]:
     stacks = scope.arn("cloudformation", f"stack/{scope.stack}/*")
     actions = """DeleteChangeSet DeleteStack DescribeChangeSet DescribeStackEvents DescribeStackResources DescribeStacks
         ExecuteChangeSet"""
-    zips = """CreateBucket ListBucket ListBucketVersions PutBucketOwnershipControls PutBucketPolicy
+    zips = """CreateBucket DeleteBucket ListBucket ListBucketVersions PutBucketOwnershipControls PutBucketPolicy
         PutBucketPublicAccessBlock"""
     # An import would put somebody else's resource into the stack and give it the stack's tags.
     no_imports = {"Null": {"cloudformation:ImportResourceTypes": "true"}}
@@ -273,20 +291,36 @@ def _storage(scope: Scope) -> list[Statement]:
     ]
 
 
+_FUNCTION: Final = """CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction GetFunctionConcurrency
+    GetFunctionConfiguration ListTags PutFunctionConcurrency TagResource UpdateFunctionCode
+    UpdateFunctionConfiguration"""
+
+
 def _function(scope: Scope) -> list[Statement]:
-    functions = """CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction GetFunctionConcurrency
-        GetFunctionConfiguration ListTags PutFunctionConcurrency TagResource UpdateFunctionCode
-        UpdateFunctionConfiguration"""
     mappings = "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping"
     tags = scope.arn("lambda", "event-source-mapping:*")
     return [
-        _allow("Function", "lambda", functions, scope.function, **_VIA_CLOUDFORMATION),
+        _allow("Function", "lambda", _FUNCTION, scope.function, **_VIA_CLOUDFORMATION),
         # The ARN of an event source mapping contains only a generated ID; the condition limits them to the function.
         _allow(
             "Mapping", "lambda", mappings, "*", ArnEquals={"lambda:FunctionArn": scope.function}, **_VIA_CLOUDFORMATION
         ),
         _allow("MappingTags", "lambda", "ListTags TagResource", tags, **_VIA_CLOUDFORMATION),
         *_roles(scope),
+    ]
+
+
+def _compaction(scope: Scope, *, customer_key: bool) -> list[Statement]:
+    calls = """AddPermission DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig GetPolicy
+        PutFunctionEventInvokeConfig RemovePermission UpdateFunctionEventInvokeConfig"""
+    rule = "DeleteRule DescribeRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets TagResource"
+    rules = scope.arn("events", f"rule/{scope.generated('CompactionRule', 64)}")
+    logs = (scope.compaction_log_group, f"{scope.compaction_log_group}:*")
+    keys = "AssociateKmsKey DisassociateKmsKey" if customer_key else ""
+    return [
+        _allow("Compaction", "lambda", f"{_FUNCTION} {calls}", scope.compaction, **_VIA_CLOUDFORMATION),
+        _allow("CompactionSchedule", "events", rule, rules, **_VIA_CLOUDFORMATION),
+        _allow("CompactionLog", "logs", f"{_LOG_GROUP} {keys}", *logs, **_VIA_CLOUDFORMATION),
     ]
 
 
@@ -333,14 +367,17 @@ def _roles(scope: Scope) -> list[Statement]:
     ]
 
 
+_LOG_GROUP: Final = """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy ListTagsForResource PutRetentionPolicy
+    TagResource"""
+
+
 def _watching(scope: Scope) -> list[Statement]:
-    logs = """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy ListTagsForResource PutRetentionPolicy TagResource"""
     topic = """CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource
         SetTopicAttributes Subscribe TagResource Unsubscribe"""
     alarms = [scope.arn("cloudwatch", f"alarm:{scope.stack}-{alarm.name}") for alarm in ALARMS]
     dashboard = scope.arn("cloudwatch", f"dashboard/{scope.stack}", region=False)
     return [
-        _allow("Log", "logs", logs, scope.log_group, f"{scope.log_group}:*", **_VIA_CLOUDFORMATION),
+        _allow("Log", "logs", _LOG_GROUP, scope.log_group, f"{scope.log_group}:*", **_VIA_CLOUDFORMATION),
         # These actions cannot be limited to single resources.
         _allow("LogGroups", "logs", "DescribeLogGroups", scope.arn("logs", "log-group:*")),
         _allow(

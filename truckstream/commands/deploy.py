@@ -43,7 +43,8 @@ def package(
         include: Python file or package of your own, such as the one with the schema; may be repeated.
         format: Format of the objects that the function stores. Parquet needs more packages in the zip.
         compression: Compression of the objects. zstd needs one more package before Python 3.14.
-        function: storage, which stores the stream's records, or compaction, which makes large files of the objects.
+        function: storage, which stores the stream's records, or compaction, which makes large files of the objects and
+            needs Python 3.12 or later.
         out: File to write the zip to.
         dry_run: Build the zip, but do not write it.
         json: Print the result as JSON.
@@ -118,7 +119,7 @@ def deploy(
     yes: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Package the function and create or update the whole pipeline, after showing the change set.
+    """Package the functions and create or update the whole pipeline, after showing the change set.
 
     An existing stack keeps everything that you do not give here: parameters, architecture, Python version, the
     resources that were left out, and the bucket of the zip.
@@ -138,7 +139,7 @@ def deploy(
         email: Address that the alarms are sent to.
         parameter: Parameter of the template, such as Layout=hive; may be repeated.
         leave_out: Resource of the template to leave out; may be repeated. "none" brings all of them back.
-        artifact_bucket: Bucket for the zip, in place of one that is created for it.
+        artifact_bucket: Bucket for the zips, in place of one that is created for them.
         adopt: Use the stream and the bucket of these names if they exist already, such as after `destroy`.
         yes: Confirm without asking.
         dry_run: Show the plan, and change nothing.
@@ -241,6 +242,7 @@ def policies(
     bucket: str | None = None,
     customer_key: bool = False,
     vpc: bool = False,
+    compaction: bool = False,
     delete_data: bool = False,
     dry_run: bool = False,  # noqa: ARG001 - it never changes anything
 ) -> int:
@@ -263,6 +265,7 @@ def policies(
         bucket: The bucket's name; by default the names that CloudFormation generates. [BUCKET_NAME]
         customer_key: Include the permissions for Encryption=CUSTOMER_KEY.
         vpc: Include the permissions for CreateVpc=true.
+        compaction: Include the permissions for CreateCompaction=true.
         delete_data: Include the permissions for `destroy --delete-data`.
         dry_run: Accepted for scripts; this command never changes anything.
     """
@@ -284,7 +287,9 @@ def policies(
     elif of == "consumer":
         found = (consumer_policy(scope, application),)
     else:
-        found = deploy_policies(scope, customer_key=customer_key, vpc=vpc, delete_data=delete_data)
+        found = deploy_policies(
+            scope, customer_key=customer_key, vpc=vpc, compaction=compaction, delete_data=delete_data
+        )
     print_result(found, "", json=True)
     return 0
 

@@ -75,8 +75,18 @@ def account(*stacks: object, **changed: Any) -> ScriptedAws:
         "cloudformation.delete_stack": {},
         "cloudformation.describe_stack_events": {"StackEvents": []},
         "sts.get_caller_identity": {"Account": "123456789012"},
+        "s3.head_bucket": {},
+        "s3.put_object": {},
+        "s3.delete_object": {},
     }
     for name, response in changed.items():
         service, _, operation = name.rpartition("__")
         responses[f"{service or 'cloudformation'}.{operation}"] = response
     return ScriptedAws(responses)
+
+
+def uploaded_template(aws: ScriptedAws) -> str:
+    """Return the text of the template that CloudFormation was given the URL of."""
+    [call] = aws.calls_of("cloudformation.create_change_set")
+    [template] = [put for put in aws.calls_of("s3.put_object") if call["TemplateURL"].endswith(put["Key"])]
+    return template["Body"].decode()

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from tests import virtual_time
-from tests.cloud.deployment.support import NO_STACK, account, event, stack
+from tests.cloud.deployment.support import NO_STACK, account, event, stack, uploaded_template
 from tests.cloud.scripted_aws import aws_error
 from truckstream.cloud import DeployOptions, deploy
-from truckstream.cloud.deployment.template.template_text import compact, read_template
+from truckstream.cloud.deployment.template.template_text import read_template, without_metadata
 from truckstream.commands.output.aws_reports import format_plan
 from truckstream.errors import AwsError, DeploymentError
 
@@ -63,24 +63,57 @@ def test_an_empty_plan_is_no_error_and_leaves_no_change_set():
 @pytest.mark.parametrize(
     ("endpoint_url", "prefix"),
     [
-        (None, "https://truckstream-artifacts-123456789012-us-east-1.s3.us-east-1.amazonaws.com"),
-        ("http://127.0.0.1:4566", "http://127.0.0.1:4566/truckstream-artifacts-123456789012-us-east-1"),
+        (None, "https://truckstream-artifacts-123456789012-us-east-1.s3.us-east-1.amazonaws.com/acme/"),
+        ("http://127.0.0.1:4566", "http://127.0.0.1:4566/truckstream-artifacts-123456789012-us-east-1/acme/"),
     ],
 )
-def test_a_template_that_is_too_large_for_a_call_is_uploaded(monkeypatch, endpoint_url, prefix):
-    large = read_template() + f"  # {'x' * 60_000}\n" + f"  Filler: {{Value: {'x' * 60_000}}}\n"
-    monkeypatch.setattr("truckstream.cloud.deployment.deploy.read_template", lambda: large)
+def test_the_template_is_uploaded_for_cloudformation(endpoint_url, prefix):
+    """It is larger than the 51,200 bytes that a call accepts."""
     aws = account(NO_STACK, REVIEW, stack("CREATE_COMPLETE"))
     aws.endpoint_url = endpoint_url
-    aws.responses["s3.head_bucket"] = [{}]
-    aws.responses["s3.put_object"] = [{}]
     virtual_time.run(deploy(aws, STORAGE))
-    [uploaded] = aws.calls_of("s3.put_object")
     [call] = aws.calls_of("cloudformation.create_change_set")
-    assert call["TemplateURL"] == f"{prefix}/{uploaded['Key']}"
-    assert "TemplateBody" not in call
-    lines = uploaded["Body"].decode().splitlines(keepends=True)
-    assert "".join(line for line in lines if not line.startswith(" LeftOut:")) == compact(large)
+    assert call["TemplateURL"].startswith(prefix)
+    lines = uploaded_template(aws).splitlines(keepends=True)
+    assert "".join(line for line in lines if "LeftOut:" not in line) == without_metadata(read_template())
+
+
+def objects_left(aws):
+    """Return the keys of the objects that were put and not deleted."""
+    put = {call["Key"] for call in aws.calls_of("s3.put_object")}
+    return put - {call["Key"] for call in aws.calls_of("s3.delete_object")}
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_the_template_and_a_bucket_for_it_alone_are_deleted(agreed):
+    async def answer(_):
+        return agreed
+
+    aws = new_bucket()
+    virtual_time.run(deploy(aws, STORAGE, confirm=answer))
+    assert len(aws.calls_of("s3.create_bucket")) == len(aws.calls_of("s3.delete_bucket")) == 1
+    assert objects_left(aws) == set()
+
+
+def test_a_bucket_that_was_there_before_stays():
+    aws = account(NO_STACK, REVIEW, stack("CREATE_COMPLETE"))
+    virtual_time.run(deploy(aws, STORAGE))
+    assert aws.calls_of("s3.delete_bucket") == []
+    assert objects_left(aws) == set()
+
+
+@pytest.mark.parametrize("operation", ["s3__delete_object", "s3__delete_bucket"])
+def test_a_failure_to_tidy_up_does_not_hide_the_outcome(operation):
+    """Such as that of a deployer who has the policies of an earlier version."""
+    aws = new_bucket(**{operation: aws_error("AccessDenied")})
+    assert virtual_time.run(deploy(aws, STORAGE)).done
+
+
+def new_bucket(**changed):
+    """An account without a bucket for zips and templates."""
+    calls = ("create_bucket", "put_public_access_block", "put_bucket_policy", "delete_bucket")
+    responses = {f"s3__{name}": {} for name in calls} | changed
+    return account(NO_STACK, REVIEW, stack("CREATE_COMPLETE"), s3__head_bucket=aws_error("404"), **responses)
 
 
 # --- Failures ---------------------------------------------------------------------------------------

@@ -62,6 +62,21 @@ class EndlessAws(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # answers `Expect: 100-continue` of the template's upload
+
+    def do_HEAD(self):
+        """Answer S3: the bucket of the template exists."""
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_HEAD()
+
+    def do_DELETE(self):
+        self.do_HEAD()
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if "X-Amz-Target" in self.headers:  # a call of Kinesis, which has no such stream

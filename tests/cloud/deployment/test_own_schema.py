@@ -3,7 +3,7 @@
 import pytest
 
 from tests import virtual_time
-from tests.cloud.deployment.support import NO_STACK, account, stack
+from tests.cloud.deployment.support import NO_STACK, account, stack, uploaded_template
 from tests.cloud.parsed_template import parsed
 from truckstream.cloud import DeployOptions, deploy
 from truckstream.cloud.package.archive import Archive
@@ -36,11 +36,8 @@ def built(monkeypatch):
 def template_of(options, *stacks):
     """Deploy, and return the template that CloudFormation was given."""
     aws = account(*stacks, s3__head_bucket={}, s3__head_object={}, kinesis__describe_stream_summary=NO_STACK)
-    aws.responses["s3.put_object"] = [{}]
     virtual_time.run(deploy(aws, options))
-    [call] = aws.calls_of("cloudformation.create_change_set")
-    body = call.get("TemplateBody") or aws.calls_of("s3.put_object")[0]["Body"].decode()
-    return parsed(body)
+    return parsed(uploaded_template(aws))
 
 
 def new_stack():

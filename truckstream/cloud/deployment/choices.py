@@ -7,7 +7,7 @@ Nothing in here calls AWS.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from truckstream.cloud.deployment.options import SET_BY_DEPLOY
@@ -44,22 +44,24 @@ _NOT_FOR_SUCCESSOR: Final = frozenset(
 class Choices:
     """The choices that are no plain parameters of the template."""
 
-    package: PackageOptions
+    #: The zips to build, by the parameter that names each one's key: CodeKey, and CompactionCodeKey if it is deployed.
+    packages: Mapping[str, PackageOptions]
     leave_out: tuple[str, ...]
     #: None for the bucket that is created when needed.
     artifact_bucket: str | None
 
-    def parameters(self, options: DeployOptions, archive: Archive | None, bucket: str) -> dict[str, str]:
-        """Return the parameters in which the stack keeps these choices, and where its zip is."""
+    def parameters(self, options: DeployOptions, archives: Mapping[str, Archive], bucket: str) -> dict[str, str]:
+        """Return the parameters in which the stack keeps these choices, and where its zips are."""
         kept = {"Scope": options.scope, LEFT_OUT: ",".join(self.leave_out) or _NONE}
-        if archive is None:
+        if not archives:
             return kept
+        function = self.packages["CodeKey"]
         return {
             **kept,
             "CodeBucket": bucket,
-            "CodeKey": f"{options.stack}/{archive.digest}.zip",
-            "Runtime": f"python{self.package.python}",
-            "Architecture": self.package.architecture,
+            **{code_key: f"{options.stack}/{archive.digest}.zip" for code_key, archive in archives.items()},
+            "Runtime": f"python{function.python}",
+            "Architecture": function.architecture,
         }
 
 
@@ -74,16 +76,26 @@ def choose(options: DeployOptions, values: Mapping[str, str], resources: Collect
     left_out = tuple(name for name in _left_out(values) if name in resources)
     bucket = values["CodeBucket"]
     return Choices(
-        PackageOptions(
-            options.architecture or values["Architecture"],  # type: ignore[arg-type]
-            options.python or values["Runtime"].removeprefix("python"),
-            options.include,
-            values["Format"],
-            values["Compression"],
-        ),
+        _packages(options, values),
         left_out if options.leave_out is None else options.leave_out,
         options.artifact_bucket or (bucket if bucket != _NONE else None),
     )
+
+
+def _packages(options: DeployOptions, values: Mapping[str, str]) -> dict[str, PackageOptions]:
+    """Return the zips of a deployment by the parameter that names each one's key."""
+    if options.scope == "STORAGE":
+        return {}
+    function = PackageOptions(
+        options.architecture or values["Architecture"],  # type: ignore[arg-type]
+        options.python or values["Runtime"].removeprefix("python"),
+        options.include,
+        values["Format"],
+        values["Compression"],
+    )
+    if values["CreateCompaction"] == "false":
+        return {"CodeKey": function}
+    return {"CodeKey": function, "CompactionCodeKey": replace(function, function="compaction")}
 
 
 def given_parameters(options: DeployOptions, stack: Stack | None, previous: Mapping[str, str]) -> dict[str, str]:

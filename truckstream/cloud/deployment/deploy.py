@@ -6,7 +6,6 @@ to the same stack. Everything that an earlier deployment was given is kept unles
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,16 +25,15 @@ from truckstream.cloud.deployment.cloudformation.stack_operations import (
 from truckstream.cloud.deployment.options import DeployOptions
 from truckstream.cloud.deployment.template.record_table import fit_table
 from truckstream.cloud.deployment.template.template_text import (
-    compact,
     defaults_of,
-    fits_a_call,
     parameters_of,
     read_template,
     resources_of,
     with_parameter,
     without,
+    without_metadata,
 )
-from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, url_of
+from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, uploaded_template
 from truckstream.cloud.package.build import build_package
 from truckstream.cloud.package.user_modules.schema_module import load_schema
 from truckstream.command_line import command_line
@@ -94,33 +92,35 @@ async def deploy(
     adoption = await _check_existing_data(aws, options, stack, values)
     choices = choose(options, values, resources_of(template))
     fitted = _fitted(template, options, values)
-    archive = await build_package(choices.package) if options.scope == "PIPELINE" else None
+    archives = {code_key: await build_package(package) for code_key, package in choices.packages.items()}
     bucket = choices.artifact_bucket or await artifact_bucket(aws)
     known = parameters_of(template)
     wanted = {**given, **adoption.parameters, **options.parameters}
     parameters = {
         **{name: value for name, value in wanted.items() if name in known},
-        **choices.parameters(options, archive, bucket),
+        **choices.parameters(options, archives, bucket),
     }
-    change_set = ChangeSet(
-        aws=aws,
-        name=options.stack,
-        stack=stack,
-        parameters=parameters,
-        template=await _template_source(aws, options.stack, _tailored(fitted, choices), bucket),
-        left_out=choices.leave_out,
-        notes=adoption.notes,
-        poll=poll,
-    )
 
     async def confirm_and_upload(plan: Plan) -> bool:
         if options.dry_run or not await confirm(plan):
             return False
-        if archive:  # only now, so that a plan that is not confirmed leaves nothing behind
-            await upload(aws, bucket, parameters["CodeKey"], archive.content, "application/zip")
+        for code_key, archive in archives.items():  # only now: a plan that is not confirmed leaves nothing behind
+            await upload(aws, bucket, parameters[code_key], archive.content, "application/zip")
         return True
 
-    return await change_set.carry_out(confirm_and_upload, on_event)
+    tailored = _tailored(fitted, choices)
+    async with uploaded_template(aws, bucket, options.stack, tailored) as url:
+        change_set = ChangeSet(
+            aws=aws,
+            name=options.stack,
+            stack=stack,
+            parameters=parameters,
+            template=TemplateSource(url, parameters_of(tailored)),
+            left_out=choices.leave_out,
+            notes=adoption.notes,
+            poll=poll,
+        )
+        return await change_set.carry_out(confirm_and_upload, on_event)
 
 
 async def update_parameters(
@@ -177,18 +177,7 @@ def _fitted(template: str, options: DeployOptions, values: Mapping[str, str]) ->
 
 def _tailored(template: str, choices: Choices) -> str:
     """Return the template without the resources to leave out, and with the parameter that keeps their names."""
-    return with_parameter(without(template, choices.leave_out), LEFT_OUT)
-
-
-async def _template_source(aws: Aws, stack_name: str, template: str, bucket: str) -> TemplateSource:
-    """Return the template for a call, after uploading it if it is too large for one."""
-    text, parameters = compact(template), parameters_of(template)
-    if fits_a_call(text):
-        return TemplateSource(text, parameters)
-    # CloudFormation reads it when the change set is created, so that even a dry run must upload it.
-    key = f"{stack_name}/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
-    await upload(aws, bucket, key, text.encode(), "application/yaml")
-    return TemplateSource(text, parameters, url_of(aws, bucket, key))
+    return with_parameter(without(without_metadata(template), choices.leave_out), LEFT_OUT)
 
 
 async def _find_predecessor(

@@ -25,6 +25,7 @@ SET_BY_DEPLOY: Final = {
     "Runtime": "use python",
     "CodeBucket": "use artifact_bucket",
     "CodeKey": "it follows from the contents of the zip",
+    "CompactionCodeKey": "it follows from the contents of the zip",
 }
 
 
@@ -40,7 +41,7 @@ class DeployOptions:
             BucketName that an existing stack does not have is an error, because following it would replace its data.
         architecture: processor of the function; by default arm64.
         python: Python version of the function; by default 3.13.
-        artifact_bucket: bucket for the zip, and for a template that is too large for a call; by default
+        artifact_bucket: bucket for the zips, and for the template until CloudFormation has read it; by default
             truckstream-artifacts-{account}-{region}, which is created when needed.
         leave_out: names of resources to leave out of the template; () for none.
         adopt: use the stream and the bucket of these names if they exist already outside the stack.

@@ -30,6 +30,8 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)
 #: A regular file that everyone may read, because Lambda runs the function as another user.
 _MODE: Final = 0o100644 << 16
 _UNIX: Final = 3
+#: Level 9 takes 20 s instead of 7 for the 124 MB of the compaction, to save 0.7 %.
+_LEVEL: Final = 6
 
 #: Files of wheels and installers that no function reads. Licences stay because they must, METADATA for the version, and
 #: SBOMs for vulnerability scanners.
@@ -121,7 +123,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _DATE)
             entry.create_system, entry.external_attr = _UNIX, _MODE
-            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
     return buffer.getvalue()
 
 

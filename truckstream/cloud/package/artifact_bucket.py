@@ -1,20 +1,25 @@
-"""The bucket that CloudFormation reads zips and large templates from: private, created when needed.
+"""The bucket that CloudFormation reads zips and templates from: private, created when needed.
 
-There is one per account and region. An object is named after its contents, so that an existing one need not be
-uploaded, and old versions remain for a rollback.
+There is one per account and region. A zip is named after its contents, so that an existing one need not be uploaded,
+and old versions remain for a rollback. CloudFormation reads a template once, when a change set is created.
 """
 
 from __future__ import annotations
 
 import json
+import time
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from truckstream.cloud.partitions import partition_of
+from truckstream.errors import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from truckstream.cloud.aws_account import Aws
 
-__all__ = ["artifact_bucket", "upload", "url_of"]
+__all__ = ["artifact_bucket", "upload", "uploaded_template", "url_of"]
 
 
 async def artifact_bucket(aws: Aws) -> str:
@@ -36,6 +41,29 @@ async def upload(aws: Aws, bucket: str, key: str, content: bytes, content_type: 
         await _create(aws, bucket)
     if await aws.find("s3", "head_object", Bucket=bucket, Key=key) is None:
         await aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=content, ContentType=content_type)
+
+
+@asynccontextmanager
+async def uploaded_template(aws: Aws, bucket: str, stack_name: str, template: str) -> AsyncIterator[str]:
+    """Yield the URL of a template that is uploaded for so long.
+
+    Nothing remains of it afterwards, so that a plan that is not executed leaves nothing behind: a bucket that was
+    created for the template is deleted too, unless a zip is in it by then.
+    """
+    key = f"{stack_name}/template-{time.time_ns():x}.yaml"
+    is_new = await aws.find("s3", "head_bucket", Bucket=bucket) is None
+    if is_new:
+        await _create(aws, bucket)
+    try:
+        body = template.encode()
+        await aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=body, ContentType="application/yaml")
+        yield url_of(aws, bucket, key)
+    finally:
+        # A failure to tidy up must not hide the outcome of the deployment. Destroying the stack empties its folder.
+        with suppress(AwsError):
+            await aws.call("s3", "delete_object", Bucket=bucket, Key=key)
+            if is_new:
+                await aws.call("s3", "delete_bucket", Bucket=bucket)  # which S3 refuses if there is an object in it
 
 
 async def _create(aws: Aws, bucket: str) -> None:

@@ -37,6 +37,8 @@ Architecture = Literal["arm64", "x86_64"]
 #: The glibc version of each runtime, as wheels name it. python3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on
 #: Amazon Linux 2023 (2.34). obstore's aarch64 wheels need 2.28, so that python3.11 works on x86_64 only.
 _GLIBC: Final = {"3.11": "2_17", "3.12": "2_28", "3.13": "2_28", "3.14": "2_28"}
+#: The oldest one that the wheels of DuckDB run on, for both processors.
+_GLIBC_OF_DUCKDB: Final = "2_28"
 _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 #: The module of each function's handler.
 _MODULES: Final = {"storage": HANDLER_MODULE, "compaction": "lambda_entry.compaction"}
@@ -76,6 +78,8 @@ class PackageOptions:
         _check("format", self.format, _FORMATS)
         _check("compression", self.compression, _COMPRESSIONS)
         _check("function", self.function, tuple(_MODULES))
+        if self.function == "compaction":
+            _check("python", self.python, tuple(each for each, glibc in _GLIBC.items() if glibc >= _GLIBC_OF_DUCKDB))
         check_includes(self.include)
 
     @property

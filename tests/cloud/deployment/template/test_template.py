@@ -21,12 +21,11 @@ from tests.cloud.resolved_template import created, properties_of, references, re
 from truckstream.alarms import ALARMS
 from truckstream.batcher import Batcher
 from truckstream.cloud.deployment.template.template_text import (
-    compact,
     defaults_of,
-    fits_a_call,
     parameters_of,
     read_template,
     without,
+    without_metadata,
 )
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.lambda_function.logs import LogLevel
@@ -121,7 +120,7 @@ def test_the_buckets_policy_denies_plain_http_old_tls_and_overwriting():
     assert denied["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert denied["NoOldTls"]["Condition"] == {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
     assert denied["CreatedNeverOverwritten"]["Condition"]["Null"] == {"s3:if-none-match": "true"}
-    assert len(denied["CreatedNeverOverwritten"]["Resource"]) == 2
+    assert len(denied["CreatedNeverOverwritten"]["Resource"]) == 3
 
 
 def test_the_function_has_the_documented_settings():
@@ -474,8 +473,8 @@ def test_the_alarms_are_those_of_the_table():
 
 
 def dimension_of(name, namespace):
-    if namespace == "AWS/Kinesis":
-        return "StreamName"
+    if namespace in {"AWS/Kinesis", "AWS/Events"}:
+        return "StreamName" if namespace == "AWS/Kinesis" else "RuleName"
     return "EventSourceMappingUUID" if name.endswith("EventCount") else DIMENSION
 
 
@@ -491,13 +490,25 @@ def without_dots(rows):
     return found
 
 
+def widgets(**parameters):
+    names = references(**parameters)
+    return json.loads(properties_of("Dashboard", names)["DashboardBody"])["widgets"]
+
+
 def test_the_dashboard_shows_every_metric():
-    body = properties("Dashboard")["DashboardBody"]["Fn::Sub"][0]
-    widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))["widgets"]
-    shown = {(row[1], row[0]) for widget in widgets for row in without_dots(widget["properties"]["metrics"])}
+    found = widgets(CreateCompaction="true")
+    shown = {(row[1], row[0]) for widget in found for row in without_dots(widget["properties"]["metrics"])}
     assert shown == {(metric.name, metric.namespace) for metric in METRICS}
-    assert {widget["width"] for widget in widgets} == {8}
+    assert {widget["width"] for widget in found} == {8}
     assert NAMESPACE == "Truckstream"
+
+
+def test_the_dashboard_has_widgets_for_the_compaction_if_there_is_one():
+    without, with_it = ({widget["properties"]["title"] for widget in widgets(**each)} for each in ({}, COMPACTION))
+    assert with_it - without == {"Calls of the compaction", "Duration of a compaction (ms)"}
+
+
+COMPACTION = {"CreateCompaction": "true"}
 
 
 # --- The network ------------------------------------------------------------------------------------
@@ -520,25 +531,12 @@ def test_the_network_has_no_route_except_to_s3():
 # --- The template as text ---------------------------------------------------------------------------
 
 
-def without_explanations():
-    """Return the template without metadata and the parameters' descriptions."""
-    found = {name: section for name, section in json.loads(json.dumps(TEMPLATE)).items() if name != "Metadata"}
-    for resource in found["Resources"].values():
-        resource.pop("Metadata", None)
-    for parameter in found["Parameters"].values():
-        parameter.pop("Description", None)
-        parameter.pop("ConstraintDescription", None)
-    return found
-
-
-def test_the_compact_template_is_small_enough_for_a_call_and_has_the_same_content():
-    assert fits_a_call(compact(TEXT))
-    assert parsed(compact(TEXT)) == without_explanations()
-
-
-def test_a_call_accepts_51_200_bytes():
-    assert fits_a_call("x" * 51_200)
-    assert not fits_a_call("x" * 51_201)
+def test_the_deployed_template_has_no_metadata_of_checks():
+    """They would make each change of a remark a change of the resource."""
+    expected = json.loads(json.dumps(TEMPLATE))
+    removed = [resource.pop("Metadata", None) for resource in expected["Resources"].values()]
+    assert any(removed)
+    assert parsed(without_metadata(TEXT)) == expected
 
 
 @pytest.mark.parametrize(
@@ -551,7 +549,6 @@ def test_alarm_email_must_be_an_address_or_empty(address, accepted):
 
 def test_the_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
-    assert parameters_of(compact(TEXT)) == tuple(PARAMETERS)
 
 
 def test_the_defaults_are_found_in_the_text():
@@ -561,10 +558,9 @@ def test_the_defaults_are_found_in_the_text():
 
 
 def test_resources_can_be_left_out():
-    small = parsed(without(compact(read_template()), CANNOT_CREATE))
+    small = parsed(without(read_template(), CANNOT_CREATE))
     assert set(RESOURCES) - set(small["Resources"]) == set(CANNOT_CREATE)
-    assert {name: small[name] for name in ("Parameters", "Conditions", "Outputs")} == {
-        name: without_explanations()[name] for name in ("Parameters", "Conditions", "Outputs")
-    }
+    kept = {name: section for name, section in TEMPLATE.items() if name != "Resources"}
+    assert {name: small[name] for name in kept} == kept
     with pytest.raises(InvalidArgumentError, match="leave_out is 'Bukcet'"):
         without(TEXT, ["Bukcet"])

@@ -34,15 +34,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """A template: its text, the names of its parameters, and its URL if it is too large for a call."""
+    """The URL of a template, and the names of its parameters."""
 
-    text: str
+    url: str
     parameters: tuple[str, ...]
-    url: str | None = None
-
-    def argument(self) -> dict[str, str]:
-        """Return the argument of CreateChangeSet for it."""
-        return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ async def _create_change_set(
         ChangeSetType="UPDATE" if stack else "CREATE",
         Parameters=rows,
         Capabilities=["CAPABILITY_IAM"],
-        **({"UsePreviousTemplate": True} if template is None else template.argument()),
+        **({"UsePreviousTemplate": True} if template is None else {"TemplateURL": template.url}),
     )
     return {"ChangeSetName": response["Id"], "StackName": response["StackId"]}
 

@@ -1,7 +1,6 @@
-"""The CloudFormation template as text: without comments, and without unwanted resources.
+"""The CloudFormation template as text: its parameters, and without unwanted resources.
 
-CloudFormation accepts 51,200 bytes of template in a call; a larger one must be uploaded to a bucket first. Without the
-parts that explain it, our template is small enough, so that a plan can be shown without creating a bucket.
+CloudFormation accepts 51,200 bytes of template in a call. Ours is larger, and is uploaded to a bucket first.
 
 The functions rely on the layout of our own template: top-level sections, and names below them in one column. A YAML
 library would be a dependency of the command for them alone. tests/cloud/deployment/template/test_template.py compares
@@ -13,7 +12,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from truckstream.errors import DeploymentError, InvalidArgumentError
 
@@ -21,18 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 __all__ = [
-    "compact",
     "defaults_of",
-    "fits_a_call",
     "parameters_of",
     "read_template",
     "resources_of",
     "with_parameter",
     "without",
+    "without_metadata",
 ]
-
-#: Quota "Template body size in a request" (CloudFormation user guide, 2026-11).
-_MAX_BYTES_IN_A_CALL: Final = 51_200
 
 
 def read_template() -> str:
@@ -43,37 +38,10 @@ def read_template() -> str:
     return (Path(spec.origin).parent / "template.yaml").read_text(encoding="utf-8")
 
 
-def compact(template: str) -> str:
-    """Return the template without comments, metadata and the parameters' descriptions, and with the least spaces."""
-    lines = (line.rstrip() for line in template.splitlines())
-    text = "\n".join(line for line in lines if line and not line.lstrip().startswith("#")) + "\n"
-    before, parameters, after = _section(text, "Parameters")
-    before, after = (_without_key("Metadata", part) for part in (before, after))
-    parameters = _without_key("Description", _without_key("ConstraintDescription", parameters))
-    narrow = re.sub(r"^((?:  )+)(- )?", _narrow, before + parameters + after, flags=re.MULTILINE)
-    in_one_line = r"^.*[\[{].*[\]}]$"  # a list or a mapping
-    return re.sub(in_one_line, _without_spaces, narrow, flags=re.MULTILINE)
-
-
-def _narrow(indentation: re.Match[str]) -> str:
-    """Return half the spaces; one less before a dash, so that the keys after it and below it stay in one column."""
-    spaces, dash = indentation.groups(default="")
-    return " " * (len(spaces) // 2 - len(dash) // 2) + dash
-
-
-def _without_spaces(line: re.Match[str]) -> str:
-    """Return a line without the spaces after its commas, except in quoted texts."""
-    return re.sub(r"""("[^"]*"|'[^']*')|, """, lambda found: found[1] or ",", line[0])
-
-
-def _without_key(key: str, text: str) -> str:
-    """Return the text without a key, wherever it occurs, and its value: the lines below that are indented more."""
-    return re.sub(rf"^( *){key}:.*\n(?:\1 .*\n)*", "", text, flags=re.MULTILINE)
-
-
-def fits_a_call(template: str) -> bool:
-    """Return whether CloudFormation accepts the template in a call."""
-    return len(template.encode()) <= _MAX_BYTES_IN_A_CALL
+def without_metadata(template: str) -> str:
+    """Return the template without what is for checkov in it: a change of a remark would be a change of the resource."""
+    before, resources, after = _section(template, "Resources")
+    return before + re.sub(r"^( *)Metadata:\n(?:\1 .*\n)*", "", resources, flags=re.MULTILINE) + after
 
 
 def parameters_of(template: str) -> tuple[str, ...]:
