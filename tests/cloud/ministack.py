@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 CANNOT_CREATE = (
     *("ErrorRateAlarm", "NoCallsAlarm", "MappingStoppedAlarm", "GivenUpAlarm", "DurationAlarm", "StreamLoadAlarm"),
     *("LatestQuery", "HealthQuery", "RejectedQuery", "TwiceQuery"),
+    *("FleetHealthQuery", "MaintenanceQuery", "BrakesQuery", "FuelQuery", "TyresQuery", "VolumeQuery"),
     *("CallsLogQuery", "FailuresLogQuery", "SlowestPutsLogQuery", "IncidentsLogQuery"),
     *("NetworkAcl", "AclA", "AclB", "AclTlsOut", "AclTlsIn", "AclAnswersIn", "AclAnswersOut"),
 )

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.external_clients.installation import or_skipped, python_with, tool
+from tests.external_clients.installation import JAVA_OPTIONS, or_skipped, python_with, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def java_with_sdk() -> list[str]:
     """Return the command that runs a Java program with the library and the AWS SDK on its class path."""
     tool("javac")  # `java` compiles a source file before it runs it
     (jars,) = python_with(*KCLPY_EXT).parents[1].glob("lib/python*/site-packages/amazon_kclpy/jars")
-    return [tool("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", f"{jars}/*"]
+    return [tool("java"), *JAVA_OPTIONS, "-cp", f"{jars}/*"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ import pytest
 import sqlglot
 
 from tests.batcher.support import record, truck
-from tests.cloud.parsed_template import RESOURCES
-from tests.cloud.resolved_template import properties_of, references
 from truckstream.batcher import Batcher
 from truckstream.data.query import open_tables, query
 from truckstream.data.query.questions import athena_sql, questions
@@ -164,9 +162,3 @@ def test_the_filter_of_a_day_stands_where_it_may():
         text = athena_sql(question.sql, "sensor_data WHERE year = '2025'")
         assert sqlglot.parse_one(text, read="athena")
         assert ("WHERE year" in text) == ("FROM records" in question.sql)
-
-
-def test_the_saved_query_about_rejected_records_is_the_question():
-    names = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Athena::NamedQuery"]
-    texts = {properties_of(name, references())["QueryString"] for name in names}
-    assert athena_sql(questions()["rejected-by-reason"].sql) in {text.strip() for text in texts}

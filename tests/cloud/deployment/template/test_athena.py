@@ -11,14 +11,23 @@ import msgspec
 import pytest
 
 from tests.batcher.support import record, truck
-from tests.cloud.parsed_template import RESOURCES, ROOT
-from tests.cloud.resolved_template import properties_of, references
+from tests.cloud.parsed_template import RESOURCES, ROOT, TEMPLATE, TEXT, parsed
+from tests.cloud.resolved_template import created, properties_of, references, resolved
 from truckstream.batcher import Batcher
+from truckstream.cloud.deployment.template.record_table import with_record_table
+from truckstream.data.query.questions import athena_sql, questions
 from truckstream.record import TruckRecord
 
 #: DuckDB's names of the types of Hive.
 KINDS = {"string": "VARCHAR", "double": "DOUBLE", "bigint": "BIGINT"}
-QUERIES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Athena::NamedQuery"]
+#: The resources of the saved queries that are named questions, by their name, and those of the others.
+ASKED = {
+    resource["Properties"]["Name"]: name
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Athena::NamedQuery"
+}
+QUESTIONS = {name: ASKED[name] for name in ASKED if name in questions()}
+QUERIES = [resource for name, resource in ASKED.items() if name not in QUESTIONS]
 
 
 def table(name, layout="flat"):
@@ -131,7 +140,6 @@ async def test_the_named_queries_answer(tmp_path, layout):
     found = await answers(tmp_path, layout)
     assert [row[:2] for row in found["LatestQuery"]] == [("TRUCK_001", "NORMAL"), ("TRUCK_002", "WARNING")]
     assert [row[2] for row in found["HealthQuery"]] == [3, 1]
-    assert [row[2] for row in found["RejectedQuery"]] == [1]
 
 
 @pytest.mark.parametrize("layout", ["flat", "hive"])
@@ -145,10 +153,49 @@ async def test_with_the_hive_layout_the_queries_read_the_objects_of_today(tmp_pa
     await store(tmp_path, "hive", days=2)
     found = await answers(tmp_path, "hive")
     assert sum(row[2] for row in found["HealthQuery"]) == 4
-    for name in set(QUERIES) - {"RejectedQuery"}:
+    for name in set(ASKED.values()) - {"RejectedQuery"}:
         filtered = re.findall(r"\b(year|month|day) = date_format\(current_date, '%[Ymd]'\)", sql(name, "hive"))
         assert filtered == ["year", "month", "day"], name
-        assert "WHERE" not in sql(name, "flat")
+        assert "WHERE year" not in sql(name, "flat")
+
+
+# --- Named questions --------------------------------------------------------------------------------
+
+TODAYS = "sensor_data " + TEMPLATE["Mappings"]["Filters"]["hive"]["Today"]
+
+
+@pytest.mark.parametrize("question", questions().values(), ids=lambda question: question.name)
+def test_each_named_question_is_a_saved_query(question):
+    """The files in truckstream/data/query/questions are the origin. Copy their texts into the template."""
+    resource = QUESTIONS[question.name]
+    of_trucks = question.name != "rejected-by-reason"
+    assert sql(resource, "flat").strip() == athena_sql(question.sql, "sensor_data " if of_trucks else "")
+    assert sql(resource, "hive").strip() == athena_sql(question.sql, TODAYS)
+    found = properties_of(resource, references())
+    assert found["Description"] == question.description + (" With Layout=hive, of today." if of_trucks else "")
+    assert (RESOURCES[resource]["Condition"] == "HasTrucks") is of_trucks
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [({}, 7), ({"Schema": "m:Reading"}, 1), ({"Format": "json"}, 1), ({"CreateCatalog": "false"}, 0)],
+)
+def test_the_questions_about_trucks_are_there_if_the_records_are_trucks(values, count):
+    assert len(set(created(references(**values))) & set(QUESTIONS.values())) == count
+
+
+def test_the_questions_about_trucks_are_there_for_parquet_and_not_for_other_records():
+    """`truckstream deploy` writes the format and the schema into the condition of the table, and they follow it."""
+    of_trucks = parsed(with_record_table(TEXT, "truck", "parquet"))["Conditions"]
+    of_readings = parsed(with_record_table(TEXT, "m:Reading", "parquet"))["Conditions"]
+    for conditions, values, expected in (
+        (of_trucks, {"Format": "parquet"}, True),
+        (of_readings, {"Format": "parquet", "Schema": "m:Reading"}, False),
+    ):
+        names = references(**values)
+        names["MakeDataTable"] = resolved(conditions["MakeDataTable"], names)
+        assert names["MakeDataTable"] is True
+        assert resolved(conditions["HasTrucks"], names) is expected
 
 
 # --- Objects from before the hive layout ------------------------------------------------------------

@@ -547,6 +547,11 @@ def test_alarm_email_must_be_an_address_or_empty(address, accepted):
     assert bool(re.fullmatch(PARAMETERS["AlarmEmail"]["AllowedPattern"], address)) is accepted
 
 
+def test_the_template_has_no_characters_that_cloudformation_replaces():
+    """It stores a question mark for each one that is not in ASCII."""
+    assert TEXT.isascii()
+
+
 def test_the_parameters_are_found_in_the_text():
     assert parameters_of(TEXT) == tuple(PARAMETERS)
 

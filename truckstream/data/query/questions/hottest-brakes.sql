@@ -1,4 +1,4 @@
--- The 20 trucks with the hottest brakes: when, at what speed, and in what share of the reports they were above 170 °F.
+-- The 20 trucks with the hottest brakes: when, at what speed, and in what share of the reports they were above 170 degrees Fahrenheit.
 SELECT
     truck_id,
     max(brake_temp) AS hottest,
