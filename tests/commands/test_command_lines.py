@@ -72,7 +72,15 @@ def test_the_instructions_of_the_local_kinesis_can_be_pasted(capsys, monkeypatch
     assert pasted(put, tmp_path)[4] == HOSTILE
 
 
-@pytest.mark.parametrize("name", [HOSTILE.replace("/", ""), "ein Ordner mit „Ü“ 日本語", "\x1b[31m'"], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    [
+        HOSTILE.replace("/", ""),
+        pytest.param("ein Ordner mit „Ü“ 日本語", marks=pytest.mark.slow),
+        pytest.param("\x1b[31m'", marks=pytest.mark.slow),
+    ],
+    ids=ascii,
+)
 def test_the_command_that_the_demo_prints_shows_a_record_of_a_directory_with_any_name(tmp_path, name):
     status, out, err = run("demo", "--seconds", "1", "--rate", "300", "--out", name, cwd=tmp_path)
     assert status == 0, err

@@ -6,8 +6,9 @@ import obstore.store
 import pytest
 
 from tests.batcher.support import contents
-from tests.commands.support import run
+from tests.commands.support import error_of, run
 from tests.data.compaction.support import fill
+from truckstream.commands.output.results import exit_status
 
 
 @pytest.fixture
@@ -74,10 +75,11 @@ def test_a_schema_of_ones_own(tmp_path):
         (["store", "--originals", "tier"], "Only objects in S3 have tags"),
     ],
 )
-def test_a_wrong_option_is_named(tmp_path, options, problem):
-    status, _, err = run("compact", *options, cwd=tmp_path, AWS_REGION="us-east-1")
-    assert status == 2
-    assert problem in err
+def test_a_wrong_option_is_named(tmp_path, monkeypatch, options, problem):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    error = error_of("compact", *options)
+    assert (exit_status(error), problem in str(error)) == (2, True), error
 
 
 @pytest.mark.usefixtures("store")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 import time
 from collections import Counter
 
@@ -13,9 +14,10 @@ import pytest
 
 from tests.batcher.support import SHARD, contents, truck, trucks
 from tests.batcher.support import record as event_record
-from tests.commands.support import AWS, run, start
+from tests.commands.support import AWS, error_of, run, start
 from tests.data.replay.test_given_up_batches import give_up
 from truckstream.batcher import Batcher
+from truckstream.commands.output.results import exit_status
 from truckstream.local import LocalKinesis
 
 REPAIRS = """
@@ -117,10 +119,16 @@ def test_a_batch_that_lambda_gave_up(tmp_path):
         (["--stream", "trucks", "--given-up", "failed", "--region", "us-east-1"], "goes into the store"),
     ],
 )
-def test_a_wrong_option_is_named(tmp_path, arguments, error):
-    code, _, err = replay(tmp_path, *arguments)
-    assert code == 2
-    assert error in err
+def test_a_wrong_option_is_named(tmp_path, monkeypatch, arguments, error):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # which --region exports
+        monkeypatch.setenv(name, "us-east-1")
+    try:
+        found = error_of("replay", "lake", *arguments)
+    finally:
+        sys.modules.pop("repairs", None)
+    assert (exit_status(found), error in str(found)) == (2, True), found
 
 
 def test_a_store_must_exist(tmp_path):

@@ -14,6 +14,7 @@ from tests.data.s3.support import FAULTS
 from truckstream import audit, compact
 from truckstream.errors import StoreError
 
+KILLS = 50
 TAG = {"truckstream-compacted": "true"}
 
 
@@ -60,13 +61,13 @@ def work(environment, url, at, request, moment):
     asyncio.run(compact(url, originals="tier", **at))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
-async def test_a_killed_run_loses_and_doubles_nothing(bucket, tmp_path, chance, kills):
+async def test_a_killed_run_loses_and_doubles_nothing(bucket, tmp_path, chance):
     """Killed at random requests, some of which tag; each bucket until it is complete."""
     environment = dict(os.environ)
     killed = 0
-    while killed < kills:
+    while killed < KILLS:
         bucket = bucket.renewed()
         await fill(bucket.store, hours=2)
         expected = await read_sources(bucket.store)

@@ -1,8 +1,8 @@
 """Ctrl-C for the commands on stored objects.
 
 They may be killed at any moment, and the next run goes on. So Ctrl-C ends them at once, when what is theirs on this
-machine is cleaned up: a request that waits for S3 runs in a thread, and Python would wait for it, for minutes if the
-file is large.
+machine is cleaned up. A request that waits for S3 runs in a thread, which Python would wait for: minutes for a large
+file.
 """
 
 from __future__ import annotations

@@ -34,10 +34,14 @@ def audited(scripted, foreign=()):
     return asyncio.run(verify(store))
 
 
-@pytest.mark.parametrize("part", range(2))
+#: The first part is played always, the others with `--all`.
+PARTS = [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 4))]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_workers_that_are_killed_leave_a_chain_without_a_hole(part):
     count = 0
-    for seed in range(part, 80, 2):
+    for seed in range(part, 120, 4):
         history = History(seed)
         history.play()
         if history.store.metadata:
@@ -49,11 +53,11 @@ def test_workers_that_are_killed_leave_a_chain_without_a_hole(part):
     assert count > 10
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", PARTS)
 def test_deliveries_have_a_finding_if_and_only_if_records_are_stored_twice(part):
     """With numbers as Kinesis makes them. Where they are repeated or missing, other records may look the same."""
     counts = Counter()
-    for number in range(120):
+    for number in range(80):
         history = run_history(f"verify/{part}/{number}")
         is_plain = history.shard.numbering == "ascending"
         if history.store.metadata and (is_plain or history.mapping in {"repeats", "falls back"}):
