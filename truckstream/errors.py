@@ -152,13 +152,16 @@ class WrongEventLoopError(UsageError, RuntimeError):
 class ServiceError(TruckstreamError):
     """The service returned an error. `code` is its error type (such as `AccessDeniedException`), `message` its text.
 
-    It is `retryable` if the service, or the way to it, was in trouble that can pass.
+    `hint` is what to do about it; it is empty if nothing is known to help. The error is `retryable` if the service, or
+    the way to it, was in trouble that can pass.
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}" if message else code)
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        text = f"{code}: {message}" if message else code
+        super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
         self.code = code
         self.message = message
+        self.hint = hint
 
 
 class LeaseTableError(ServiceError):
@@ -166,13 +169,18 @@ class LeaseTableError(ServiceError):
 
 
 class LeaseLostError(TruckstreamError):
-    """Another worker has the lease of this shard now, so that this worker's checkpoint was refused.
+    """This worker does not have the lease of this shard any more, so that its checkpoint was refused.
 
-    The other worker reads on from the last checkpoint that was accepted.
+    Another worker has it, or will have it, and reads on from the last checkpoint that was accepted. A lease is lost if
+    it cannot be renewed in time, because the event loop was blocked or the lease table was out of reach; if the worker
+    did not hand it over within `hand_over_timeout`; and when the consumer is closed.
     """
 
     def __init__(self, shard_id: str) -> None:
-        super().__init__(f"another worker has the lease of {shard_id} and reads on from the last checkpoint")
+        super().__init__(
+            f"this worker does not have the lease of {shard_id} any more: it was closed, or could not renew or hand "
+            "over the lease in time. Drop these records: they come again, at the worker that has the lease now"
+        )
         self.shard_id = shard_id
 
 

@@ -83,6 +83,30 @@ def test_the_error_that_a_user_gets_shows_whether_a_retry_can_help(kind):
     assert error.retryable is (kind not in {FailureKind.POISONED, FailureKind.PERMANENT})
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "remedy"),
+    [
+        (FailureKind.PERMANENT, "ResourceNotFoundException", "`truckstream streams` lists the streams"),
+        (FailureKind.PERMANENT, "AccessDeniedException", "`truckstream policies` prints one"),
+        (FailureKind.PERMANENT, "NoCredentialsError", "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID"),
+        (FailureKind.PERMANENT, "InvalidSignatureException", "Check the access key"),
+        (FailureKind.PERMANENT, "UnrecognizedClientException", "Check the access key"),
+        (FailureKind.CREDENTIALS, "ExpiredTokenException", "Renew the credentials"),
+        (FailureKind.NOT_SENT, "ConnectionRefusedError", "Check endpoint_url="),
+    ],
+)
+def test_the_error_that_a_user_gets_says_what_to_do(kind, code, remedy):
+    error = RequestFailedError(kind, code, "the service's text.").to_service_error()
+    assert str(error) == f"{code}: the service's text. {error.hint}"
+    assert remedy in error.hint
+    assert error.message == "the service's text."
+
+
+def test_an_error_without_a_known_remedy_has_the_services_text_only():
+    error = RequestFailedError(FailureKind.AMBIGUOUS, "InternalFailure", "try later.").to_service_error()
+    assert (str(error), error.hint) == ("InternalFailure: try later.", "")
+
+
 def test_only_a_missing_stream_has_an_error_of_its_own():
     assert type(service_error("ResourceNotFoundException", "no such stream")) is StreamNotFoundError
     assert type(service_error("AccessDeniedException", "not allowed")) is ServiceError

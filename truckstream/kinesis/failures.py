@@ -91,6 +91,18 @@ _KIND_BY_STATUS: Final = {
     509: FailureKind.THROTTLED,
 }
 
+#: What the user can do about a call that failed.
+_CHECK_KEYS: Final = "Check the access key, the secret key and the region of the credentials."
+_HINTS: Final = {
+    "AccessDeniedException": "Allow the call in the policy of the role: `truckstream policies` prints one.",
+    "ExpiredTokenException": "Renew the credentials, with `aws sso login` for example.",
+    "InvalidSignatureException": _CHECK_KEYS,
+    "NoCredentialsError": "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass session=.",
+    "ResourceNotFoundException": "Check the name, the account and the region: `truckstream streams` lists the streams.",
+    "UnrecognizedClientException": _CHECK_KEYS,
+}
+_UNREACHABLE: Final = "Check endpoint_url=, the region and the network."
+
 
 def kind_of_error(code: str, message: str, status: int) -> FailureKind:
     """Return the kind of failure that an error of the service belongs to."""
@@ -101,9 +113,9 @@ def kind_of_error(code: str, message: str, status: int) -> FailureKind:
     return FailureKind.AMBIGUOUS if status >= 500 else FailureKind.PERMANENT  # noqa: PLR2004 - HTTP's server errors
 
 
-def service_error(code: str, message: str) -> ServiceError:
+def service_error(code: str, message: str, hint: str = "") -> ServiceError:
     """Return the public error for a code and a message of the service."""
-    return (StreamNotFoundError if code == "ResourceNotFoundException" else ServiceError)(code, message)
+    return (StreamNotFoundError if code == "ResourceNotFoundException" else ServiceError)(code, message, hint)
 
 
 class RequestFailedError(Exception):
@@ -117,6 +129,7 @@ class RequestFailedError(Exception):
 
     def to_service_error(self) -> ServiceError:
         """Return the public error for a record that fails for good, or for a call that does."""
-        error = service_error(self.code, self.message)
+        hint = _HINTS.get(self.code) or (_UNREACHABLE if self.kind is FailureKind.NOT_SENT else "")
+        error = service_error(self.code, self.message, hint)
         error.retryable = self.kind in TRANSIENT
         return error

@@ -71,7 +71,8 @@ class Streams:
         if self._shards is not None:
             listed = {shard.shard_id for shards in found.values() for shard in shards}
             if missing := sorted(self._shards - listed):
-                raise InvalidArgumentError("shards", missing, f"must be shards of the stream, which has {len(listed)}")
+                rule = f"must be shards of the stream, which has {len(listed)}: `truckstream streams NAME` lists them"
+                raise InvalidArgumentError("shards", missing, rule)
         if fan_out_name is not None:
             for key, client in self.by_key.items():
                 self.consumers[key] = consumer = RegisteredConsumer(client, fan_out_name)
