@@ -41,6 +41,13 @@ def tenure(clock):
     return Tenure(LEASE, LeaseOptions(lease_duration=12, checkpoint_interval=3), sent_at=0.0, clock=clock)
 
 
+def test_a_tenure_begins_with_the_shard_and_the_work_of_its_lease(clock):
+    lease = replace(LEASE, key="1:trucks:5:s0", stream="1:trucks:5", hash_range=(3, 9), pending=PENDING)
+    tenure = Tenure(lease, LeaseOptions(), sent_at=0.0, clock=clock)
+    assert (tenure.key, tenure.stream, tenure.shard_id) == ("1:trucks:5:s0", "1:trucks:5", "s0")
+    assert (tenure.start, tenure.pending, tenure.hash_range) == (Checkpoint("5"), PENDING, (3, 9))
+
+
 def test_a_tenure_is_over_by_its_own_clock(tenure, clock):
     clock.now = 11.9
     assert tenure.is_held
@@ -142,6 +149,15 @@ def test_a_request_is_seen_twice_before_it_is_answered(tenure):
 def test_nobody_may_deliver_while_a_lease_is_released(tenure):
     tenure.is_closing = True
     assert (tenure.is_held, tenure.may_write) == (False, True)
+
+
+def test_a_release_may_be_written_after_the_lease_has_expired(tenure, clock):
+    clock.now = 1_000.0
+    assert not tenure.may_write
+    tenure.is_closing = True
+    assert (tenure.is_held, tenure.may_write) == (False, True)
+    tenure.end()
+    assert not tenure.may_write
 
 
 def test_a_tenure_ends_once(tenure):
