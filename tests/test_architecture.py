@@ -59,6 +59,7 @@ ALLOWED = {
         "checks",
         "errors",
     },
+    "windows": {"checks", "errors"},
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
     "commands": {
         *(
@@ -155,6 +156,7 @@ SHELLS = {
         "storing/group_writer.py",
         "storing/object_writer.py",
     },
+    "windows": set(),
     "worker": {
         "health/health_server.py",
         "storing/group_storer.py",
