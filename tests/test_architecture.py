@@ -59,7 +59,7 @@ ALLOWED = {
         "checks",
         "errors",
     },
-    "windows": {"checks", "errors"},
+    "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
     "commands": {
         *(

@@ -39,6 +39,8 @@ __all__ = [
     "StreamNotFoundError",
     "TruckstreamError",
     "UsageError",
+    "WindowStateError",
+    "WindowsFullError",
     "WrongEventLoopError",
 ]
 
@@ -140,6 +142,27 @@ class ProducerClosedError(UsageError):
 
 class ConsumerClosedError(UsageError):
     """The consumer is closed, or was never opened."""
+
+
+class WindowsFullError(UsageError):
+    """The windows of a shard would need more than `max_groups` groups. No record was dropped."""
+
+    def __init__(self, shard_id: str, max_groups: int) -> None:
+        super().__init__(
+            f"the windows of {shard_id} have max_groups={max_groups:,} pairs of a key and a window, and a record needs "
+            'one more. Raise max_groups, use fewer keys or a smaller allowed_lateness, or set when_full="drop"'
+        )
+        self.shard_id = shard_id
+        self.max_groups = max_groups
+
+
+class WindowStateError(UsageError, ValueError):
+    """A stored state of windows cannot be used. Its attributes are `problem` and `hint`."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(f"the state of the windows cannot be used: {problem}. {hint}")
+        self.problem = problem
+        self.hint = hint
 
 
 class WrongEventLoopError(UsageError, RuntimeError):
