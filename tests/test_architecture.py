@@ -156,7 +156,14 @@ SHELLS = {
         "storing/group_writer.py",
         "storing/object_writer.py",
     },
-    "windows": set(),
+    "windows": {
+        "running/shard_processor.py",
+        "running/shard_states.py",
+        "running/sink.py",
+        "running/sqlite_sink.py",
+        "running/windowed.py",
+        "state/state_store.py",
+    },
     "worker": {
         "health/health_server.py",
         "storing/group_storer.py",

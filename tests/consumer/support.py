@@ -62,6 +62,8 @@ class HeldShard:
     def __init__(self, shard_id: str = SHARD) -> None:
         self.stream_name = "trucks"
         self.shard_id = shard_id
+        self.hash_range: tuple[int, int] | None = (0, 2**128 - 1)
+        self.parent_ids: tuple[str, ...] = ()
         self.start = Checkpoint(TRIM_HORIZON)
         self.pending: PendingCheckpoint | None = None
         self.is_held = True

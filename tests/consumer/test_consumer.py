@@ -4,12 +4,14 @@ import asyncio
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from tests.consumer.local_client import EPOCH, LocalClient, LocalStream, numbers
 from tests.consumer.support import on_virtual_time
 from truckstream.consumer.consumer import Consumer
+from truckstream.consumer.processing.batch import checkpoint_of
 from truckstream.consumer.tables.memory_table import MemoryTable
 from truckstream.errors import ConsumerClosedError, InvalidArgumentError, LeaseLostError, ServiceError, UsageError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
@@ -153,6 +155,65 @@ async def test_after_a_reshard_the_children_follow_their_parents():
     assert by_shard == stream.stored
     assert sorted(seen[:2]) == ["shardId-000000000000", "shardId-000000000001"]
     assert seen[2] == "shardId-000000000002"
+
+
+class WatchingProcessor:
+    """Notes what its shard says of itself, and the end of the shard."""
+
+    def __init__(self, shard, seen):
+        self.seen, self.shard = seen, shard
+        seen[shard.shard_id] = (shard.hash_range, shard.parent_ids)
+
+    async def process(self, records, _):
+        if records:
+            self.shard.note(checkpoint_of(records[-1]))
+
+    async def finish(self, reason):
+        pass
+
+    def end_soon(self):
+        pass
+
+    def abandon(self):
+        pass
+
+
+@on_virtual_time
+async def test_a_processor_learns_which_shards_its_own_follows():
+    """A parent that expired before the application began is none of them: there is nothing to take over from it."""
+    stream, seen = LocalStream(shards=2), {}
+    stream.put(100)
+    stream.merge("shardId-000000000000", "shardId-000000000001")
+    stream.split("shardId-000000000002")
+    stream.put(100)
+    async with consumer(stream, MemoryTable()) as reading:
+        running = asyncio.ensure_future(reading.run_processors(partial(WatchingProcessor, seen=seen)))
+        await asyncio.sleep(30)
+        reading.stop()
+        await running
+    half, last = 2**127, 2**128 - 1
+    assert seen == {
+        "shardId-000000000000": ((0, half - 1), ()),
+        "shardId-000000000001": ((half, last), ()),
+        "shardId-000000000002": ((0, last), ("shardId-000000000000", "shardId-000000000001")),
+        "shardId-000000000003": ((0, half - 1), ("shardId-000000000002",)),
+        "shardId-000000000004": ((half, last), ("shardId-000000000002",)),
+    }
+
+
+@on_virtual_time
+async def test_a_parent_without_a_lease_is_not_among_those_that_were_read():
+    stream, seen, table = LocalStream(), {}, MemoryTable()
+    stream.split("shardId-000000000000")
+    async with consumer(stream, table, start="LATEST") as reading:  # closed shards get no lease
+        running = asyncio.ensure_future(reading.run_processors(partial(WatchingProcessor, seen=seen)))
+        await asyncio.sleep(30)
+        reading.stop()
+        await running
+    assert {shard: parents for shard, (_, parents) in seen.items()} == {
+        "shardId-000000000001": (),
+        "shardId-000000000002": (),
+    }
 
 
 @on_virtual_time

@@ -76,6 +76,8 @@ class ModelShard:
     def __init__(self, lease: ModelLease, owner: int) -> None:
         self._lease = lease
         self._owner = owner
+        self.hash_range = None
+        self.parent_ids: tuple[str, ...] = ()
         self.start = lease.checkpoint
         self.pending = lease.pending
 

@@ -164,6 +164,8 @@ class Consumer:
         self._table = leases or default_table(application, **network)
         self._streams = Streams(clients, shards, named=len(clients) > 1 or self._table.names_streams)
         self._stream_names = ",".join(client.stream_name for client in clients)
+        #: The name that the workers share; None without one.
+        self.application = application
         self.worker_id = worker_id or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._sampler = Sampler(observer, self._stream_names)
         self._queue = BatchQueue()

@@ -22,6 +22,10 @@ class AssignedShard(Protocol):
 
     stream_name: str
     shard_id: str
+    #: The shard's hash keys, both ends included; None if the lease does not name them.
+    hash_range: tuple[int, int] | None
+    #: The shards that it followed in a split or a merge, of those that this application has read to their ends.
+    parent_ids: tuple[str, ...]
     #: Where reading began: the checkpoint in the table when the lease was taken.
     start: Checkpoint
     #: Work that the previous owner had announced and not completed.

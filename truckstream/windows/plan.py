@@ -57,7 +57,7 @@ class WindowPlan:
         InvalidArgumentError: an option breaks a rule.
     """
 
-    window: WindowKind
+    window: WindowKind = field(kw_only=False)
     key: Field = "truck_id"
     aggregates: Mapping[str, Aggregate] = field(default_factory=_count_records)
     event_time: Field = "timestamp"

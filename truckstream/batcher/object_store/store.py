@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -25,7 +25,7 @@ from truckstream.batcher.object_store.threaded_store import KeyListing, Threaded
 from truckstream.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from truckstream.batcher.object_store.failure import StoreFailure
@@ -107,6 +107,28 @@ class Store:
         if self._probe_key is not None:
             await self._prove_conditional_writes(self._probe_key)
         return await self._create(key, body, attributes)
+
+    async def replace(self, key: str, body: bytes) -> None:
+        """Store an object without metadata, in place of the one that exists.
+
+        Raises:
+            StoreError: the object is not stored, or it is unknown whether it is.
+        """
+        with _errors_translated(key):
+            await self._retry(lambda: self._store.put_async(key, body))
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects that `replace` stored. Those that do not exist are deleted already.
+
+        Raises:
+            StoreError: it is unknown which of them still exist.
+        """
+        if not isinstance(self._store, ThreadedStore):
+            raise StoreError("NotSupported", f"{self._store!r} cannot delete objects", hint="Use a store of obstore.")
+        threaded = self._store
+        for key in keys:
+            with _errors_translated(key), suppress(FileNotFoundError):  # a directory reports it, S3 does not
+                await self._retry(lambda key=key: threaded.delete_async([key]))  # type: ignore[misc]
 
     async def look(self, key: str) -> StoredObject | None:
         """Return the object's size and metadata; None if it does not exist."""

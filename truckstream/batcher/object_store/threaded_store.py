@@ -66,6 +66,9 @@ class ThreadedStore:
     async def get_range_async(self, path: str, start: int, length: int) -> bytes:
         return await self._run(lambda: bytes(self._store.get_range(path, start=start, length=length)))
 
+    async def delete_async(self, paths: Sequence[str]) -> None:
+        await self._run(partial(self._store.delete, paths))
+
     async def list_async(self, prefix: str | None, offset: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         chunks = await self._run(partial(self._store.list, prefix, offset=offset, chunk_size=LISTED_AT_ONCE))
         while (chunk := await self._run(partial(next, chunks, None))) is not None:

@@ -20,6 +20,8 @@ class LeasedShard:
     def __init__(self, stream_name: str, tenure: Tenure, leases: LeaseManager) -> None:
         self.stream_name = stream_name
         self.shard_id = tenure.shard_id
+        self.hash_range = tenure.hash_range
+        self.parent_ids = leases.parents_read(tenure)
         self.start = tenure.start
         self.pending = tenure.pending
         self._tenure = tenure

@@ -22,7 +22,7 @@ from truckstream.consumer.leases.lease_changes import (
     withdrawn,
 )
 from truckstream.consumer.leases.lease_view import LeaseView
-from truckstream.consumer.leases.shard_sync import child_lease, parents_without_lease
+from truckstream.consumer.leases.shard_sync import child_lease, lease_key, parents_without_lease
 from truckstream.consumer.upkeep.held_leases import HeldLeases, wait_for
 from truckstream.consumer.upkeep.shard_keeper import ShardKeeper
 from truckstream.errors import LeaseLostError, LeaseTableError
@@ -83,6 +83,14 @@ class LeaseManager:
     def leases(self) -> list[Lease]:
         """All leases of the application, as this worker read them last."""
         return list(self._view.leases.values())
+
+    def parents_read(self, tenure: Tenure) -> tuple[str, ...]:
+        """Return the parents that the application has read, as their leases show. Older ones have no lease.
+
+        The lease of a parent stays until its children have checkpoints.
+        """
+        parents = tenure.lease.parent_ids
+        return tuple(each for each in parents if lease_key(tenure.stream, each) in self._view.leases)
 
     # --- For the application --------------------------------------------------------------------
 

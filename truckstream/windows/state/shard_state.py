@@ -12,7 +12,7 @@ import msgspec
 
 from truckstream.errors import WindowStateError
 
-__all__ = ["VERSION", "GroupState", "ShardState", "decode_state", "encode_state"]
+__all__ = ["VERSION", "GroupState", "ShardState", "decode_state", "encode_state", "hash_range_of"]
 
 #: Another meaning of the bytes gets another number.
 VERSION: Final = 1
@@ -56,6 +56,16 @@ class _Version(msgspec.Struct):
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_version: Final = msgspec.msgpack.Decoder(_Version).decode
 _decode: Final = msgspec.msgpack.Decoder(ShardState).decode
+
+
+class _Range(msgspec.Struct):
+    hash_range: tuple[str, str] | None = None
+
+
+def hash_range_of(data: bytes) -> tuple[int, int] | None:
+    """Return the shard's hash keys in a state that `decode_state` accepts; None if they are not known."""
+    found = msgspec.msgpack.decode(data, type=_Range).hash_range
+    return None if found is None else (int(found[0]), int(found[1]))
 
 
 def encode_state(state: ShardState) -> bytes:

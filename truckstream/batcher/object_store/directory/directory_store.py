@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from truckstream.batcher.object_store.directory.metadata_files import MetadataFiles, metadata_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from obstore.store import LocalStore
 
@@ -100,6 +100,10 @@ class DirectoryStore:
     def complete(self, path: str, attributes: Mapping[str, str]) -> None:
         """Write the metadata of an object that has none."""
         self._metadata.write(path, attributes)
+
+    def delete(self, paths: Sequence[str]) -> None:
+        """Delete objects that have no metadata: those that `put` stored without attributes."""
+        self._store.delete(paths)
 
     def list(self, prefix: str | None, **options: Any) -> Any:
         return self._store.list(prefix, **options)
