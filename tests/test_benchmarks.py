@@ -145,6 +145,10 @@ SAMPLES = {
         ],
         ["How long verify takes", "Peak memory of verify"],
     ),
+    "windows.py": (
+        [[{"way": "truckstream", "cpu_us_per_record": 2.9}, {"way": "DuckDB", "cpu_us_per_record": 9.1}]],
+        ["CPU time of a record in windows"],
+    ),
 }
 
 
