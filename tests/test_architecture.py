@@ -61,6 +61,7 @@ ALLOWED = {
     },
     "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
+    "alerts": {"record", "errors"},
     "commands": {
         *(
             "cloud",
@@ -214,6 +215,7 @@ SHELLS = {
         "replay/targets/stream_target.py",
         "replay/targets/target.py",
     },
+    "alerts": set(),
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "s3/__main__.py",

@@ -1,0 +1,35 @@
+"""Reports of trucks with the values that a test names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tests.sample_record import DESCRIBED
+from truckstream.alerts import read_report
+
+if TYPE_CHECKING:
+    from truckstream.alerts import Report
+
+#: From which the tests count seconds.
+START = datetime(2026, 11, 29, 8, 30, tzinfo=UTC).timestamp()
+
+
+def record(truck_id: str, second: float, **fields: object) -> bytes:
+    """Return the bytes of a truck's record of this second."""
+    text = datetime.fromtimestamp(START + second, UTC).isoformat()
+    return msgspec.json.encode(DESCRIBED | {"truck_id": truck_id, "timestamp": text} | fields)
+
+
+def report(truck_id: str, second: float, *, arrival: float | None = None, **fields: object) -> Report:
+    """Return a truck's report of this second, which arrives at once if `arrival` is not given."""
+    found = read_report(record(truck_id, second, **fields), START + (second if arrival is None else arrival))
+    assert found is not None
+    return found
+
+
+def seconds(text: str | None) -> float | None:
+    """Return a time of an event as the tests count it."""
+    return None if text is None else datetime.fromisoformat(text).timestamp() - START

@@ -1,0 +1,1 @@
+"""From reports to the beginnings and ends of incidents, without IO."""

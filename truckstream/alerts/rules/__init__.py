@@ -1,0 +1,1 @@
+"""The rules of alerts: their kinds, and the TOML file that holds them."""
