@@ -61,9 +61,10 @@ ALLOWED = {
     },
     "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
-    "alerts": {"record", "errors"},
+    "alerts": {"batcher", "checks", "consumer", "kinesis", "producer", "record", "errors"},
     "commands": {
         *(
+            "alerts",
             "cloud",
             "command_line",
             "config",
@@ -215,7 +216,17 @@ SHELLS = {
         "replay/targets/stream_target.py",
         "replay/targets/target.py",
     },
-    "alerts": set(),
+    "alerts": {
+        "delivery/line_target.py",
+        "delivery/sns_target.py",
+        "delivery/stream_target.py",
+        "delivery/target.py",
+        "delivery/webhook_target.py",
+        "running/alert_processor.py",
+        "running/alerts.py",
+        "running/delivery_task.py",
+        "running/state_store.py",
+    },
     "lambda_function": {"handler.py", "logs.py"},
     "local": {
         "s3/__main__.py",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence  # noqa: TC003 - free here, and readers of the signature look them up
 
 __all__ = [
+    "AlertTargetError",
     "AwsError",
     "BrokenAggregateError",
     "BufferFullError",
@@ -219,6 +220,16 @@ class AwsError(ServiceError):
 
 class DeploymentError(ServiceError):
     """CloudFormation did not complete an operation; the message has its reason."""
+
+
+class AlertTargetError(ServiceError):
+    """A target did not accept an alert. It is `retryable` unless the same request would fail again."""
+
+    may_be_stored = True
+
+    def __init__(self, code: str, message: str, *, retryable: bool = True) -> None:
+        super().__init__(code, message)
+        self.retryable = retryable
 
 
 class StreamNotFoundError(ServiceError):

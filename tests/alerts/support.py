@@ -1,14 +1,14 @@
-"""Reports of trucks with the values that a test names."""
+"""Reports of trucks with the values that a test names, and events."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from tests.sample_record import DESCRIBED
-from truckstream.alerts import read_report
+from truckstream.alerts import AlertEvent, read_report
 
 if TYPE_CHECKING:
     from truckstream.alerts import Report
@@ -33,3 +33,18 @@ def report(truck_id: str, second: float, *, arrival: float | None = None, **fiel
 def seconds(text: str | None) -> float | None:
     """Return a time of an event as the tests count it."""
     return None if text is None else datetime.fromisoformat(text).timestamp() - START
+
+
+def alert(number: int, state: Literal["begun", "ended"] = "begun", *, truck_id: str = "A") -> AlertEvent:
+    """Return one event of incident `number`."""
+    return AlertEvent(
+        id=f"{number:032x}",
+        rule="hot",
+        truck_id=truck_id,
+        severity="warning",
+        state=state,
+        began="2026-11-29T08:30:00.000Z",
+        ended=None if state == "begun" else "2026-11-29T08:31:00.000Z",
+        value=111.0,
+        message=f"{truck_id}: engine_temp is 111 °F (hot)",
+    )

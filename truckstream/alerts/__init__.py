@@ -1,4 +1,9 @@
-"""Alerts: rules on the reports of trucks, and an event at the beginning and the end of each incident."""
+"""Alerts: rules on the reports of trucks, and an event at the beginning and the end of each incident.
+
+`AlertEvaluator` evaluates the reports of one shard, without IO. `truckstream.alerts.running.Alerts` evaluates a stream,
+and sends the events to the targets of `truckstream.alerts.delivery`. They are apart, because the Lambda function and
+the dashboard need no consumer.
+"""
 
 from __future__ import annotations
 

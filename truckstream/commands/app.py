@@ -32,6 +32,7 @@ from truckstream.commands.stored.compact import compact
 from truckstream.commands.stored.query.command import query
 from truckstream.commands.stored.replay import replay
 from truckstream.commands.stored.verify import verify
+from truckstream.commands.stream.alerts import alerts
 from truckstream.commands.stream.put import put
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.stream.tail import tail
@@ -65,7 +66,7 @@ app = App(
 )
 for command in (
     *(demo, init, local, simulate),
-    *(put, streams, tail),
+    *(put, streams, tail, alerts),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
     verify,

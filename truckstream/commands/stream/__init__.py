@@ -1,1 +1,1 @@
-"""The commands that work on a stream itself: put, tail and streams."""
+"""The commands that work on a stream itself: put, tail, alerts and streams."""

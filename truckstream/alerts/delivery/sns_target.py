@@ -1,0 +1,99 @@
+"""Alerts to a topic of SNS.
+
+A FIFO topic keeps one of two messages with the same deduplication ID, which is the event's key, for five minutes
+(Amazon SNS developer guide, 2026-11). A standard topic delivers an event again if its response was lost.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from truckstream.errors import AlertTargetError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from aiobotocore.session import AioSession
+
+    from truckstream.alerts.alert_event import AlertEvent
+
+__all__ = ["SnsTarget"]
+
+_TOPIC_ARN: Final = re.compile(r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,256}(\.fifo)?", re.ASCII)
+
+#: For connecting, and for the response.
+_SECONDS: Final = 10
+
+
+class SnsTarget:
+    """Publishes events to a topic. The message is the event as JSON; rule, severity and state are also attributes.
+
+    Args:
+        topic_arn: the ARN of the topic, a standard or a FIFO one.
+        session, endpoint_url: as in aiobotocore; by default the environment's.
+
+    Raises:
+        InvalidArgumentError: it is no ARN of a topic.
+    """
+
+    batch = 10
+
+    def __init__(self, topic_arn: str, *, session: AioSession | None = None, endpoint_url: str | None = None) -> None:
+        if not _TOPIC_ARN.fullmatch(topic_arn):
+            rule = "must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:alerts"
+            raise InvalidArgumentError("sns", topic_arn, rule)
+        self.name = f"sns {topic_arn}"
+        self._topic_arn = topic_arn
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._resources = AsyncExitStack()
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU
+        from aiobotocore.session import get_session  # noqa: PLC0415
+
+        # The outbox retries, at waits of its own.
+        config = AioConfig(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
+        session = self._session or get_session()
+        region = self._topic_arn.split(":")[3]
+        client = session.create_client("sns", region_name=region, endpoint_url=self._endpoint_url, config=config)
+        self._client = await self._resources.enter_async_context(client)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._resources.aclose()
+
+    async def send(self, events: Sequence[AlertEvent]) -> Sequence[AlertEvent]:
+        """Publish up to ten events in one request."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        entries = [self._entry(index, event) for index, event in enumerate(events)]
+        try:
+            response = await self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
+        except ClientError as error:
+            details = error.response.get("Error", {})
+            raise AlertTargetError(str(details.get("Code")), str(details.get("Message", ""))) from error
+        except (BotoCoreError, OSError) as error:
+            raise AlertTargetError(type(error).__name__, str(error)) from error
+        return [events[int(each["Id"])] for each in response.get("Failed", ())]
+
+    def _entry(self, index: int, event: AlertEvent) -> dict[str, Any]:
+        attributes = {"rule": event.rule, "severity": event.severity, "state": event.state}
+        entry = {
+            "Id": str(index),
+            "Message": event.to_json().decode(),
+            # Up to 100 characters of ASCII: a rule's name has 64 at most, and no others.
+            "Subject": f"{event.severity}: {event.rule} has {event.state}",
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        }
+        if self._topic_arn.endswith(".fifo"):
+            entry |= {"MessageGroupId": event.id, "MessageDeduplicationId": event.key}
+        return entry
