@@ -17,6 +17,8 @@ Settings, read from the environment at the first call. An empty variable counts 
     STORAGE_CLASS        the class of the objects in S3, such as INTELLIGENT_TIERING; STANDARD if not set
     MAX_IN_FLIGHT        groups that are stored at the same time: 16
     MAX_BYTES_IN_FLIGHT  the bytes of these groups: 16777216
+    ALERT_RULES          rules of alerts: default, or module:name of a text with rules in TOML; no alerts if not set
+    ALERT_TOPIC          the ARN of the SNS topic that alerts go to; only the log if not set
     LOG_LEVEL            DEBUG, INFO, WARNING or ERROR: INFO. The line with the metrics is always written
     AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   as in every S3 client
 
@@ -30,9 +32,10 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from lambda_entry.alert_settings import read_alerts
 from lambda_entry.settings import read_batcher
 from truckstream.lambda_function import make_handler
 
 __all__ = ["lambda_handler"]
 
-lambda_handler: Final = make_handler(lambda: read_batcher(os.environ))
+lambda_handler: Final = make_handler(lambda: read_batcher(os.environ), alerts_factory=lambda: read_alerts(os.environ))

@@ -44,7 +44,7 @@ ALLOWED = {
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
     "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
-    "handler": {"lambda_function", "batcher", "data", "record", "errors"},
+    "handler": {"alerts", "lambda_function", "batcher", "data", "record", "errors"},
     "data": {
         "batcher",
         "cloud",
@@ -61,7 +61,7 @@ ALLOWED = {
     },
     "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
-    "alerts": {"batcher", "checks", "consumer", "kinesis", "producer", "record", "errors"},
+    "alerts": {"batcher", "checks", "consumer", "kinesis", "kpl", "producer", "record", "errors"},
     "commands": {
         *(
             "alerts",
@@ -224,8 +224,10 @@ SHELLS = {
         "delivery/webhook_target.py",
         "running/alert_processor.py",
         "running/alerts.py",
+        "function/function_alerts.py",
+        "function/lambda_topic.py",
         "running/delivery_task.py",
-        "running/state_store.py",
+        "shard/state_store.py",
     },
     "lambda_function": {"handler.py", "logs.py"},
     "local": {

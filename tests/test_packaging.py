@@ -28,7 +28,7 @@ def wheel(tmp_path_factory):
 
 def test_it_has_every_source_file_and_nothing_else(wheel):
     sources = {path.relative_to(ROOT) for name in ("truckstream", "lambda_entry") for path in (ROOT / name).rglob("*")}
-    wanted = {path for path in sources if path.suffix in {".py", ".sql", ".typed", ".md", ".toml", ".txt", ".yaml"}}
+    wanted = {path for path in sources if path.suffix in {".py", ".sql", ".typed", ".md", ".txt", ".yaml"}}
     found = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     assert {path for path in found if not path.parts[0].endswith(".dist-info")} == wanted
 

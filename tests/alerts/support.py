@@ -11,6 +11,8 @@ from tests.sample_record import DESCRIBED
 from truckstream.alerts import AlertEvent, read_report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from truckstream.alerts import Report
 
 #: From which the tests count seconds.
@@ -48,3 +50,8 @@ def alert(number: int, state: Literal["begun", "ended"] = "begun", *, truck_id: 
         value=111.0,
         message=f"{truck_id}: engine_temp is 111 °F (hot)",
     )
+
+
+def turns(events: Iterable[AlertEvent]) -> list[tuple[str, str | None, str, float | None, float | None]]:
+    """Return rule, truck, state, beginning and end of events, in seconds from `START`."""
+    return [(each.rule, each.truck_id, each.state, seconds(each.began), seconds(each.ended)) for each in events]

@@ -10,7 +10,7 @@ import msgspec
 from truckstream.alerts import AlertEvent, read_rules
 from truckstream.alerts.rules.rule_kinds import KINDS
 from truckstream.alerts.running import Alerts
-from truckstream.alerts.running.shard_alerts import CAPACITY
+from truckstream.alerts.shard.shard_alerts import CAPACITY
 
 TEXT = (Path(__file__).parents[2] / "truckstream" / "alerts" / "README.md").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from lambda_entry import handler, settings
+from lambda_entry import alert_settings, handler, settings
 from lambda_entry.settings import read_batcher
 from truckstream import lambda_function
 from truckstream.errors import ConfigurationError
@@ -117,8 +117,9 @@ def test_an_error_names_the_variable_and_how_to_set_it(variables, setting, hint)
 def test_the_handlers_docstring_names_every_variable():
     named = set(re.findall(r"\b[A-Z][A-Z0-9_]{5,}\b", handler.__doc__))
     text = "".join(
-        Path(module.__file__).read_text(encoding="utf-8") for module in (settings, handler, lambda_function.handler)
+        Path(module.__file__).read_text(encoding="utf-8")
+        for module in (settings, alert_settings, handler, lambda_function.handler)
     )
     read = set(re.findall(r'"([A-Z][A-Z0-9_]{5,})"', text)) - {"AES256", "AWS_LAMBDA_FUNCTION_NAME"}
     assert read <= named
-    assert {"BUCKET_NAME", "MAX_IN_FLIGHT", "LOG_LEVEL"} <= read
+    assert {"BUCKET_NAME", "MAX_IN_FLIGHT", "LOG_LEVEL", "ALERT_RULES", "ALERT_TOPIC"} <= read

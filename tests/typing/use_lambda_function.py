@@ -29,6 +29,6 @@ def wrong_uses() -> None:
     make_handler()  # type: ignore[call-arg]
     make_handler(Batcher("memory:///"))  # type: ignore[arg-type]
     make_handler(make_batcher_on_a_loop)  # type: ignore[arg-type]
-    make_handler(make_batcher, "DEBUG")  # type: ignore[call-arg]
+    make_handler(make_batcher, "DEBUG")  # type: ignore[call-arg, arg-type]
     make_handler(make_batcher, log_level="LOUD")  # type: ignore[arg-type]
     make_handler(make_batcher, safety_margin="1")  # type: ignore[arg-type]

@@ -197,6 +197,8 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
         _allow("Key", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), **_of_the_stack(scope)),
         _allow("KeysOfTheData", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), StringEquals=services),
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
+        # Only the topic of the parameter AlertTopic is in the role itself.
+        _allow("Alerts", "sns", "Publish", scope.arn("sns", "*")),
         _allow("Network", "ec2", interfaces, "*"),
     ]
     [document] = _documents(statements)

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from truckstream.batcher import Batcher
 from truckstream.errors import InvalidArgumentError, UsageError
@@ -23,9 +23,9 @@ from truckstream.lambda_function.event import records_of, state_of
 from truckstream.lambda_function.logs import JsonLines, LogLevel, report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LambdaHandler", "make_handler"]
+__all__ = ["LambdaHandler", "RecordAlerts", "make_handler"]
 
 #: The longest timeout of a function, in seconds (AWS Lambda quotas, 2026-11).
 LONGEST_TIMEOUT: Final = 900
@@ -34,8 +34,19 @@ LONGEST_TIMEOUT: Final = 900
 _FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
 
 
+class RecordAlerts(Protocol):
+    """Evaluates the records of a call after they are stored, such as a `FunctionAlerts`."""
+
+    async def process(self, records: Sequence[Mapping[str, Any]], deadline: float | None) -> None:
+        """Evaluate an event's records until the deadline, by the clock of the event loop. It raises nothing."""
+
+
 def make_handler(
-    batcher_factory: Callable[[], Batcher], *, log_level: LogLevel | None = None, safety_margin: float = 1.0
+    batcher_factory: Callable[[], Batcher],
+    *,
+    alerts_factory: Callable[[], RecordAlerts | None] = lambda: None,
+    log_level: LogLevel | None = None,
+    safety_margin: float = 1.0,
 ) -> LambdaHandler:
     """Return the handler of a Lambda function that stores Kinesis records with a Batcher of your own.
 
@@ -50,6 +61,8 @@ def make_handler(
     Args:
         batcher_factory: returns the Batcher. It is called at the first call, and its Batcher serves all later calls. If
             it raises, that call fails with its error and the next one calls it again.
+        alerts_factory: returns the alerts that see the records of each call after the batcher, or None for none. It is
+            called with `batcher_factory`.
         log_level: the lowest level of log lines; None for the environment variable LOG_LEVEL, or INFO if that is not
             set. The line with the metrics is always written.
         safety_margin: the handler returns this many seconds before the function's timeout. Records that are not stored
@@ -69,16 +82,21 @@ def make_handler(
     if not (is_number and 0 <= safety_margin < LONGEST_TIMEOUT):
         rule = f"must be a number of seconds, from 0 to below {LONGEST_TIMEOUT}"
         raise InvalidArgumentError("safety_margin", safety_margin, rule)
-    return LambdaHandler(batcher_factory, log_level, safety_margin)
+    return LambdaHandler(batcher_factory, alerts_factory, log_level, safety_margin)
 
 
 class LambdaHandler:
     """The callable that `make_handler` returns; set it as `lambda_handler` of your module."""
 
     def __init__(
-        self, batcher_factory: Callable[[], Batcher], log_level: LogLevel | None, safety_margin: float
+        self,
+        batcher_factory: Callable[[], Batcher],
+        alerts_factory: Callable[[], RecordAlerts | None],
+        log_level: LogLevel | None,
+        safety_margin: float,
     ) -> None:
         self._batcher_factory = batcher_factory
+        self._alerts_factory = alerts_factory
         self._log_level = log_level
         self._safety_margin = safety_margin
         self._state: _WarmState | None = None
@@ -104,7 +122,7 @@ class LambdaHandler:
         _refuse_running_loop()
         with self._turn:
             if self._state is None:
-                self._state = _WarmState(self._make_batcher(), self._log_level)
+                self._state = _WarmState(self._make_batcher(), self._alerts_factory(), self._log_level)
             return self._state.process(event, context, self._safety_margin)
 
     def close(self) -> None:
@@ -124,8 +142,9 @@ class LambdaHandler:
 class _WarmState:
     """The state that lasts from call to call."""
 
-    def __init__(self, batcher: Batcher, log_level: LogLevel | None) -> None:
+    def __init__(self, batcher: Batcher, alerts: RecordAlerts | None, log_level: LogLevel | None) -> None:
         self._batcher = batcher
+        self._alerts = alerts
         self._loop = asyncio.new_event_loop()
         self._log = JsonLines()
         self._name = os.environ.get(_FUNCTION_NAME, "truckstream")
@@ -138,6 +157,8 @@ class _WarmState:
         self._log.request_id = getattr(context, "aws_request_id", None)
         result = self._loop.run_until_complete(self._batcher.process(records, deadline=deadline))
         report(result, function_name=self._name, now=time.time())
+        if self._alerts is not None:
+            self._loop.run_until_complete(self._alerts.process(records, deadline))
         return result.batch_item_failures() | state_of(event)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.alerts.support import START, record, report, seconds
+from tests.alerts.support import START, record, report, turns
 from truckstream.alerts import AlertEvaluator, read_report, read_rules
 from truckstream.errors import UsageError
 
@@ -30,11 +30,6 @@ end_hold = "0s"
 
 def evaluator(*texts):
     return AlertEvaluator(read_rules("\n".join(texts)))
-
-
-def turns(events):
-    """The events as short tuples: rule, truck, state, began, ended."""
-    return [(each.rule, each.truck_id, each.state, seconds(each.began), seconds(each.ended)) for each in events]
 
 
 def run(alerts, reports):

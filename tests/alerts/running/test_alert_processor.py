@@ -12,7 +12,7 @@ from tests.alerts.support import START, record
 from tests.virtual_time import run
 from truckstream.alerts import read_rules
 from truckstream.alerts.running.alert_processor import SAVE_SECONDS, AlertProcessor
-from truckstream.alerts.running.shard_alerts import TIP_MARGIN, ShardAlerts
+from truckstream.alerts.shard.shard_alerts import TIP_MARGIN, ShardAlerts
 from truckstream.consumer.leases.lease import Checkpoint
 from truckstream.errors import AlertTargetError, LeaseLostError, StoreError
 from truckstream.kinesis.reading.shard_record import ShardRecord
@@ -88,10 +88,10 @@ class ModelStates:
         await self._call()
         return self.world.states.get(shard)
 
-    async def save(self, shard, checkpoint, state):
+    async def save(self, shard, position, state):
         self.world.step()
         await self._call()
-        assert checkpoint.sequence_number.isdecimal()
+        assert position[0].isdecimal()
         self.world.states[shard] = state
         self.saves += 1
         self.world.step()

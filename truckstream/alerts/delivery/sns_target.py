@@ -6,11 +6,11 @@ A FIFO topic keeps one of two messages with the same deduplication ID, which is 
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from truckstream.errors import AlertTargetError, InvalidArgumentError
+from truckstream.alerts.sns_messages import check_topic, message_entries
+from truckstream.errors import AlertTargetError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from truckstream.alerts.alert_event import AlertEvent
 
 __all__ = ["SnsTarget"]
-
-_TOPIC_ARN: Final = re.compile(r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,256}(\.fifo)?", re.ASCII)
 
 #: For connecting, and for the response.
 _SECONDS: Final = 10
@@ -42,9 +40,7 @@ class SnsTarget:
     batch = 10
 
     def __init__(self, topic_arn: str, *, session: AioSession | None = None, endpoint_url: str | None = None) -> None:
-        if not _TOPIC_ARN.fullmatch(topic_arn):
-            rule = "must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:alerts"
-            raise InvalidArgumentError("sns", topic_arn, rule)
+        check_topic("sns", topic_arn)
         self.name = f"sns {topic_arn}"
         self._topic_arn = topic_arn
         self._session = session
@@ -73,7 +69,7 @@ class SnsTarget:
         """Publish up to ten events in one request."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-        entries = [self._entry(index, event) for index, event in enumerate(events)]
+        entries = message_entries(self._topic_arn, events)
         try:
             response = await self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
         except ClientError as error:
@@ -82,18 +78,3 @@ class SnsTarget:
         except (BotoCoreError, OSError) as error:
             raise AlertTargetError(type(error).__name__, str(error)) from error
         return [events[int(each["Id"])] for each in response.get("Failed", ())]
-
-    def _entry(self, index: int, event: AlertEvent) -> dict[str, Any]:
-        attributes = {"rule": event.rule, "severity": event.severity, "state": event.state}
-        entry = {
-            "Id": str(index),
-            "Message": event.to_json().decode(),
-            # Up to 100 characters of ASCII: a rule's name has 64 at most, and no others.
-            "Subject": f"{event.severity}: {event.rule} has {event.state}",
-            "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            },
-        }
-        if self._topic_arn.endswith(".fifo"):
-            entry |= {"MessageGroupId": event.id, "MessageDeduplicationId": event.key}
-        return entry

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from truckstream.alerts.rules.default_rules import DEFAULT_RULES
 from truckstream.alerts.rules.durations import parse_duration
 from truckstream.alerts.rules.rule_kinds import KINDS, NAME_RULE, RULE_NAME, InvalidValueError, one_of
 from truckstream.alerts.rules.rule_set import RuleSet
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
     from truckstream.alerts.rules.rule import Rule
 
-__all__ = ["DEFAULT_RULES", "default_rules", "read_rules"]
-
-#: The text of the rules that a user begins with.
-DEFAULT_RULES: Final = (files("truckstream.alerts.rules") / "default_rules.toml").read_text(encoding="utf-8")
+__all__ = ["default_rules", "read_rules"]
 
 _TOP: Final = ("forget", "rules")
 _HINT: Final = "`truckstream alerts --print-default-rules` prints rules to begin with."
@@ -28,7 +25,7 @@ _HINT: Final = "`truckstream alerts --print-default-rules` prints rules to begin
 
 def default_rules() -> RuleSet:
     """Return the rules that come with the product."""
-    return read_rules(DEFAULT_RULES, "default_rules.toml")
+    return read_rules(DEFAULT_RULES, "the default rules")
 
 
 def read_rules(text: str, name: str = "rules.toml") -> RuleSet:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from truckstream.alerts.delivery.target import AlertTarget
-    from truckstream.alerts.running.shard_alerts import ShardAlerts
+    from truckstream.alerts.shard.shard_alerts import ShardAlerts
     from truckstream.consumer.shard_processor import AssignedShard, EndReason
     from truckstream.kinesis.reading.shard_record import ShardRecord
 
@@ -51,8 +51,8 @@ class States(Protocol):
     async def load(self, shard: str) -> bytes | None:
         """Return the newest state of a shard."""
 
-    async def save(self, shard: str, checkpoint: Checkpoint, state: bytes) -> None:
-        """Write the state after the record of a checkpoint."""
+    async def save(self, shard: str, position: tuple[str, int], state: bytes) -> None:
+        """Write the state after the record at a position."""
 
 
 class AlertProcessor:

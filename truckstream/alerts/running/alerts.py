@@ -10,8 +10,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
 from truckstream.alerts.running.alert_processor import AlertProcessor
-from truckstream.alerts.running.shard_alerts import ShardAlerts
-from truckstream.alerts.running.state_store import StateStore
+from truckstream.alerts.shard.shard_alerts import ShardAlerts
+from truckstream.alerts.shard.state_store import StateStore
 from truckstream.checks import check_number
 from truckstream.consumer.consumer import Consumer
 from truckstream.errors import InvalidArgumentError

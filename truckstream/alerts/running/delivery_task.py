@@ -10,8 +10,8 @@ from truckstream.errors import AlertTargetError
 
 if TYPE_CHECKING:
     from truckstream.alerts.alert_event import AlertEvent
-    from truckstream.alerts.delivery.outbox import Outbox
     from truckstream.alerts.delivery.target import AlertTarget
+    from truckstream.alerts.shard.outbox import Outbox
 
 __all__ = ["DeliveryTask"]
 

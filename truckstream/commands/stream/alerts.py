@@ -14,7 +14,6 @@ from cyclopts import Parameter
 
 from truckstream.commands.output.alert_lines import alert_line, rules_table
 from truckstream.commands.output.console import console, error_console, print_plain
-from truckstream.commands.output.record_printer import discard_output
 from truckstream.commands.signals import run_command, stop_on_signals
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start
@@ -110,11 +109,7 @@ def alerts(
         "state": state,
     }
     stream_name = connection.settings(stream).stream_name
-    try:
-        return run_command(_run(stream_name, connection, targets, as_json=json or not console.is_terminal, **options))
-    except BrokenPipeError:  # such as after `| head`
-        discard_output()
-        return 0
+    return run_command(_run(stream_name, connection, targets, as_json=json or not console.is_terminal, **options))
 
 
 def _read(path: Path) -> RuleSet:

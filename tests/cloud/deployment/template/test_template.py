@@ -154,6 +154,8 @@ def test_the_functions_variables_are_settings_of_the_handler():
         "FORMAT": "ndjson",
         "COMPRESSION": "none",
         "LOG_LEVEL": "INFO",
+        "ALERT_RULES": "",
+        "ALERT_TOPIC": "",
     }
 
 
@@ -392,6 +394,7 @@ def test_the_function_has_these_permissions_and_no_others():
         *("kms:Decrypt", "kms:GenerateDataKey"),
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
         *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+        "sns:Publish",
     }
 
 

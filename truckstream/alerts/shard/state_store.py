@@ -9,7 +9,6 @@ position, which nobody reads.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from functools import partial
 from pathlib import Path
@@ -19,13 +18,11 @@ import obstore
 import obstore.store
 from obstore.exceptions import BaseError
 
-from truckstream.batcher.object_store.container_credentials import ContainerCredentials
+from truckstream.batcher.object_store.open_store import open_bucket
 from truckstream.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from truckstream.consumer.leases.lease import Checkpoint
 
 __all__ = ["StateStore"]
 
@@ -59,19 +56,32 @@ class StateStore:
             StoreError: the store cannot be read.
         """
         names = await self._names(shard)
-        return await self._call(partial(self._read, names[-1])) if names else None
+        return await self.read(names[-1]) if names else None
 
-    async def save(self, shard: str, checkpoint: Checkpoint, state: bytes) -> None:
-        """Write the state after the record of a checkpoint, then delete older ones.
+    async def save(self, shard: str, position: tuple[str, int], state: bytes) -> None:
+        """Write the state after the record at a position, then delete older ones.
+
+        Args:
+            shard: the name of the shard.
+            position: the record's sequence number and subsequence number, such as a checkpoint.
+            state: the state.
 
         Raises:
             StoreError: it is not written, or it is unknown whether it is.
         """
-        name = f"{shard}/{checkpoint.sequence_number}-{checkpoint.subsequence_number}"
-        await self._call(partial(obstore.put, self._store, name, state))
+        name = f"{shard}/{position[0]}-{position[1]}"
+        await self.write(name, state)
         names = await self._names(shard)
         if old := names[: names.index(name)] if name in names else []:
             await self._call(partial(obstore.delete, self._store, old))
+
+    async def read(self, name: str) -> bytes | None:
+        """Return the object of a name; None if there is none. Raises StoreError."""
+        return await self._call(partial(self._read, name))
+
+    async def write(self, name: str, state: bytes) -> None:
+        """Write, or replace, the object of a name. Raises StoreError."""
+        await self._call(partial(obstore.put, self._store, name, state))
 
     async def _names(self, shard: str) -> list[str]:
         """Return the names of a shard's states, the newest last."""
@@ -81,8 +91,11 @@ class StateStore:
     def _list(self, prefix: str) -> list[str]:
         return [each["path"] for chunk in obstore.list(self._store, prefix) for each in chunk]
 
-    def _read(self, name: str) -> bytes:
-        return bytes(obstore.get(self._store, name).bytes())
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return bytes(obstore.get(self._store, name).bytes())
+        except FileNotFoundError:
+            return None
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         # In a thread: `truckstream/batcher/object_store/threaded_store.py` has the reason.
@@ -103,13 +116,4 @@ def _open(place: str, region_name: str | None) -> Any:
     if not place.startswith("s3:"):
         path = place.removeprefix("file://")
         return obstore.store.LocalStore(Path(path).expanduser().absolute(), mkdir=True)
-    client: dict[str, Any] = {"timeout": "20s", "connect_timeout": "3s"}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    if endpoint.startswith("http://"):
-        client["allow_http"] = True
-    options: dict[str, Any] = {"client_options": client}
-    if credentials := ContainerCredentials.find(os.environ):
-        options["credential_provider"] = credentials
-    if region_name:
-        options["region"] = region_name
-    return obstore.store.from_url(place, **options)
+    return open_bucket(place, region_name=region_name)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from truckstream.alerts.alert_event import AlertEvent
-from truckstream.alerts.delivery.outbox import Outbox
 from truckstream.alerts.evaluation.evaluator import AlertEvaluator
 from truckstream.alerts.evaluation.report import read_report
+from truckstream.alerts.shard.outbox import Outbox
 from truckstream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,10 +65,14 @@ class ShardAlerts:
 
     def take(self, records: Iterable[ShardRecord]) -> bool:
         """Evaluate records, and return whether there are new events."""
+        return self.take_data((record.data, record.arrival) for record in records)
+
+    def take_data(self, records: Iterable[tuple[bytes, float]]) -> bool:
+        """Evaluate records, the bytes and the arrival of each, and return whether there are new events."""
         events: list[AlertEvent] = []
-        for record in records:
+        for data, arrival in records:
             self.records += 1
-            report = read_report(record.data, record.arrival or None)
+            report = read_report(data, arrival or None)
             if report is None:
                 self.invalid += 1
             else:

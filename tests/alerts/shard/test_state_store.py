@@ -4,7 +4,7 @@ import pytest
 
 from tests.commands.support import AWS
 from tests.moto_server import running_moto
-from truckstream.alerts.running.state_store import StateStore
+from truckstream.alerts.shard.state_store import StateStore
 from truckstream.consumer.leases.lease import Checkpoint
 from truckstream.errors import ConfigurationError, StoreError
 

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tests.alerts.support import alert
-from truckstream.alerts.delivery.outbox import LONGEST_WAIT, Outbox
+from truckstream.alerts.shard.outbox import LONGEST_WAIT, Outbox
 
 
 def outbox(count, *, batch=2, capacity=5):

@@ -1,8 +1,20 @@
+"""The rules that come with the product, as the text that a user begins with.
+
+It is a module, because the function's zip holds modules only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["DEFAULT_RULES"]
+
+DEFAULT_RULES: Final = """\
 # Rules of `truckstream alerts`, one table for each: [rules.NAME].
 #
-# A rule begins an incident when its condition has held for `hold` (reports that are not beyond the limit start the
-# count again), and ends it when the condition of the end has held for `end_hold`. Write times as "30s", "5m", "1h", "1d".
-# `severity` is info, warning or critical.
+# A rule begins an incident when its condition has held for `hold` (a report that is not beyond the limit starts the
+# count again), and ends it when the condition of the end has held for `end_hold`. Write times as "30s", "5m", "1h" or
+# "1d". `severity` is info, warning or critical.
 
 # A truck without a report for this long is watched no more, and its incidents end.
 forget = "24h"
@@ -70,3 +82,4 @@ window = "2m"
 # severity = "warning"
 # when = "outside"
 # polygon = [[29.2, 83.7], [29.2, 87.0], [26.2, 87.0], [26.2, 83.7]]   # corners: latitude, longitude
+"""
