@@ -30,10 +30,6 @@ class AssignedShard(Protocol):
     start: Checkpoint
     #: Work that the previous owner had announced and not completed.
     pending: PendingCheckpoint | None
-    #: Its hash keys, both ends included; None where they are unknown.
-    hash_range: tuple[int, int] | None
-    #: The shards that it was split from or merged of, for state that moves with the keys. They are processed.
-    parent_ids: tuple[str, ...]
 
     @property
     def is_held(self) -> bool:

@@ -24,8 +24,6 @@ class LeasedShard:
         self.parent_ids = leases.parents_read(tenure)
         self.start = tenure.start
         self.pending = tenure.pending
-        self.hash_range = tenure.hash_range
-        self.parent_ids = tenure.lease.parent_ids
         self._tenure = tenure
         self._leases = leases
 
