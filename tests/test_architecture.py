@@ -44,7 +44,7 @@ ALLOWED = {
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
     "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
-    "handler": {"alerts", "lambda_function", "batcher", "data", "record", "errors"},
+    "handler": {"alerts", "lambda_function", "batcher", "data", "record", "search", "errors"},
     "data": {
         "batcher",
         "cloud",
@@ -60,6 +60,10 @@ ALLOWED = {
         "errors",
     },
     "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
+
+    "search": {
+        *("batcher", "checks", "column_types", "consumer", "data", "errors", "kinesis", "record", "worker"),
+    },
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
     "alerts": {"batcher", "checks", "consumer", "kinesis", "kpl", "producer", "record", "errors"},
     "commands": {
@@ -77,7 +81,7 @@ ALLOWED = {
             "kinesis",
             "local",
         ),
-        *("lambda_function", "producer", "simulator", "truckstream", "worker"),
+        *("lambda_function", "producer", "search", "simulator", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
@@ -230,6 +234,14 @@ SHELLS = {
         "shard/state_store.py",
     },
     "lambda_function": {"handler.py", "logs.py"},
+    "search": {
+        "asking/index_search.py",
+        "indexing/preparation.py",
+        "indexing/sink.py",
+        "indexing/writer.py",
+        "opensearch/client.py",
+        "opensearch/credentials.py",
+    },
     "local": {
         "s3/__main__.py",
         "s3/local_s3.py",

@@ -29,12 +29,14 @@ __all__ = [
     "DeploymentError",
     "IcebergError",
     "InvalidArgumentError",
+    "InvalidQueryError",
     "InvalidRecordError",
     "LeaseLostError",
     "LeaseTableError",
     "PackageError",
     "ProducerClosedError",
     "RecordTooLargeError",
+    "SearchError",
     "ServiceError",
     "StoreError",
     "StreamNotFoundError",
@@ -70,6 +72,14 @@ class InvalidArgumentError(UsageError, ValueError):
         self.argument = argument
         self.value = value
         self.rule = rule
+
+
+class InvalidQueryError(InvalidArgumentError):
+    """A search query breaks a rule of its language at `position`, the index of a character of it, from 0."""
+
+    def __init__(self, query: str, position: int, rule: str) -> None:
+        super().__init__("query", query, f"at character {position + 1}: {rule}")
+        self.position = position
 
 
 class InvalidRecordError(UsageError, ValueError):
@@ -250,6 +260,19 @@ class StoreError(ServiceError):
         if hint:
             self.args = (f"{self}. {hint}",)
         self.hint = hint
+        self.retryable = retryable
+
+
+class SearchError(ServiceError):
+    """OpenSearch rejected a request, did not answer, or gave up a part of the answer.
+
+    Documents of such a request may be in the index nevertheless. Writing them again replaces them.
+    """
+
+    may_be_stored = True
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(code, message)
         self.retryable = retryable
 
 

@@ -1,0 +1,1 @@
+"""Ask OpenSearch, or the stored objects through DuckDB."""

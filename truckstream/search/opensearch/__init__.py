@@ -1,0 +1,1 @@
+"""The connection to OpenSearch: opensearch-py's client, credentials of AWS, and the kinds of failures."""

@@ -1,0 +1,54 @@
+"""Signatures of AWS for OpenSearch: which service and region a host belongs to, and the keys to sign with.
+
+opensearch-py signs with botocore, which would refresh credentials in the middle of a request and block the event loop.
+So the keys are taken from the aiobotocore session before each request.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from truckstream.kinesis.session.credentials import SessionCredentials
+from truckstream.kinesis.session.default_session import make_session
+
+if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
+
+    from truckstream.kinesis.session.signing import Keys
+
+__all__ = ["AwsHost", "AwsKeys", "aws_host"]
+
+_HOST: Final = re.compile(r"[^.]+\.(?P<region>[a-z0-9-]+)\.(?P<service>es|aoss)\.amazonaws\.com(\.cn)?")
+
+
+class AwsHost(NamedTuple):
+    """The region and the service that a request is signed for: `es`, or `aoss` for OpenSearch Serverless."""
+
+    region: str
+    service: str
+
+
+def aws_host(host: str) -> AwsHost | None:
+    """Return what a host's requests are signed for; None if it is not one of AWS."""
+    found = _HOST.fullmatch(host)
+    return AwsHost(found["region"], found["service"]) if found else None
+
+
+class AwsKeys:
+    """The keys of a session, as the signer of opensearch-py reads them."""
+
+    def __init__(self, session: AioSession | None) -> None:
+        self._source = SessionCredentials(make_session() if session is None else session)
+        self._keys: Keys
+
+    async def refresh(self) -> None:
+        """Take the keys to sign with now.
+
+        Raises:
+            RequestFailedError: there are no credentials, or they could not be refreshed.
+        """
+        self._keys = await self._source.current()
+
+    def get_frozen_credentials(self) -> Keys:
+        return self._keys
