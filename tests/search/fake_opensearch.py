@@ -37,6 +37,7 @@ class FakeOpenSearch:
     templates: dict[str, Any] = field(default_factory=dict)
     policies: dict[str, tuple[int, Any]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    search_faults: list[Fault] = field(default_factory=list)
     #: The documents of each bulk request: index and ID.
     bulks: list[list[tuple[str, str]]] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
@@ -71,6 +72,8 @@ class FakeOpenSearch:
     async def search(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.searches.append(body)
+        if self.search_faults:
+            await self.search_faults.pop(0)(self, request, [])
         found = [
             source
             for index, held in self.indexes.items()

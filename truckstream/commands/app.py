@@ -25,6 +25,7 @@ from truckstream.commands.deploy import deploy, destroy, package, policies, prov
 from truckstream.commands.local import local
 from truckstream.commands.output.console import discard_output
 from truckstream.commands.output.results import exit_status, print_error, print_interrupted
+from truckstream.commands.search import search
 from truckstream.commands.settings.init import init
 from truckstream.commands.signals import CANCELLED
 from truckstream.commands.simulate import simulate
@@ -71,6 +72,7 @@ for command in (
     *(status, doctor, scale),
     verify,
     query,
+    search,
     worker,
     replay,
     compact,

@@ -144,7 +144,9 @@ async def test_a_query_finds_what_it_means(opensearch_url, readings, nodes):
     await refresh(opensearch_url, index)
     place = {"kinesis_sequence_number": "", "kinesis_shard_id": ""}
     for node in nodes:
-        rows = await search_index(written(node), opensearch_url, index=f"{index}-*", request_timeout=PATIENCE, schema=Reading)
+        rows = await search_index(
+            written(node), opensearch_url, index=f"{index}-*", request_timeout=PATIENCE, schema=Reading
+        )
         expected = [at for at, each in enumerate(readings) if matches(node, msgspec.structs.asdict(each) | place)]
         assert sorted(int(row["kinesis_sequence_number"]) for row in rows) == expected, written(node)
     await call(opensearch_url, "DELETE", f"/{index}-2025.01.15")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-__all__ = ["Output", "format_rows", "take_result"]
+__all__ = ["Output", "format_rows", "print_table", "take_result"]
 
 #: DuckDB's options of each format.
 _OPTIONS: Final = {
@@ -54,7 +54,7 @@ def take_result(relation: duckdb.DuckDBPyRelation, output: Output) -> Callable[[
     """Run a relation; return the function that prints its rows, which does nothing if they are written to a file."""
     if output.format == "table":
         rows = relation.limit(output.rows + 1).fetchall()
-        return lambda: _print_table(relation.columns, rows, output.rows)
+        return lambda: print_table(relation.columns, rows, output.rows, "--rows, --format and --output show more.")
     if output.path is not None:
         _write_file(relation, output.format, output.path)
         return lambda: None
@@ -91,7 +91,8 @@ def _copy(relation: duckdb.DuckDBPyRelation, path: Path, format_: str) -> None:
         copied.fetchall()
 
 
-def _print_table(names: list[str], rows: list[tuple[Any, ...]], limit: int) -> None:
+def print_table(names: list[str], rows: list[tuple[Any, ...]], limit: int, hint: str) -> None:
+    """Print rows as a table, and the hint if rows beyond the limit, or columns, are not shown."""
     table, shown = format_rows(names, rows[:limit], console.width if console.is_terminal else None)
     if console.is_terminal:
         console.print(table)
@@ -105,7 +106,7 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]], limit: int) -> N
     if shown < len(names):
         notes.append(f"{shown} of {len(names)} columns fit.")
     if notes:
-        text = " ".join([*notes, "--rows, --format and --output show more."])
+        text = " ".join([*notes, hint])
         error_console.print(text, style="dim", highlight=False, soft_wrap=True)
 
 
