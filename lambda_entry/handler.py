@@ -19,6 +19,8 @@ Settings, read from the environment at the first call. An empty variable counts 
     MAX_BYTES_IN_FLIGHT  the bytes of these groups: 16777216
     ALERT_RULES          rules of alerts: default, or module:name of a text with rules in TOML; no alerts if not set
     ALERT_TOPIC          the ARN of the SNS topic that alerts go to; only the log if not set
+    OPENSEARCH_URL       write the records to this OpenSearch, too; it needs opensearch-py, which the zip does not have
+    OPENSEARCH_INDEX     the beginning of the names of its indexes: truckstream
     LOG_LEVEL            DEBUG, INFO, WARNING or ERROR: INFO. The line with the metrics is always written
     AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   as in every S3 client
 

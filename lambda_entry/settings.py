@@ -16,6 +16,8 @@ from truckstream.record import TruckRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from truckstream.batcher.second_target import SecondTarget
+
 __all__ = ["read_batcher", "read_number", "read_schema", "read_store_url"]
 
 _T = TypeVar("_T")
@@ -59,6 +61,7 @@ def read_batcher(environment: Mapping[str, str]) -> Batcher:
             encryption=cast("Encryption | None", _choice(given, "ENCRYPTION", get_args(Encryption), None)),
             kms_key_id=given.get("KMS_KEY_ID"),
             storage_class=cast("StorageClass | None", _choice(given, "STORAGE_CLASS", get_args(StorageClass), None)),
+            second_target=_second_target(given),
             region_name=given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION"),
             endpoint_url=given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL"),
         )
@@ -79,6 +82,20 @@ def read_store_url(given: Mapping[str, str]) -> str:
         return f"s3://{bucket}"
     hint = "Set BUCKET_NAME to the bucket's name, or STORE_URL (file:///data) in the function's environment."
     raise ConfigurationError("BUCKET_NAME", "is not set", hint)
+
+
+def _second_target(given: Mapping[str, str]) -> SecondTarget | None:
+    """Return the sink of OPENSEARCH_URL, which loads opensearch-py; None if the variable is not set."""
+    url = given.get("OPENSEARCH_URL")
+    if url is None:
+        return None
+    try:
+        from truckstream.search import DEFAULT_INDEX, OpenSearchSink  # noqa: PLC0415 - only with this setting
+    except ModuleNotFoundError as missing:
+        hint = "Install 'truckstream[search]', or leave OPENSEARCH_URL out."
+        raise ConfigurationError("OPENSEARCH_URL", f"is set, and {missing.name} is not installed", hint) from missing
+    index = given.get("OPENSEARCH_INDEX", DEFAULT_INDEX)
+    return OpenSearchSink(url, index=index, schema=read_schema(given.get("SCHEMA", "truck")))
 
 
 def _batch_size(value: str) -> int | Literal["auto"]:

@@ -158,6 +158,7 @@ SHELLS = {
         "object_store/open_store.py",
         "object_store/store.py",
         "object_store/threaded_store.py",
+        "second_target.py",
         "storing/event_writer.py",
         "storing/group_writer.py",
         "storing/object_writer.py",

@@ -43,6 +43,7 @@ def test_without_settings_the_batchers_defaults_apply(made):
         "schema": TruckRecord,
         "max_in_flight": 16,
         "max_bytes_in_flight": 16_777_216,
+        "second_target": None,
         "encryption": None,
         "kms_key_id": None,
         "storage_class": None,
@@ -123,3 +124,16 @@ def test_the_handlers_docstring_names_every_variable():
     read = set(re.findall(r'"([A-Z][A-Z0-9_]{5,})"', text)) - {"AES256", "AWS_LAMBDA_FUNCTION_NAME"}
     assert read <= named
     assert {"BUCKET_NAME", "MAX_IN_FLIGHT", "LOG_LEVEL", "ALERT_RULES", "ALERT_TOPIC"} <= read
+
+
+async def test_opensearch_is_a_second_target(made):
+    read_batcher({**MEMORY, "OPENSEARCH_URL": "http://127.0.0.1:9200", "OPENSEARCH_INDEX": "fleet"})
+    sink = made["second_target"]
+    assert repr(sink) == "<OpenSearchSink fleet at http://127.0.0.1:9200, 0 written>"
+    await sink.close()
+
+
+def test_without_opensearch_py_the_setting_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "truckstream.search", None)
+    with pytest.raises(ConfigurationError, match=r"OPENSEARCH_URL is set, and truckstream\.search is not installed"):
+        read_batcher({**MEMORY, "OPENSEARCH_URL": "http://127.0.0.1:9200"})

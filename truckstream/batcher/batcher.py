@@ -21,9 +21,10 @@ from truckstream.batcher.reading.event import read_event
 from truckstream.batcher.reading.schema import read_schema
 from truckstream.batcher.reading.validation import ValidatedEvent, validate
 from truckstream.batcher.result import Result, combine
+from truckstream.batcher.second_target import copy_stored
 from truckstream.batcher.storing.deadline import PutTimeEstimate
 from truckstream.batcher.storing.event_writer import EventWriter, StoringOptions
-from truckstream.errors import printable
+from truckstream.errors import InvalidArgumentError, printable
 from truckstream.record import TruckRecord
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import ObjectStore
     from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.batcher.reading.rejected_record import Refusal
+    from truckstream.batcher.second_target import SecondTarget
     from truckstream.batcher.storing.object_key import Layout
 
 __all__ = ["Batcher", "GroupPreview"]
@@ -105,6 +107,9 @@ class Batcher:
         kms_key_id: the key for the last two, used with its bucket key; None for the account's own.
         storage_class: the class in which S3 stores the objects, such as "INTELLIGENT_TIERING"; None for STANDARD.
         store_options: further options of obstore's S3Store, such as `client_options`.
+        second_target: takes the valid records, too, after they are stored; `OpenSearchSink` is one. Its failure changes
+            nothing in the result: the records are stored, and are not delivered again for its sake. It is logged.
+        second_target_timeout: the seconds that one call waits for the second target at most.
 
     Raises:
         ConfigurationError: the store cannot be opened.
@@ -133,12 +138,16 @@ class Batcher:
         kms_key_id: str | None = None,
         storage_class: StorageClass | None = None,
         store_options: Mapping[str, Any] | None = None,
+        second_target: SecondTarget | None = None,
+        second_target_timeout: float = 10.0,
     ) -> None:
         prefix = check_prefix("prefix", prefix)
         rejected_prefix = check_prefix("rejected_prefix", rejected_prefix)
         valid_keys, rejected_keys = read_key_schemes(prefix, rejected_prefix, layout, event_time, schema)
         check_batch_size(batch_size)
         check_positive(max_in_flight=max_in_flight, max_bytes_in_flight=max_bytes_in_flight, max_attempts=max_attempts)
+        if not second_target_timeout > 0:
+            raise InvalidArgumentError("second_target_timeout", second_target_timeout, "must be above 0")
         self._batch_size = batch_size
         self._formats = select_formats(format, compression, schema, add_stream_fields=add_stream_fields)
         self._schema = read_schema(schema, self._formats.valid)
@@ -156,6 +165,8 @@ class Batcher:
         )
         self._storing = StoringOptions(opened, valid_keys, rejected_keys, max_in_flight, max_bytes_in_flight)
         self._put_time = PutTimeEstimate()
+        self._second_target = second_target
+        self._second_target_timeout = second_target_timeout
 
     def __repr__(self) -> str:
         storing = self._storing
@@ -232,7 +243,10 @@ class Batcher:
         _log_schema_incidents(validated, group_size)
         in_order = self._batch_size == "auto" and group_size < FULL_GROUP
         plan = GroupPlan(len(event), group_size, in_order=in_order, boundaries=event.boundaries)
-        return await EventWriter(validated, plan, self._storing, self._put_time, deadline, log_level).write()
+        result = await EventWriter(validated, plan, self._storing, self._put_time, deadline, log_level).write()
+        if self._second_target is not None:
+            await copy_stored(validated, result, self._second_target, self._second_target_timeout, deadline)
+        return result
 
 
 def _log_schema_incidents(event: ValidatedEvent, group_size: int) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console
-from truckstream.commands.output.record_printer import discard_output
-from truckstream.commands.signals import CANCELLED
+from truckstream.commands.stored.interruption import end_interrupted
 from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_times
@@ -85,9 +84,7 @@ def search(
             rows = _ask_store(query, _store(store, connection), chosen | options)
         _print(rows, format_, limit)
     except KeyboardInterrupt:
-        return CANCELLED
-    except BrokenPipeError:  # such as after `| head`: the reader wants no more
-        discard_output()
+        end_interrupted("Interrupted.")
     return 0
 
 

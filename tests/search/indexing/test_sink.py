@@ -10,12 +10,13 @@ import pytest
 
 from tests.sample_record import DESCRIBED
 from tests.search.fake_opensearch import Stalled, dropped_after_write, failed_items, fake_opensearch, no_json, refused
-from truckstream import Consumer, Producer
+from truckstream import Batcher, Consumer, Producer
 from truckstream.consumer import Record
 from truckstream.consumer.tables import MemoryTable
 from truckstream.errors import ConfigurationError, InvalidArgumentError, SearchError
 from truckstream.local import LocalKinesis
 from truckstream.search import OpenSearchSink
+from truckstream.worker.storing.group_event import event_of
 
 SHARD = "shardId-000000000000"
 DAY = 1736899200.0  # 2025-01-15
@@ -275,3 +276,15 @@ async def test_a_consumer_checkpoints_after_the_documents_are_acknowledged(fake)
     assert {source["truck_id"] for held in fake.indexes.values() for source in held.values()} == {
         f"T{n}" for n in range(50)
     }
+
+
+async def test_a_batcher_and_a_consumer_make_the_same_documents(fake, tmp_path):
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/trucks"
+    taken = [record(1), record(2, subsequence=0), record(2, subsequence=1)]
+    async with sink_for(fake) as sink:
+        batcher = Batcher(tmp_path.as_uri(), second_target=sink)
+        result = await batcher.store_group(event_of(arn, SHARD, taken))
+        assert (result.stored, fake.ids()) == (3, ids("1", "2:0", "2:1"))
+        before = json.dumps(fake.indexes, sort_keys=True)
+        await sink.handle(batch(*taken))
+        assert json.dumps(fake.indexes, sort_keys=True) == before
