@@ -210,6 +210,7 @@ VPC = "arn:aws:ec2:us-east-1:000000000000:vpc/vpc-1"
 
 #: What IAM knows of a call that CloudFormation makes for the stack, with every condition of the policies fulfilled.
 BY_CLOUDFORMATION = {
+    "aoss:collection": "truckstream",
     "aws:CalledVia": ["cloudformation.amazonaws.com"],
     "lambda:FunctionArn": FUNCTION,
     "iam:PermissionsBoundary": BOUNDARY,
@@ -233,6 +234,7 @@ def by_cloudformation(action, resource, /, **changed):
         "tagged_as": "aws:RequestTag/truckstream:stack",
         "days": "kms:ScheduleKeyDeletionPendingWindowInDays",
         "function": "lambda:FunctionArn",
+        "collection": "aoss:collection",
     }
     context = BY_CLOUDFORMATION | {names[name]: value for name, value in changed.items()}
     return Call(action, resource, {key: value for key, value in context.items() if value is not None})
@@ -358,6 +360,27 @@ def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
     assert not allows(documents, by_cloudformation("kms:CreateKey", "*"))
     assert not allows(documents, by_cloudformation("ec2:CreateVpc", VPC))
     assert not allows(documents, by_cloudformation("lambda:CreateFunction", COMPACTION))
+    assert not allows(documents, by_cloudformation("aoss:CreateCollection", "*"))
+    assert not allows(documents, by_cloudformation("osis:CreatePipeline", arn_of("osis:pipeline/truckstream")))
+    assert not allows(
+        documents, by_cloudformation("quicksight:CreateDashboard", arn_of("quicksight:dashboard/Acme-fleet"))
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        by_cloudformation("aoss:DeleteCollection", "*", collection="another"),
+        by_cloudformation("aoss:UpdateAccessPolicy", "*", collection="another"),
+        by_cloudformation("osis:UpdatePipeline", "arn:aws:osis:us-east-1:000000000000:pipeline/another"),
+        by_cloudformation("quicksight:DeleteDataSet", "arn:aws:quicksight:us-east-1:000000000000:dataset/another"),
+        Call("aoss:DeleteCollection", "*", {"aoss:collection": "truckstream"}),
+        Call("iam:CreateServiceLinkedRole", "arn:aws:iam::000000000000:role/aws-service-role/x.amazonaws.com/y"),
+    ],
+    ids=lambda call: call.action,
+)
+def test_search_and_quicksight_open_nothing_else(call):
+    assert not allows(deploy_policies(SCOPE, search=True, quicksight=True), call)
 
 
 # --- The permissions boundary -----------------------------------------------------------------------
@@ -365,7 +388,7 @@ def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
 
 def calls_of_statement(statement):
     """Return a call for each action and resource of an Allow statement, with its own conditions fulfilled."""
-    context = {"aws:ResourceTag/truckstream:stack": "Acme"}
+    context = {"aws:ResourceTag/truckstream:stack": "Acme", "aoss:collection": "truckstream"}
     if statement["Effect"] == "Deny":
         return []
     resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
@@ -382,8 +405,9 @@ def test_the_boundary_allows_everything_that_the_roles_of_the_template_allow():
         Encryption="CUSTOMER_KEY",
         CreateVpc="true",
         CreateCompaction="true",
+        CreateSearch="true",
     )
-    roles = [properties_of(role, names) for role in ("FunctionRole", "CompactionRole")]
+    roles = [properties_of(role, names) for role in ("FunctionRole", "CompactionRole", "IngestionRole")]
     documents = [policy["PolicyDocument"] for role in roles for policy in role["Policies"]]
     documents.append(properties_of("ProducerPolicy", names)["PolicyDocument"])
     calls = [call for document in documents for each in document["Statement"] for call in calls_of_statement(each)]
@@ -440,8 +464,12 @@ def test_each_document_fits_a_managed_policy():
     for documents in (
         watch_policies(SCOPE),
         deploy_policies(SCOPE),
-        deploy_policies(SCOPE, customer_key=True, vpc=True, compaction=True, delete_data=True),
-        deploy_policies(LONGEST, customer_key=True, vpc=True, compaction=True, delete_data=True),
+        deploy_policies(
+            SCOPE, customer_key=True, vpc=True, compaction=True, search=True, quicksight=True, delete_data=True
+        ),
+        deploy_policies(
+            LONGEST, customer_key=True, vpc=True, compaction=True, search=True, quicksight=True, delete_data=True
+        ),
         [boundary_policy(LONGEST)],
         [consumer_policy(LONGEST, "a" * 255)],
     ):
@@ -562,6 +590,31 @@ CLOUDFORMATION = {
         "events:rule/Acme-CompactionRule-1A2B",
         "PutRule DescribeRule PutTargets ListTargetsByRule RemoveTargets DeleteRule",
     ),
+    "AWS::OpenSearchServerless::SecurityPolicy": (
+        "aoss:*",
+        "CreateSecurityPolicy GetSecurityPolicy UpdateSecurityPolicy DeleteSecurityPolicy",
+    ),
+    "AWS::OpenSearchServerless::AccessPolicy": (
+        "aoss:*",
+        "CreateAccessPolicy GetAccessPolicy UpdateAccessPolicy DeleteAccessPolicy",
+    ),
+    "AWS::OpenSearchServerless::Collection": (
+        "aoss:collection/1",
+        "CreateCollection BatchGetCollection UpdateCollection DeleteCollection",
+    ),
+    "AWS::OSIS::Pipeline": ("osis:pipeline/truckstream", "CreatePipeline GetPipeline UpdatePipeline DeletePipeline"),
+    "AWS::QuickSight::DataSource": (
+        "quicksight:datasource/Acme-records",
+        "CreateDataSource DescribeDataSource DescribeDataSourcePermissions UpdateDataSource DeleteDataSource",
+    ),
+    "AWS::QuickSight::DataSet": (
+        "quicksight:dataset/Acme-reports",
+        "CreateDataSet DescribeDataSet DescribeDataSetPermissions UpdateDataSet PassDataSet DeleteDataSet",
+    ),
+    "AWS::QuickSight::Dashboard": (
+        "quicksight:dashboard/Acme-fleet",
+        "CreateDashboard DescribeDashboard UpdateDashboard UpdateDashboardPublishedVersion DeleteDashboard",
+    ),
     "AWS::SNS::Topic": ("sns:Acme-Topic-1A2B", "CreateTopic GetTopicAttributes SetTopicAttributes DeleteTopic"),
     "AWS::SNS::TopicPolicy": ("sns:Acme-Topic-1A2B", "SetTopicAttributes"),
     "AWS::SNS::Subscription": ("sns:Acme-Topic-1A2B", "Subscribe Unsubscribe ListSubscriptionsByTopic"),
@@ -601,7 +654,7 @@ def arn_of(place):
     service, _, resource = place.partition(":")
     if service == "s3":
         return f"arn:aws:s3:::{resource}"
-    region = "" if service == "iam" or resource.startswith("dashboard/") else "us-east-1"
+    region = "" if service == "iam" or place.startswith("cloudwatch:dashboard/") else "us-east-1"
     return f"arn:aws:{service}:{region}:000000000000:{resource}"
 
 
@@ -615,7 +668,12 @@ CREATION = ("CreateKey", "CreateVpc", "CreateRole")
 def test_the_deployer_may_create_and_delete_every_type_of_resource(kind):
     place, verbs = CLOUDFORMATION[kind]
     documents = deploy_policies(
-        SCOPE, customer_key=kind == "AWS::KMS::Key", vpc="::EC2::" in kind, compaction=kind in OF_THE_COMPACTION
+        SCOPE,
+        customer_key=kind == "AWS::KMS::Key",
+        vpc="::EC2::" in kind,
+        compaction=kind in OF_THE_COMPACTION,
+        search="::OpenSearchServerless::" in kind or "::OSIS::" in kind,
+        quicksight="::QuickSight::" in kind,
     )
     service = place.partition(":")[0]
     calls = [by_cloudformation(f"{service}:{verb}", arn_of(place)) for verb in verbs.split()]

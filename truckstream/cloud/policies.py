@@ -52,6 +52,7 @@ class Scope:
         stream: the name of the stream.
         bucket: the name of the bucket, or None if CloudFormation chooses it.
         database: the name of the Athena database, or None if the template chooses it.
+        search: the name of the OpenSearch collection and its pipeline.
 
     Raises:
         InvalidArgumentError: the stack's name breaks a rule; one with a wildcard would allow access to other stacks.
@@ -63,6 +64,7 @@ class Scope:
     stream: str = "truck-sensor-stream"
     bucket: str | None = None
     database: str | None = None
+    search: str = "truckstream"
 
     def __post_init__(self) -> None:
         check_stack_name(self.stack)
@@ -145,6 +147,8 @@ def deploy_policies(
     customer_key: bool = False,
     vpc: bool = False,
     compaction: bool = False,
+    search: bool = False,
+    quicksight: bool = False,
     delete_data: bool = False,
 ) -> tuple[dict[str, Any], ...]:
     """Return the policies for `provision`, `deploy`, `scale --apply` and `destroy`; attach all of them together.
@@ -157,11 +161,14 @@ def deploy_policies(
         customer_key: include the permissions for Encryption=CUSTOMER_KEY.
         vpc: include the permissions for CreateVpc=true.
         compaction: include the permissions for CreateCompaction=true.
+        search: include the permissions for CreateSearch=true.
+        quicksight: include the permissions for QuickSightPrincipal.
         delete_data: include the permissions for `destroy --delete-data`.
     """
     statements = [*_stack(scope), *_storage(scope), *_function(scope), *_watching(scope), *_catalog(scope)]
     statements += [*(_key(scope) if customer_key else ()), *(_network(scope) if vpc else ())]
     statements += _compaction(scope, customer_key=customer_key) if compaction else ()
+    statements += [*(_search(scope) if search else ()), *(_quicksight(scope) if quicksight else ())]
     statements += [*(_deletion(scope) if delete_data else ()), *_repairs(scope), *_looking(scope)]
     return _documents(statements)
 
@@ -199,6 +206,13 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
         # Only the topic of the parameter AlertTopic is in the role itself.
         _allow("Alerts", "sns", "Publish", scope.arn("sns", "*")),
+        _allow(
+            "Collection",
+            "aoss",
+            "APIAccessAll BatchGetCollection",
+            scope.arn("aoss", "collection/*"),
+            **_of_the_collection(scope),
+        ),
         _allow("Network", "ec2", interfaces, "*"),
     ]
     [document] = _documents(statements)
@@ -420,6 +434,57 @@ def _catalog(scope: Scope) -> list[Statement]:
     return [
         _allow("Tables", "glue", glue, *tables, **_VIA_CLOUDFORMATION),
         _allow("Queries", "athena", athena, scope.arn("athena", f"workgroup/{scope.stack}"), **_VIA_CLOUDFORMATION),
+    ]
+
+
+def _search(scope: Scope) -> list[Statement]:
+    policies = """CreateAccessPolicy CreateSecurityPolicy DeleteAccessPolicy DeleteSecurityPolicy GetAccessPolicy
+        GetSecurityPolicy UpdateAccessPolicy UpdateSecurityPolicy"""
+    collection = "CreateCollection DeleteCollection ListTagsForResource TagResource UpdateCollection"
+    pipeline = "CreatePipeline DeletePipeline GetPipeline ListTagsForResource TagResource UpdatePipeline"
+    linked = "observability.aoss.amazonaws.com"
+    role = scope.arn("iam", f"role/aws-service-role/{linked}/*", region=False)
+    of_the_name = _of_the_collection(scope)
+    return [
+        # Policies have no ARN, and collections have an ID that is generated; the condition names both.
+        _allow("SearchPolicies", "aoss", policies, "*", **of_the_name, **_VIA_CLOUDFORMATION),
+        _allow("Collection", "aoss", collection, "*", **of_the_name, **_VIA_CLOUDFORMATION),
+        # These look collections up by name, and the condition does not apply to them.
+        _allow("LookAtCollections", "aoss", "BatchGetCollection ListCollections", "*", **_VIA_CLOUDFORMATION),
+        _allow("Pipeline", "osis", pipeline, scope.arn("osis", f"pipeline/{scope.search}"), **_VIA_CLOUDFORMATION),
+        _allow(
+            "PipelineTakesItsRole",
+            "iam",
+            "PassRole",
+            scope.roles,
+            StringEquals={"iam:PassedToService": "osis-pipelines.amazonaws.com"},
+        ),
+        # The first collection of an account makes the role with which OpenSearch Serverless writes its metrics.
+        _allow("RoleOfServerless", "iam", "CreateServiceLinkedRole", role, StringEquals={"iam:AWSServiceName": linked}),
+    ]
+
+
+def _of_the_collection(scope: Scope) -> Statement:
+    return {"StringEquals": {"aoss:collection": scope.search}}
+
+
+def _quicksight(scope: Scope) -> list[Statement]:
+    source = """CreateDataSource DeleteDataSource DescribeDataSource DescribeDataSourcePermissions PassDataSource
+        UpdateDataSource UpdateDataSourcePermissions"""
+    data_set = """CreateDataSet DeleteDataSet DescribeDataSet DescribeDataSetPermissions PassDataSet UpdateDataSet
+        UpdateDataSetPermissions"""
+    dashboard = """CreateDashboard DeleteDashboard DescribeDashboard DescribeDashboardDefinition
+        DescribeDashboardPermissions UpdateDashboard UpdateDashboardPermissions UpdateDashboardPublishedVersion"""
+    made = {"datasource": source, "dataset": data_set, "dashboard": dashboard}
+    return [
+        _allow(
+            f"QuickSight{kind.capitalize()}",
+            "quicksight",
+            f"{actions} ListTagsForResource TagResource",
+            scope.arn("quicksight", f"{kind}/{scope.stack}-*"),
+            **_VIA_CLOUDFORMATION,
+        )
+        for kind, actions in made.items()
     ]
 
 

@@ -243,6 +243,8 @@ def policies(
     customer_key: bool = False,
     vpc: bool = False,
     compaction: bool = False,
+    search: bool = False,
+    quicksight: bool = False,
     delete_data: bool = False,
     dry_run: bool = False,  # noqa: ARG001 - it never changes anything
 ) -> int:
@@ -266,6 +268,8 @@ def policies(
         customer_key: Include the permissions for Encryption=CUSTOMER_KEY.
         vpc: Include the permissions for CreateVpc=true.
         compaction: Include the permissions for CreateCompaction=true.
+        search: Include the permissions for CreateSearch=true, with the default SearchName.
+        quicksight: Include the permissions for QuickSightPrincipal.
         delete_data: Include the permissions for `destroy --delete-data`.
         dry_run: Accepted for scripts; this command never changes anything.
     """
@@ -288,7 +292,13 @@ def policies(
         found = (consumer_policy(scope, application),)
     else:
         found = deploy_policies(
-            scope, customer_key=customer_key, vpc=vpc, compaction=compaction, delete_data=delete_data
+            scope,
+            customer_key=customer_key,
+            vpc=vpc,
+            compaction=compaction,
+            search=search,
+            quicksight=quicksight,
+            delete_data=delete_data,
         )
     print_result(found, "", json=True)
     return 0
