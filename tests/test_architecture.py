@@ -60,7 +60,6 @@ ALLOWED = {
         "errors",
     },
     "windows": {"record", "consumer", "batcher", "kinesis", "checks", "errors"},
-
     "search": {
         *("batcher", "checks", "column_types", "consumer", "data", "errors", "kinesis", "record", "worker"),
     },
@@ -81,7 +80,7 @@ ALLOWED = {
             "kinesis",
             "local",
         ),
-        *("lambda_function", "producer", "search", "simulator", "truckstream", "worker"),
+        *("lambda_function", "producer", "record", "search", "simulator", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
