@@ -65,6 +65,10 @@ ALLOWED = {
     },
     "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
     "alerts": {"batcher", "checks", "consumer", "kinesis", "kpl", "producer", "record", "errors"},
+    "stream_sql": {
+        *("batcher", "checks", "consumer", "data", "errors", "kinesis", "producer", "record", "schema_errors"),
+        "windows",
+    },
     "commands": {
         *(
             "alerts",
@@ -80,11 +84,13 @@ ALLOWED = {
             "kinesis",
             "local",
         ),
-        *("lambda_function", "producer", "record", "search", "simulator", "truckstream", "worker"),
+        *("lambda_function", "batcher", "producer", "search", "simulator", "stream_sql", "truckstream", "worker"),
     },
     "__main__": {"commands"},
     # For type checkers only: the public names load when they are first used.
-    "truckstream": {"batcher", "consumer", "data", "errors", "fleet", "lambda_function", "producer", "record"},
+    "truckstream": {
+        *("batcher", "consumer", "data", "errors", "fleet", "lambda_function", "producer", "record", "stream_sql"),
+    },
 }
 
 #: Package -> its shells, the files that do IO. Every other file of the package is a core.
@@ -305,6 +311,16 @@ SHELLS = {
         "run.py",
     },
     "simulator": {"__main__.py", "simulation.py"},
+    "stream_sql": {
+        "progress/progress_store.py",
+        "progress/query_progress.py",
+        "progress/resuming_table.py",
+        "shard_feed.py",
+        "sinks/store_sink.py",
+        "sinks/stream_sink.py",
+        "sql_stream.py",
+        "window_asker.py",
+    },
 }
 #: Core -> the modules of `IO_MODULES` that it may import after all, with the reason.
 EXCEPTIONS = {

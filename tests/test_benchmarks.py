@@ -132,6 +132,7 @@ SAMPLES = {
         [[{"contestant": "boto3", "shards": 1, "quota_share": 1.017, "wasted_share": 0.753}]],
         ["Stored, 1 shard", "Throttled, 1 shard"],
     ),
+    "stream_sql.py": ([[{"case": "per truck, final", **READER}]], ["CPU time a record of a query"]),
     "throttled_shard.py": (
         [[{"case": "half", "records_per_second": 499.0, "best": 500.0, "throttled_share": 0.02}]],
         ["Delivered through the shard", "Throttled"],

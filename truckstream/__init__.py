@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from truckstream.producer import Delivery as Delivery
     from truckstream.producer import Producer as Producer
     from truckstream.record import TruckRecord as TruckRecord
+    from truckstream.stream_sql import SqlStream as SqlStream
 
 _MODULES = {
     "Ack": "producer",
@@ -34,6 +35,7 @@ _MODULES = {
     "Delivery": "producer",
     "Fleet": "fleet",
     "Producer": "producer",
+    "SqlStream": "stream_sql",
     "TruckRecord": "record",
     "TruckstreamError": "errors",
     "compact": "data.compaction.compact",

@@ -35,6 +35,7 @@ from truckstream.commands.stored.replay import replay
 from truckstream.commands.stored.verify import verify
 from truckstream.commands.stream.alerts import alerts
 from truckstream.commands.stream.put import put
+from truckstream.commands.stream.sql.command import sql
 from truckstream.commands.stream.streams import streams
 from truckstream.commands.stream.tail import tail
 from truckstream.commands.watch import doctor, scale, status
@@ -67,7 +68,7 @@ app = App(
 )
 for command in (
     *(demo, init, local, simulate),
-    *(put, streams, tail, alerts),
+    *(put, sql, streams, tail, alerts),
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
     verify,

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from truckstream.batcher.formats.stream_fields import Places
 
-__all__ = ["STREAM_FIELDS", "ParquetFormat", "read_sealed"]
+__all__ = ["STREAM_FIELDS", "Column", "ParquetFormat", "columns_of", "read_sealed"]
 
 #: The columns after those of the schema's fields. Every object has the first two.
 STREAM_FIELDS: Final = (
@@ -70,7 +70,7 @@ _SEAL_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     """A field of the schema and its column."""
 
     #: The attribute of the struct; `name` is the field's name in JSON and the column's name.
@@ -82,6 +82,7 @@ class _Column:
     convert: Callable[[Any], Any] | None = None
 
     def array(self, values: list[Any]) -> core.Array:
+        """Return decoded values of the field as an array of Arrow."""
         if self.nullable:
             values = [None if value is msgspec.UNSET else value for value in values]
         if self.convert is not None:
@@ -104,7 +105,7 @@ class ParquetFormat:
             self._decode = msgspec.json.Decoder(schema).decode
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError("schema", schema, f"must be a type that msgspec decodes ({error})") from error
-        self._columns = _columns(schema)
+        self._columns = columns_of(schema)
         self._stream_fields = STREAM_FIELDS if add_stream_fields else STREAM_FIELDS[:2]
         refuse_taken([column.name for column in self._columns], schema, [field.name for field in self._stream_fields])
         #: The columns that show whether a stored row is a certain record.
@@ -216,7 +217,8 @@ def _is_part(value: object) -> bool:
     return isinstance(value, (inspect.Type, inspect.Field))
 
 
-def _columns(schema: type[msgspec.Struct]) -> list[_Column]:
+def columns_of(schema: type[msgspec.Struct]) -> list[Column]:
+    """Return the columns of the schema's fields, in their order."""
     # inspect leaves UnsetType out of a union.
     unset = {each.name for each in msgspec.structs.fields(schema) if msgspec.UnsetType in get_args(each.type)}
     kind = inspect.type_info(schema)
@@ -225,11 +227,11 @@ def _columns(schema: type[msgspec.Struct]) -> list[_Column]:
     return [_column(field, may_be_unset=field.name in unset) for field in fields]
 
 
-def _column(field: inspect.Field, *, may_be_unset: bool) -> _Column:
+def _column(field: inspect.Field, *, may_be_unset: bool) -> Column:
     options, values = options_of(field.type), values_of(field.type)
     column_type, convert = _column_of(values[0]) if len(values) == 1 else (core.DataType.string(), _as_text)
     nullable = may_be_unset or len(values) < len(options) or isinstance(options[0], inspect.AnyType)
-    return _Column(field.name, field.encode_name, column_type, nullable, convert)
+    return Column(field.name, field.encode_name, column_type, nullable, convert)
 
 
 def _column_of(kind: inspect.Type) -> tuple[core.DataType, Callable[[Any], Any] | None]:

@@ -1,0 +1,1 @@
+"""`truckstream sql`: ask a stream in SQL."""

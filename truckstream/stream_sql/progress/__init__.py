@@ -1,0 +1,1 @@
+"""How far a query has come, kept for the next run."""

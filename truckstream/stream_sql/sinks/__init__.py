@@ -1,0 +1,1 @@
+"""Where results go: lines of JSON, another stream, objects."""

@@ -1,0 +1,1 @@
+"""Which record belongs to which windows, and when a window is final."""
