@@ -122,8 +122,8 @@ def test_a_batch_that_lambda_gave_up(tmp_path):
 def test_a_wrong_option_is_named(tmp_path, monkeypatch, arguments, error):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # which --region exports
-        monkeypatch.setenv(name, "us-east-1")
+    for name, value in {**AWS, "AWS_DEFAULT_REGION": "us-east-1"}.items():  # --region exports both regions
+        monkeypatch.setenv(name, value)
     try:
         found = error_of("replay", "lake", *arguments)
     finally:
