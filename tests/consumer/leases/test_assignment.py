@@ -97,6 +97,28 @@ def test_one_lease_in_twenty_is_asked_for_at_a_time():
     assert plan(leases) == ([], ["s000", "s001"])
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "mine", "asked_of"),
+    [
+        (33, 31, 0, ["a", "a", "b"]),  # each request is counted before the next one is chosen
+        (15, 15, 12, ["b", "a"]),
+        (15, 15, 13, ["b"]),  # a has but one more then
+    ],
+)
+def test_requests_go_to_the_workers_that_have_most_when_those_before_are_granted(a, b, mine, asked_of):
+    owners = ["a"] * a + ["b"] * b + ["me"] * mine
+    held = {f"s{number:03d}" for number in range(a + b, a + b + mine)}
+    take, ask_for = plan(leases_of(*owners), held)
+    assert (take, [owners[int(key[1:])] for key in ask_for]) == ([], asked_of)
+
+
+def test_nothing_is_asked_of_a_worker_that_gets_all_its_leases_just_now():
+    """Thirty workers have two leases each, so that three may move. The last one waits for both of its own."""
+    leases = leases_of(*(f"worker-{number // 2:02}" for number in range(60)))
+    leases[58:] = [replace(lease, checkpoint_owner="worker-00") for lease in leases[58:]]
+    assert plan(leases) == ([], [])
+
+
 def test_a_lease_that_was_asked_for_is_taken_when_the_previous_owner_has_finished():
     waiting = assignment()
     lease = asked_for(leases_of("a")[0], "me")
