@@ -162,6 +162,7 @@ def test_a_lease_in_hand_over_counts_for_its_new_owner():
 def test_a_lease_of_this_worker_that_it_does_not_hold_is_taken_at_once():
     """It was assigned by a leader of the KCL, or taken by a write whose response was lost."""
     assert plan(leases_of("me", "a")) == (["s000"], [])
+    assert plan(leases_of("me", None, "a")) == (["s000", "s001"], [])  # and free ones up to its share, in the same step
 
 
 def test_ended_shards_and_those_behind_a_parent_count_for_nothing():
