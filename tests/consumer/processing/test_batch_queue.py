@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests import virtual_time
 from tests.consumer.support import HeldShard, record
 from truckstream.consumer.processing.batch import Batch
-from truckstream.consumer.processing.batch_queue import BatchQueue
+from truckstream.consumer.processing.batch_queue import BatchQueue, OfferedBatch
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["offer", "take", "finish", "break", "save and break", "cancel"]), st.integers(0, 50)),
@@ -77,5 +77,21 @@ def test_each_batch_is_with_one_loop_or_waits_until_it_is_finished(steps):
         await asyncio.sleep(0)
         assert all(item.finished.done() for item in model.offered)
         assert not any(item.finished.result() for item in unfinished), "a batch counts as processed, and nobody said so"
+
+    virtual_time.run(main())
+
+
+def test_a_batch_is_withdrawn_unless_a_loop_has_it_or_has_finished_it():
+    async def main():
+        waiting, taken, done = (OfferedBatch(Batch(HeldShard(), [record(number)], 0)) for number in (1, 2, 3))
+        assert taken.take()
+        assert done.take()
+        done.finish()
+        for item in (waiting, taken, done):
+            item.withdraw()
+        assert (waiting.finished.result(), taken.finished.done(), done.finished.result()) == (False, False, True)
+        assert not waiting.take()
+        taken.give_up()
+        assert taken.finished.result() is False
 
     virtual_time.run(main())
