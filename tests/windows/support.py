@@ -56,9 +56,9 @@ def plan_of(window: Any = None, **options: Any) -> WindowPlan:
     return WindowPlan(window=window or Tumbling(10), **{**defaults, **options})
 
 
-def windows_of(window: Any = None, shard: str = SHARD, **options: Any) -> ShardWindows:
+def windows_of(window: Any = None, part: str = SHARD, **options: Any) -> ShardWindows:
     """Return the windows of a shard."""
-    return ShardWindows(plan_of(window, **options), shard, now=T0)
+    return ShardWindows(plan_of(window, **options), part, now=T0)
 
 
 def short(result: Result) -> tuple[Any, ...]:

@@ -168,7 +168,7 @@ async def test_the_last_child_deletes_the_state_of_the_parent(memory):
 async def test_a_child_that_ends_without_a_checkpoint_releases_its_parent_too(memory):
     await states_of(Shard("parent"), memory).save_end(snapshot(record(1)))
     states = states_of(Shard("child", parents=("parent",)), memory)
-    windows = windows_of(shard="child")
+    windows = windows_of(part="child")
     await states.restore(windows, T0)
     windows.take_results(T0)
     await states.save_end(windows.snapshot())

@@ -11,7 +11,7 @@ from tests.consumer.local_client import LocalClient, LocalStream
 from tests.consumer.support import HeldShard, on_virtual_time
 from tests.windows.simulated import Simulation, use_virtual_clock
 from tests.windows.support import SHARD, T0, MemorySink, plan_of, record
-from truckstream.consumer import Consumer
+from truckstream.consumer import Checkpoint, Consumer
 from truckstream.consumer.tables import MemoryTable
 from truckstream.errors import InvalidArgumentError, LeaseLostError, LeaseTableError, StoreError, WindowsFullError
 from truckstream.windows import Result, SqliteSink, Tumbling, Windowed
@@ -72,8 +72,8 @@ async def test_the_statistics_count_records_and_show_the_shards(monkeypatch):
         running = asyncio.ensure_future(windowed.run())
         await asyncio.sleep(5)
         stats = windowed.stats
-        assert (stats.records, dict(stats.dropped), list(stats.shards)) == (21, {"invalid": 1}, [SHARD])
-        assert stats.shards[SHARD].groups > 0
+        assert (stats.records, dict(stats.dropped), list(stats.shards)) == (21, {"invalid": 1}, [f"trucks/{SHARD}"])
+        assert stats.shards[f"trucks/{SHARD}"].groups > 0
         consumer.stop()
         await running
         assert (windowed.stats.records, windowed.stats.shards) == (21, {})
@@ -223,6 +223,29 @@ async def test_only_an_empty_batch_at_the_tip_ends_windows_by_the_clock():
     assert steps.calls == []
     await processor.process([], 0)
     assert steps.calls == ["results"]
+
+
+@on_virtual_time
+async def test_a_shard_that_was_not_begun_is_given_back_without_reading_its_state():
+    steps = Steps()
+    steps.failing["results"] = AssertionError
+    steps.shard.start = Checkpoint("7")  # its state does not exist
+    await steps.processor().finish("hand_over")
+    assert steps.calls == []
+
+
+@on_virtual_time
+async def test_shards_of_two_streams_with_the_same_id_have_results_of_their_own():
+    """In one sink, the results of one stream would replace those of the other."""
+    parts = set()
+    for stream in ("east", "west"):
+        shard = HeldShard()
+        shard.stream_name = stream
+        sink = AsyncSink()
+        processor = WindowProcessor(shard, plan_of(), None, sink, checkpoint_interval=1_000, wall_clock=lambda: T0)
+        await processor.process([record(1), record(20)], 100)
+        parts |= {row.part for row in sink.rows}
+    assert parts == {f"east/{SHARD}", f"west/{SHARD}"}
 
 
 # --- SQLite -------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     #: How many of the records came late, so that this result corrects an earlier one.
     late: int = 0
-    #: The shard in which the window of this key began. If records of one key come from several shards, each of them has
-    #: a part of the result.
+    #: The stream and the shard in which the window of this key began, joined by a slash. If records of one key come
+    #: from several shards, each of them has a part of the result.
     part: str
     #: By the names of the aggregates; empty if the window is retracted.
     values: dict[str, Any]

@@ -62,14 +62,14 @@ class ShardWindows:
 
     Args:
         plan: the windows.
-        shard_id: the shard.
+        part: the shard's name in the results, unique among all shards whose results go to one sink.
         hash_range: the shard's hash keys, both ends included; None if they are not known.
         now: seconds since the epoch.
     """
 
-    def __init__(self, plan: WindowPlan, shard_id: str, *, hash_range: HashRange | None = None, now: float) -> None:
+    def __init__(self, plan: WindowPlan, part: str, *, hash_range: HashRange | None = None, now: float) -> None:
         self._plan = plan
-        self._shard_id = shard_id
+        self._part = part
         self._hash_range = hash_range
         self._columns = Columns(plan.aggregates)
         self._get_key = value_getter(plan.key)
@@ -85,7 +85,7 @@ class ShardWindows:
         self._max_ahead = micros(plan.max_ahead) if plan.has_clock else 0
         bound = 0.0 if plan.has_clock else math.inf
         self._clock = Watermark(out_of_orderness=plan.out_of_orderness, max_ahead=bound)
-        self._clock.add(shard_id, now)
+        self._clock.add(part, now)
         self._groups = 0
         self._waiting = 0
         self._has_untaken = False
@@ -162,7 +162,7 @@ class ShardWindows:
 
     def reach_tip(self, now: float) -> None:
         """Note that there are no more records at `now`, so that windows end by the clock."""
-        self._clock.reach_tip(self._shard_id, now)
+        self._clock.reach_tip(self._part, now)
         self._has_untaken = True
 
     def _parse_time(self, value: Any) -> int:
@@ -186,7 +186,7 @@ class ShardWindows:
 
     def _observe(self, now: float) -> None:
         if self._event_time > BEFORE_ALL:
-            self._clock.observe(self._shard_id, self._event_time / MICROS, self._arrival, now)
+            self._clock.observe(self._part, self._event_time / MICROS, self._arrival, now)
 
     def _aggregate(self) -> None:
         for group in self._contents:
@@ -201,10 +201,10 @@ class ShardWindows:
             if self._groups >= self._groups_at_most:
                 if self._plan.when_full == "drop":
                     return None
-                raise WindowsFullError(self._shard_id, self._plan.max_groups)
+                raise WindowsFullError(self._part, self._plan.max_groups)
         _check_key(key)
         self._groups += 1
-        origin = Origin(self._shard_id, record.partition_key, record.explicit_hash_key)
+        origin = Origin(self._part, record.partition_key, record.explicit_hash_key)
         return Group(key, start, end, origin, self._columns.new())
 
     # --- Results ------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class ShardWindows:
         return group
 
     def __repr__(self) -> str:
-        return f"<ShardWindows of {self._shard_id}: {self.groups} groups, watermark {self.watermark}>"
+        return f"<ShardWindows of {self._part}: {self.groups} groups, watermark {self.watermark}>"
 
 
 def _state_of(group: Group, parts: dict[str, int]) -> GroupState:

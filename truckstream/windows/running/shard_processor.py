@@ -73,9 +73,10 @@ class WindowProcessor:
         checkpoint_interval: float,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.shard_id = shard.shard_id
+        #: The shard's name in the results. Shards of several streams have the same ids.
+        self.part = f"{shard.stream_name}/{shard.shard_id}"
         self.has_ended = False
-        self.windows = ShardWindows(plan, shard.shard_id, hash_range=shard.hash_range, now=wall_clock())
+        self.windows = ShardWindows(plan, self.part, hash_range=shard.hash_range, now=wall_clock())
         self._shard = shard
         self._states = states
         self._sink = sink
@@ -120,11 +121,12 @@ class WindowProcessor:
             self.has_ended = True
 
     async def _finish(self, reason: EndReason) -> None:
-        await self._open()
-        await self._write_results()
         if reason == "shard_end":
+            await self._open()
+            await self._write_results()
             await self._save_end()
         elif self._unsaved:
+            await self._write_results()
             await self._save_or_log()
 
     def abandon(self) -> None:

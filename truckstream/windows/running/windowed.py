@@ -45,7 +45,7 @@ class WindowStats:
     late: int
     #: Those of them that are in no result, by reason: see `DROP_REASONS`.
     dropped: Mapping[str, int]
-    #: The shards that this worker has.
+    #: The shards that this worker has, by stream and id: "truck-sensor-stream/shardId-000000000000".
     shards: Mapping[str, ShardWindowStats]
 
 
@@ -136,7 +136,7 @@ class Windowed:
     def stats(self) -> WindowStats:
         """The statistics at this moment."""
         self._forget_ended()
-        running = {each.shard_id: each.windows for each in self._processors}
+        running = {each.part: each.windows for each in self._processors}
         return WindowStats(
             records=self._records + sum(each.records for each in running.values()),
             late=self._late + sum(each.late for each in running.values()),
