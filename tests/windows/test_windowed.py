@@ -14,7 +14,7 @@ from tests.windows.support import SHARD, T0, MemorySink, plan_of, record
 from truckstream.consumer import Checkpoint, Consumer
 from truckstream.consumer.tables import MemoryTable
 from truckstream.errors import InvalidArgumentError, LeaseLostError, LeaseTableError, StoreError, WindowsFullError
-from truckstream.windows import Result, SqliteSink, Tumbling, Windowed
+from truckstream.windows import Result, ShardWindows, SqliteSink, Tumbling, Windowed
 from truckstream.windows.running.shard_processor import WindowProcessor
 from truckstream.windows.running.shard_states import ShardStates
 from truckstream.windows.state.names import StateNames
@@ -110,7 +110,7 @@ class Steps:
     """A store, a lease and a sink that note their calls in order, and fail when they are told to."""
 
     def __init__(self):
-        self.calls, self.failing = [], {}
+        self.calls, self.failing, self.loaded = [], {}, None
         self.shard = HeldShard()
         self.shard.save = self._step("checkpoint")
         self.states = ShardStates(self.shard, self, StateNames("speeds", "trucks", SHARD))
@@ -129,7 +129,9 @@ class Steps:
         return []
 
     async def load(self, _):
-        return None
+        if error := self.failing.get("load"):
+            raise error
+        return self.loaded
 
     def processor(self, **options):
         arguments = {"checkpoint_interval": 0.0, "wall_clock": lambda: T0, **options}
@@ -179,6 +181,30 @@ async def test_a_store_or_table_that_fails_for_now_stops_nothing(step):
     steps.calls.clear()
     await processor.process([record(2)], 100)
     assert steps.calls == ["state", "checkpoint", "delete"]
+
+
+@on_virtual_time
+async def test_a_shard_begins_when_its_state_can_be_read():
+    steps = Steps()
+    windows = ShardWindows(plan_of(), SHARD, now=T0)
+    windows.take_results(T0)
+    steps.shard.start, steps.loaded = Checkpoint("7"), windows.snapshot()
+    steps.failing["load"] = StoreError("Throttling", "slow down")
+    processing = asyncio.ensure_future(steps.processor().process([record(1), record(20)], 100))
+    await asyncio.sleep(5)
+    assert not processing.done()
+    steps.failing.clear()
+    await processing
+    assert steps.calls == ["results", "state", "checkpoint", "delete"]
+
+
+@on_virtual_time
+async def test_a_store_that_refuses_for_good_stops_the_windows():
+    steps = Steps()
+    steps.shard.start = Checkpoint("7")
+    steps.failing["load"] = StoreError("AccessDenied", "no", retryable=False)
+    with pytest.raises(StoreError, match="AccessDenied"):
+        await steps.processor().process([record(1)], 100)
 
 
 @on_virtual_time

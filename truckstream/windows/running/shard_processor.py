@@ -47,8 +47,8 @@ _logger: Final = logging.getLogger("truckstream.windows")
 #: Records between which other tasks may run: some ten milliseconds of work.
 _RECORDS_AT_ONCE: Final = 2_000
 
-#: Seconds between two attempts at saving the last state of a shard.
-_END_RETRY_SECONDS: Final = 1.0
+#: Seconds between two attempts at reading the first state of a shard, or at saving its last one.
+_RETRY_SECONDS: Final = 1.0
 
 
 class WindowProcessor:
@@ -108,7 +108,7 @@ class WindowProcessor:
             await self._save_or_log()
 
     def end_soon(self) -> None:
-        """Nothing to do: `process` takes no longer than the sink."""
+        """Nothing to do: `process` takes no longer than the sink and the store."""
 
     async def finish(self, reason: EndReason) -> None:
         """Write the results that are due, and save the state and the checkpoint.
@@ -134,11 +134,17 @@ class WindowProcessor:
         self.has_ended = True
 
     async def _open(self) -> None:
-        """Go on from the state of the checkpoint where reading begins."""
-        if not self._is_open:
-            if self._states is not None:
-                await self._states.restore(self.windows, self._wall_clock())
-            self._is_open = True
+        """Go on from the state of the checkpoint where reading begins, as soon as the store can be read."""
+        while not self._is_open:
+            try:
+                if self._states is not None:
+                    await self._states.restore(self.windows, self._wall_clock())
+                self._is_open = True
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                _logger.warning("%s: the state cannot be read yet: %s", self._shard.shard_id, error)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _write_results(self) -> None:
         results = self.windows.take_results(self._wall_clock())
@@ -168,4 +174,4 @@ class WindowProcessor:
                 _logger.warning("%s: the last state is not stored yet: %s", self._shard.shard_id, error)
             else:
                 return
-            await asyncio.sleep(_END_RETRY_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
