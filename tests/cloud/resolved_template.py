@@ -116,4 +116,5 @@ _INTRINSIC = {
     "Fn::Or": lambda argument, names: any(resolved(each, names) for each in argument),
     "Fn::Select": _select,
     "Fn::Split": _split,
+    "Fn::Join": lambda argument, names: argument[0].join(resolved(argument[1], names)),
 }
