@@ -23,7 +23,7 @@ def test_the_needed_sources_include_every_module_that_the_handler_loads():
 
 
 def test_the_requirements_are_the_third_party_packages_that_the_handler_imports():
-    optional = {"arro3", "backports", "compression", "pybase64"}  # used only if they are installed
+    optional = {"arro3", "backports", "botocore", "compression", "pybase64"}  # used only if they are installed
     foreign = set(needed_sources(ROOTS).foreign) - sys.stdlib_module_names
     assert foreign - optional == set(REQUIREMENTS) - optional
 
