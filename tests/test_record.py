@@ -171,6 +171,13 @@ def test_bytes_that_are_not_an_object_are_rejected_with_a_reason(data):
     assert caught.value.code in REASONS
 
 
+def test_a_document_that_is_nested_too_deeply_is_rejected():
+    for data in (b"[" * 100_000, b'{"speed":' + b"[" * 100_000):
+        with pytest.raises(InvalidRecordError) as raised:
+            TruckRecord.from_json(data)
+        assert raised.value.code in {"wrong_type", "malformed_json"}
+
+
 def test_text_that_is_not_utf8_and_a_number_beyond_floats_are_rejected():
     good = TruckRecord(**SAMPLE).to_json()
     for broken in (

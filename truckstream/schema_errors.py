@@ -202,8 +202,8 @@ def _look_up(source: Any, steps: list[tuple[str, str]]) -> object:
         value = source if isinstance(source, dict) else msgspec.json.decode(source)
         for name, index in steps:
             value = value[name] if name else value[int(index)]
-    except (msgspec.DecodeError, LookupError, TypeError, UnicodeDecodeError):
-        return "not readable"  # such as a number that no float can hold
+    except (msgspec.DecodeError, LookupError, RecursionError, TypeError, UnicodeDecodeError):
+        return "not readable"  # such as a number that no float can hold, or a list in a list, ten thousand times
     return value
 
 
