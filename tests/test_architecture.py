@@ -40,7 +40,7 @@ ALLOWED = {
     "otel": {"consumer", "producer", "metrics", "truckstream"},
     "local": {"errors"},
     "pytest_plugin": {"local"},
-    "demo": {"charts", "handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
+    "demo": {"charts", "dashboard", "handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
     "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
@@ -69,6 +69,7 @@ ALLOWED = {
         *("batcher", "checks", "consumer", "data", "errors", "kinesis", "producer", "record", "schema_errors"),
         "windows",
     },
+    "dashboard": {"alerts", "consumer", "data", "fleet", "kinesis", "local", "record", "errors"},
     "commands": {
         *(
             "alerts",
@@ -76,6 +77,7 @@ ALLOWED = {
             "command_line",
             "config",
             "consumer",
+            "dashboard",
             "data",
             "demo",
             "errors",
@@ -239,6 +241,7 @@ SHELLS = {
         "running/delivery_task.py",
         "shard/state_store.py",
     },
+    "dashboard": {"feeds/store_feed.py", "feeds/stream_feed.py", "serving/server.py"},
     "lambda_function": {"handler.py", "logs.py"},
     "search": {
         "asking/index_search.py",

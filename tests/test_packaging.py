@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SUFFIXES = {".py", ".sql", ".toml", ".typed", ".md", ".txt", ".yaml"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -28,7 +29,8 @@ def wheel(tmp_path_factory):
 
 def test_it_has_every_source_file_and_nothing_else(wheel):
     sources = {path.relative_to(ROOT) for name in ("truckstream", "lambda_entry") for path in (ROOT / name).rglob("*")}
-    wanted = {path for path in sources if path.suffix in {".py", ".sql", ".typed", ".md", ".txt", ".yaml"}}
+    of_the_page = {path for path in sources if "static" in path.parts and (ROOT / path).is_file()}
+    wanted = of_the_page | {path for path in sources if path.suffix in SUFFIXES}
     found = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     assert {path for path in found if not path.parts[0].endswith(".dist-info")} == wanted
 
@@ -48,8 +50,25 @@ def test_it_works_without_the_checkout(wheel, tmp_path):
 def test_the_command_and_the_licence_are_declared(wheel):
     [info] = wheel.glob("*.dist-info")
     assert "truckstream = truckstream.__main__:main" in (info / "entry_points.txt").read_text()
-    assert "License-Expression: MIT" in (info / "METADATA").read_text()
+    assert "License-Expression: MIT AND ISC\n" in (info / "METADATA").read_text()
     assert (info / "licenses" / "LICENSE").exists()
+
+
+def test_the_dashboard_is_whole_and_has_the_licences_of_its_parts(wheel):
+    """The page needs no network and no build: all that it loads is in the wheel, each licence beside its files."""
+    static = wheel / "truckstream" / "dashboard" / "static"
+    vendored = {path.name for path in (static / "vendor").iterdir()}
+    assert vendored == {"borders.json", "uplot.css", "uplot.js", "LICENSE.uplot.txt", "LICENSE.world-atlas.txt"}
+    [info] = wheel.glob("*.dist-info")
+    for name, holder in (("LICENSE.uplot.txt", "Leon Sorokin"), ("LICENSE.world-atlas.txt", "Michael Bostock")):
+        assert holder in (static / "vendor" / name).read_text()
+        assert (info / "licenses" / "truckstream" / "dashboard" / "static" / "vendor" / name).exists()
+    own = [
+        path for path in static.rglob("*.*") if path.suffix in {".html", ".css", ".js"} and "vendor" not in path.parts
+    ]
+    texts = [path.read_text(encoding="utf-8") for path in own]
+    addresses = {found for text in texts for found in re.findall(r"https?://[\w./-]+", text)}
+    assert addresses <= {"http://www.w3.org/2000/svg"}
 
 
 def test_its_fixtures_are_found_by_a_test_copied_from_the_page(wheel, tmp_path):

@@ -20,6 +20,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"The truckstream command needs the package {missing.name}: pip install 'truckstream[cli]'")
 
+from truckstream.commands.dashboard import dashboard
 from truckstream.commands.demo import demo
 from truckstream.commands.deploy import deploy, destroy, package, policies, provision
 from truckstream.commands.local import local
@@ -69,6 +70,7 @@ app = App(
 for command in (
     *(demo, init, local, simulate),
     *(put, sql, streams, tail, alerts),
+    dashboard,
     *(provision, deploy, destroy, package, policies),
     *(status, doctor, scale),
     verify,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from truckstream.fleet import Fleet, truck_ids
+from truckstream.fleet.release_schedule import ReleaseSchedule
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -32,18 +34,32 @@ async def put_fleet_reports(producer: Producer, tracker: RecordTracker, options:
     if options.rate is None:
         await _fill_shards(producer, tracker, _fleets_by_shard(producer, options))
     else:
-        async for report in Fleet(trucks=options.trucks, rate=options.rate, seed=options.seed, invalid=options.invalid):
+        await _put_at_rate(producer, tracker, _fleet(options.trucks, options.rate, options), options.rate)
+
+
+def _fleet(trucks: int | list[str], rate: float, options: DemoOptions) -> Fleet:
+    """Return a fleet of which `rate` reports are to be put in a second.
+
+    In a time lapse they are the reports of a longer time, which begins so much earlier that it ends at the same time.
+    """
+    start = datetime.now(UTC) - timedelta(seconds=options.seconds * (options.time_lapse - 1.0))
+    return Fleet(trucks=trucks, rate=rate / options.time_lapse, seed=options.seed, invalid=options.invalid, start=start)
+
+
+async def _put_at_rate(producer: Producer, tracker: RecordTracker, fleet: Fleet, rate: float) -> None:
+    loop = asyncio.get_running_loop()
+    schedule = ReleaseSchedule(rate, loop.time())
+    while True:
+        for report in fleet.take(schedule.release(loop.time())):
             await _put(producer, tracker, report)
+        await asyncio.sleep(max(0.0, schedule.next_release_time() - loop.time()))
 
 
 def _fleets_by_shard(producer: Producer, options: DemoOptions) -> dict[str | None, Fleet]:
     ids: dict[str | None, list[str]] = {}
     for truck_id in truck_ids(options.trucks):
         ids.setdefault(producer.shard_of(truck_id), []).append(truck_id)
-    return {
-        shard_id: Fleet(trucks=group, rate=SHARD_RECORDS_PER_SECOND, seed=options.seed, invalid=options.invalid)
-        for shard_id, group in ids.items()
-    }
+    return {shard_id: _fleet(group, SHARD_RECORDS_PER_SECOND, options) for shard_id, group in ids.items()}
 
 
 async def _fill_shards(producer: Producer, tracker: RecordTracker, fleets: dict[str | None, Fleet]) -> None:

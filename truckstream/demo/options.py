@@ -29,6 +29,8 @@ class DemoOptions:
     #: Where the caller will save the report. A run only starts if this file can be written.
     report_file: Path | None
     seed: int
+    #: Seconds that pass for the trucks in one second.
+    time_lapse: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -37,6 +39,7 @@ class DemoOptions:
             ("trucks", self.trucks, 1, 100_000),
             ("rate", self.rate, 0.1, 1e6),
             ("invalid", self.invalid, 0.0, 1.0),
+            ("time_lapse", self.time_lapse, 0.1, 1_000.0),
         ):
             if value is not None and not low <= value <= high:
                 raise InvalidArgumentError(name, value, f"must be from {low:g} to {high:g}")

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["run_demo"]
 
 
-async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]) -> DemoReport:
+async def run_demo(
+    options: DemoOptions,
+    stop: asyncio.Event,
+    update: Callable[[DemoSnapshot], None],
+    requests: RequestSizes | None = None,
+) -> DemoReport:
     """Run the pipeline, drain it, and account for each record.
 
     The fleet reports until `options.seconds` have passed or `stop` is set. The AWS settings in this process's
@@ -39,6 +44,7 @@ async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[
         options: The options of the run.
         stop: Set it to end the reports early. The records already put are still stored and accounted for.
         update: Called four times a second with a snapshot to display.
+        requests: Watches the producer. It may do more than count, such as show the records on a dashboard.
 
     Raises:
         ConfigurationError: The output files cannot be written, or another demo is running in the directory.
@@ -46,13 +52,12 @@ async def run_demo(options: DemoOptions, stop: asyncio.Event, update: Callable[[
     """
     with reserve_output_files(options.out, options.report_file):
         isolate_from_aws()
-        return await _run_pipeline(options, stop, update)
+        return await _run_pipeline(options, stop, update, requests or RequestSizes())
 
 
 async def _run_pipeline(
-    options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None]
+    options: DemoOptions, stop: asyncio.Event, update: Callable[[DemoSnapshot], None], requests: RequestSizes
 ) -> DemoReport:
-    requests = RequestSizes()
     async with (
         start_local_aws(options.out, options.shards) as local_aws,
         Producer(

@@ -1,0 +1,103 @@
+"""`truckstream dashboard` and `truckstream demo --dashboard`, run as a user runs them."""
+
+import json
+import re
+import signal
+import urllib.request
+
+import pytest
+
+from tests.batcher.support import record
+from tests.commands.support import AWS, error_of, run, start
+from tests.dashboard.reports import report
+from truckstream.batcher import Batcher
+from truckstream.errors import ConfigurationError, InvalidArgumentError
+from truckstream.local import LocalKinesis
+
+
+def address_of(process):
+    """The address that a command prints first."""
+    line = process.stdout.readline()
+    found = re.search(r"^The dashboard is at (http://\S+)$", line)
+    assert found, line + process.stderr.read()
+    return found[1]
+
+
+def messages(address):
+    """The messages that a browser gets."""
+    with urllib.request.urlopen(address + "events", timeout=20) as response:
+        for line in response:
+            if line.startswith(b"data: {"):
+                yield json.loads(line.removeprefix(b"data: "))
+
+
+def stop(process):
+    """Press Ctrl-C, and return the exit status."""
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=50)
+    return process.returncode
+
+
+async def test_a_stream_is_shown_until_ctrl_c():
+    async with LocalKinesis(stream="trucks", own_process=True) as kinesis:
+        process = start("dashboard", "trucks", "--endpoint-url", kinesis.endpoint_url, "--port", "0", **AWS)
+        message = next(messages(address_of(process)))
+        assert message["source"]["title"] == "trucks"
+        assert sorted(message["source"]["known"]) == ["bytes", "lag", "shards", "throttles"]
+        assert stop(process) == 0
+
+
+async def test_a_missing_stream_is_named_with_the_commands_that_help(tmp_path):
+    async with LocalKinesis(stream="trucks", own_process=True) as kinesis:
+        options = ("--endpoint-url", kinesis.endpoint_url, "--port", "0")
+        status, _, err = run("dashboard", "tracks", *options, cwd=tmp_path, **AWS)
+    assert status == 1
+    assert "truckstream streams" in err
+
+
+async def test_a_store_is_replayed(tmp_path):
+    await Batcher(tmp_path.as_uri()).process([record(report("A"), 0)])
+    process = start("dashboard", "--store", str(tmp_path), "--port", "0", "--speed", "5")
+    for message in messages(address_of(process)):
+        if message["trucks"]["rows"]:
+            break
+    assert message["replay"]["speed"] == 5
+    assert stop(process) == 0
+
+
+def test_the_demo_fills_its_shard_and_shows_trucks_and_an_alert(tmp_path):
+    """After the run, nobody looks, so that the command ends by itself."""
+    options = ("--seconds", "6", "--port", "0", "--invalid", "0.05", "--out", str(tmp_path))
+    process = start("demo", "--dashboard", *options)
+    address = address_of(process)
+    trucks, alerts, moved, rejected, latency = set(), [], 0, 0, None
+    for message in messages(address):
+        trucks |= {slot for slot, _ in message["trucks"]["ids"]}
+        moved += len(message["trucks"]["rows"])
+        alerts += message.get("incidents", [])
+        rejected = max(rejected, message.get("totals", {}).get("rejected", 0))
+        latency = next((point[5] for point in message.get("points", []) if point[5] is not None), latency)
+        if len(trucks) == 200 and moved > 1_000 and alerts and rejected and latency:
+            break
+    out, err = process.communicate(timeout=50)
+    assert process.returncode == 0, err
+    assert "0 lost, 0 duplicated" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "stream or --store must be given"),
+        (("trucks", "--store", "."), "stream or --store must be given"),
+        (("trucks", "--rules", "missing.toml"), "--rules is 'missing.toml', which cannot be read"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(arguments, message):
+    error = error_of("dashboard", *arguments)
+    assert isinstance(error, ConfigurationError)
+    assert message in str(error)
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "100001"])
+def test_a_speed_must_be_possible(speed):
+    assert isinstance(error_of("dashboard", "--store", ".", "--speed", speed), InvalidArgumentError)

@@ -1,0 +1,1 @@
+"""Where a view's records come from."""

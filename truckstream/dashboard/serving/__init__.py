@@ -1,0 +1,1 @@
+"""Serve the page: who may see it, its files, and the server."""

@@ -1,0 +1,60 @@
+"""Show a run on the dashboard: the records that the stream acknowledged, and how far the pipeline is with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from truckstream.dashboard.view.source import Source
+from truckstream.demo.accounting.request_sizes import RequestSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from truckstream.dashboard import FleetView
+    from truckstream.demo.display import DemoSnapshot
+    from truckstream.demo.options import DemoOptions
+    from truckstream.producer import RecordsAcknowledged, RecordsThrottled
+
+__all__ = ["DashboardFeed", "demo_source"]
+
+
+def demo_source(options: DemoOptions) -> Source:
+    """Return the source of a view of a run."""
+    shards = f"{options.shards:,} shard{'s' * (options.shards > 1)}"
+    lapse = "" if options.time_lapse == 1.0 else f", {options.time_lapse:g} times as fast"
+    return Source(
+        title=f"demo: {options.trucks:,} trucks, {shards}{lapse}",
+        kind="demo",
+        known=frozenset({"shards", "bytes", "throttles", "latency", "lag"}),
+        meanings={"throttles": "sends", "lag": "records not processed yet"},
+    )
+
+
+class DashboardFeed(RequestSizes):
+    """Watches the producer of a run for a view, and counts its requests as every run does.
+
+    Args:
+        view: the view to fill.
+        clock: the time in seconds since the epoch.
+    """
+
+    def __init__(self, view: FleetView, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._view = view
+        self._clock = clock
+
+    def records_acknowledged(self, event: RecordsAcknowledged) -> None:
+        now = self._clock()
+        for delivery in event.deliveries:
+            shard_id = delivery.response.shard_id if delivery.response else None
+            self._view.observe(delivery.data, delivery.partition_key, shard_id, now, now)
+
+    def records_throttled(self, event: RecordsThrottled) -> None:
+        for shard_id, records in event.shards.items():
+            self._view.traffic.count_throttled(shard_id, records, self._clock())
+
+    def show(self, snapshot: DemoSnapshot) -> None:
+        """Show the figures of the function and its objects."""
+        self._view.measure("latency", snapshot.latency)
+        # The function's count can be ahead of the acknowledgements that are on their way back to the producer.
+        self._view.measure("lag", max(0, snapshot.producer.acked - snapshot.processed))
