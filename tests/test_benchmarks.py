@@ -89,6 +89,10 @@ SAMPLES = {
         ],
         ["CPU time of reading a record", "How much of the read quota one consumer reads"],
     ),
+    "dashboard.py": (
+        [[{"trucks": 1_000, "server_cpu": 0.31, "browser_cpu": 0.2, "frames_per_second": 30.0}]],
+        ["Share of a core that the dashboard takes"],
+    ),
     "fleet.py": (
         [[{"case": "once", "records_per_cpu_second": {"min": 1.0, "median": 2.0, "max": 3.0}}]],
         ["Records that the fleet makes in a second of CPU time"],

@@ -53,6 +53,7 @@ def test_a_position_that_is_not_on_earth_is_not_on_the_map(page):
     page.wait_for_function("() => truckstream.fleet.byId.has('FAR')")
     assert page.evaluate("truckstream.fleet.byId.get('FAR').isOnMap") is False
     assert page.evaluate("truckstream.map.projection.scale") > 1000
+    page.get_by_text("1 truck reports no place on Earth.").wait_for()
 
 
 def test_a_broken_address_opens_nothing(page):

@@ -14,7 +14,7 @@ __all__ = ["SERIES_POINTS", "Point", "Traffic"]
 
 #: Points of the charts, one a second.
 SERIES_POINTS: Final = 300
-#: Shards that are shown. Beyond them the page counts only.
+#: Shards that are shown. The records of others count towards the totals only.
 MOST_SHARDS: Final = 256
 
 
@@ -52,7 +52,6 @@ class Traffic:
         self.latency: float | None = None
         self.lag: float | None = None
         self.points: deque[Point] = deque(maxlen=SERIES_POINTS)
-        self.shards_left_out = 0
         self._rates = ArrivalRates()
         self._shards: dict[str, _Shard] = {}
         self._rejected_in_second = self._throttled_in_second = 0
@@ -110,7 +109,6 @@ class Traffic:
         shard = self._shards.get(shard_id)
         if shard is None:
             if len(self._shards) >= MOST_SHARDS:
-                self.shards_left_out += 1
                 return None
             shard = self._shards[shard_id] = _Shard()
         return shard

@@ -19,7 +19,7 @@ const STEP = 60;
 export class TruckMap {
   constructor(canvas, fleet, { open }) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    this.context = canvas.getContext("2d", { alpha: false }); // the ground covers it
     this.fleet = fleet;
     this.open = open;
     this.projection = new Projection();

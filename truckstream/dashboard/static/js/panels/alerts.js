@@ -61,7 +61,7 @@ function times({ began, ended }) {
   return ended ? `${clock(start)}, ended` : `since ${clock(start)}`;
 }
 
-export function showAttention({ trucks, counts, now }) {
+export function showAttention({ trucks, counts, now, totals }) {
   const some = [...trucks.values()].filter((truck) => truck.health > 0);
   some.sort((a, b) => b.health - a.health || a.since - b.since || a.slot - b.slot);
   const listed = some.slice(0, MOST_LISTED);
@@ -70,6 +70,17 @@ export function showAttention({ trucks, counts, now }) {
   reconcile(byId("attention"), listed, (each) => each.slot, makeLine, (line, truck) => updateTruck(line, truck, now));
   for (const name of HEALTH) setText(byId(`count-${name}`), number(counts[name] ?? 0));
   byId("map-empty").hidden = trucks.size > 0;
+  setText(byId("map-note"), notesOf(trucks, totals.trucks_left_out ?? 0).join(" "));
+}
+
+// The trucks that the map does not show.
+function notesOf(trucks, leftOut) {
+  let offMap = 0;
+  for (const truck of trucks.values()) if (!truck.isOnMap) offMap += 1;
+  const notes = [];
+  if (offMap) notes.push(`${number(offMap)} ${offMap > 1 ? "trucks report" : "truck reports"} no place on Earth.`);
+  if (leftOut) notes.push(`Of many trucks, the last ${number(trucks.size)} are kept.`);
+  return notes;
 }
 
 function updateTruck(line, truck, now) {
