@@ -1,9 +1,9 @@
 """How much does the dashboard take with 1,000 trucks that report 10 times a second?
 
-A process serves the page and observes 10,000 records a second, with their validation, the rules of alerts, and a message
-ten times a second. A headless Chromium without a GPU shows the page. Shown are the shares of a core that the server and
-all processes of the browser take, and the frames that the map draws in a second. The records are made before, so that
-the simulation does not count; reading a stream does not count either (consumers.py measures that).
+A process serves the page and observes 10,000 records a second, with their validation, the rules of alerts, and a
+message ten times a second. A headless Chromium without a GPU shows the page. Shown are the shares of a core that the
+server and all processes of the browser take, and the frames that the map draws in a second. The records are made
+before, so that the simulation does not count; reading a stream does not count either (consumers.py measures that).
 
 A machine with fewer free cores than these need draws fewer frames. It needs Chromium: apt-get install chromium.
 
@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import support.prerequisites  # noqa: F401 - reports a missing package
 from playwright.sync_api import sync_playwright
@@ -23,7 +24,7 @@ from support.command_line import make_parser, publish
 
 from truckstream.alerts import default_rules
 from truckstream.charts import Axis, bars
-from truckstream.dashboard import Dashboard, FleetView, Source
+from truckstream.dashboard import Dashboard, FleetView, ViewSource
 from truckstream.fleet import Fleet
 
 REPORTS_PER_SECOND = 10
@@ -40,7 +41,7 @@ def serve(trucks, pipe):
 
 async def _serve(trucks, pipe):
     known = frozenset({"shards", "bytes", "throttles", "lag"})
-    view = FleetView(Source(title="benchmark", kind="stream", known=known), rules=default_rules())
+    view = FleetView(ViewSource(title="benchmark", kind="stream", known=known), rules=default_rules())
     rate = trucks * REPORTS_PER_SECOND
     reports = Fleet(trucks, rate=rate, seed=1, invalid=0.001).take(rate * PREPARED_SECONDS)
     async with Dashboard(view, port=0) as page:
@@ -71,17 +72,15 @@ def browser_cpu():
     """Return the seconds of CPU time of all processes of the browsers that this one has started."""
     ticks = os.sysconf("SC_CLK_TCK")
     parents, times = {}, {}
-    for name in filter(str.isdecimal, os.listdir("/proc")):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{name}/stat", encoding="utf-8") as file:
-                words = file.read().rpartition(")")[2].split()
-            with open(f"/proc/{name}/cmdline", encoding="utf-8") as file:
-                is_browser = "chrom" in file.read()
+            words = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            is_browser = "chrom" in (folder / "cmdline").read_text(encoding="utf-8")
         except OSError:
-            continue
-        parents[int(name)] = int(words[1])
+            continue  # it has ended
+        parents[int(folder.name)] = int(words[1])
         if is_browser:
-            times[int(name)] = (int(words[11]) + int(words[12])) / ticks
+            times[int(folder.name)] = (int(words[11]) + int(words[12])) / ticks
     return sum(seconds for process, seconds in times.items() if os.getpid() in _ancestors(process, parents))
 
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from tests.sample_record import SAMPLE
 from truckstream.alerts import default_rules
-from truckstream.dashboard import FleetView, Source
+from truckstream.dashboard import FleetView, ViewSource
 
 START: Final = datetime(2026, 11, 29, 8, tzinfo=UTC).timestamp()
 SHARD: Final = "shardId-000000000000"
 
-STREAM: Final = Source(title="trucks", kind="stream", known=frozenset({"shards", "bytes", "throttles", "lag"}))
+STREAM: Final = ViewSource(title="trucks", kind="stream", known=frozenset({"shards", "bytes", "throttles", "lag"}))
 
 
 def report(truck_id: str = "TRUCK_001", time: float = START, **fields: object) -> bytes:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import aiohttp
 
-from truckstream.dashboard.feeds.stored_records import MOST_RECORDS
+from truckstream.dashboard.feeds.replay_table import MOST_RECORDS
 from truckstream.dashboard.serving.server import MOST_VIEWERS
-from truckstream.dashboard.view.fleet import MOST_TRUCKS
+from truckstream.dashboard.view.figures.traffic import MOST_SHARDS, SERIES_POINTS
 from truckstream.dashboard.view.incidents import MOST_INCIDENTS
-from truckstream.dashboard.view.traffic import MOST_SHARDS, SERIES_POINTS
-from truckstream.dashboard.view.truck import HISTORY_POINTS, TRAIL_POINTS
+from truckstream.dashboard.view.trucks.truck_entry import HISTORY_POINTS, TRAIL_POINTS
+from truckstream.dashboard.view.trucks.truck_table import MOST_TRUCKS
 from truckstream.local import LocalKinesis
 
 PAGE = (Path(__file__).parent.parent.parent / "truckstream" / "dashboard" / "README.md").read_text(encoding="utf-8")

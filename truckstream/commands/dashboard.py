@@ -141,12 +141,12 @@ async def _replay(
     open_: bool,
 ) -> int:
     from truckstream.dashboard import Dashboard, FleetView  # noqa: PLC0415 - each command loads only what it needs
+    from truckstream.dashboard.feeds.replay_table import ReplayTable  # noqa: PLC0415 - an optional package
     from truckstream.dashboard.feeds.store_feed import StoreFeed, store_source  # noqa: PLC0415
-    from truckstream.dashboard.feeds.stored_records import StoredRecords  # noqa: PLC0415 - an optional package
 
     network = {"region_name": connection.region, "endpoint_url": connection.endpoint_url}
     with error_console.status("Reading the objects …"):
-        records = await asyncio.to_thread(StoredRecords, store, **times, **network)
+        records = await asyncio.to_thread(ReplayTable, store, **times, **network)
     view = FleetView(store_source(store), rules=rules)
     with contextlib.closing(records), stop_on_signals() as stop:
         feed = StoreFeed(view, records, speed=speed)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from truckstream.dashboard.serving.server import Dashboard
 from truckstream.dashboard.view.fleet_view import FleetView, Update
-from truckstream.dashboard.view.source import Source
+from truckstream.dashboard.view.source import ViewSource
 
-__all__ = ["Dashboard", "FleetView", "Source", "Update"]
+__all__ = ["Dashboard", "FleetView", "Update", "ViewSource"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from truckstream.dashboard.view.source import Source
+from truckstream.dashboard.view.source import ViewSource
 from truckstream.demo.accounting.request_sizes import RequestSizes
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["DashboardFeed", "demo_source"]
 
 
-def demo_source(options: DemoOptions) -> Source:
+def demo_source(options: DemoOptions) -> ViewSource:
     """Return the source of a view of a run."""
     shards = f"{options.shards:,} shard{'s' * (options.shards > 1)}"
     lapse = "" if options.time_lapse == 1.0 else f", {options.time_lapse:g} times as fast"
-    return Source(
+    return ViewSource(
         title=f"demo: {options.trucks:,} trucks, {shards}{lapse}",
         kind="demo",
         known=frozenset({"shards", "bytes", "throttles", "latency", "lag"}),
@@ -55,6 +55,6 @@ class DashboardFeed(RequestSizes):
 
     def show(self, snapshot: DemoSnapshot) -> None:
         """Show the figures of the function and its objects."""
-        self._view.measure("latency", snapshot.latency)
+        self._view.set_latency(snapshot.latency)
         # The function's count can be ahead of the acknowledgements that are on their way back to the producer.
-        self._view.measure("lag", max(0, snapshot.producer.acked - snapshot.processed))
+        self._view.set_lag(max(0, snapshot.producer.acked - snapshot.processed))

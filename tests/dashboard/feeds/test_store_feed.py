@@ -7,8 +7,8 @@ from tests.dashboard.reports import START, changes, report
 from truckstream.alerts import default_rules
 from truckstream.batcher import Batcher
 from truckstream.dashboard import FleetView
+from truckstream.dashboard.feeds.replay_table import ReplayTable
 from truckstream.dashboard.feeds.store_feed import StoreFeed, store_source
-from truckstream.dashboard.feeds.stored_records import StoredRecords
 from truckstream.dashboard.serving.replay_control import ReplayCommand
 from truckstream.errors import ConfigurationError, StoreError
 
@@ -31,7 +31,7 @@ class Replay:
 
     def __init__(self, folder, **options):
         self.now = 0.0
-        self.records = StoredRecords(folder)
+        self.records = ReplayTable(folder)
         self.view = FleetView(store_source("store"), rules=default_rules())
         self.feed = StoreFeed(self.view, self.records, clock=lambda: self.now, **options)
 
@@ -102,17 +102,17 @@ async def test_a_record_without_a_time_has_that_of_its_object(tmp_path, replay):
 
 async def test_a_store_without_records_is_named(tmp_path):
     with pytest.raises(StoreError, match="NoObjects"):
-        StoredRecords(tmp_path)
+        ReplayTable(tmp_path)
     await store(tmp_path, (0.0, b"broken"))
     with pytest.raises(ConfigurationError, match="store has no valid records in this time"):
-        StoredRecords(tmp_path)
+        ReplayTable(tmp_path)
 
 
 async def test_a_store_with_too_many_records_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("truckstream.dashboard.feeds.stored_records.MOST_RECORDS", 5)
+    monkeypatch.setattr("truckstream.dashboard.feeds.replay_table.MOST_RECORDS", 5)
     await store(tmp_path, *drive(0, 6))
     with pytest.raises(ConfigurationError, match=r"more than 5 records in this time\. Choose a shorter time"):
-        StoredRecords(tmp_path)
+        ReplayTable(tmp_path)
 
 
 async def test_a_rejected_record_comes_at_the_time_that_it_reports_or_else_at_its_arrival(tmp_path, replay):

@@ -64,9 +64,9 @@ async def test_it_begins_at_new_records():
             await until(lambda: "open>" in repr(feed.consumer) and "not" not in repr(feed.consumer))
             await feed.consumer.wait_ready()
             await put(kinesis, ("NEW", report("NEW")))
-            await until(lambda: len(view.fleet) > 0)
-    assert view.fleet.get("OLD") is None
-    assert view.fleet.get("NEW") is not None
+            await until(lambda: len(view.trucks) > 0)
+    assert view.trucks.get("OLD") is None
+    assert view.trucks.get("NEW") is not None
 
 
 async def test_throttled_reads_are_counted():

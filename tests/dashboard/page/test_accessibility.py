@@ -6,7 +6,7 @@ import pytest
 
 from tests.dashboard.reports import START, make_view, observe, report
 from tests.external_clients.installation import npm_with, or_skipped
-from truckstream.dashboard import FleetView, Source
+from truckstream.dashboard import FleetView, ViewSource
 
 AXE = "axe-core@4.14.1"
 
@@ -24,7 +24,7 @@ def busy_view():
         place = {"latitude": 27 + number * 0.1, "longitude": 85 + number % 3 * 0.3}
         observe(view, report(f"T{number}", health_status=health, engine_temp=115.0, **place), key=f"T{number}")
     observe(view, report("T1", engine_temp=500.0), key="T1")
-    view.measure("lag", 1.0)
+    view.set_lag(1.0)
     view.tick(START + 2)
     return view
 
@@ -52,7 +52,7 @@ def test_axe_finds_nothing(serve, visit, scheme, hash_, width):
 def test_axe_finds_nothing_in_a_replay(serve, visit):
     with or_skipped("axe-core"):
         axe_source()
-    view = FleetView(Source(title="store", kind="store"))
+    view = FleetView(ViewSource(title="store", kind="store"))
     view.show_replay({"first": START, "last": START + 9, "position": START, "speed": 30.0, "paused": True})
     view.show_notice("The run has ended.")
     page = visit(serve(view=view).address)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.dashboard.reports import SHARD, START, make_view, observe, report
-from truckstream.dashboard import FleetView, Source
+from truckstream.dashboard import FleetView, ViewSource
 
 
 def fleet(view, count=12, **fields):
@@ -41,7 +41,7 @@ def test_the_page_shows_what_the_feed_knows(serve, visit):
     for second in range(5):
         for _ in range(100):
             observe(view, report("TRUCK_000"), now=START + second)
-    view.measure("lag", 2.5)
+    view.set_lag(2.5)
     observe(view, report(engine_temp=500.0))
     server.now = START + 5
     page = visit(server.address)
@@ -65,7 +65,7 @@ def test_the_page_shows_what_the_feed_knows(serve, visit):
 
 
 def test_a_store_says_what_it_does_not_know(serve, visit):
-    view = FleetView(Source(title="s3://lake", kind="store"))
+    view = FleetView(ViewSource(title="s3://lake", kind="store"))
     server = serve(view=view)
     fleet(view)
     page = visit(server.address)
@@ -239,7 +239,7 @@ class RecordedReplay:
 
 def test_the_slider_moves_a_replay(serve, visit):
     replay = RecordedReplay()
-    server = serve(view=FleetView(Source(title="store", kind="store")), replay=replay)
+    server = serve(view=FleetView(ViewSource(title="store", kind="store")), replay=replay)
     server.do(
         lambda view: view.show_replay(
             {"first": START, "last": START + 600, "position": START, "speed": 30.0, "paused": False}

@@ -80,7 +80,7 @@ async def test_a_browser_that_reads_nothing_holds_nothing_up():
                     observe(view, report(f"T{number}", latitude=20 + turn * 0.01), key="T")
                 while not (await anext(stream))["trucks"]["rows"]:
                     pass
-        assert len(view.fleet) == 1_000
+        assert len(view.trucks) == 1_000
         slow[1].close()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from truckstream.dashboard.view.arrival_rates import ArrivalRates
+from truckstream.dashboard.view.figures.arrival_rates import ArrivalRates
 
 
 def test_nothing_has_no_rate():

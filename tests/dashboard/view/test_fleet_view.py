@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 
 from tests.dashboard.reports import SHARD, START, changes, make_view, observe, report
-from truckstream.dashboard.view.fleet import LATEST_GONE
-from truckstream.dashboard.view.truck import HISTORY_POINTS, TRAIL_POINTS
+from truckstream.dashboard.view.trucks.truck_entry import HISTORY_POINTS, TRAIL_POINTS
+from truckstream.dashboard.view.trucks.truck_table import LATEST_GONE
 from truckstream.record import FIELDS
 
 
@@ -132,8 +132,8 @@ def test_a_slow_browser_misses_no_second_of_the_last_five():
 def test_figures_that_are_measured_stay_until_the_next_value():
     view = make_view()
     view.tick(START)
-    view.measure("lag", 2.5)
-    view.measure("latency", 4.0)
+    view.set_lag(2.5)
+    view.set_latency(4.0)
     view.traffic.count_throttled(SHARD, 3, START)
     view.traffic.set_shard_lag(SHARD, 2500)
     view.tick(START + 2)
@@ -225,5 +225,5 @@ def test_memory_stays_bounded_whatever_comes():
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 600_000
-    assert len(view.fleet) == 50
+    assert len(view.trucks) == 50
     assert len(view.delta(None).data) < 200_000

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.dashboard.feeds.replay_clock import ReplayClock
-from truckstream.dashboard.view.source import Source
+from truckstream.dashboard.view.source import ViewSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from truckstream.dashboard.feeds.stored_records import StoredRecords
+    from truckstream.dashboard.feeds.replay_table import ReplayTable
     from truckstream.dashboard.serving.replay_control import ReplayCommand
     from truckstream.dashboard.view.fleet_view import FleetView
 
@@ -24,9 +24,9 @@ WAY_SECONDS: Final = 300.0
 WAY_STEP: Final = 5.0
 
 
-def store_source(store: str) -> Source:
+def store_source(store: str) -> ViewSource:
     """Return the source of a view of a store."""
-    return Source(title=store, kind="store")
+    return ViewSource(title=store, kind="store")
 
 
 class StoreFeed:
@@ -42,7 +42,7 @@ class StoreFeed:
     def __init__(
         self,
         view: FleetView,
-        records: StoredRecords,
+        records: ReplayTable,
         *,
         speed: float = 30.0,
         clock: Callable[[], float] = time.monotonic,

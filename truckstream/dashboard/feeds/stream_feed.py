@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.consumer import Consumer, ConsumerObserver
-from truckstream.dashboard.view.source import Source
+from truckstream.dashboard.view.source import ViewSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +23,9 @@ __all__ = ["StreamFeed", "stream_source"]
 RECORDS_AT_ONCE: Final = 500
 
 
-def stream_source(stream: str) -> Source:
+def stream_source(stream: str) -> ViewSource:
     """Return the source of a view of a stream."""
-    return Source(
+    return ViewSource(
         title=stream,
         kind="stream",
         known=frozenset({"shards", "bytes", "throttles", "lag"}),
@@ -88,4 +88,4 @@ class _Watcher(ConsumerObserver):
         traffic.keep_shards(set(shards))
         for shard_id, shard in shards.items():
             traffic.set_shard_lag(shard_id, shard.millis_behind_latest)
-        self._view.measure("lag", event.stats.millis_behind_latest / 1000)
+        self._view.set_lag(event.stats.millis_behind_latest / 1000)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from truckstream.dashboard.view.fleet import MOST_TRUCKS, Fleet
+from truckstream.dashboard.view.figures.traffic import Traffic
 from truckstream.dashboard.view.fleet_alerts import FleetAlerts
 from truckstream.dashboard.view.incidents import Incidents
 from truckstream.dashboard.view.rejections import Rejection, Rejections
 from truckstream.dashboard.view.texts import short_text
-from truckstream.dashboard.view.traffic import Traffic
-from truckstream.dashboard.view.truck_page import truck_page
+from truckstream.dashboard.view.trucks.truck_page import truck_page
+from truckstream.dashboard.view.trucks.truck_table import MOST_TRUCKS, TruckTable
 from truckstream.errors import InvalidRecordError
 from truckstream.record import TruckRecord
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from truckstream.alerts import AlertEvent, RuleSet
-    from truckstream.dashboard.view.source import Figure, Source
+    from truckstream.dashboard.view.source import ViewSource
 
 __all__ = ["FleetView", "Update"]
+
+#: Seconds of the charts that a delta repeats, so that a browser that was slow for some of them misses none.
+POINTS_IN_A_DELTA: Final = 5
 
 _encode: Final = msgspec.json.Encoder().encode
 _read: Final = TruckRecord.from_json
@@ -51,7 +54,7 @@ class FleetView:
 
     def __init__(
         self,
-        source: Source,
+        source: ViewSource,
         *,
         rules: RuleSet | None = None,
         most_trucks: int = MOST_TRUCKS,
@@ -69,7 +72,7 @@ class FleetView:
         """Forget everything, such as before a replay goes on elsewhere. Browsers get a snapshot next."""
         self._version += 1
         self._begun_in = self._ticked_in = self._version
-        self.fleet = Fleet(self._most_trucks)
+        self.trucks = TruckTable(self._most_trucks)
         self.traffic = Traffic()
         self.rejections = Rejections()
         self.incidents = Incidents()
@@ -99,7 +102,7 @@ class FleetView:
     def place(self, record: TruckRecord, data: bytes, shard_id: str | None, arrival: float | None, now: float) -> None:
         """Show a valid record, without counting it. Its arrival may be unknown."""
         self._version += 1
-        self.fleet.report(record, self._version, now)
+        self.trucks.report(record, self._version, now)
         if self._alerts is not None:
             for event in self._alerts.take(data, shard_id, arrival):
                 self.alert(event)
@@ -110,16 +113,20 @@ class FleetView:
         self.traffic.count_rejected()
         rejection = Rejection.of(error, key, self._version, now)
         self.rejections.add(rejection)
-        self.fleet.reject(rejection)
+        self.trucks.reject(rejection)
 
     def alert(self, event: AlertEvent) -> None:
         """Show an incident that begins or ends."""
         self._version += 1
         self.incidents.add(event, self._version)
 
-    def measure(self, figure: Figure, value: float | None) -> None:
-        """Set the present value of the latency (seconds) or the lag."""
-        setattr(self.traffic, figure, value)
+    def set_latency(self, seconds: float | None) -> None:
+        """Set the time from a record to its object in the store."""
+        self.traffic.latency = seconds
+
+    def set_lag(self, lag: float | None) -> None:
+        """Set how far reading is behind the stream, in the unit that the source names."""
+        self.traffic.lag = lag
 
     def show_replay(self, state: Mapping[str, Any]) -> None:
         """Show the state of a replay: its slider and its buttons."""
@@ -143,12 +150,12 @@ class FleetView:
 
     def delta(self, since: int | None) -> Update:
         """Return the changes since a version; everything for None, and for a version that is too old."""
-        is_whole = since is None or since < self._begun_in or since < self.fleet.oldest_known_change
+        is_whole = since is None or since < self._begun_in or since < self.trucks.oldest_known_change
         start = 0 if is_whole or since is None else since
         message: dict[str, Any] = {
             "now": round(self.now, 3),
-            "trucks": self.fleet.changes(start),
-            "counts": self.fleet.counts,
+            "trucks": self.trucks.changes(start),
+            "counts": self.trucks.counts,
         }
         if is_whole:
             message["source"] = self.source
@@ -169,7 +176,7 @@ class FleetView:
 
     def truck_page(self, truck_id: str) -> bytes:
         """Return one truck's values, signals and broken rules as JSON; `null` if the truck is not known."""
-        truck = self.fleet.get(truck_id)
+        truck = self.trucks.get(truck_id)
         return _encode(None if truck is None else truck_page(truck))
 
     def _figures(self, *, whole: bool) -> dict[str, Any]:
@@ -183,10 +190,6 @@ class FleetView:
                 "bytes": traffic.bytes,
                 "rejected": self.rejections.reasons.total(),
                 "throttled": traffic.throttled,
-                "trucks_left_out": self.fleet.left_out,
+                "trucks_left_out": self.trucks.left_out,
             },
         }
-
-
-#: Seconds of the charts that a delta repeats, so that a browser that was slow for some of them misses none.
-POINTS_IN_A_DELTA: Final = 5

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Figure", "Source"]
+__all__ = ["Figure", "ViewSource"]
 
 #: A figure that not every feed knows. The page says so where one is missing, because 0 would be a lie.
 #:
@@ -18,7 +18,7 @@ __all__ = ["Figure", "Source"]
 Figure: TypeAlias = Literal["shards", "bytes", "throttles", "latency", "lag"]
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class ViewSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a view's records come from."""
 
     #: Shown in the heading, such as the stream's name.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.dashboard.view.truck import SIGNALS
+from truckstream.dashboard.view.trucks.truck_entry import SIGNALS
 from truckstream.fleet.health import RULES, reasons_of
 from truckstream.record import FIELDS
 
 if TYPE_CHECKING:
-    from truckstream.dashboard.view.truck import Truck
+    from truckstream.dashboard.view.trucks.truck_entry import TruckEntry
 
 __all__ = ["FIELD_TABLE", "truck_page"]
 
@@ -32,7 +32,7 @@ def _field(name: str, unit: str, minimum: float | None, maximum: float | None) -
 FIELD_TABLE: Final = [_field(field.name, field.unit, field.minimum, field.maximum) for field in FIELDS]
 
 
-def truck_page(truck: Truck) -> dict[str, Any]:
+def truck_page(truck: TruckEntry) -> dict[str, Any]:
     """Return the page's content."""
     record = truck.record
     times, health, *signals = truck.history()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["MOST_RECORDS", "ReplayedRecord", "StoredRecords"]
+__all__ = ["MOST_RECORDS", "ReplayTable", "ReplayedRecord"]
 
 #: Records that a replay may have. They take about 100 bytes each.
 MOST_RECORDS: Final = 5_000_000
@@ -38,7 +38,7 @@ class ReplayedRecord(NamedTuple):
     records: int
 
 
-class StoredRecords:
+class ReplayTable:
     """The records of a store, by their times in seconds since the epoch. All methods block.
 
     Args:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from truckstream.dashboard.view.truck import HEALTH, Truck
+from truckstream.dashboard.view.trucks.truck_entry import HEALTH, TruckEntry
 
 if TYPE_CHECKING:
     from truckstream.dashboard.view.rejections import Rejection
     from truckstream.record import TruckRecord
 
-__all__ = ["MOST_TRUCKS", "Fleet"]
+__all__ = ["MOST_TRUCKS", "TruckTable"]
 
 #: With its history and its trail a truck takes about 26 kB, so that these take 130 MB.
 MOST_TRUCKS: Final = 5_000
@@ -19,12 +19,12 @@ MOST_TRUCKS: Final = 5_000
 LATEST_GONE: Final = 1_000
 
 
-class Fleet:
+class TruckTable:
     """The trucks by their ids. Beyond `most` of them, the one that has been silent longest leaves."""
 
     def __init__(self, most: int = MOST_TRUCKS) -> None:
         self._most = most
-        self._trucks: OrderedDict[str, Truck] = OrderedDict()
+        self._trucks: OrderedDict[str, TruckEntry] = OrderedDict()
         self._next_slot = 0
         #: Trucks that left because there were too many.
         self.left_out = 0
@@ -34,7 +34,7 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._trucks)
 
-    def get(self, truck_id: str) -> Truck | None:
+    def get(self, truck_id: str) -> TruckEntry | None:
         """Return a truck; None if it has not reported."""
         return self._trucks.get(truck_id)
 
@@ -73,12 +73,12 @@ class Fleet:
         """The version after which `changes` knows all trucks that left."""
         return self._gone[0][0] if len(self._gone) == LATEST_GONE else 0
 
-    def _add(self, truck_id: str, version: int) -> Truck:
+    def _add(self, truck_id: str, version: int) -> TruckEntry:
         if len(self._trucks) >= self._most:
             _, silent = self._trucks.popitem(last=False)
             self.counts[silent.record.health_status] -= 1
             self._gone.append((version, silent.slot))
             self.left_out += 1
-        truck = self._trucks[truck_id] = Truck(self._next_slot, version)
+        truck = self._trucks[truck_id] = TruckEntry(self._next_slot, version)
         self._next_slot += 1
         return truck

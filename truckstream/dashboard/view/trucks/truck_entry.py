@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from truckstream.dashboard.view.rejections import Rejection
     from truckstream.record import TruckRecord
 
-__all__ = ["HEALTH", "SIGNALS", "TRAIL_POINTS", "Truck"]
+__all__ = ["HEALTH", "SIGNALS", "TRAIL_POINTS", "TruckEntry"]
 
 #: The statuses, by the number that messages have for them.
 HEALTH: Final = ("NORMAL", "WARNING", "URGENT")
@@ -38,7 +38,7 @@ HISTORY_SECONDS: Final = 1.0
 SAMPLE_SIZE: Final = 2 + len(SIGNALS)
 
 
-class Truck:
+class TruckEntry:
     """A truck that has reported. `slot` is its number in the messages of a view."""
 
     __slots__ = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from truckstream.dashboard.view.arrival_rates import ArrivalRates
+from truckstream.dashboard.view.figures.arrival_rates import ArrivalRates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""The figures of a view: rates, throttles, latency and lag."""

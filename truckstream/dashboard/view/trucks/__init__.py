@@ -1,0 +1,1 @@
+"""The trucks of a view."""
