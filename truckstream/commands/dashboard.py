@@ -66,7 +66,7 @@ def dashboard(
         since: Replay only objects whose first record arrived from this time on, such as 2026-11-29T08:30 (UTC), or 24h.
         until: Replay only objects whose first record arrived before this time.
         speed: Seconds of the records that a replay shows in one second.
-        rules: File with the rules of alerts. `truckstream alerts` documents it; the default is its own.
+        rules: File in TOML with rules of alerts, instead of the default ones.
         host: Address to listen on. With the default, only this machine can connect.
         port: Port to listen on. 0 takes a free one.
         allow_host: Further name that browsers may call it by. May be repeated.
