@@ -142,6 +142,12 @@ async def test_a_child_without_the_state_of_a_parent_that_was_read_is_refused(me
         await states_of(Shard(parents=("parent",)), memory).restore(windows_of(), T0)
 
 
+async def test_a_damaged_state_of_a_parent_is_refused(memory):
+    await memory.save(NAMES.of_parent("parent").state(END), b"damaged")
+    with pytest.raises(WindowStateError, match="its bytes are no state"):
+        await states_of(Shard(parents=("parent",)), memory).restore(windows_of(), T0)
+
+
 async def test_older_states_are_deleted_after_the_checkpoint_also_those_of_earlier_owners(memory):
     await memory.save(NAMES.state(Checkpoint("1")), snapshot())
     states = states_of(Shard(), memory)

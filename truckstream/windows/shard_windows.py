@@ -21,8 +21,8 @@ from truckstream.windows.contents.open_windows import BEFORE_ALL, Outcome
 from truckstream.windows.contents.session_windows import SessionWindows
 from truckstream.windows.event_time import read_time
 from truckstream.windows.kinds import MICROS, Session, Sliding, micros
-from truckstream.windows.state.resharding import belongs_to
-from truckstream.windows.state.shard_state import GroupState, ShardState, decode_state, encode_state
+from truckstream.windows.state.group_states import groups_of, states_of
+from truckstream.windows.state.shard_state import ShardState, decode_state, encode_state
 from truckstream.windows.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ class ShardWindows:
         #: Times that were parsed, by their values in the records.
         self._times: dict[Any, int] = {}
         self._contents = self._new_contents()
-        self._groups_at_most = plan.max_groups
         #: The greatest event time in microseconds, and the arrival of its record in seconds.
         self._event_time = BEFORE_ALL
         self._arrival = 0.0
@@ -194,11 +193,11 @@ class ShardWindows:
         self._waiting = 0
 
     def _new_group(self, key: Key, start: int, end: int, record: ShardRecord) -> Group | None:
-        if self._groups >= self._groups_at_most:
+        if self._groups >= self._plan.max_groups:
             # The number of groups that can still change follows from the records alone, that in memory does not.
             self._contents.emit(self._watermark, self._watermark)
-            self._groups = len(list(self._contents))
-            if self._groups >= self._groups_at_most:
+            self._groups = self.groups
+            if self._groups >= self._plan.max_groups:
                 if self._plan.when_full == "drop":
                     return None
                 raise WindowsFullError(self._part, self._plan.max_groups)
@@ -233,16 +232,15 @@ class ShardWindows:
         if self._has_untaken:
             raise UsageError("call take_results, and write the results, before snapshot: it does not contain them")
         self._aggregate()
-        parts: dict[str, int] = {}
+        groups, parts = states_of(self._contents)
         state = ShardState(
             plan=self._plan.identity,
             hash_range=None if self._hash_range is None else (str(self._hash_range[0]), str(self._hash_range[1])),
             event_time=None if self._event_time == BEFORE_ALL else self._event_time,
             arrival=self._arrival,
-            groups=[_state_of(group, parts) for group in self._contents],
-            parts=[],
+            parts=parts,
+            groups=groups,
         )
-        state.parts = list(parts)
         return encode_state(state)
 
     def restore(self, state: bytes, now: float) -> None:
@@ -268,44 +266,14 @@ class ShardWindows:
         behind = min(known, key=lambda state: state.event_time or 0)
         assert behind.event_time is not None  # noqa: S101 - see `known`
         self._event_time, self._arrival = behind.event_time, behind.arrival
-        groups = [
-            self._group_of(each, state.parts) for state in known for each in state.groups if self._owns(each, state)
-        ]
+        groups = [group for state in known for group in groups_of(state, self._columns, self._hash_range)]
         self._contents.restore(groups, self._watermark)
         self._groups = self.groups
         self._has_untaken = True
         self._observe(now)
 
-    def _owns(self, group: GroupState, state: ShardState) -> bool:
-        parent = None if state.hash_range is None else (int(state.hash_range[0]), int(state.hash_range[1]))
-        partition_key = group.key if group.partition_key is None else group.partition_key
-        return belongs_to(self._hash_range, parent, partition_key, group.explicit_hash_key)
-
-    def _group_of(self, state: GroupState, parts: list[str]) -> Group:
-        key = _hashable(state.key)
-        partition_key = key if state.partition_key is None else state.partition_key
-        origin = Origin(parts[state.part], partition_key, state.explicit_hash_key)
-        group = Group(key, state.start, state.end, origin, self._columns.restore(state.accumulators))
-        group.aggregated, group.late = state.records, state.late
-        return group
-
     def __repr__(self) -> str:
         return f"<ShardWindows of {self._part}: {self.groups} groups, watermark {self.watermark}>"
-
-
-def _state_of(group: Group, parts: dict[str, int]) -> GroupState:
-    part, partition_key, explicit_hash_key = group.origin
-    return GroupState(
-        group.key,
-        group.start,
-        group.end,
-        group.records,
-        group.late,
-        parts.setdefault(part, len(parts)),
-        None if partition_key == group.key else partition_key,
-        explicit_hash_key,
-        [each.state() for each in group.accumulators],
-    )
 
 
 def _check_key(key: Key) -> None:
@@ -314,7 +282,3 @@ def _check_key(key: Key) -> None:
     parts: Any = key if isinstance(key, tuple) else (key,)
     if not all(each is None or isinstance(each, str | int | float) for each in parts):
         raise InvalidArgumentError("key", key, "must be a text, a number, None, or a tuple of these")
-
-
-def _hashable(key: Any) -> Key:
-    return tuple(key) if isinstance(key, list) else key

@@ -41,12 +41,10 @@ class ShardStates:
         if self._shard.start.sequence_number.isdecimal():
             windows.restore(await self._load(self._names.state(self._shard.start)), now)
             return
-        states = []
-        for parent in sorted(self._shard.parent_ids):
-            state = await self._load(self._names.of_parent(parent).state(END))
-            self._parents[parent] = hash_range_of(state)
-            states.append(state)
+        parents = sorted(self._shard.parent_ids)
+        states = [await self._load(self._names.of_parent(parent).state(END)) for parent in parents]
         windows.inherit(states, now)
+        self._parents = {parent: hash_range_of(state) for parent, state in zip(parents, states, strict=True)}
 
     async def save(self, checkpoint: Checkpoint, state: bytes) -> None:
         """Store the state that goes with a checkpoint, before the checkpoint is written."""

@@ -48,6 +48,11 @@ class ShardState(msgspec.Struct, kw_only=True):
     parts: list[str] = []
     groups: list[GroupState] = []
 
+    @property
+    def owned(self) -> tuple[int, int] | None:
+        """The shard's hash keys, both ends included; None if they are not known."""
+        return None if self.hash_range is None else (int(self.hash_range[0]), int(self.hash_range[1]))
+
 
 class _Version(msgspec.Struct):
     version: int
@@ -58,14 +63,9 @@ _decode_version: Final = msgspec.msgpack.Decoder(_Version).decode
 _decode: Final = msgspec.msgpack.Decoder(ShardState).decode
 
 
-class _Range(msgspec.Struct):
-    hash_range: tuple[str, str] | None = None
-
-
 def hash_range_of(data: bytes) -> tuple[int, int] | None:
     """Return the shard's hash keys in a state that `decode_state` accepts; None if they are not known."""
-    found = msgspec.msgpack.decode(data, type=_Range).hash_range
-    return None if found is None else (int(found[0]), int(found[1]))
+    return _decode(data).owned
 
 
 def encode_state(state: ShardState) -> bytes:
