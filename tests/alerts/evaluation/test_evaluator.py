@@ -123,6 +123,31 @@ def test_the_repetition_of_a_second_does_not_begin_its_incident_again():
     assert run(alerts, reports) == []
 
 
+def test_two_incidents_of_a_truck_never_have_one_identity():
+    """A status that is bad, good and bad again within a second would begin twice at one time."""
+    alerts = evaluator(URGENT.replace("1m", "0s"))
+    reports = [
+        report("A", 10, health_status=health, speed=speed) for health, speed in (("URGENT", 1.0), ("NORMAL", 2.0))
+    ]
+    reports += [report("A", 10, health_status="URGENT", speed=3.0), report("A", 11, health_status="URGENT")]
+    assert run(alerts, reports) == [
+        ("urgent", "A", "begun", 10, None),
+        ("urgent", "A", "ended", 10, 10),
+        ("urgent", "A", "begun", 11, None),
+    ]
+
+
+def test_silence_that_ends_within_its_second_does_not_begin_again_at_it():
+    """The arrivals of the service are approximate: those of B are before that of A, which came first."""
+    alerts = evaluator(SILENT)
+    early = [report("B", 0, speed=speed) for speed in (1.0, 2.0, 3.0)]
+    assert run(alerts, [report("A", 400), *early]) == [
+        ("silent", "B", "begun", 0, None),
+        ("silent", "B", "ended", 0, 0),
+    ]
+    assert alerts.advance(START + 9000)[0].truck_id == "A"
+
+
 def test_the_same_report_makes_the_same_identity_in_every_process():
     [event] = evaluator(URGENT).add(report("A", 0, health_status="URGENT"))
     assert event.id == "7b52d5fece0dddec02506c19665fa5bc"

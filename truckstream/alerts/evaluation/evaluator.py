@@ -166,7 +166,7 @@ class AlertEvaluator:
                 continue
             track = truck.track(rule.name)
             track.good_since = None
-            if track.began is None:
+            if track.may_begin(truck.time):
                 track.bad_since = truck.time
                 text = f"no report for {duration_text(rule.hold)}"
                 events.append(_turn(rule, truck_id, track, "begun", None, text))
@@ -202,7 +202,7 @@ def _turn(
         track.begin(began)
     else:
         began, ended = track.began or 0.0, track.good_since or 0.0
-        track.end(ended)
+        track.end()
     return _event(rule.name, rule.severity, truck_id, began, ended, value, text)
 
 

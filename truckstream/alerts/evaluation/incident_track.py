@@ -30,8 +30,8 @@ class IncidentTrack(msgspec.Struct, omit_defaults=True):
     began: float | None = None
     #: The first report of the present run of GOOD ones, while an incident lasts.
     good_since: float | None = None
-    #: The end of the last incident. One that began no later would have the same identity.
-    ended: float | None = None
+    #: The beginning of the last incident. One that began no later would have the same identity.
+    last_began: float | None = None
     #: The figures that the rule keeps of the truck.
     memory: list[Any] = msgspec.field(default_factory=list)
 
@@ -46,20 +46,24 @@ class IncidentTrack(msgspec.Struct, omit_defaults=True):
             self.good_since = time
         return "ended" if time - self.good_since >= rule.end_hold else None
 
+    def may_begin(self, time: float) -> bool:
+        """Return whether an incident may begin at the report of this time."""
+        return self.began is None and (self.last_began is None or time > self.last_began)
+
     def begin(self, time: float) -> None:
         """Let an incident begin at the report of this time."""
-        self.began, self.bad_since, self.good_since = time, None, None
+        self.began, self.last_began, self.bad_since, self.good_since = time, time, None, None
 
-    def end(self, time: float) -> None:
-        """Let the incident end at this time."""
-        self.began, self.good_since, self.ended = None, None, time
+    def end(self) -> None:
+        """Let the incident end."""
+        self.began, self.good_since = None, None
 
     def _follow_waiting(self, rule: Rule, verdict: Verdict, time: float) -> Transition | None:
         if verdict is not Verdict.BAD:
             self.bad_since = None
             return None
-        if self.ended is not None and time <= self.ended:
-            return None
         if self.bad_since is None:
+            if not self.may_begin(time):
+                return None
             self.bad_since = time
         return "begun" if time - self.bad_since >= rule.hold else None
