@@ -198,6 +198,14 @@ async def test_the_indexes_are_prepared_when_the_sink_opens(fake):
     assert fake.policies["fleet"][1]["policy"]["states"][0]["transitions"][0]["conditions"] == {"min_index_age": "30d"}
 
 
+async def test_a_sink_that_cannot_open_leaves_no_connection(fake):
+    sink = OpenSearchSink(f"{fake.url}/nothing-here")
+    with pytest.raises(SearchError, match="HTTP 404"):
+        await sink.__aenter__()
+    [connection] = sink._client._client.transport.connection_pool.connections
+    assert connection.session is None
+
+
 async def test_a_policy_is_brought_up_to_date(fake):
     for days in (30, 7):
         async with sink_for(fake, keep_days=days):

@@ -113,7 +113,11 @@ class OpenSearchSink:
         return f"<OpenSearchSink {self._index} at {self._client.url}, {self.stats.written} written>"
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
