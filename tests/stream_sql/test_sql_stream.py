@@ -56,7 +56,7 @@ async def take(stream, count):
     async for result in stream:
         results.append(result)
         if len(results) == count:
-            await stream.delivered()
+            stream.delivered()
             break
     return results
 
@@ -134,6 +134,12 @@ async def test_it_must_be_open(kinesis):
     with pytest.raises(ConsumerClosedError, match="not open"):
         await anext(stream)
     await stream.close()
+
+
+async def test_it_can_be_opened_once(kinesis):
+    async with make(kinesis) as stream:
+        with pytest.raises(ConsumerClosedError, match="opened only once"):
+            await stream.open()
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class SqlStats:
     buffered_bytes: int
     #: The watermark; None before it is known.
     watermark: datetime | None
-    #: Seconds that the last step took.
+    #: Seconds that DuckDB took for the present step, or for the last one.
     step_seconds: float
 
     @property

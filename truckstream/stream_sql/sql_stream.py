@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.shard_processor import AssignedShard, ShardProcessor
     from truckstream.data.query.columns import SqlColumn
     from truckstream.stream_sql.results import WindowResult
+    from truckstream.stream_sql.windowing.open_windows import WindowRecords
 
 __all__ = ["SqlStream"]
 
@@ -98,7 +99,8 @@ class SqlStream:
         self._decoder = RecordDecoder(self.options.schema, self.options.event_time)
         self._counts = FeedCounts()
         self._windows = make_windows(self.options, self._asker.engine.columns_read)
-        self._results: deque[WindowResult] = deque()
+        #: The windows of this step that are still to be asked.
+        self._asked: deque[WindowRecords] = deque()
         self._current: WindowResult | None = None
         #: Whether a window became final since the last save.
         self._must_save = False
@@ -109,7 +111,7 @@ class SqlStream:
         self._running: asyncio.Task[None] | None = None
         self._next_step_at = 0.0
         self._next_save_at = 0.0
-        self._has_ended = False
+        self._is_opened = self._has_ended = False
 
     @property
     def answer(self) -> tuple[SqlColumn, ...]:
@@ -158,7 +160,11 @@ class SqlStream:
             StreamNotFoundError: there is no such stream in this account and region.
             ServiceError: the service cannot be reached; a LeaseTableError: the table of the progress.
             ConfigurationError: the application belongs to another query.
+            ConsumerClosedError: the query was opened before.
         """
+        if self._is_opened:
+            raise ConsumerClosedError("a query can be opened only once: make a new one")
+        self._is_opened = True
         try:
             self._resources.push_async_callback(self._progress.close)
             start = await self._progress.open(self.options.query_id, self._start)
@@ -214,56 +220,62 @@ class SqlStream:
         """
         if self._running is None:
             raise ConsumerClosedError("the query is not open: use it as `async with SqlStream(...) as stream`")
-        await self.delivered()
-        while not self._results:
+        self.delivered()
+        with_changed = self.options.emit == "changes"
+        while True:
+            while self._asked:
+                asked = self._asked.popleft()
+                result = await self._ask(asked)
+                if result.changes or (asked.is_final and with_changed):
+                    self._current = result
+                    return result
+                if asked.is_final:
+                    self._drop(asked.window)
+            await self._end_step()
             if self._has_ended:
                 raise StopAsyncIteration
-            await self._step()
-        self._current = self._results.popleft()
-        return self._current
+            await self._wait_for_step()
+            self._asked.extend(self._windows.step(time.time(), with_changed=with_changed))
 
-    async def delivered(self) -> None:
+    def delivered(self) -> None:
         """Count the last result as delivered, as asking for the next one does. For a loop that is left."""
         result, self._current = self._current, None
         if result is not None and result.is_final:
             self._drop(start_of(result))
-        if not self._results:
-            await self._save_when_due()
 
     def _drop(self, window: int) -> None:
         self._asker.forget(window)
         self._windows.delivered(window)
         self._must_save = True
 
-    async def _step(self) -> None:
-        """Wait for the time of the next step, and ask the windows that became final, and those that changed."""
-        self._has_ended = await self._wait_for_step()
+    async def _ask(self, asked: WindowRecords) -> WindowResult:
         began = time.monotonic()
-        with_changed = self.options.emit == "changes"
-        for asked in self._windows.step(time.time(), with_changed=with_changed):
-            result = await self._asker.ask(asked)
-            if result.changes or (asked.is_final and with_changed):
-                self._results.append(result)
-            elif asked.is_final:
-                self._drop(asked.window)
-        self._step_seconds = time.monotonic() - began
+        result = await self._asker.ask(asked)
+        self._step_seconds += time.monotonic() - began
+        return result
+
+    async def _end_step(self) -> None:
+        """Let shards go on that wait for the memory of the windows, and save the progress when it is due."""
         for feed in self._feeds.values():
             feed.wake()
-        if not self._results:
-            await self._save_when_due()
+        now = asyncio.get_running_loop().time()
+        if self._must_save or now >= self._next_save_at:
+            self._next_save_at = now + _SAVE_SECONDS
+            self._must_save = False
+            await self._progress.save(self._windows)
 
-    async def _wait_for_step(self) -> bool:
-        """Return when the next step is due; True if it is the last one, because no more records come."""
+    async def _wait_for_step(self) -> None:
+        """Return when the next step is due, or when no more records come, so that it is the last one."""
         running = self._running
         assert running is not None  # noqa: S101 - checked by the caller
         clock = asyncio.get_running_loop().time
         await asyncio.wait({running}, timeout=max(0.0, self._next_step_at - clock()))
         # A step that took too long is followed by the next one at once, but not by all that it has missed.
         self._next_step_at = max(self._next_step_at + self.options.every, clock())
+        self._step_seconds = 0.0
         if running.done():
             running.result()
-            return True
-        return False
+            self._has_ended = True
 
     # --- Shards -------------------------------------------------------------------------------------
 
@@ -278,13 +290,6 @@ class SqlStream:
                 self._windows.release_shard(parent)
         self._feeds[shard_id] = ShardFeed(shard_id, self._windows, self._decoder, self._counts)
         return self._feeds[shard_id]
-
-    async def _save_when_due(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._must_save or now >= self._next_save_at:
-            self._next_save_at = now + _SAVE_SECONDS
-            self._must_save = False
-            await self._progress.save(self._windows)
 
 
 _OPTION_NAMES: Final = frozenset(SqlOptions.__dataclass_fields__) - {"sql", "window"}

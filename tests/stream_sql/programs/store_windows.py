@@ -40,6 +40,8 @@ async def main(endpoint: str, folder: str, application: str, kill_after: int) ->
             stored += 1
             if stored == kill_after:
                 os.kill(os.getpid(), signal.SIGKILL)
+            sys.stdout.write(f"{result.window_start.isoformat()} {stream.stats.late}\n")
+            sys.stdout.flush()
 
 
 asyncio.run(main(*sys.argv[1:4], int(sys.argv[4])))

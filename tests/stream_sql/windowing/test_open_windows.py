@@ -244,6 +244,15 @@ def test_windows_that_do_not_fit_into_the_memory_end_the_query_with_advice():
     )
 
 
+def test_final_windows_that_are_about_to_be_delivered_do_not_end_the_query():
+    windows = Windows(max_bytes=1500)
+    windows.read(*[n / 100 for n in range(400)], 12)
+    windows.step(deliver=False)
+    assert windows.open.must_wait("shard-1", BASE + 20)
+    windows.step()
+    assert not windows.open.must_wait("shard-1", BASE + 20)
+
+
 def test_the_memory_of_final_windows_is_free_again():
     windows = Windows()
     windows.read(*[n / 100 for n in range(900)])

@@ -195,13 +195,18 @@ class OpenWindows:
             if start in self._panes and self._windows.isdisjoint(self.plan.windows_of(start)):
                 del self._panes[start]
 
+    @property
+    def _undelivered(self) -> list[int]:
+        """The final windows that were not delivered yet."""
+        return [each for each in self._windows if self.plan.end_of(each) <= self.closed_before]
+
     # --- Memory, and the way on after a restart -----------------------------------------------------
 
     @property
     def delivered_before(self) -> int | None:
         """The time up to which all windows that end are final and delivered; None if no window can be."""
-        waiting = [end for end in map(self.plan.end_of, self._windows) if end <= self.closed_before]
-        time = min(waiting) - self.plan.slide if waiting else self.closed_before
+        waiting = self._undelivered
+        time = self.plan.end_of(min(waiting)) - self.plan.slide if waiting else self.closed_before
         return time if time > _NEVER else None
 
     @property
@@ -235,6 +240,8 @@ class OpenWindows:
             # It is not stuck: it waits with records in hand.
             self._watermark.observe(shard_id, shard.reached, shard.reached, now)
             return True
+        if self._undelivered:
+            return True  # they are about to free memory
         if size < self._max_bytes * MEMORY_SLACK:
             return False
         raise UsageError(

@@ -195,7 +195,7 @@ async def _write_results(
         async for result in stream:
             await write(result)
             if left is not None and result.changes and (left := left - 1) == 0:
-                await stream.delivered()
+                stream.delivered()
                 return
     finally:
         for watch in watches:
