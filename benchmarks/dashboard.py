@@ -32,6 +32,10 @@ SHARDS = 10
 #: The records that are made before. Afterwards they come again: the trucks begin anew where they were.
 PREPARED_SECONDS = 20
 TICK = 0.1
+#: As in the demo. Otherwise no truck moves by a visible distance, and the map has nothing to draw.
+TIME_LAPSE = 60
+#: The records between two turns of the event loop, as when a stream is read.
+RECORDS_AT_ONCE = 200
 
 
 def serve(trucks, pipe):
@@ -43,7 +47,7 @@ async def _serve(trucks, pipe):
     known = frozenset({"shards", "bytes", "throttles", "lag"})
     view = FleetView(ViewSource(title="benchmark", kind="stream", known=known), rules=default_rules())
     rate = trucks * REPORTS_PER_SECOND
-    reports = Fleet(trucks, rate=rate, seed=1, invalid=0.001).take(rate * PREPARED_SECONDS)
+    reports = Fleet(trucks, rate=rate / TIME_LAPSE, seed=1, invalid=0.001).take(rate * PREPARED_SECONDS)
     async with Dashboard(view, port=0) as page:
         pipe.send(page.address)
         feeding = asyncio.create_task(_feed(view, reports, int(rate * TICK)))
@@ -60,9 +64,11 @@ async def _serve(trucks, pipe):
 async def _feed(view, reports, count):
     due, place = time.monotonic(), 0
     while True:
-        now = time.time()
-        for report in reports[place : place + count]:
-            view.observe(report.data, report.truck_id, f"shardId-{hash(report.truck_id) % SHARDS:012}", now, now)
+        for start in range(place, place + count, RECORDS_AT_ONCE):
+            now = time.time()
+            for report in reports[start : start + min(RECORDS_AT_ONCE, count)]:
+                view.observe(report.data, report.truck_id, f"shardId-{hash(report.truck_id) % SHARDS:012}", now, now)
+            await asyncio.sleep(0)
         place = (place + count) % len(reports)
         due += TICK
         await asyncio.sleep(max(0.0, due - time.monotonic()))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamFeed", "stream_source"]
 
 #: Records that are shown before the event loop gets its turn: about 4 ms.
-RECORDS_AT_ONCE: Final = 500
+RECORDS_AT_ONCE: Final = 200
 
 
 def stream_source(stream: str) -> ViewSource:

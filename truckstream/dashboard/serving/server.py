@@ -133,11 +133,13 @@ class Dashboard:
                 last_seen = time.monotonic()
 
     async def _tick(self) -> None:
+        next_time = time.monotonic()
         while True:
             self._view.tick(self._clock())
             due, self._next_tick = self._next_tick, asyncio.Event()
             due.set()
-            await asyncio.sleep(TICK_SECONDS)
+            next_time = max(next_time + TICK_SECONDS, time.monotonic())
+            await asyncio.sleep(next_time - time.monotonic())
 
     # --- Requests -----------------------------------------------------------------------------------
 
