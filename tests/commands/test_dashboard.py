@@ -93,7 +93,7 @@ def test_the_demo_fills_its_shard_and_shows_trucks_and_an_alert(tmp_path):
     [
         ((), "stream or --store must be given"),
         (("trucks", "--store", "."), "stream or --store must be given"),
-        (("trucks", "--rules", "missing.toml"), "--rules is 'missing.toml', which cannot be read"),
+        (("trucks", "--rules", "missing.toml"), "rules 'missing.toml' cannot be read"),
     ],
 )
 def test_options_that_do_not_fit_are_named(arguments, message):

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from truckstream.commands.output.console import error_console, print_plain
 from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.stream.alerts import read_rules_file
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start, parse_times
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StreamNotFoundError
@@ -76,7 +77,7 @@ def dashboard(
         raise ConfigurationError("stream", "or --store must be given, and not both", "Pass the one to show.")
     if not 0 < speed <= 100_000:  # noqa: PLR2004 - the page's own limit
         raise InvalidArgumentError("speed", speed, "must be over 0, and at most 100,000")
-    rule_set = _read_rules(rules)
+    rule_set = _rules(rules)
     serving = {"host": host, "port": port, "names": allow_host}
     if store is not None:
         times = parse_times(datetime.now(UTC), since=since, until=until)
@@ -87,16 +88,10 @@ def dashboard(
     return run_command(_follow(name, connection, rule_set, options, serving, open_=open_))
 
 
-def _read_rules(path: Path | None) -> RuleSet:
-    from truckstream.alerts import default_rules, read_rules  # noqa: PLC0415 - each command loads only what it needs
+def _rules(path: Path | None) -> RuleSet:
+    from truckstream.alerts import default_rules  # noqa: PLC0415 - each command loads only what it needs
 
-    if path is None:
-        return default_rules()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError("--rules", f"is {str(path)!r}, which cannot be read ({error})", "Check it.") from error
-    return read_rules(text, str(path))
+    return default_rules() if path is None else read_rules_file(path)
 
 
 async def _follow(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from truckstream.alerts.running import Alerts
     from truckstream.commands.stream.start import Start
 
-__all__ = ["alerts"]
+__all__ = ["alerts", "read_rules_file"]
 
 #: Never an option: other users of the machine see the options of a process.
 _TOKEN: Final = "ALERTS_WEBHOOK_TOKEN"  # noqa: S105 - a variable's name
@@ -98,12 +98,12 @@ def alerts(
         print_plain(DEFAULT_RULES.rstrip())
         return 0
     if check is not None:
-        console.print(rules_table(_read(check)))
+        console.print(rules_table(read_rules_file(check)))
         return 0
     if stream is None:
         raise ConfigurationError("stream", "is missing", "Name it: truckstream alerts STREAM.")
     options: dict[str, Any] = {
-        "rules": default_rules() if rules is None else _read(rules),
+        "rules": default_rules() if rules is None else read_rules_file(rules),
         "start": parse_start(from_, datetime.now(UTC)),
         "application": application or f"{stream.rpartition('/')[2]}-alerts",
         "state": state,
@@ -112,7 +112,12 @@ def alerts(
     return run_command(_run(stream_name, connection, targets, as_json=json or not console.is_terminal, **options))
 
 
-def _read(path: Path) -> RuleSet:
+def read_rules_file(path: Path) -> RuleSet:
+    """Return the rules of a file that an option names.
+
+    Raises:
+        ConfigurationError: it cannot be read, or a rule is wrong.
+    """
     from truckstream.alerts import read_rules  # noqa: PLC0415
 
     try:
