@@ -295,6 +295,7 @@ SHELLS = {
         "package/build.py",
         "package/bytecode.py",
         "package/dependencies/wheels.py",
+        "package/flink.py",
         "watch/doctor.py",
         "watch/reading/cloudwatch.py",
         "watch/reading/deployed_parts.py",

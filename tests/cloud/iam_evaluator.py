@@ -69,6 +69,7 @@ def _is_like(value: Any, wanted: Any) -> bool:
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "StringEquals": _is_one_of,
     "Bool": _is_one_of,
+    "StringLike": _is_like,
     "ArnEquals": _is_like,
     "ArnLike": _is_like,
     "NumericLessThan": lambda value, wanted: float(value) < float(wanted),

@@ -20,6 +20,7 @@ _ARNS = {
     "Stream.Arn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{{StreamName}}",
     "Key.Arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
     "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{{AWS::StackName}}:*",
+    "FlinkLogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{{AWS::StackName}}/flink:*",
     "CompactionLogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{{AWS::StackName}}/compaction:*",
 }
 

@@ -365,6 +365,7 @@ def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
     assert not allows(
         documents, by_cloudformation("quicksight:CreateDashboard", arn_of("quicksight:dashboard/Acme-fleet"))
     )
+    assert not allows(documents, by_cloudformation("kinesisanalytics:CreateApplication", FLINK))
 
 
 @pytest.mark.parametrize(
@@ -381,6 +382,17 @@ def test_without_their_extras_the_policies_allow_neither_keys_nor_networks():
 )
 def test_search_and_quicksight_open_nothing_else(call):
     assert not allows(deploy_policies(SCOPE, search=True, quicksight=True), call)
+
+
+FLINK = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/Acme"
+
+
+def test_the_deployer_may_start_the_flink_application_and_change_it_through_cloudformation_alone():
+    documents = deploy_policies(SCOPE, flink=True)
+    assert allows(documents, directly("kinesisanalytics:StartApplication", FLINK))
+    assert allows(documents, Call("iam:PassRole", ROLE, {"iam:PassedToService": "kinesisanalytics.amazonaws.com"}))
+    assert not allows(documents, directly("kinesisanalytics:UpdateApplication", FLINK))
+    assert not allows(documents, by_cloudformation("kinesisanalytics:CreateApplication", f"{FLINK}-2"))
 
 
 # --- The permissions boundary -----------------------------------------------------------------------
@@ -406,8 +418,12 @@ def test_the_boundary_allows_everything_that_the_roles_of_the_template_allow():
         CreateVpc="true",
         CreateCompaction="true",
         CreateSearch="true",
+        CreateFlink="true",
+        CodeBucket="truckstream-artifacts-000000000000-us-east-1",
+        FlinkCodeKey="Acme/0123.zip",
     )
-    roles = [properties_of(role, names) for role in ("FunctionRole", "CompactionRole", "IngestionRole")]
+    names_of_roles = ("FunctionRole", "CompactionRole", "IngestionRole", "FlinkRole")
+    roles = [properties_of(role, names) for role in names_of_roles]
     documents = [policy["PolicyDocument"] for role in roles for policy in role["Policies"]]
     documents.append(properties_of("ProducerPolicy", names)["PolicyDocument"])
     calls = [call for document in documents for each in document["Statement"] for call in calls_of_statement(each)]
@@ -419,7 +435,9 @@ def test_the_boundary_allows_everything_that_the_roles_of_the_template_allow():
     "call",
     [
         Call("iam:CreateUser", "arn:aws:iam::000000000000:user/x"),
-        Call("s3:DeleteObject", "arn:aws:s3:::acme-bucket-1/x"),
+        Call("s3:DeleteObject", "arn:aws:s3:::acme-bucket-1/sensor_data/x"),
+        Call("s3:PutObject", "arn:aws:s3:::truckstream-artifacts-000000000000-us-east-1/Acme/x.zip"),
+        Call("s3:GetObject", "arn:aws:s3:::truckstream-artifacts-000000000000-us-east-1/other/x.zip"),
         Call("s3:GetObject", "arn:aws:s3:::another/x"),
         Call("kinesis:DeleteStream", STREAM),
         Call("kinesis:GetRecords", STREAM.replace("acme-stream", "another")),
@@ -460,16 +478,15 @@ def test_the_policies_know_the_buckets_of_every_stack_name(length):
     assert allows(watch_policies(Scope("000000000000", "us-east-1", stack)), call)
 
 
+EVERYTHING = dict.fromkeys(("customer_key", "vpc", "compaction", "search", "quicksight", "flink", "delete_data"), True)
+
+
 def test_each_document_fits_a_managed_policy():
     for documents in (
         watch_policies(SCOPE),
         deploy_policies(SCOPE),
-        deploy_policies(
-            SCOPE, customer_key=True, vpc=True, compaction=True, search=True, quicksight=True, delete_data=True
-        ),
-        deploy_policies(
-            LONGEST, customer_key=True, vpc=True, compaction=True, search=True, quicksight=True, delete_data=True
-        ),
+        deploy_policies(SCOPE, **EVERYTHING),
+        deploy_policies(LONGEST, **EVERYTHING),
         [boundary_policy(LONGEST)],
         [consumer_policy(LONGEST, "a" * 255)],
     ):
@@ -615,6 +632,21 @@ CLOUDFORMATION = {
         "quicksight:dashboard/Acme-fleet",
         "CreateDashboard DescribeDashboard UpdateDashboard UpdateDashboardPublishedVersion DeleteDashboard",
     ),
+    "AWS::Logs::LogStream": (
+        "logs:log-group:/aws/lambda/Acme/flink",
+        "CreateLogStream DescribeLogStreams DeleteLogStream",
+    ),
+    "AWS::KinesisAnalyticsV2::Application": (
+        "kinesisanalytics:application/Acme",
+        "CreateApplication DescribeApplication UpdateApplication ListTagsForResource DeleteApplication",
+    ),
+    "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": (
+        "kinesisanalytics:application/Acme",
+        (
+            "AddApplicationCloudWatchLoggingOption DescribeApplication UpdateApplication "
+            "DeleteApplicationCloudWatchLoggingOption"
+        ),
+    ),
     "AWS::SNS::Topic": ("sns:Acme-Topic-1A2B", "CreateTopic GetTopicAttributes SetTopicAttributes DeleteTopic"),
     "AWS::SNS::TopicPolicy": ("sns:Acme-Topic-1A2B", "SetTopicAttributes"),
     "AWS::SNS::Subscription": ("sns:Acme-Topic-1A2B", "Subscribe Unsubscribe ListSubscriptionsByTopic"),
@@ -660,6 +692,11 @@ def arn_of(place):
 
 #: Types that only the compaction has.
 OF_THE_COMPACTION = ("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission", "AWS::Events::Rule")
+#: Types that only the Flink application has.
+OF_FLINK = (
+    *("AWS::KinesisAnalyticsV2::Application", "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption"),
+    "AWS::Logs::LogStream",
+)
 #: Actions that create a resource, which has no tags before.
 CREATION = ("CreateKey", "CreateVpc", "CreateRole")
 
@@ -674,6 +711,7 @@ def test_the_deployer_may_create_and_delete_every_type_of_resource(kind):
         compaction=kind in OF_THE_COMPACTION,
         search="::OpenSearchServerless::" in kind or "::OSIS::" in kind,
         quicksight="::QuickSight::" in kind,
+        flink=kind in OF_FLINK,
     )
     service = place.partition(":")[0]
     calls = [by_cloudformation(f"{service}:{verb}", arn_of(place)) for verb in verbs.split()]

@@ -81,7 +81,9 @@ class Server:
         """Return the path of a program in the folder `programs`."""
         return Path(__file__).parent / "programs" / name
 
-    def run(self, *command: object, folder: Path | None = None, **environment: str) -> Answer:
+    def run(
+        self, *command: object, folder: Path | None = None, seconds: float = PROGRAM_SECONDS, **environment: str
+    ) -> Answer:
         """Run a program that uses this server."""
         done = subprocess.run(
             [str(word) for word in command],
@@ -89,7 +91,7 @@ class Server:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=PROGRAM_SECONDS,
+            timeout=seconds,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

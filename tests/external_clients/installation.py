@@ -85,7 +85,7 @@ def java_with(*artifacts: str) -> list[str]:
         (folder / "pom.xml").write_text(
             _POM.format("".join(_DEPENDENCY.format(*each.split(":")) for each in artifacts))
         )
-        options = ["--batch-mode", "--quiet", "dependency:copy-dependencies"]
+        options = ["--batch-mode", "--quiet", "-Dstyle.color=never", "dependency:copy-dependencies"]
         options += ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'jars'}"]
         run([tool("mvn"), *options], folder, MAVEN_SECONDS)
 
@@ -126,4 +126,4 @@ def run(command: Sequence[str], folder: Path, seconds: float = SECONDS) -> None:
     except subprocess.TimeoutExpired:
         raise CannotInstallError(f"{command[0]} took more than {seconds} s") from None
     if answer.returncode:
-        raise CannotInstallError(f"{command[0]} failed: {(answer.stderr or answer.stdout).strip()[-500:]}")
+        raise CannotInstallError(f"{command[0]} failed: {(answer.stderr.strip() or answer.stdout.strip())[-900:]}")

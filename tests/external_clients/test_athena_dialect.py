@@ -92,7 +92,8 @@ def answers(server, lake):
     }
     for name, text in statements.items():
         (folder / name).write_text(text)
-    answer = server.run(*java, server.program("TrinoAnswers.java"), *(folder / name for name in statements))
+    program = server.program("TrinoAnswers.java")
+    answer = server.run(*java, program, *(folder / name for name in statements), seconds=200)
     assert answer.status == 0, answer.err[:2_000]
     found = {}
     for line in answer.out.splitlines():

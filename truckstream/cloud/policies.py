@@ -117,6 +117,15 @@ class Scope:
         return self.arn("lambda", f"function:{self.generated('CompactionFunction', 64)}")
 
     @property
+    def flink(self) -> str:
+        """ARN of the Managed Flink application."""
+        return self.arn("kinesisanalytics", f"application/{self.stack}")
+
+    @property
+    def flink_log_group(self) -> str:
+        return f"{self.log_group}/flink"
+
+    @property
     def compaction_log_group(self) -> str:
         return f"{self.log_group}/compaction"
 
@@ -149,6 +158,7 @@ def deploy_policies(
     compaction: bool = False,
     search: bool = False,
     quicksight: bool = False,
+    flink: bool = False,
     delete_data: bool = False,
 ) -> tuple[dict[str, Any], ...]:
     """Return the policies for `provision`, `deploy`, `scale --apply` and `destroy`; attach all of them together.
@@ -163,12 +173,14 @@ def deploy_policies(
         compaction: include the permissions for CreateCompaction=true.
         search: include the permissions for CreateSearch=true.
         quicksight: include the permissions for QuickSightPrincipal.
+        flink: include the permissions for CreateFlink=true, also to start and stop the application.
         delete_data: include the permissions for `destroy --delete-data`.
     """
     statements = [*_stack(scope), *_storage(scope), *_function(scope), *_watching(scope), *_catalog(scope)]
     statements += [*(_key(scope) if customer_key else ()), *(_network(scope) if vpc else ())]
     statements += _compaction(scope, customer_key=customer_key) if compaction else ()
     statements += [*(_search(scope) if search else ()), *(_quicksight(scope) if quicksight else ())]
+    statements += _flink(scope, customer_key=customer_key) if flink else ()
     statements += [*(_deletion(scope) if delete_data else ()), *_repairs(scope), *_looking(scope)]
     return _documents(statements)
 
@@ -182,7 +194,7 @@ def watch_policies(scope: Scope) -> tuple[dict[str, Any], ...]:
 
 
 def boundary_policy(scope: Scope) -> dict[str, Any]:
-    """Return the permissions boundary of the stack's roles: the most that the functions and a producer ever need.
+    """Return the permissions boundary of the stack's roles: the most that they ever need.
 
     An administrator creates it as a managed policy with the ARN `scope.boundary`. It allows nothing by itself.
     """
@@ -190,6 +202,8 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
     objects = [f"{bucket}/*" for bucket in scope.buckets]
     interfaces = """AssignPrivateIpAddresses CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces
         DescribeSubnets UnassignPrivateIpAddresses"""
+    logs = (scope.log_group, scope.compaction_log_group, scope.flink_log_group)
+    parts = "AbortMultipartUpload DeleteObject ListMultipartUploadParts"
     suffix = partition_of(scope.region).dns_suffix
     # An existing stream or bucket may have a key of its own. Used by these services, it opens only data that the other
     # statements allow.
@@ -198,9 +212,9 @@ def boundary_policy(scope: Scope) -> dict[str, Any]:
         _allow("Stream", "kinesis", stream, scope.stream_arn),
         _allow("Objects", "s3", "GetObject PutObject", *objects),
         _allow("Buckets", "s3", "ListBucket", *scope.buckets),
-        _allow(
-            "Logs", "logs", "CreateLogStream PutLogEvents", f"{scope.log_group}:*", f"{scope.compaction_log_group}:*"
-        ),
+        _allow("Logs", "logs", "CreateLogStream DescribeLogStreams PutLogEvents", *(f"{each}:*" for each in logs)),
+        _allow("Results", "s3", parts, f"{scope.data_bucket}/stream_windows/*"),
+        _allow("Code", "s3", "GetObject", f"{scope.artifacts}/{scope.stack}/*"),
         _allow("Key", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), **_of_the_stack(scope)),
         _allow("KeysOfTheData", "kms", "Decrypt GenerateDataKey", scope.arn("kms", "key/*"), StringEquals=services),
         _allow("Traces", "xray", "PutTelemetryRecords PutTraceSegments", "*"),
@@ -337,6 +351,23 @@ def _compaction(scope: Scope, *, customer_key: bool) -> list[Statement]:
         _allow("Compaction", "lambda", f"{_FUNCTION} {calls}", scope.compaction, **_VIA_CLOUDFORMATION),
         _allow("CompactionSchedule", "events", rule, rules, **_VIA_CLOUDFORMATION),
         _allow("CompactionLog", "logs", f"{_LOG_GROUP} {keys}", *logs, **_VIA_CLOUDFORMATION),
+    ]
+
+
+def _flink(scope: Scope, *, customer_key: bool) -> list[Statement]:
+    application = """AddApplicationCloudWatchLoggingOption CreateApplication DeleteApplication
+        DeleteApplicationCloudWatchLoggingOption DescribeApplication ListTagsForResource TagResource
+        UpdateApplication"""
+    runs = "DescribeApplication StartApplication StopApplication"
+    logs = (scope.flink_log_group, f"{scope.flink_log_group}:*")
+    keys = "AssociateKmsKey DisassociateKmsKey" if customer_key else ""
+    streams = "CreateLogStream DeleteLogStream DescribeLogStreams"
+    service = {"StringEquals": {"iam:PassedToService": "kinesisanalytics.amazonaws.com"}}
+    return [
+        _allow("Flink", "kinesisanalytics", application, scope.flink, **_VIA_CLOUDFORMATION),
+        _allow("RunFlink", "kinesisanalytics", runs, scope.flink),
+        _allow("FlinkTakesItsRole", "iam", "PassRole", scope.roles, **service),
+        _allow("FlinkLog", "logs", f"{_LOG_GROUP} {streams} {keys}", *logs, **_VIA_CLOUDFORMATION),
     ]
 
 

@@ -28,11 +28,13 @@ def package(
     format: Literal["ndjson", "json", "parquet"] = "ndjson",  # noqa: A002 - the usual word for it
     compression: Literal["none", "gzip", "zstd"] = "none",
     function: Literal["storage", "compaction"] = "storage",
+    flink: bool = False,
+    connector: Path | None = None,
     out: Path = Path("function.zip"),
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Build the zip of the Lambda function, with the same bytes each time, and list its contents.
+    """Build the zip of a function or of the Flink application, with the same bytes each time, and list its contents.
 
     Example:
         truckstream package --architecture x86_64 --out function.zip
@@ -45,15 +47,21 @@ def package(
         compression: Compression of the objects. zstd needs one more package before Python 3.14.
         function: storage, which stores the stream's records, or compaction, which makes large files of the objects and
             needs Python 3.12 or later.
+        flink: Build the zip of the Managed Flink application instead, which needs no other option.
+        connector: Jar of Flink's connector to Kinesis; by default Maven fetches it.
         out: File to write the zip to.
         dry_run: Build the zip, but do not write it.
         json: Print the result as JSON.
     """
     from truckstream.cloud.package.build import PackageOptions, build_package  # noqa: PLC0415
+    from truckstream.cloud.package.flink import FlinkPackageOptions, build_flink_package  # noqa: PLC0415
     from truckstream.commands.output.aws_reports import format_package  # noqa: PLC0415
 
-    options = PackageOptions(architecture, python, tuple(include or ()), format, compression, function)
-    archive = asyncio.run(build_package(options))
+    if flink:
+        archive = asyncio.run(build_flink_package(FlinkPackageOptions(connector)))
+    else:
+        options = PackageOptions(architecture, python, tuple(include or ()), format, compression, function)
+        archive = asyncio.run(build_package(options))
     if not dry_run:
         _save(out, archive.content)
     print_result(archive.facts(), format_package(archive, None if dry_run else out), json=json)
@@ -111,6 +119,7 @@ def deploy(
     architecture: Literal["arm64", "x86_64"] | None = None,
     python: str | None = None,
     include: list[Path] | None = None,
+    connector: Path | None = None,
     email: str | None = None,
     parameter: list[str] | None = None,
     leave_out: list[str] | None = None,
@@ -136,6 +145,7 @@ def deploy(
         architecture: Processor of the function; in a new stack arm64.
         python: Python version of the function; in a new stack 3.13.
         include: Python file or package of your own, such as the one that Schema names; may be repeated.
+        connector: With CreateFlink=true, jar of Flink's connector to Kinesis; by default Maven fetches it.
         email: Address that the alarms are sent to.
         parameter: Parameter of the template, such as Layout=hive; may be repeated.
         leave_out: Resource of the template to leave out; may be repeated. "none" brings all of them back.
@@ -160,6 +170,7 @@ def deploy(
         adopt,
         dry_run,
         tuple(include or ()),
+        connector,
     )
     return _deploy(aws, settings, options, yes=yes)
 
@@ -245,6 +256,7 @@ def policies(
     compaction: bool = False,
     search: bool = False,
     quicksight: bool = False,
+    flink: bool = False,
     delete_data: bool = False,
     dry_run: bool = False,  # noqa: ARG001 - it never changes anything
 ) -> int:
@@ -270,6 +282,7 @@ def policies(
         compaction: Include the permissions for CreateCompaction=true.
         search: Include the permissions for CreateSearch=true, with the default SearchName.
         quicksight: Include the permissions for QuickSightPrincipal.
+        flink: Include the permissions for CreateFlink=true.
         delete_data: Include the permissions for `destroy --delete-data`.
         dry_run: Accepted for scripts; this command never changes anything.
     """
@@ -296,6 +309,7 @@ def policies(
             customer_key=customer_key,
             vpc=vpc,
             compaction=compaction,
+            flink=flink,
             search=search,
             quicksight=quicksight,
             delete_data=delete_data,

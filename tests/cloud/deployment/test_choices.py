@@ -35,7 +35,12 @@ def built(monkeypatch):
         options.append((each.architecture, each.python, each.function))
         return Archive(each.function.encode(), each.function[0] * 64, ())
 
+    async def build_flink(each):
+        options.append(each.connector)
+        return Archive(b"flink", "f" * 64, ())
+
     monkeypatch.setattr("truckstream.cloud.deployment.deploy.build_package", build)
+    monkeypatch.setattr("truckstream.cloud.deployment.deploy.build_flink_package", build_flink)
     return options
 
 
@@ -113,6 +118,28 @@ def test_a_compaction_with_a_python_without_duckdb_is_refused(built):
     assert built == []
 
 
+# --- The Flink application --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [{"parameters": {"CreateFlink": "true"}}, {}])
+def test_the_flink_application_gets_a_zip_with_the_connector(given, built, tmp_path):
+    """Also in a later deployment, which is not told again that there is one."""
+    jar = tmp_path / "connector.jar"
+    jar.write_bytes(b"jar")
+    told = TOLD | {"CreateFlink": "false" if given else "true"}
+    options = DeployOptions("acme", connector=jar, **given)
+    aws, parameters, _ = deployed(options, stack("UPDATE_COMPLETE", told, **OUTPUTS))
+    zips = {put["Key"]: put["Body"] for put in aws.calls_of("s3.put_object") if put["Key"].endswith(".zip")}
+    assert zips == {parameters["CodeKey"]: b"storage", parameters["FlinkCodeKey"]: b"flink"}
+    assert built[1:] == [jar]
+
+
+def test_without_a_flink_application_no_connector_is_needed(built):
+    _, given, _ = deployed(DeployOptions("acme"))
+    assert "FlinkCodeKey" not in given
+    assert len(built) == 1
+
+
 # --- Resources that are left out --------------------------------------------------------------------
 
 
@@ -160,7 +187,9 @@ def test_a_setting_that_agrees_with_the_stack_sets_no_parameter():
     assert "StreamName" in kept
 
 
-@pytest.mark.parametrize("name", ["Scope", "Architecture", "Runtime", "CodeBucket", "CodeKey", "CompactionCodeKey"])
+@pytest.mark.parametrize(
+    "name", ["Scope", "Architecture", "Runtime", "CodeBucket", "CodeKey", "CompactionCodeKey", "FlinkCodeKey"]
+)
 def test_a_parameter_that_deploy_sets_itself_is_refused(name):
     with pytest.raises(InvalidArgumentError, match=f"parameter is '{name}': is set by deploy"):
         DeployOptions("acme", parameters={name: "x"})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from truckstream.cloud.deployment.options import SET_BY_DEPLOY
 from truckstream.cloud.package.build import PackageOptions
+from truckstream.cloud.package.flink import FlinkPackageOptions
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ _NOT_FOR_SUCCESSOR: Final = frozenset(
 class Choices:
     """The choices that are no plain parameters of the template."""
 
-    #: The zips to build, by the parameter that names each one's key: CodeKey, and CompactionCodeKey if it is deployed.
+    #: The functions' zips by the parameter that names each one's key: CodeKey, and CompactionCodeKey if it is deployed.
     packages: Mapping[str, PackageOptions]
+    #: The zip of FlinkCodeKey; None if there is no such application.
+    flink_package: FlinkPackageOptions | None
     leave_out: tuple[str, ...]
     #: None for the bucket that is created when needed.
     artifact_bucket: str | None
@@ -77,13 +80,14 @@ def choose(options: DeployOptions, values: Mapping[str, str], resources: Collect
     bucket = values["CodeBucket"]
     return Choices(
         _packages(options, values),
+        FlinkPackageOptions(options.connector) if values["CreateFlink"] == "true" else None,
         left_out if options.leave_out is None else options.leave_out,
         options.artifact_bucket or (bucket if bucket != _NONE else None),
     )
 
 
 def _packages(options: DeployOptions, values: Mapping[str, str]) -> dict[str, PackageOptions]:
-    """Return the zips of a deployment by the parameter that names each one's key."""
+    """Return the functions' zips by the parameter that names each one's key."""
     if options.scope == "STORAGE":
         return {}
     function = PackageOptions(

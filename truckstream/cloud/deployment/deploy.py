@@ -35,6 +35,7 @@ from truckstream.cloud.deployment.template.template_text import (
 )
 from truckstream.cloud.package.artifact_bucket import artifact_bucket, upload, uploaded_template
 from truckstream.cloud.package.build import build_package
+from truckstream.cloud.package.flink import build_flink_package
 from truckstream.cloud.package.user_modules.schema_module import load_schema
 from truckstream.command_line import command_line
 from truckstream.errors import DeploymentError
@@ -93,6 +94,8 @@ async def deploy(
     choices = choose(options, values, resources_of(template))
     fitted = _fitted(template, options, values)
     archives = {code_key: await build_package(package) for code_key, package in choices.packages.items()}
+    if archives and choices.flink_package:
+        archives["FlinkCodeKey"] = await build_flink_package(choices.flink_package)
     bucket = choices.artifact_bucket or await artifact_bucket(aws)
     known = parameters_of(template)
     wanted = {**given, **adoption.parameters, **options.parameters}

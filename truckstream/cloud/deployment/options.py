@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from truckstream.cloud.deployment.cloudformation.stack import check_stack_name
 from truckstream.cloud.deployment.template.template_text import parameters_of, read_template
 from truckstream.cloud.package.build import PackageOptions
+from truckstream.cloud.package.flink import FlinkPackageOptions
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ SET_BY_DEPLOY: Final = {
     "CodeBucket": "use artifact_bucket",
     "CodeKey": "it follows from the contents of the zip",
     "CompactionCodeKey": "it follows from the contents of the zip",
+    "FlinkCodeKey": "it follows from the contents of the zip",
 }
 
 
@@ -48,10 +50,11 @@ class DeployOptions:
         dry_run: create and show the plan, and change nothing.
         include: your own modules for the zip, such as the one that the parameter Schema names: Python files, or folders
             of packages. A stack keeps its schema, but not the files: pass them to each deployment.
+        connector: with CreateFlink=true, the jar of Flink's connector; None to fetch it from Maven Central.
 
     Raises:
         InvalidArgumentError: the stack's name breaks a rule, the template has no such parameter, Lambda does not have
-            this platform, or a module cannot be included.
+            this platform, a module cannot be included, or there is no such jar.
     """
 
     stack: str = "truckstream"
@@ -65,6 +68,7 @@ class DeployOptions:
     adopt: bool = False
     dry_run: bool = False
     include: tuple[Path, ...] = ()
+    connector: Path | None = None
 
     def __post_init__(self) -> None:
         check_stack_name(self.stack)
@@ -76,3 +80,4 @@ class DeployOptions:
                 raise InvalidArgumentError("parameter", name, f"is set by deploy; {SET_BY_DEPLOY[name]}")
         default = PackageOptions()
         PackageOptions(self.architecture or default.architecture, self.python or default.python, self.include)
+        FlinkPackageOptions(self.connector)

@@ -1,6 +1,8 @@
-"""The compaction on ministack: deployed with the pipeline, its zip makes one file of the objects of an hour."""
+"""Optional parts of the pipeline on ministack: the compaction makes one file of an hour, and Flink has its settings."""
 
+import io
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -55,13 +57,20 @@ async def call(account, function):
 async def test_the_deployed_function_compacts_an_hour(account, ministack_url, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    (tmp_path / "connector.jar").write_bytes(b"jar")
     parameters = {"StreamName": "compacted-stream", "CreateCompaction": "true", "CompactionTargetSize": "2000000"}
     options = DeployOptions(
-        "packed", parameters=parameters, architecture=ARCHITECTURE, python=PYTHON, leave_out=CANNOT_CREATE
+        "packed",
+        parameters=parameters | {"CreateFlink": "true"},
+        architecture=ARCHITECTURE,
+        python=PYTHON,
+        leave_out=CANNOT_CREATE,
+        connector=tmp_path / "connector.jar",
     )
     outputs = (await deploy(account, options, poll=0.05)).outputs
     bucket, function = outputs["BucketName"], outputs["CompactionFunctionName"]
     await check_resources(account, function)
+    await check_flink(account, outputs["FlinkApplicationName"], bucket)
     await fill(bucket, ministack_url)
 
     done = await call(account, function)
@@ -86,6 +95,23 @@ async def check_resources(account, function):
     policy = json.loads((await account.call("lambda", "get_policy", FunctionName=function))["Policy"])
     [statement] = policy["Statement"]
     assert statement["Condition"]["ArnLike"]["AWS:SourceArn"] == rule["Arn"]
+
+
+async def check_flink(account, name, bucket):
+    found = (await account.call("kinesisanalyticsv2", "describe_application", ApplicationName=name))[
+        "ApplicationDetail"
+    ]
+    assert (found["ApplicationStatus"], found["RuntimeEnvironment"]) == ("READY", "FLINK-2_2")
+    configuration = found["ApplicationConfigurationDescription"]
+    code = configuration["ApplicationCodeConfigurationDescription"]["CodeContentDescription"]
+    where = code["S3ApplicationCodeLocationDescription"]
+    zips = where["BucketARN"].removeprefix("arn:aws:s3:::")
+    body = (await account.call("s3", "get_object", Bucket=zips, Key=where["FileKey"]))["Body"]
+    with zipfile.ZipFile(io.BytesIO(await body.read())) as opened:
+        assert {"main.py", "windows.sql"} < set(opened.namelist())
+    groups = configuration["EnvironmentPropertyDescriptions"]["PropertyGroupDescriptions"]
+    settings = {group["PropertyGroupId"]: group["PropertyMap"] for group in groups}
+    assert settings["truckstream"]["path"] == f"s3a://{bucket}/stream_windows/"
 
 
 async def files(account, bucket, folder):

@@ -1,0 +1,1 @@
+"""The Managed Flink application: figures of the stream in windows, as SQL."""
