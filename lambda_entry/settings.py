@@ -90,12 +90,14 @@ def _second_target(given: Mapping[str, str]) -> SecondTarget | None:
     if url is None:
         return None
     try:
-        from truckstream.search import DEFAULT_INDEX, OpenSearchSink  # noqa: PLC0415 - only with this setting
+        # No import statement, so that the zip does not get the search, which it could not run without opensearch-py.
+        search = import_module("truckstream.search")
     except ModuleNotFoundError as missing:
         hint = "Install 'truckstream[search]', or leave OPENSEARCH_URL out."
         raise ConfigurationError("OPENSEARCH_URL", f"is set, and {missing.name} is not installed", hint) from missing
-    index = given.get("OPENSEARCH_INDEX", DEFAULT_INDEX)
-    return OpenSearchSink(url, index=index, schema=read_schema(given.get("SCHEMA", "truck")))
+    index = given.get("OPENSEARCH_INDEX", search.DEFAULT_INDEX)
+    sink: SecondTarget = search.OpenSearchSink(url, index=index, schema=read_schema(given.get("SCHEMA", "truck")))
+    return sink
 
 
 def _batch_size(value: str) -> int | Literal["auto"]:

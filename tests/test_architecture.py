@@ -44,7 +44,7 @@ ALLOWED = {
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
     "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
-    "handler": {"alerts", "lambda_function", "batcher", "data", "record", "search", "errors"},
+    "handler": {"alerts", "lambda_function", "batcher", "data", "record", "errors"},
     "data": {
         "batcher",
         "cloud",
