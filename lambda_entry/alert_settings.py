@@ -29,11 +29,11 @@ def read_alerts(environment: Mapping[str, str]) -> FunctionAlerts | None:
     from truckstream.alerts.function.function_alerts import FunctionAlerts  # noqa: PLC0415
     from truckstream.alerts.function.function_rules import function_rules  # noqa: PLC0415
     from truckstream.alerts.function.lambda_topic import LambdaTopic  # noqa: PLC0415
-    from truckstream.alerts.shard.state_store import StateStore  # noqa: PLC0415
+    from truckstream.alerts.shard.state_store import AlertStateStore  # noqa: PLC0415
 
     rules = function_rules(_rules_text(given["ALERT_RULES"]), f"ALERT_RULES {given['ALERT_RULES']}")
     region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION")
-    states = StateStore(f"{read_store_url(given).rstrip('/')}/alerts", region_name=region)
+    states = AlertStateStore(f"{read_store_url(given).rstrip('/')}/alerts", region_name=region)
     topic = given.get("ALERT_TOPIC")
     return FunctionAlerts(rules, states, LambdaTopic(topic) if topic else None)
 

@@ -186,7 +186,7 @@ class WrongEventLoopError(UsageError, RuntimeError):
 class ServiceError(TruckstreamError):
     """The service returned an error. `code` is its error type (such as `AccessDeniedException`), `message` its text.
 
-    `hint` is what to do about it; it is empty if nothing is known to help. The error is `retryable` if the service, or
+    `hint` names a remedy; it is empty if none is known. The error is `retryable` if the service, or
     the way to it, was in trouble that can pass.
     """
 

@@ -13,7 +13,7 @@ from truckstream.alerts import AlertEvent, read_report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from truckstream.alerts import Report
+    from truckstream.alerts import TruckReport
 
 #: From which the tests count seconds.
 START = datetime(2026, 11, 29, 8, 30, tzinfo=UTC).timestamp()
@@ -25,7 +25,7 @@ def record(truck_id: str, second: float, **fields: object) -> bytes:
     return msgspec.json.encode(DESCRIBED | {"truck_id": truck_id, "timestamp": text} | fields)
 
 
-def report(truck_id: str, second: float, *, arrival: float | None = None, **fields: object) -> Report:
+def report(truck_id: str, second: float, *, arrival: float | None = None, **fields: object) -> TruckReport:
     """Return a truck's report of this second, which arrives at once if `arrival` is not given."""
     found = read_report(record(truck_id, second, **fields), START + (second if arrival is None else arrival))
     assert found is not None

@@ -11,8 +11,8 @@ from truckstream.errors import UsageError
 from truckstream.stream_sql.records.columns import ColumnBuilder
 from truckstream.stream_sql.records.decoding import RecordDecoder
 from truckstream.stream_sql.shard_feed import FeedCounts, ShardFeed
-from truckstream.stream_sql.windowing.open_windows import OpenWindows
-from truckstream.stream_sql.windowing.window_plan import WindowPlan
+from truckstream.stream_sql.windowing.open_windows import BufferedWindows
+from truckstream.stream_sql.windowing.window_plan import SqlWindowPlan
 from truckstream.windows import Watermark
 
 
@@ -21,7 +21,7 @@ def windows():
     """Windows of ten seconds with memory for some ten records of two shards."""
     watermark = Watermark(out_of_orderness=0)
     columns = ColumnBuilder(TruckRecord, {"truck_id"})
-    windows = OpenWindows(WindowPlan(10_000_000, 10_000_000), watermark, columns, max_bytes=13_000)
+    windows = BufferedWindows(SqlWindowPlan(10_000_000, 10_000_000), watermark, columns, max_bytes=13_000)
     for shard in ("shard-1", "shard-2"):
         windows.add_shard(shard, Checkpoint(TRIM_HORIZON), BASE)
     return windows

@@ -12,7 +12,6 @@ from truckstream.windows import (
     CountBy,
     Mean,
     Percentiles,
-    Result,
     Session,
     ShardWindows,
     Sliding,
@@ -21,6 +20,7 @@ from truckstream.windows import (
     Watermark,
     Windowed,
     WindowPlan,
+    WindowResult,
     WindowStats,
 )
 
@@ -42,9 +42,9 @@ class ListSink:
     """A sink of a user."""
 
     def __init__(self) -> None:
-        self.results: list[Result] = []
+        self.results: list[WindowResult] = []
 
-    async def write(self, results: Sequence[Result]) -> None:
+    async def write(self, results: Sequence[WindowResult]) -> None:
         for result in results:
             assert_type(result.start, datetime)
             assert_type(result.revision, int)
@@ -81,7 +81,7 @@ async def run(consumer: Consumer, plan: WindowPlan) -> WindowStats:
 def core(plan: WindowPlan, watermark: Watermark) -> bytes:
     windows = ShardWindows(plan, "shardId-000000000000", now=0.0)
     windows.add([], now=1.0)
-    assert_type(windows.take_results(1.0), list[Result])
+    assert_type(windows.take_results(1.0), list[WindowResult])
     assert_type(watermark.advance(1.0), float)
     return windows.snapshot()
 

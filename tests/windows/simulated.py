@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from truckstream.consumer.leases.lease import Lease
-    from truckstream.windows import Result, WindowPlan
+    from truckstream.windows import WindowPlan, WindowResult
 
 LEASE_SECONDS = 3.0
 
@@ -108,7 +108,7 @@ class SharedSink:
         self.memory = MemorySink()
         self._killer = killer
 
-    async def write(self, results: Sequence[Result]) -> None:
+    async def write(self, results: Sequence[WindowResult]) -> None:
         await self._killer.around("write", lambda: self.memory.write(results))
 
 

@@ -12,7 +12,7 @@ from truckstream.windows import Count, Mean, ShardWindows, Tumbling, WindowPlan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from truckstream.windows import Result
+    from truckstream.windows import WindowResult
 
 SHARD = "shardId-000000000000"
 #: Event times of the tests are seconds after this, which divides by all sizes that they use.
@@ -61,7 +61,7 @@ def windows_of(window: Any = None, part: str = SHARD, **options: Any) -> ShardWi
     return ShardWindows(plan_of(window, **options), part, now=T0)
 
 
-def short(result: Result) -> tuple[Any, ...]:
+def short(result: WindowResult) -> tuple[Any, ...]:
     """Return the key, the seconds of start and end after T0, the revision and the values."""
     start, end = result.start.timestamp() - T0, result.end.timestamp() - T0
     values = ("retracted",) if result.is_retracted else tuple(result.values.values())
@@ -74,19 +74,19 @@ def taken(windows: ShardWindows, now: float = T0) -> list[tuple[Any, ...]]:
 
 
 class MemorySink:
-    """Keeps the highest revision of each result, as `Result` asks of a sink."""
+    """Keeps the highest revision of each result, as `WindowResult` asks of a sink."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[Any, ...], Result] = {}
+        self.kept: dict[tuple[Any, ...], WindowResult] = {}
 
-    def write(self, results: Iterable[Result]) -> None:
+    def write(self, results: Iterable[WindowResult]) -> None:
         for result in results:
             identity = (result.part, result.key, result.start)
             if identity not in self.kept or self.kept[identity].revision <= result.revision:
                 self.kept[identity] = result
 
     @property
-    def rows(self) -> list[Result]:
+    def rows(self) -> list[WindowResult]:
         """The results that are not retracted, in their order."""
         results = [result for result in self.kept.values() if not result.is_retracted]
         return sorted(results, key=lambda each: (repr(each.key), each.start, each.part))

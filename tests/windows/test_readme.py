@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from truckstream.local import LocalKinesis
-from truckstream.windows import DROP_REASONS, Result, WindowPlan
+from truckstream.windows import DROP_REASONS, WindowPlan, WindowResult
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "truckstream" / "windows" / "README.md").read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ async def test_the_sink_of_the_page_prints(capsys):
     names = {}
     exec(SINK, names)
     fields = dict.fromkeys(("key", "start", "end", "part", "values"), "x")
-    await names["PrintingSink"]().write([Result(revision=3, **fields)])
+    await names["PrintingSink"]().write([WindowResult(revision=3, **fields)])
     assert capsys.readouterr().out == "x x 3 x\n"
 
 
@@ -70,5 +70,5 @@ def test_the_reasons_are_those_of_the_code():
 
 
 def test_the_fields_of_a_result_are_named():
-    for field in Result.__struct_fields__:
+    for field in WindowResult.__struct_fields__:
         assert f"`{field}`" in TEXT

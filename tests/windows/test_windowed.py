@@ -14,7 +14,7 @@ from tests.windows.support import SHARD, T0, MemorySink, plan_of, record
 from truckstream.consumer import Checkpoint, Consumer
 from truckstream.consumer.tables import MemoryTable
 from truckstream.errors import InvalidArgumentError, LeaseLostError, LeaseTableError, StoreError, WindowsFullError
-from truckstream.windows import Result, ShardWindows, SqliteSink, Tumbling, Windowed
+from truckstream.windows import ShardWindows, SqliteSink, Tumbling, Windowed, WindowResult
 from truckstream.windows.running.shard_processor import WindowProcessor
 from truckstream.windows.running.shard_states import ShardStates
 from truckstream.windows.state.names import StateNames
@@ -280,7 +280,7 @@ async def test_shards_of_two_streams_with_the_same_id_have_results_of_their_own(
 def result(key="a", revision=1, records=1, *, start=0, part=SHARD, **more):
     times = (datetime.fromtimestamp(T0 + start + each, UTC) for each in (0, 10))
     fields = dict(zip(("start", "end"), times, strict=True))
-    return Result(key=key, revision=revision, part=part, values={"records": records}, **fields, **more)
+    return WindowResult(key=key, revision=revision, part=part, values={"records": records}, **fields, **more)
 
 
 def rows(path, columns='key, revision, "values", is_retracted'):

@@ -33,7 +33,7 @@ RECORDS_AHEAD: Final = 400
 DRAIN_SECONDS: Final = 0.8
 
 
-class Worker:
+class SimulationWorker:
     """Runs some of the trucks, and prints its progress while it does."""
 
     def __init__(self, options: WorkerOptions) -> None:
@@ -137,7 +137,7 @@ class Worker:
 
 
 async def _run(options: WorkerOptions) -> int:
-    return await Worker(options).run()
+    return await SimulationWorker(options).run()
 
 
 def main() -> None:

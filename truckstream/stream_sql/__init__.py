@@ -2,7 +2,7 @@
 
 from truckstream.stream_sql.query.changes import RowChange
 from truckstream.stream_sql.query.engine import QueryFailedError
-from truckstream.stream_sql.results import SqlStats, WindowResult
+from truckstream.stream_sql.results import SqlStats, WindowAnswer
 from truckstream.stream_sql.sql_stream import SqlStream
 
-__all__ = ["QueryFailedError", "RowChange", "SqlStats", "SqlStream", "WindowResult"]
+__all__ = ["QueryFailedError", "RowChange", "SqlStats", "SqlStream", "WindowAnswer"]

@@ -13,7 +13,7 @@ from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.limits import MIB
 from truckstream.record import TruckRecord
 from truckstream.stream_sql.records.event_time import SECOND
-from truckstream.stream_sql.windowing.window_plan import WindowPlan
+from truckstream.stream_sql.windowing.window_plan import SqlWindowPlan
 
 __all__ = ["Emit", "SqlOptions"]
 
@@ -60,10 +60,10 @@ class SqlOptions:
                 raise InvalidArgumentError("slide", self.slide, rule)
 
     @property
-    def plan(self) -> WindowPlan:
+    def plan(self) -> SqlWindowPlan:
         """The windows."""
         length = round(self.window * SECOND)
-        return WindowPlan(length, length if self.slide is None else round(self.slide * SECOND))
+        return SqlWindowPlan(length, length if self.slide is None else round(self.slide * SECOND))
 
     @property
     def query_id(self) -> str:

@@ -1,4 +1,4 @@
-"""What a query gives: the answer for a window, and the figures of the run."""
+"""The results of a query: the answer for a window, and the figures of the run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from truckstream.stream_sql.query.changes import Row, RowChange
 
-__all__ = ["SqlStats", "WindowResult"]
+__all__ = ["SqlStats", "WindowAnswer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowResult:
+class WindowAnswer:
     """The answer for one window."""
 
     #: The window, in UTC. The end is not in it.

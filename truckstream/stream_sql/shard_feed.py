@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.shard_processor import EndReason
     from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.stream_sql.records.decoding import RecordDecoder
-    from truckstream.stream_sql.windowing.open_windows import OpenWindows
+    from truckstream.stream_sql.windowing.open_windows import BufferedWindows
 
 __all__ = ["FeedCounts", "ShardFeed"]
 
@@ -34,7 +34,7 @@ class ShardFeed:
     """Adds the records of one shard to the windows. A `ShardProcessor`."""
 
     shard_id: str
-    windows: OpenWindows
+    windows: BufferedWindows
     decoder: RecordDecoder
     counts: FeedCounts
     #: No more records are wanted, so that `process` does not wait for room.

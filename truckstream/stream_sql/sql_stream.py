@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.options import Start
     from truckstream.consumer.shard_processor import AssignedShard, ShardProcessor
     from truckstream.data.query.columns import SqlColumn
-    from truckstream.stream_sql.results import WindowResult
+    from truckstream.stream_sql.results import WindowAnswer
     from truckstream.stream_sql.windowing.open_windows import WindowRecords
 
 __all__ = ["SqlStream"]
@@ -101,7 +101,7 @@ class SqlStream:
         self._windows = make_windows(self.options, self._asker.engine.columns_read)
         #: The windows of this step that are still to be asked.
         self._asked: deque[WindowRecords] = deque()
-        self._current: WindowResult | None = None
+        self._current: WindowAnswer | None = None
         #: Whether a window became final since the last save.
         self._must_save = False
         self._step_seconds = 0.0
@@ -210,7 +210,7 @@ class SqlStream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> WindowResult:
+    async def __anext__(self) -> WindowAnswer:
         """Return the next result.
 
         Raises:
@@ -248,7 +248,7 @@ class SqlStream:
         self._windows.delivered(window)
         self._must_save = True
 
-    async def _ask(self, asked: WindowRecords) -> WindowResult:
+    async def _ask(self, asked: WindowRecords) -> WindowAnswer:
         began = time.monotonic()
         result = await self._asker.ask(asked)
         self._step_seconds += time.monotonic() - began

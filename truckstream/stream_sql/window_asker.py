@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from truckstream.stream_sql.query.changes import RowChange, changes_between
 from truckstream.stream_sql.query.engine import QueryEngine
 from truckstream.stream_sql.records.columns import columns_of_schema
-from truckstream.stream_sql.results import WindowResult
+from truckstream.stream_sql.results import WindowAnswer
 
 if TYPE_CHECKING:
     from truckstream.stream_sql.options import SqlOptions
@@ -41,7 +41,7 @@ class WindowAsker:
         self._answers: dict[int, list[Row]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="truckstream-sql")
 
-    async def ask(self, asked: WindowRecords) -> WindowResult:
+    async def ask(self, asked: WindowRecords) -> WindowAnswer:
         """Return the answer for a window.
 
         Raises:
@@ -54,7 +54,7 @@ class WindowAsker:
         except asyncio.CancelledError:
             self.engine.interrupt()
             raise
-        return WindowResult(
+        return WindowAnswer(
             window_start=utc(start),
             window_end=utc(end),
             is_final=asked.is_final,
@@ -86,6 +86,6 @@ def utc(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def start_of(result: WindowResult) -> int:
+def start_of(result: WindowAnswer) -> int:
     """Return the start of a result's window in microseconds since the epoch."""
     return (result.window_start - _EPOCH) // _MICROSECOND

@@ -10,10 +10,20 @@ neither.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from truckstream.windows.aggregates import Accumulator, Aggregate, Count, CountBy, Max, Mean, Min, Percentiles, Sum
+from truckstream.windows.aggregates import (
+    Accumulator,
+    Count,
+    CountBy,
+    Max,
+    Mean,
+    Min,
+    Percentiles,
+    Sum,
+    WindowAggregate,
+)
 from truckstream.windows.kinds import Session, Sliding, Tumbling
 from truckstream.windows.plan import WindowPlan
-from truckstream.windows.result import Key, Result
+from truckstream.windows.result import Key, WindowResult
 from truckstream.windows.shard_windows import DROP_REASONS, ShardWindows
 from truckstream.windows.watermark import Watermark
 
@@ -36,7 +46,6 @@ _LOADED_ON_USE = {
 __all__ = [
     "DROP_REASONS",
     "Accumulator",
-    "Aggregate",
     "Count",
     "CountBy",
     "Key",
@@ -45,7 +54,6 @@ __all__ = [
     "Min",
     "ObjectStateStore",
     "Percentiles",
-    "Result",
     "Session",
     "ShardWindowStats",
     "ShardWindows",
@@ -56,7 +64,9 @@ __all__ = [
     "Sum",
     "Tumbling",
     "Watermark",
+    "WindowAggregate",
     "WindowPlan",
+    "WindowResult",
     "WindowStats",
     "Windowed",
 ]

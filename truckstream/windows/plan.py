@@ -18,13 +18,13 @@ from truckstream.windows.kinds import Session, Sliding, Tumbling
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from truckstream.windows.aggregates.aggregate import Aggregate, Field
+    from truckstream.windows.aggregates.aggregate import Field, WindowAggregate
     from truckstream.windows.kinds import WindowKind
 
 __all__ = ["WindowPlan"]
 
 
-def _count_records() -> dict[str, Aggregate]:
+def _count_records() -> dict[str, WindowAggregate]:
     return {"records": Count()}
 
 
@@ -36,7 +36,7 @@ class WindowPlan:
         window: the kind of windows.
         key: what results are for: the name of an attribute of the record, or a function of the record, whose value is a
             text, a number, None or a tuple of these. Records of one key should have one partition key; else see
-            `Result.part`.
+            `WindowResult.part`.
         aggregates: the aggregates by their names in the results.
         event_time: the name of the attribute with the record's time, or a function of the record: a text in ISO 8601, a
             datetime, or seconds since the epoch. Without a time zone it is UTC.
@@ -59,7 +59,7 @@ class WindowPlan:
 
     window: WindowKind = field(kw_only=False)
     key: Field = "truck_id"
-    aggregates: Mapping[str, Aggregate] = field(default_factory=_count_records)
+    aggregates: Mapping[str, WindowAggregate] = field(default_factory=_count_records)
     event_time: Field = "timestamp"
     decode: Callable[[bytes], Any] = TruckRecord.from_json
     out_of_orderness: float = 5.0

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-__all__ = ["Key", "Result", "time_of"]
+__all__ = ["Key", "WindowResult", "time_of"]
 
 #: A text, a number, None, or a tuple of these.
 Key: TypeAlias = Any
@@ -15,7 +15,7 @@ Key: TypeAlias = Any
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     """The aggregates of one key in one window.
 
     A sink keeps one row for each `key`, `start` and `part`: a result replaces one with a lower or the same revision,

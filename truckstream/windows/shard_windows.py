@@ -16,8 +16,8 @@ import msgspec
 from truckstream.errors import InvalidArgumentError, UsageError, WindowsFullError
 from truckstream.windows.aggregates.aggregate import value_getter
 from truckstream.windows.contents.fixed_windows import FixedWindows
-from truckstream.windows.contents.group import Columns, Group, Origin
-from truckstream.windows.contents.open_windows import BEFORE_ALL, Outcome
+from truckstream.windows.contents.group import Columns, GroupOrigin, WindowGroup
+from truckstream.windows.contents.open_windows import BEFORE_ALL, RecordOutcome
 from truckstream.windows.contents.session_windows import SessionWindows
 from truckstream.windows.event_time import read_time
 from truckstream.windows.kinds import MICROS, Session, Sliding, micros
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.windows.contents.open_windows import OpenWindows
     from truckstream.windows.plan import WindowPlan
-    from truckstream.windows.result import Key, Result
+    from truckstream.windows.result import Key, WindowResult
     from truckstream.windows.state.resharding import HashRange
 
 __all__ = ["DROP_REASONS", "ShardWindows"]
@@ -148,9 +148,9 @@ class ShardWindows:
                 window[key].events.append(event)
                 continue
             outcome = put(key, time, event, record, self._watermark)
-            if outcome is Outcome.LATE:
+            if outcome is RecordOutcome.LATE:
                 late += 1
-            elif outcome is not Outcome.IN_TIME:
+            elif outcome is not RecordOutcome.IN_TIME:
                 dropped[outcome.value] += 1
         self.records += len(records)
         self.late += late
@@ -192,7 +192,7 @@ class ShardWindows:
             group.aggregate(self._columns)
         self._waiting = 0
 
-    def _new_group(self, key: Key, start: int, end: int, record: ShardRecord) -> Group | None:
+    def _new_group(self, key: Key, start: int, end: int, record: ShardRecord) -> WindowGroup | None:
         if self._groups >= self._plan.max_groups:
             # The number of groups that can still change follows from the records alone, that in memory does not.
             self._contents.emit(self._watermark, self._watermark)
@@ -203,12 +203,12 @@ class ShardWindows:
                 raise WindowsFullError(self._part, self._plan.max_groups)
         _check_key(key)
         self._groups += 1
-        origin = Origin(self._part, record.partition_key, record.explicit_hash_key)
-        return Group(key, start, end, origin, self._columns.new())
+        origin = GroupOrigin(self._part, record.partition_key, record.explicit_hash_key)
+        return WindowGroup(key, start, end, origin, self._columns.new())
 
     # --- Results ------------------------------------------------------------------------------------
 
-    def take_results(self, now: float) -> list[Result]:
+    def take_results(self, now: float) -> list[WindowResult]:
         """Return the results that are due at `now`, each once, in the order of the windows."""
         watermark = self._watermark
         if self._event_time > BEFORE_ALL:

@@ -12,7 +12,7 @@ from tests.batcher.support import record as event_record
 from truckstream.alerts import read_rules
 from truckstream.alerts.function.function_alerts import FunctionAlerts
 from truckstream.alerts.function.function_rules import function_rules
-from truckstream.alerts.shard.state_store import StateStore
+from truckstream.alerts.shard.state_store import AlertStateStore
 from truckstream.errors import AlertTargetError, ConfigurationError, InvalidArgumentError
 
 RULES = read_rules("""
@@ -54,7 +54,7 @@ def call(folder, topic, *seconds, health="URGENT", seconds_left=60.0, data=None)
             )
             for second in seconds
         ]
-        alerts = FunctionAlerts(RULES, StateStore(folder), topic)
+        alerts = FunctionAlerts(RULES, AlertStateStore(folder), topic)
         await alerts.process(records, asyncio.get_running_loop().time() + seconds_left)
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ import pytest
 from tests.alerts.support import record
 from tests.commands.support import AWS
 from truckstream.alerts import read_rules
-from truckstream.alerts.delivery import LineTarget, StreamTarget
+from truckstream.alerts.delivery import EventStreamTarget, LineTarget
 from truckstream.alerts.running import Alerts
 from truckstream.consumer import Consumer
 from truckstream.consumer.tables.sqlite_table import SqliteTable
@@ -109,7 +109,7 @@ async def test_events_go_to_another_stream_with_the_truck_as_key(setup):
     found = []
     async with kinesis_client(setup) as client:
         await client.create_stream(StreamName="alarms", ShardCount=1)
-    target = StreamTarget("alarms", **setup.network)
+    target = EventStreamTarget("alarms", **setup.network)
     async with setup.alerts(target) as alerts, Consumer("alarms", **setup.network) as consumer:
         running = asyncio.create_task(alerts.run())
         async with asyncio.timeout(30):
@@ -125,7 +125,7 @@ async def test_events_go_to_another_stream_with_the_truck_as_key(setup):
 
 async def test_a_target_stream_that_does_not_exist_is_an_error_at_once(setup):
     with pytest.raises(Exception, match="missing"):
-        async with setup.alerts(StreamTarget("missing", **setup.network)):
+        async with setup.alerts(EventStreamTarget("missing", **setup.network)):
             pass
 
 

@@ -5,11 +5,11 @@ from random import Random
 import pytest
 
 from tests.alerts.support import alert
-from truckstream.alerts.shard.outbox import LONGEST_WAIT, Outbox
+from truckstream.alerts.shard.outbox import LONGEST_WAIT, EventOutbox
 
 
 def outbox(count, *, batch=2, capacity=5):
-    box = Outbox(batch, capacity, Random(1))
+    box = EventOutbox(batch, capacity, Random(1))
     box.add(map(alert, range(count)))
     return box
 
@@ -64,7 +64,7 @@ def test_only_the_events_that_failed_are_sent_again():
 
 
 def test_beginning_and_end_of_one_incident_are_two_events():
-    box = Outbox(10, 10, Random(1))
+    box = EventOutbox(10, 10, Random(1))
     box.add([alert(1), alert(1, "ended")])
     taken = box.take(0.0)
     box.settle(taken, [taken[1]], 0.0)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.commands.support import AWS
 from tests.moto_server import running_moto
-from truckstream.alerts.shard.state_store import StateStore
+from truckstream.alerts.shard.state_store import AlertStateStore
 from truckstream.consumer.leases.lease import Checkpoint
 from truckstream.errors import ConfigurationError, StoreError
 
@@ -29,7 +29,7 @@ def states(request, tmp_path, moto, monkeypatch):
         "memory": "memory:///",
         "s3": f"s3://states/{tmp_path.name}",
     }
-    return StateStore(places[request.param])
+    return AlertStateStore(places[request.param])
 
 
 async def test_a_shard_without_a_state_has_none(states):
@@ -64,7 +64,7 @@ async def test_shards_and_streams_have_states_of_their_own(states):
 
 
 async def test_old_states_are_deleted_and_other_files_are_not(tmp_path):
-    states = StateStore(tmp_path)
+    states = AlertStateStore(tmp_path)
     await states.save("trucks/shardId-0", Checkpoint("1"), b"1")
     (tmp_path / "trucks" / "shardId-0" / "notes.txt").write_text("mine")
     for number in range(2, 9):
@@ -73,7 +73,7 @@ async def test_old_states_are_deleted_and_other_files_are_not(tmp_path):
 
 
 async def test_a_place_that_fails_is_an_error_of_the_store(tmp_path):
-    states = StateStore(tmp_path / "states")
+    states = AlertStateStore(tmp_path / "states")
     (tmp_path / "states" / "trucks").write_text("a file in place of a directory")
     with pytest.raises(StoreError, match="the state of the alerts"):
         await states.save("trucks/shardId-0", Checkpoint("1"), b"")
@@ -82,4 +82,4 @@ async def test_a_place_that_fails_is_an_error_of_the_store(tmp_path):
 @pytest.mark.parametrize("place", ["s3://", "/dev/null/states"])
 def test_a_place_that_cannot_be_opened_is_named(place):
     with pytest.raises(ConfigurationError, match=f"state '{place}' cannot be opened"):
-        StateStore(place)
+        AlertStateStore(place)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from truckstream.errors import SearchError
 from truckstream.search.indexing.bulk import CAP_SECONDS, Bulk, requests_of
 from truckstream.search.indexing.documents import Document
-from truckstream.search.opensearch.failures import DOCUMENT_ERRORS, Failure
+from truckstream.search.opensearch.failures import DOCUMENT_ERRORS, OpenSearchFailure
 
-BUSY = Failure(429, "es_rejected_execution_exception", "busy")
+BUSY = OpenSearchFailure(429, "es_rejected_execution_exception", "busy")
 
 
 def documents(count):
@@ -80,7 +80,9 @@ def test_a_failure_that_all_documents_would_share_is_an_error(status, kind):
         bulk_of(2).on_response(response(201, status, kind=kind), 0.0)
 
 
-@pytest.mark.parametrize("failure", [BUSY, Failure(0, "ConnectionError", "reset"), Failure(503, "HTTP 503", "")])
+@pytest.mark.parametrize(
+    "failure", [BUSY, OpenSearchFailure(0, "ConnectionError", "reset"), OpenSearchFailure(503, "HTTP 503", "")]
+)
 def test_a_request_that_failed_for_the_moment_is_sent_again(failure):
     bulk = bulk_of(2)
     bulk.on_failure(failure, 5.0)
@@ -91,12 +93,12 @@ def test_a_request_that_failed_for_the_moment_is_sent_again(failure):
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_request_that_would_always_fail_is_an_error(status):
     with pytest.raises(SearchError, match="security_exception: no permissions"):
-        bulk_of(2).on_failure(Failure(status, "security_exception", "no permissions"), 0.0)
+        bulk_of(2).on_failure(OpenSearchFailure(status, "security_exception", "no permissions"), 0.0)
 
 
 def test_a_request_that_is_too_large_is_sent_in_halves():
     bulk = bulk_of(3)
-    too_large = Failure(413, "HTTP 413", "Request Entity Too Large")
+    too_large = OpenSearchFailure(413, "HTTP 413", "Request Entity Too Large")
     bulk.on_failure(too_large, 0.0)
     assert ids(bulk) == ["0"]
     bulk.on_response(response(201), 0.0)

@@ -7,7 +7,7 @@ import msgspec
 from truckstream.batcher.formats.stream_fields import Places
 from truckstream.search.indexing.documents import Document, record_documents, rejected_document, rejected_documents
 from truckstream.search.indexing.index_template import index_templates, lifecycle_policy
-from truckstream.search.opensearch.failures import Failure, failure_of_item
+from truckstream.search.opensearch.failures import OpenSearchFailure, failure_of_item
 
 PLACES = Places(
     "shardId-000000000001", ["49", "49", "50"], [0, 1, None], [1736951425.001, 1736951425.001, 1736985600.0]
@@ -33,7 +33,7 @@ def test_a_rejected_record_is_in_an_index_of_its_own():
 
 
 def test_a_document_that_opensearch_rejects_keeps_its_source_and_the_reason():
-    failure = Failure(400, "mapper_parsing_exception", "failed to parse")
+    failure = OpenSearchFailure(400, "mapper_parsing_exception", "failed to parse")
     for name, numbers in (
         ("s:shard:7", {"sequence_number": "7"}),
         ("s:shard:7:2", {"sequence_number": "7", "subsequence_number": 2}),
@@ -52,7 +52,9 @@ def test_a_document_that_opensearch_rejects_keeps_its_source_and_the_reason():
 
 
 def test_of_a_document_that_is_too_large_the_beginning_is_kept():
-    rejected = rejected_document(Document("t-1", "s:h:7", b"x" * 1_000_000, 0.0), Failure(413, "HTTP 413", "too large"))
+    rejected = rejected_document(
+        Document("t-1", "s:h:7", b"x" * 1_000_000, 0.0), OpenSearchFailure(413, "HTTP 413", "too large")
+    )
     assert json.loads(rejected.source)["data"] == "x" * 10_000
 
 
@@ -63,7 +65,7 @@ def test_the_reason_of_a_failed_document_includes_its_cause():
         "caused_by": {"reason": "no number"},
     }
     assert failure_of_item({"status": 400, "error": error}).reason == "failed to parse field [speed]: no number"
-    assert failure_of_item({"status": 429, "error": "busy"}) == Failure(429, "unknown_error", "busy")
+    assert failure_of_item({"status": 429, "error": "busy"}) == OpenSearchFailure(429, "unknown_error", "busy")
 
 
 def test_the_template_maps_each_field_of_the_schema():

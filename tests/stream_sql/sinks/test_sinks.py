@@ -8,7 +8,7 @@ import pytest
 
 from truckstream.errors import UsageError
 from truckstream.stream_sql.query.changes import RowChange
-from truckstream.stream_sql.results import WindowResult
+from truckstream.stream_sql.results import WindowAnswer
 from truckstream.stream_sql.sinks.json_rows import change_lines, identified_rows, row_lines
 from truckstream.stream_sql.sinks.store_sink import StoreSink, object_key
 
@@ -16,7 +16,7 @@ START = datetime(2026, 11, 29, 8, tzinfo=UTC)
 
 
 def result(*rows, names=("truck_id", "speed"), key=(1,), start=START, seconds=10.0, changes=(), is_final=True):
-    return WindowResult(
+    return WindowAnswer(
         window_start=start,
         window_end=start + timedelta(seconds=seconds),
         is_final=is_final,

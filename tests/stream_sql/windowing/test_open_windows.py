@@ -9,8 +9,8 @@ from truckstream.errors import UsageError
 from truckstream.stream_sql.records.columns import ColumnBuilder
 from truckstream.stream_sql.records.decoding import RecordDecoder
 from truckstream.stream_sql.records.event_time import SECOND
-from truckstream.stream_sql.windowing.open_windows import OpenWindows
-from truckstream.stream_sql.windowing.window_plan import WindowPlan
+from truckstream.stream_sql.windowing.open_windows import BufferedWindows
+from truckstream.stream_sql.windowing.window_plan import SqlWindowPlan
 from truckstream.windows import Watermark
 
 BEGINNING = Checkpoint(TRIM_HORIZON)
@@ -21,10 +21,10 @@ class Windows:
     """Open windows that are fed with seconds after `BASE`, and show them."""
 
     def __init__(self, length=10, slide=None, *, max_bytes=10**9, lateness=0.0, shards=("shard-1",), **options):
-        plan = WindowPlan(length * SECOND, (slide or length) * SECOND)
+        plan = SqlWindowPlan(length * SECOND, (slide or length) * SECOND)
         watermark = Watermark(out_of_orderness=lateness, idle_after=30)
         columns = ColumnBuilder(TruckRecord, {"kinesis_sequence_number"})
-        self.open = OpenWindows(plan, watermark, columns, max_bytes=max_bytes, lateness=lateness, **options)
+        self.open = BufferedWindows(plan, watermark, columns, max_bytes=max_bytes, lateness=lateness, **options)
         for shard in shards:
             self.open.add_shard(shard, BEGINNING, BASE)
         self.number = 0

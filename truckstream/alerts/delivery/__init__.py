@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from truckstream.alerts.delivery.line_target import LineTarget
 from truckstream.alerts.delivery.sns_target import SnsTarget
-from truckstream.alerts.delivery.stream_target import StreamTarget
+from truckstream.alerts.delivery.stream_target import EventStreamTarget
 from truckstream.alerts.delivery.target import AlertTarget
 from truckstream.alerts.delivery.webhook_target import WebhookTarget
 
-__all__ = ["AlertTarget", "LineTarget", "SnsTarget", "StreamTarget", "WebhookTarget"]
+__all__ = ["AlertTarget", "EventStreamTarget", "LineTarget", "SnsTarget", "WebhookTarget"]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from truckstream.alerts.alert_event import AlertEvent
 
-__all__ = ["StreamTarget"]
+__all__ = ["EventStreamTarget"]
 
 
-class StreamTarget:
+class EventStreamTarget:
     """Puts each event as JSON into a stream. The events of a truck come in order.
 
     Args:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from truckstream.alerts.evaluation.incident_track import IncidentTrack, Transition
-    from truckstream.alerts.evaluation.report import Report
-    from truckstream.alerts.rules.rule import Rule, Severity
+    from truckstream.alerts.evaluation.report import TruckReport
+    from truckstream.alerts.rules.rule import AlertRule, Severity
     from truckstream.alerts.rules.rule_set import RuleSet
 
 __all__ = ["AlertEvaluator"]
@@ -61,7 +61,7 @@ class AlertEvaluator:
         #: Reports that were older than the last one of their truck, or repetitions.
         self.late = 0
 
-    def add(self, report: Report) -> list[AlertEvent]:
+    def add(self, report: TruckReport) -> list[AlertEvent]:
         """Take the next report, and return the events that follow from it and from its arrival."""
         events = self.advance(report.arrival)
         truck_id = report.record.truck_id
@@ -143,7 +143,7 @@ class AlertEvaluator:
 
     # --- Rules ----------------------------------------------------------------------------------------
 
-    def _judge(self, rule: Rule, truck_id: str, truck: TruckState, report: Report) -> AlertEvent | None:
+    def _judge(self, rule: AlertRule, truck_id: str, truck: TruckState, report: TruckReport) -> AlertEvent | None:
         track = truck.track(rule.name)
         reading = rule.judge(report.record, report.time, track.memory)
         if reading is None:
@@ -194,7 +194,7 @@ class AlertEvaluator:
 
 
 def _turn(
-    rule: Rule, truck_id: str, track: IncidentTrack, transition: Transition, value: float | None, text: str
+    rule: AlertRule, truck_id: str, track: IncidentTrack, transition: Transition, value: float | None, text: str
 ) -> AlertEvent:
     """Let an incident begin or end."""
     if transition == "begun":

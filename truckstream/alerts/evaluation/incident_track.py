@@ -14,7 +14,7 @@ import msgspec
 from truckstream.alerts.rules.rule import Verdict
 
 if TYPE_CHECKING:
-    from truckstream.alerts.rules.rule import Rule
+    from truckstream.alerts.rules.rule import AlertRule
 
 __all__ = ["IncidentTrack", "Transition"]
 
@@ -35,7 +35,7 @@ class IncidentTrack(msgspec.Struct, omit_defaults=True):
     #: The figures that the rule keeps of the truck.
     memory: list[Any] = msgspec.field(default_factory=list)
 
-    def follow(self, rule: Rule, verdict: Verdict, time: float) -> Transition | None:
+    def follow(self, rule: AlertRule, verdict: Verdict, time: float) -> Transition | None:
         """Take the verdict of the next report, and return whether an incident has begun or ended by it."""
         if self.began is None:
             return self._follow_waiting(rule, verdict, time)
@@ -58,7 +58,7 @@ class IncidentTrack(msgspec.Struct, omit_defaults=True):
         """Let the incident end."""
         self.began, self.good_since = None, None
 
-    def _follow_waiting(self, rule: Rule, verdict: Verdict, time: float) -> Transition | None:
+    def _follow_waiting(self, rule: AlertRule, verdict: Verdict, time: float) -> Transition | None:
         if verdict is not Verdict.BAD:
             self.bad_since = None
             return None

@@ -11,14 +11,14 @@ import msgspec
 from truckstream.errors import InvalidRecordError
 from truckstream.record import TruckRecord
 
-__all__ = ["LONGEST_LEAD", "Report", "read_report"]
+__all__ = ["LONGEST_LEAD", "TruckReport", "read_report"]
 
 #: A report whose time is further ahead of its arrival than this is dropped: after a report of the year 2099 every right
 #: one would count as late. A fleet that is simulated faster than real time is ahead for hours.
 LONGEST_LEAD: Final = 86_400.0
 
 
-class Report(msgspec.Struct, frozen=True, gc=False):
+class TruckReport(msgspec.Struct, frozen=True, gc=False):
     """A valid record of a truck. Times are in seconds since the epoch."""
 
     record: TruckRecord
@@ -30,7 +30,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     digest: int
 
 
-def read_report(data: bytes, arrival: float | None = None) -> Report | None:
+def read_report(data: bytes, arrival: float | None = None) -> TruckReport | None:
     """Decode a record; None if it is invalid, or has no possible time.
 
     Args:
@@ -49,4 +49,4 @@ def read_report(data: bytes, arrival: float | None = None) -> Report | None:
         arrival = time
     if time > arrival + LONGEST_LEAD:
         return None
-    return Report(record, time, arrival, int.from_bytes(blake2b(data, digest_size=8).digest(), "big"))
+    return TruckReport(record, time, arrival, int.from_bytes(blake2b(data, digest_size=8).digest(), "big"))

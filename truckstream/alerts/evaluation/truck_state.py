@@ -14,7 +14,7 @@ import msgspec
 from truckstream.alerts.evaluation.incident_track import IncidentTrack
 
 if TYPE_CHECKING:
-    from truckstream.alerts.evaluation.report import Report
+    from truckstream.alerts.evaluation.report import TruckReport
 
 __all__ = ["MOST_DIGESTS", "TruckState"]
 
@@ -34,7 +34,7 @@ class TruckState(msgspec.Struct):
     #: By the names of the rules.
     tracks: dict[str, IncidentTrack] = {}
 
-    def takes(self, report: Report) -> bool:
+    def takes(self, report: TruckReport) -> bool:
         """Note a report, and return whether it is to be evaluated. Each report is a sign of life."""
         self.arrival = max(self.arrival, report.arrival)
         if report.time < self.time or (report.time == self.time and report.digest in self.digests):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from truckstream.alerts.alert_event import AlertEvent
     from truckstream.alerts.rules.rule_set import RuleSet
-    from truckstream.alerts.shard.outbox import Outbox
-    from truckstream.alerts.shard.state_store import StateStore
+    from truckstream.alerts.shard.outbox import EventOutbox
+    from truckstream.alerts.shard.state_store import AlertStateStore
 
 __all__ = ["FunctionAlerts", "FunctionTarget"]
 
@@ -63,7 +63,7 @@ class FunctionAlerts:
         target: where events are sent besides the log; None for the log alone.
     """
 
-    def __init__(self, rules: RuleSet, states: StateStore, target: FunctionTarget | None = None) -> None:
+    def __init__(self, rules: RuleSet, states: AlertStateStore, target: FunctionTarget | None = None) -> None:
         self._rules = rules
         self._states = states
         self._target = target
@@ -104,7 +104,7 @@ class FunctionAlerts:
         if self._target is not None and await self._send(alerts.outboxes[self._target.name], self._target, deadline):
             await self._states.write(name, alerts.snapshot())
 
-    async def _send(self, outbox: Outbox, target: FunctionTarget, deadline: float | None) -> bool:
+    async def _send(self, outbox: EventOutbox, target: FunctionTarget, deadline: float | None) -> bool:
         """Send what waits, and return whether anything was accepted."""
         loop, waiting, failures = asyncio.get_running_loop(), len(outbox), 0
         while (due := outbox.due_time) is not None and failures < _MOST_ATTEMPTS:
@@ -135,7 +135,7 @@ def _user_records(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bytes,
                 yield payload, arrival
 
 
-def _log_events(outbox: Outbox) -> None:
+def _log_events(outbox: EventOutbox) -> None:
     events = outbox.take(0.0)
     for event in events:
         level = _LEVELS[event.severity] if event.state == "begun" else logging.INFO

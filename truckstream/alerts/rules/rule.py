@@ -18,10 +18,10 @@ from truckstream.record import FIELDS, TruckRecord
 __all__ = [
     "STATUSES",
     "TYRES",
+    "AlertRule",
     "GeofenceRule",
     "HealthRule",
     "Reading",
-    "Rule",
     "Severity",
     "SilenceRule",
     "ThresholdRule",
@@ -58,7 +58,7 @@ class Reading(NamedTuple):
     field: str = ""
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
     """The part that all rules share. Times are in seconds.
 
     A rule looks at one report. `memory` is a list of its own for each truck, which survives a restart; a rule that
@@ -87,7 +87,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
-class HealthRule(Rule, frozen=True, kw_only=True):
+class HealthRule(AlertRule, frozen=True, kw_only=True):
     """The health that the truck reports is `status` or worse, until it is `end` or better."""
 
     kind: ClassVar[str] = "health"
@@ -106,7 +106,7 @@ class HealthRule(Rule, frozen=True, kw_only=True):
         return f"health_status is {reading.value}"
 
 
-class ThresholdRule(Rule, frozen=True, kw_only=True):
+class ThresholdRule(AlertRule, frozen=True, kw_only=True):
     """A field lies above (or below) `limit`, until it is at `end` or beyond it."""
 
     kind: ClassVar[str] = "threshold"
@@ -130,7 +130,7 @@ class ThresholdRule(Rule, frozen=True, kw_only=True):
         return f"{self.field} is {reading.value:g} {_UNITS[self.field]}".rstrip()
 
 
-class SilenceRule(Rule, frozen=True, kw_only=True):
+class SilenceRule(AlertRule, frozen=True, kw_only=True):
     """No report of a truck has arrived for `hold` seconds.
 
     A report proves the opposite. Silence itself is found by the evaluator, because no report announces it.
@@ -147,7 +147,7 @@ class SilenceRule(Rule, frozen=True, kw_only=True):
         return "it reports again"
 
 
-class TyreLossRule(Rule, frozen=True, kw_only=True):
+class TyreLossRule(AlertRule, frozen=True, kw_only=True):
     """The pressure of a tyre falls by more than `limit` PSI a minute, until it is at most `end`.
 
     The rate is that between this report and the youngest one that is at least `window` seconds older.
@@ -179,7 +179,7 @@ class TyreLossRule(Rule, frozen=True, kw_only=True):
         return f"{reading.field} falls by {reading.value:.2f} PSI a minute"
 
 
-class GeofenceRule(Rule, frozen=True, kw_only=True):
+class GeofenceRule(AlertRule, frozen=True, kw_only=True):
     """The truck is inside (or outside) a zone, until it has left (or entered) it.
 
     Beyond the edge a band of `margin` miles is neither, so that a truck on the edge makes one incident.

@@ -22,10 +22,10 @@ from truckstream.record import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from truckstream.alerts.rules.rule import Rule
+    from truckstream.alerts.rules.rule import AlertRule
     from truckstream.alerts.rules.zone import Zone
 
-__all__ = ["KINDS", "NAME_RULE", "RULE_NAME", "InvalidValueError", "Kind", "one_of"]
+__all__ = ["KINDS", "NAME_RULE", "RULE_NAME", "InvalidValueError", "RuleKind", "one_of"]
 
 RULE_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
 NAME_RULE: Final = "has 1 to 64 letters, digits, _ and -, and begins with a letter or a digit"
@@ -58,13 +58,13 @@ class InvalidValueError(ValueError):
         return self.value is _MISSING
 
 
-class Kind(NamedTuple):
+class RuleKind(NamedTuple):
     """One kind of rule."""
 
     #: All keys that its table may have.
     keys: tuple[str, ...]
     #: Make the rule of this name of its table, whose keys are known. Raises InvalidValueError.
-    make: Callable[[str, Mapping[str, Any]], Rule]
+    make: Callable[[str, Mapping[str, Any]], AlertRule]
 
 
 # --- Values ---------------------------------------------------------------------------------------
@@ -111,14 +111,14 @@ def _shared(name: str, table: Mapping[str, Any], severity: Severity = "warning")
 # --- Kinds ----------------------------------------------------------------------------------------
 
 
-def _health(name: str, table: Mapping[str, Any]) -> Rule:
+def _health(name: str, table: Mapping[str, Any]) -> AlertRule:
     status = _choice(table, "status", STATUSES[1:], "URGENT")
     better = STATUSES[: STATUSES.index(status)]
     end = _choice(table, "end", better, better[-1])
     return HealthRule(**_shared(name, table, "critical"), status=status, end=end)
 
 
-def _threshold(name: str, table: Mapping[str, Any]) -> Rule:
+def _threshold(name: str, table: Mapping[str, Any]) -> AlertRule:
     field = _choice(table, "field", _NUMBERS)
     if ("above" in table) == ("below" in table):
         raise InvalidValueError("above or below", _MISSING, "must have one of the two, and not both")
@@ -141,19 +141,19 @@ def _valid_range(field: str) -> tuple[float, float]:
     return low, math.inf if row.maximum is None else row.maximum
 
 
-def _silence(name: str, table: Mapping[str, Any]) -> Rule:
+def _silence(name: str, table: Mapping[str, Any]) -> AlertRule:
     shared = _shared(name, table)
     return SilenceRule(**{**shared, "hold": _duration(table, "hold", "5m", is_positive=True)})
 
 
-def _tyre_loss(name: str, table: Mapping[str, Any]) -> Rule:
+def _tyre_loss(name: str, table: Mapping[str, Any]) -> AlertRule:
     limit = _number(table, "above", low=0.001)
     end = _number(table, "end", limit / 2, 0.0, limit)
     window = _duration(table, "window", "2m", is_positive=True)
     return TyreLossRule(**_shared(name, table, "critical"), limit=limit, end=end, window=window)
 
 
-def _geofence(name: str, table: Mapping[str, Any]) -> Rule:
+def _geofence(name: str, table: Mapping[str, Any]) -> AlertRule:
     if ("circle" in table) == ("polygon" in table):
         raise InvalidValueError("circle or polygon", _MISSING, "must have one of the two, and not both")
     return GeofenceRule(
@@ -194,9 +194,9 @@ _SHARED: Final = ("kind", "severity", "hold", "end_hold")
 
 #: By the names in a file.
 KINDS: Final = {
-    "health": Kind((*_SHARED, "status", "end"), _health),
-    "threshold": Kind((*_SHARED, "field", "above", "below", "end"), _threshold),
-    "silence": Kind(_SHARED, _silence),
-    "tyre_loss": Kind((*_SHARED, "above", "end", "window"), _tyre_loss),
-    "geofence": Kind((*_SHARED, "when", "circle", "polygon", "margin_miles"), _geofence),
+    "health": RuleKind((*_SHARED, "status", "end"), _health),
+    "threshold": RuleKind((*_SHARED, "field", "above", "below", "end"), _threshold),
+    "silence": RuleKind(_SHARED, _silence),
+    "tyre_loss": RuleKind((*_SHARED, "above", "end", "window"), _tyre_loss),
+    "geofence": RuleKind((*_SHARED, "when", "circle", "polygon", "margin_miles"), _geofence),
 }

@@ -15,7 +15,7 @@ from truckstream.errors import ConfigurationError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from truckstream.alerts.rules.rule import Rule
+    from truckstream.alerts.rules.rule import AlertRule
 
 __all__ = ["default_rules", "read_rules"]
 
@@ -53,7 +53,7 @@ def read_rules(text: str, name: str = "rules.toml") -> RuleSet:
     return RuleSet(rules=rules, forget=forget)
 
 
-def _read_rule(file: str, name: str, table: object) -> Rule:
+def _read_rule(file: str, name: str, table: object) -> AlertRule:
     where = f"{file}: rule {printable(repr(name))}"
     if not RULE_NAME.fullmatch(name):
         raise ConfigurationError(where, "has no valid name", f"A name {NAME_RULE}.")

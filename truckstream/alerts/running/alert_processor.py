@@ -46,7 +46,7 @@ _RETRY_SECONDS: Final = 2.0
 
 
 class States(Protocol):
-    """The part of a `StateStore` that a processor needs."""
+    """The part of a `AlertStateStore` that a processor needs."""
 
     async def load(self, shard: str) -> bytes | None:
         """Return the newest state of a shard."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from truckstream.alerts.running.alert_processor import AlertProcessor
 from truckstream.alerts.shard.shard_alerts import ShardAlerts
-from truckstream.alerts.shard.state_store import StateStore
+from truckstream.alerts.shard.state_store import AlertStateStore
 from truckstream.checks import check_number
 from truckstream.consumer.consumer import Consumer
 from truckstream.errors import InvalidArgumentError
@@ -90,7 +90,9 @@ class Alerts:
         self._rules = rules
         self._targets = list(targets)
         self._drain_seconds = drain_seconds
-        self._states = StateStore(state, region_name=consumer_options.get("region_name")) if state is not None else None
+        self._states = (
+            AlertStateStore(state, region_name=consumer_options.get("region_name")) if state is not None else None
+        )
         self._consumer = Consumer(stream, application=application, **consumer_options)
         self._random = Random()
         self._processors: list[AlertProcessor] = []

@@ -11,7 +11,7 @@ from truckstream.errors import AlertTargetError
 if TYPE_CHECKING:
     from truckstream.alerts.alert_event import AlertEvent
     from truckstream.alerts.delivery.target import AlertTarget
-    from truckstream.alerts.shard.outbox import Outbox
+    from truckstream.alerts.shard.outbox import EventOutbox
 
 __all__ = ["DeliveryTask"]
 
@@ -29,7 +29,7 @@ class DeliveryTask:
         outbox: the events of one shard that wait for it.
     """
 
-    def __init__(self, target: AlertTarget, outbox: Outbox) -> None:
+    def __init__(self, target: AlertTarget, outbox: EventOutbox) -> None:
         self._target = target
         self._outbox = outbox
         self._wake = asyncio.Event()

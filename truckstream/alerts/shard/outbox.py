@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from truckstream.alerts.alert_event import AlertEvent
 
-__all__ = ["LONGEST_WAIT", "Outbox"]
+__all__ = ["LONGEST_WAIT", "EventOutbox"]
 
 #: Seconds between two attempts at most, so that a target that is back gets its alerts soon.
 LONGEST_WAIT: Final = 60.0
@@ -23,7 +23,7 @@ LONGEST_WAIT: Final = 60.0
 _FIRST_WAIT: Final = 0.5
 
 
-class Outbox:
+class EventOutbox:
     """The events of one shard that one target has not accepted yet.
 
     Args:

@@ -14,7 +14,7 @@ import msgspec
 from truckstream.alerts.alert_event import AlertEvent
 from truckstream.alerts.evaluation.evaluator import AlertEvaluator
 from truckstream.alerts.evaluation.report import read_report
-from truckstream.alerts.shard.outbox import Outbox
+from truckstream.alerts.shard.outbox import EventOutbox
 from truckstream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ShardAlerts:
 
     def __init__(self, rules: RuleSet, targets: Mapping[str, int], random: Random, *, capacity: int = CAPACITY) -> None:
         self._evaluator = AlertEvaluator(rules)
-        self.outboxes = {name: Outbox(batch, capacity, random) for name, batch in targets.items()}
+        self.outboxes = {name: EventOutbox(batch, capacity, random) for name, batch in targets.items()}
         #: Events that were dropped because an outbox was full, by the name of its target, since `take_dropped`.
         self._dropped: Counter[str] = Counter()
         self.records = 0

@@ -24,7 +24,7 @@ from truckstream.errors import ConfigurationError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["StateStore"]
+__all__ = ["AlertStateStore"]
 
 _T = TypeVar("_T")
 
@@ -32,7 +32,7 @@ _POSITION: Final = re.compile(r"(\d{1,129})-(\d{1,10})", re.ASCII)
 _HINT: Final = "Use a directory, or s3://bucket/folder."
 
 
-class StateStore:
+class AlertStateStore:
     """Keeps one state a shard.
 
     Args:

@@ -198,9 +198,9 @@ def _targets(stream: str, wanted: _Targets, network: dict[str, Any], *, as_json:
         token = os.environ.get(_TOKEN) or None
         targets.append(WebhookTarget(wanted.webhook, token=token, allow_http=wanted.allow_http))
     if wanted.to_stream:
-        from truckstream.alerts.delivery.stream_target import StreamTarget  # noqa: PLC0415
+        from truckstream.alerts.delivery.stream_target import EventStreamTarget  # noqa: PLC0415
 
         if wanted.to_stream.rpartition("/")[2] == stream.rpartition("/")[2]:
             raise InvalidArgumentError("to_stream", wanted.to_stream, "must be another stream than the one it reads")
-        targets.append(StreamTarget(wanted.to_stream, **network))
+        targets.append(EventStreamTarget(wanted.to_stream, **network))
     return targets

@@ -1,4 +1,4 @@
-"""One bulk request: which of its documents to send, when, and what has become of the others.
+"""One bulk request: which of its documents to send and when, and the outcomes of the others.
 
 A request can fail as a whole, and each of its documents can fail for itself. `opensearch/failures.py` has the table of
 what follows. The helper of opensearch-py retries documents for 429 only, without jitter, and decodes and encodes each
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from truckstream.errors import SearchError
-from truckstream.search.opensearch.failures import Failure, failure_of_item
+from truckstream.search.opensearch.failures import OpenSearchFailure, failure_of_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ class SetAside(NamedTuple):
     """A document that OpenSearch rejects, however often it is sent."""
 
     document: Document
-    failure: Failure
+    failure: OpenSearchFailure
 
 
 class Bulk:
@@ -54,7 +54,7 @@ class Bulk:
         self.set_aside: list[SetAside] = []
         self.stored = 0
         #: The last failure that led to a retry.
-        self.last_failure: Failure | None = None
+        self.last_failure: OpenSearchFailure | None = None
 
     @property
     def is_done(self) -> bool:
@@ -77,11 +77,11 @@ class Bulk:
         items = response.get("items", ())
         if len(items) != len(sent):
             self._requests.insert(0, sent)
-            self._retry(Failure(0, "BadResponse", f"{len(items)} results for {len(sent)} documents"), now)
+            self._retry(OpenSearchFailure(0, "BadResponse", f"{len(items)} results for {len(sent)} documents"), now)
             return
         self._take_results(sent, [next(iter(item.values())) for item in items], now)
 
-    def on_failure(self, failure: Failure, now: float) -> None:
+    def on_failure(self, failure: OpenSearchFailure, now: float) -> None:
         """Take the failure of a request as a whole.
 
         Raises:
@@ -112,19 +112,19 @@ class Bulk:
         self._finish(stored)
         if again:
             self._requests.insert(0, again)
-            self._retry(self.last_failure or Failure(0, "", ""), now)
+            self._retry(self.last_failure or OpenSearchFailure(0, "", ""), now)
 
     def _finish(self, stored: int) -> None:
         self.stored += stored
         self._failures = 0 if stored else self._failures
 
-    def _retry(self, failure: Failure, now: float) -> None:
+    def _retry(self, failure: OpenSearchFailure, now: float) -> None:
         self.last_failure = failure
         longest = min(CAP_SECONDS, BASE_SECONDS * 2 ** min(self._failures, _MOST_DOUBLINGS))
         self._failures += 1
         self.due = now + self._random.uniform(0, longest)
 
-    def _halve(self, failure: Failure) -> None:
+    def _halve(self, failure: OpenSearchFailure) -> None:
         documents = self._requests.pop(0)
         if len(documents) == 1:
             self.set_aside.append(SetAside(documents[0], failure))

@@ -1,4 +1,4 @@
-"""The documents of records: what they hold, their IDs, and their indexes.
+"""The documents of records: their fields, their IDs, and their indexes.
 
 The source of a document is the record's own JSON, followed by its place in the stream under the names of
 `batcher/formats/stream_fields.py`. The ID is `stream:shard:sequence number`, with `:subsequence number` for a record of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from truckstream.batcher.formats.stream_fields import Places
-    from truckstream.search.opensearch.failures import Failure
+    from truckstream.search.opensearch.failures import OpenSearchFailure
 
 __all__ = ["REJECTED_PREFIX", "Document", "record_documents", "rejected_document", "rejected_documents"]
 
@@ -69,7 +69,7 @@ def rejected_documents(index: str, stream: str, lines: Iterable[bytes], places: 
         yield Document(name, f"{stream}:{places.shard}:{number}", line, arrival)
 
 
-def rejected_document(document: Document, failure: Failure) -> Document:
+def rejected_document(document: Document, failure: OpenSearchFailure) -> Document:
     """Return the document that holds a document that OpenSearch has rejected; if it was too large, its beginning."""
     kept = len(document.source) if failure.action == "set aside" else _BEGINNING
     stream, shard, number, *subsequence = document.id.split(":")

@@ -16,7 +16,7 @@ import msgspec
 from truckstream.errors import ConfigurationError, SearchError
 from truckstream.kinesis.failures import TRANSIENT, RequestFailedError
 from truckstream.search.opensearch.credentials import AwsKeys, aws_host
-from truckstream.search.opensearch.failures import Failure
+from truckstream.search.opensearch.failures import OpenSearchFailure
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -39,7 +39,7 @@ _LONGEST_TEXT: Final = 500
 class BulkFailedError(Exception):
     """A bulk request failed as a whole. Internal: the sink retries it or raises a `SearchError`."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: OpenSearchFailure) -> None:
         super().__init__(f"{failure.code}: {failure.reason}")
         self.failure = failure
 
@@ -108,9 +108,9 @@ class OpenSearchClient:
         try:
             response = await self._call(self._client.bulk(body=body, params={"filter_path": _BULK_FIELDS}))
         except _StatusError as error:
-            raise BulkFailedError(Failure(error.status, error.code, error.message)) from error
+            raise BulkFailedError(OpenSearchFailure(error.status, error.code, error.message)) from error
         if not isinstance(response, dict):
-            raise BulkFailedError(Failure(0, "BadResponse", "the response is no JSON object"))
+            raise BulkFailedError(OpenSearchFailure(0, "BadResponse", "the response is no JSON object"))
         return response
 
     async def request(self, method: str, path: str, body: Any = None, **params: str | int) -> Any:
@@ -137,12 +137,12 @@ class OpenSearchClient:
         except RequestFailedError as error:
             call.close()
             raise _StatusError(
-                Failure(0 if error.kind in TRANSIENT else _FORBIDDEN, error.code, error.message)
+                OpenSearchFailure(0 if error.kind in TRANSIENT else _FORBIDDEN, error.code, error.message)
             ) from error
         except TransportError as error:
             raise _translated(error) from error
         except OpenSearchException as error:  # such as a response of a proxy that is no JSON
-            raise _StatusError(Failure(0, type(error).__name__, str(error))) from error
+            raise _StatusError(OpenSearchFailure(0, type(error).__name__, str(error))) from error
 
     def _connect(self, url: str, options: OpenSearchOptions) -> Any:
         try:
@@ -166,7 +166,7 @@ class OpenSearchClient:
 class _StatusError(SearchError):
     """An error with the response's HTTP status; 0 without a response."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: OpenSearchFailure) -> None:
         super().__init__(failure.code, failure.reason, retryable=failure.action == "retry")
         self.status = failure.status
 
@@ -180,9 +180,9 @@ def _translated(error: Any) -> _StatusError:
             found = msgspec.json.decode(found)
     info = found.get("error") if isinstance(found, dict) else None
     if isinstance(info, dict):
-        return _StatusError(Failure(status, str(info.get("type")), str(info.get("reason"))))
+        return _StatusError(OpenSearchFailure(status, str(info.get("type")), str(info.get("reason"))))
     code = type(error).__name__ if status == 0 else f"HTTP {status}"
-    return _StatusError(Failure(status, code, str(info or found)[:_LONGEST_TEXT]))
+    return _StatusError(OpenSearchFailure(status, code, str(info or found)[:_LONGEST_TEXT]))
 
 
 def _without_password(url: str) -> str:

@@ -1,6 +1,6 @@
-"""The failures of a request, or of one document of a bulk request, and what follows from them.
+"""The failures of a request, or of one document of a bulk request, and how each is handled.
 
-| failure | what follows |
+| failure | action |
 |---|---|
 | no response; 429, 500, 502, 503, 504; a response that is no JSON | tried again after a wait |
 | 413 | sent again in two halves; one document alone is set aside |
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Action", "Failure", "failure_of_item"]
+__all__ = ["Action", "OpenSearchFailure", "failure_of_item"]
 
 Action = Literal["retry", "halve", "set aside", "raise"]
 
@@ -39,7 +39,7 @@ DOCUMENT_ERRORS: Final = frozenset(
 )
 
 
-class Failure(NamedTuple):
+class OpenSearchFailure(NamedTuple):
     """Why a request or a document failed."""
 
     #: The HTTP status; 0 without a response.
@@ -50,7 +50,7 @@ class Failure(NamedTuple):
 
     @property
     def action(self) -> Action:
-        """What follows for a request, or for a document of a bulk request that succeeded."""
+        """The action for a request, or for a document of a bulk request that succeeded."""
         if self.status in _RETRIED:
             return "retry"
         if self.status == 413:  # noqa: PLR2004 - the table above
@@ -58,14 +58,14 @@ class Failure(NamedTuple):
         return "set aside" if self.status == 400 and self.code in DOCUMENT_ERRORS else "raise"  # noqa: PLR2004
 
 
-def failure_of_item(result: Mapping[str, Any]) -> Failure:
+def failure_of_item(result: Mapping[str, Any]) -> OpenSearchFailure:
     """Return the failure of a document from its result in the response of a bulk request."""
     error = result.get("error")
     status = result.get("status", 0)
     if not isinstance(error, dict):
-        return Failure(status, "unknown_error", str(error))
+        return OpenSearchFailure(status, "unknown_error", str(error))
     cause = error.get("caused_by")
     reasons = [str(error.get("reason"))]
     if isinstance(cause, dict) and cause.get("reason"):
         reasons.append(str(cause["reason"]))
-    return Failure(status, str(error.get("type")), ": ".join(dict.fromkeys(reasons)))
+    return OpenSearchFailure(status, str(error.get("type")), ": ".join(dict.fromkeys(reasons)))

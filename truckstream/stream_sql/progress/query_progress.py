@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
     from truckstream.consumer.leases.lease_table import LeaseTable
     from truckstream.consumer.options import Start
-    from truckstream.stream_sql.windowing.open_windows import OpenWindows
+    from truckstream.stream_sql.windowing.open_windows import BufferedWindows
 
 __all__ = ["QueryProgress"]
 
@@ -87,7 +87,7 @@ class QueryProgress:
         if self._store is not None:
             await self._store.close()
 
-    async def save(self, windows: OpenWindows) -> None:
+    async def save(self, windows: BufferedWindows) -> None:
         """Save the progress. If the table cannot be reached, the next save is as good.
 
         Raises:

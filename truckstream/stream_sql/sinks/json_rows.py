@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from truckstream.stream_sql.query.changes import Row
-    from truckstream.stream_sql.results import WindowResult
+    from truckstream.stream_sql.results import WindowAnswer
 
 __all__ = ["CHANGE", "RESULT_ID", "change_lines", "identified_rows", "row_lines"]
 
@@ -37,17 +37,17 @@ def _encode_other(value: object) -> str:
 _encode: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_other).encode
 
 
-def row_lines(result: WindowResult) -> bytes:
+def row_lines(result: WindowAnswer) -> bytes:
     """Return all rows of a result, one a line."""
     return b"".join(_encode(_fields(result, row)) + b"\n" for row in result.rows)
 
 
-def change_lines(result: WindowResult) -> bytes:
+def change_lines(result: WindowAnswer) -> bytes:
     """Return the changed rows of a result, one a line, with the kinds of their changes."""
     return b"".join(_encode({CHANGE: change.kind, **_fields(result, change.row)}) + b"\n" for change in result.changes)
 
 
-def identified_rows(result: WindowResult, query_id: str) -> Iterator[tuple[str, str, bytes]]:
+def identified_rows(result: WindowAnswer, query_id: str) -> Iterator[tuple[str, str, bytes]]:
     """Yield the partition key, the identity and the JSON of each row.
 
     Rows with the same key of their GROUP BY have the same partition key in every window, so that they stay in order.
@@ -62,11 +62,11 @@ def identified_rows(result: WindowResult, query_id: str) -> Iterator[tuple[str, 
         yield partition_key, identity, _encode({RESULT_ID: identity, **_fields(result, row)})
 
 
-def _places(result: WindowResult) -> tuple[int, ...]:
+def _places(result: WindowAnswer) -> tuple[int, ...]:
     """Return the columns that identify a row, without those of the window."""
     places = range(len(result.columns)) if result.key is None else result.key
     return tuple(place for place in places if result.columns[place] not in {"window_start", "window_end"})
 
 
-def _fields(result: WindowResult, row: Row) -> dict[str, Any]:
+def _fields(result: WindowAnswer, row: Row) -> dict[str, Any]:
     return dict(zip(result.columns, row, strict=True))

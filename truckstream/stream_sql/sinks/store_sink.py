@@ -16,7 +16,7 @@ from truckstream.stream_sql.sinks.json_rows import row_lines
 
 if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import ObjectStore
-    from truckstream.stream_sql.results import WindowResult
+    from truckstream.stream_sql.results import WindowAnswer
 
 __all__ = ["StoreSink", "object_key"]
 
@@ -43,7 +43,7 @@ class StoreSink:
         self._query_id = query_id
         self._prefix = prefix
 
-    async def write(self, result: WindowResult) -> Literal["created", "already there"]:
+    async def write(self, result: WindowAnswer) -> Literal["created", "already there"]:
         """Store a result, unless its window is stored already.
 
         Raises:
@@ -56,7 +56,7 @@ class StoreSink:
         return "created" if await self._store.create(key, row_lines(result), _HEADERS) else "already there"
 
 
-def object_key(result: WindowResult, query_id: str, prefix: str) -> str:
+def object_key(result: WindowAnswer, query_id: str, prefix: str) -> str:
     """Return the key of a window's object: its start and its length in UTC and ISO 8601, and the query."""
     start, length = result.window_start, result.window_end - result.window_start
     fraction = f".{start.microsecond // 1000:03}" if start.microsecond else ""

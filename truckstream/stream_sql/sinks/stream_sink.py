@@ -8,7 +8,7 @@ from truckstream.stream_sql.sinks.json_rows import identified_rows
 
 if TYPE_CHECKING:
     from truckstream.producer import Producer
-    from truckstream.stream_sql.results import WindowResult
+    from truckstream.stream_sql.results import WindowAnswer
 
 __all__ = ["StreamSink"]
 
@@ -25,7 +25,7 @@ class StreamSink:
         self._producer = producer
         self._query_id = query_id
 
-    async def write(self, result: WindowResult) -> int:
+    async def write(self, result: WindowAnswer) -> int:
         """Put the rows, and return their number when all of them are stored.
 
         Raises:

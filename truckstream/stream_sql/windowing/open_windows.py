@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.stream_sql.records.columns import ColumnBuilder
     from truckstream.stream_sql.records.decoding import DecodedRecords
-    from truckstream.stream_sql.windowing.window_plan import WindowPlan
+    from truckstream.stream_sql.windowing.window_plan import SqlWindowPlan
     from truckstream.windows import Watermark
 
-__all__ = ["MAX_AHEAD", "OpenWindows", "WindowRecords"]
+__all__ = ["MAX_AHEAD", "BufferedWindows", "WindowRecords"]
 
 #: Seconds that an event time may be after its record's arrival, or the watermark's `max_ahead` if that is more.
 MAX_AHEAD: Final = 3600.0
@@ -50,7 +50,7 @@ class WindowRecords(NamedTuple):
     batches: list[core.RecordBatch]
 
 
-class OpenWindows:
+class BufferedWindows:
     """The records of the windows that are not final.
 
     Args:
@@ -65,7 +65,7 @@ class OpenWindows:
 
     def __init__(
         self,
-        plan: WindowPlan,
+        plan: SqlWindowPlan,
         watermark: Watermark,
         columns: ColumnBuilder,
         *,

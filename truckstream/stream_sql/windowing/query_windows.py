@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truckstream.stream_sql.records.columns import ColumnBuilder
-from truckstream.stream_sql.windowing.open_windows import OpenWindows
+from truckstream.stream_sql.windowing.open_windows import BufferedWindows
 from truckstream.windows import Watermark
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["make_windows"]
 
 
-def make_windows(options: SqlOptions, columns_read: Collection[str], closed_before: int | None = None) -> OpenWindows:
+def make_windows(
+    options: SqlOptions, columns_read: Collection[str], closed_before: int | None = None
+) -> BufferedWindows:
     """Return the windows of a query that has read nothing yet.
 
     Args:
@@ -25,7 +27,7 @@ def make_windows(options: SqlOptions, columns_read: Collection[str], closed_befo
         closed_before: windows that end up to this time were final in an earlier run.
     """
     watermark = Watermark(out_of_orderness=options.lateness, idle_after=options.idle_after, max_ahead=options.max_ahead)
-    return OpenWindows(
+    return BufferedWindows(
         options.plan,
         watermark,
         ColumnBuilder(options.schema, columns_read),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["WindowPlan"]
+__all__ = ["SqlWindowPlan"]
 
 
 @dataclass(frozen=True, slots=True)
-class WindowPlan:
+class SqlWindowPlan:
     """The windows of a query. `length` is a multiple of `slide`. A window and a pane are named by their start."""
 
     length: int

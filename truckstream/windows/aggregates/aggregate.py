@@ -11,7 +11,7 @@ from truckstream.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Accumulator", "Aggregate", "Field", "value_getter"]
+__all__ = ["Accumulator", "Field", "WindowAggregate", "value_getter"]
 
 #: The name of an attribute of the record, or a function of the record.
 Field = str | Callable[[Any], Any]
@@ -34,10 +34,10 @@ class Accumulator(Protocol):
         """Return the aggregate. The window may go on."""
 
     def state(self) -> Any:
-        """Return the state as lists, dictionaries, numbers, texts and None, from which `Aggregate.restore` makes it."""
+        """Return the state as lists, dictionaries, numbers, texts and None, from which `restore` makes it."""
 
 
-class Aggregate(Protocol):
+class WindowAggregate(Protocol):
     """Makes the accumulators of one aggregate."""
 
     @property

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from truckstream.windows.contents.open_windows import AFTER_ALL, OpenWindows, Outcome
+from truckstream.windows.contents.open_windows import AFTER_ALL, OpenWindows, RecordOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from truckstream.kinesis.reading.shard_record import ShardRecord
-    from truckstream.windows.contents.group import Columns, Group
+    from truckstream.windows.contents.group import Columns, WindowGroup
     from truckstream.windows.contents.open_windows import GroupFactory
     from truckstream.windows.result import Key
 
@@ -28,17 +28,17 @@ class FixedWindows(OpenWindows):
         self._lateness = allowed_lateness
         self._new_group = new_group
         #: By start, then by key.
-        self._windows: dict[int, dict[Key, Group]] = {}
+        self._windows: dict[int, dict[Key, WindowGroup]] = {}
         self.step = step
         self._first_end = AFTER_ALL
         #: Groups of windows before the mark that have changed since their results were emitted.
-        self._changed: dict[tuple[int, Key], Group] = {}
+        self._changed: dict[tuple[int, Key], WindowGroup] = {}
 
-    def __iter__(self) -> Iterator[Group]:
+    def __iter__(self) -> Iterator[WindowGroup]:
         return chain.from_iterable(window.values() for window in self._windows.values())
 
-    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> Outcome:
-        outcome = Outcome.TOO_LATE
+    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> RecordOutcome:
+        outcome = RecordOutcome.TOO_LATE
         start = time - time % self._step
         before_first = max(time, watermark - self._lateness) - self._size
         while start > before_first:
@@ -49,15 +49,15 @@ class FixedWindows(OpenWindows):
             if group is None:
                 group = self._new_group(key, start, start + self._size, record)
                 if group is None:
-                    return Outcome.FULL
+                    return RecordOutcome.FULL
                 window[key] = group
             group.events.append(event)
             end = start + self._size
             if end <= watermark:
                 group.late += 1
-                outcome = Outcome.LATE
-            elif outcome is Outcome.TOO_LATE:
-                outcome = Outcome.IN_TIME
+                outcome = RecordOutcome.LATE
+            elif outcome is RecordOutcome.TOO_LATE:
+                outcome = RecordOutcome.IN_TIME
             if end <= self._mark:
                 self._changed[start, key] = group
             elif end > watermark and self._size == self._step:
@@ -72,7 +72,7 @@ class FixedWindows(OpenWindows):
                 del self.open[start]
             self._first_end = min(self.open, default=AFTER_ALL - self._size) + self._size
 
-    def adopt(self, group: Group) -> None:
+    def adopt(self, group: WindowGroup) -> None:
         window = self._windows.setdefault(group.start, {})
         mine = window.setdefault(group.key, group)
         if mine is not group:
@@ -80,7 +80,7 @@ class FixedWindows(OpenWindows):
             mine.merge(group, self._columns)
             self._changed[group.start, group.key] = mine
 
-    def _due(self, before: int, mark: int) -> Iterator[Group]:
+    def _due(self, before: int, mark: int) -> Iterator[WindowGroup]:
         changed, self._changed = self._changed, {}
         self.close(mark)
         for start in sorted(self._windows):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from truckstream.windows.aggregates.aggregate import value_getter
-from truckstream.windows.result import Result, time_of
+from truckstream.windows.result import WindowResult, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from truckstream.windows.aggregates.aggregate import Accumulator, Aggregate
+    from truckstream.windows.aggregates.aggregate import Accumulator, WindowAggregate
     from truckstream.windows.result import Key
 
-__all__ = ["Columns", "Group", "Origin"]
+__all__ = ["Columns", "GroupOrigin", "WindowGroup"]
 
 
-class Origin(NamedTuple):
+class GroupOrigin(NamedTuple):
     """Where a record comes from: the shard in which its group begins, and what decides its shard after a reshard."""
 
     part: str
@@ -28,7 +28,7 @@ class Origin(NamedTuple):
 class Columns:
     """The aggregates, arranged so that each field is read once for each record."""
 
-    def __init__(self, aggregates: Mapping[str, Aggregate]) -> None:
+    def __init__(self, aggregates: Mapping[str, WindowAggregate]) -> None:
         self.names = tuple(aggregates)
         self._aggregates = tuple(aggregates.values())
         by_field: dict[Any, list[int]] = {}
@@ -51,7 +51,7 @@ class Columns:
                 accumulators[index].add(values)
 
 
-class Group:
+class WindowGroup:
     """The records of one key in one window.
 
     Records wait in `events` until their aggregates are asked for: adding twenty at a time takes less than a tenth
@@ -60,7 +60,7 @@ class Group:
 
     __slots__ = ("accumulators", "aggregated", "emitted", "end", "events", "key", "late", "origin", "start")
 
-    def __init__(self, key: Key, start: int, end: int, origin: Origin, accumulators: list[Accumulator]) -> None:
+    def __init__(self, key: Key, start: int, end: int, origin: GroupOrigin, accumulators: list[Accumulator]) -> None:
         self.key = key
         #: Microseconds since the epoch.
         self.start = start
@@ -86,7 +86,7 @@ class Group:
             self.aggregated += len(self.events)
             self.events.clear()
 
-    def merge(self, other: Group, columns: Columns) -> None:
+    def merge(self, other: WindowGroup, columns: Columns) -> None:
         """Add the records of another group, which is not used afterwards."""
         self.aggregate(columns)
         other.aggregate(columns)
@@ -96,16 +96,18 @@ class Group:
         self.late += other.late
         self.end = max(self.end, other.end)
 
-    def take_result(self, columns: Columns) -> Result:
+    def take_result(self, columns: Columns) -> WindowResult:
         """Return the result, and note that it was emitted."""
         self.aggregate(columns)
         self.emitted = self.records
         values = {name: each.value() for name, each in zip(columns.names, self.accumulators, strict=True)}
-        return Result(**self._identity(), end=time_of(self.end), revision=self.records, late=self.late, values=values)
+        return WindowResult(
+            **self._identity(), end=time_of(self.end), revision=self.records, late=self.late, values=values
+        )
 
-    def retraction(self) -> Result:
+    def retraction(self) -> WindowResult:
         """Return the result that removes those of this group, with its present start."""
-        return Result(
+        return WindowResult(
             **self._identity(), end=time_of(self.end), revision=self.records + 1, values={}, is_retracted=True
         )
 

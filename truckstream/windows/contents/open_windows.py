@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from truckstream.kinesis.reading.shard_record import ShardRecord
-    from truckstream.windows.contents.group import Columns, Group
-    from truckstream.windows.result import Key, Result
+    from truckstream.windows.contents.group import Columns, WindowGroup
+    from truckstream.windows.result import Key, WindowResult
 
-__all__ = ["AFTER_ALL", "BEFORE_ALL", "GroupFactory", "OpenWindows", "Outcome"]
+__all__ = ["AFTER_ALL", "BEFORE_ALL", "GroupFactory", "OpenWindows", "RecordOutcome"]
 
 #: Before every event time, in microseconds.
 BEFORE_ALL: Final = -(2**63)
 AFTER_ALL: Final = 2**63
 
 
-class Outcome(Enum):
+class RecordOutcome(Enum):
     """What became of a record."""
 
     IN_TIME = "in_time"
@@ -44,7 +44,7 @@ class Outcome(Enum):
 class GroupFactory(Protocol):
     """Makes a group; returns None if there are too many."""
 
-    def __call__(self, key: Key, start: int, end: int, record: ShardRecord) -> Group | None: ...
+    def __call__(self, key: Key, start: int, end: int, record: ShardRecord) -> WindowGroup | None: ...
 
 
 class OpenWindows(ABC):
@@ -54,27 +54,27 @@ class OpenWindows(ABC):
         self._columns = columns
         #: By their starts, which are multiples of `step`: the windows that are after the watermark and the mark, if a
         #: record can be in one window only. A record of one of their groups can be added without `put`.
-        self.open: dict[int, dict[Key, Group]] = {}
+        self.open: dict[int, dict[Key, WindowGroup]] = {}
         self.step = 1
         self._mark = BEFORE_ALL
-        self._results: list[Result] = []
+        self._results: list[WindowResult] = []
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Group]:
+    def __iter__(self) -> Iterator[WindowGroup]:
         """Iterate over all groups."""
 
     @abstractmethod
-    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> Outcome:
+    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> RecordOutcome:
         """Add a record to its windows. `event` is the decoded record."""
 
     def close(self, watermark: int) -> None:  # noqa: B027 - nothing to do without open windows
         """Note that the watermark has moved."""
 
     @abstractmethod
-    def adopt(self, group: Group) -> None:
+    def adopt(self, group: WindowGroup) -> None:
         """Take over a group of a stored state."""
 
-    def restore(self, groups: Iterable[Group], watermark: int) -> None:
+    def restore(self, groups: Iterable[WindowGroup], watermark: int) -> None:
         """Take over the groups of a state whose results were emitted up to `watermark`."""
         self._mark = watermark
         for group in groups:
@@ -91,13 +91,13 @@ class OpenWindows(ABC):
         ]
         self._purge(watermark)
 
-    def take_results(self) -> list[Result]:
+    def take_results(self) -> list[WindowResult]:
         """Return the results that were made, each once. A retraction comes before the result that replaces it."""
         results, self._results = self._results, []
         return results
 
     @abstractmethod
-    def _due(self, before: int, mark: int) -> Iterator[Group]:
+    def _due(self, before: int, mark: int) -> Iterator[WindowGroup]:
         """Return the groups that ended after `before` and up to `mark`, and those that changed since they ended."""
 
     @abstractmethod

@@ -10,13 +10,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from truckstream.windows.contents.open_windows import AFTER_ALL, OpenWindows, Outcome
+from truckstream.windows.contents.open_windows import AFTER_ALL, OpenWindows, RecordOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from truckstream.kinesis.reading.shard_record import ShardRecord
-    from truckstream.windows.contents.group import Columns, Group
+    from truckstream.windows.contents.group import Columns, WindowGroup
     from truckstream.windows.contents.open_windows import GroupFactory
     from truckstream.windows.result import Key
 
@@ -32,15 +32,15 @@ class SessionWindows(OpenWindows):
         self._lateness = allowed_lateness
         self._new_group = new_group
         #: Of each key in the order of their starts.
-        self._sessions: dict[Key, list[Group]] = {}
+        self._sessions: dict[Key, list[WindowGroup]] = {}
         #: No session that has a result to emit ends before this, and none can be removed before the other.
         self._first_due = AFTER_ALL
         self._first_purge = AFTER_ALL
 
-    def __iter__(self) -> Iterator[Group]:
+    def __iter__(self) -> Iterator[WindowGroup]:
         return chain.from_iterable(self._sessions.values())
 
-    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> Outcome:
+    def put(self, key: Key, time: int, event: Any, record: ShardRecord, watermark: int) -> RecordOutcome:
         end = time + self._gap
         sessions = self._sessions.get(key, ())
         joined = [
@@ -53,28 +53,28 @@ class SessionWindows(OpenWindows):
             session = self._join(joined, time, end)
         else:
             if end + self._lateness <= watermark:
-                return Outcome.TOO_LATE
+                return RecordOutcome.TOO_LATE
             is_late = end <= watermark
             made = self._new_group(key, time, end, record)
             if made is None:
-                return Outcome.FULL
+                return RecordOutcome.FULL
             self._insert(session := made)
         session.events.append(event)
         session.late += is_late
         self._first_due = min(self._first_due, session.end)
-        return Outcome.LATE if is_late else Outcome.IN_TIME
+        return RecordOutcome.LATE if is_late else RecordOutcome.IN_TIME
 
-    def adopt(self, group: Group) -> None:
+    def adopt(self, group: WindowGroup) -> None:
         self._insert(group)
         self._first_due = min(self._first_due, group.end)
 
-    def _insert(self, session: Group) -> None:
+    def _insert(self, session: WindowGroup) -> None:
         sessions = self._sessions.setdefault(session.key, [])
         sessions.append(session)
         sessions.sort(key=lambda each: each.start)
         self._first_purge = min(self._first_purge, session.end + self._lateness)
 
-    def _join(self, joined: list[Group], time: int, end: int) -> Group:
+    def _join(self, joined: list[WindowGroup], time: int, end: int) -> WindowGroup:
         """Return the session of a record, which may join several to one, and begin earlier than they did."""
         session, *others = joined
         for other in others:
@@ -87,7 +87,7 @@ class SessionWindows(OpenWindows):
         session.end = max(session.end, end)
         return session
 
-    def _due(self, before: int, mark: int) -> Iterator[Group]:  # noqa: ARG002 - a session's end moves
+    def _due(self, before: int, mark: int) -> Iterator[WindowGroup]:  # noqa: ARG002 - a session's end moves
         if mark < self._first_due:
             return
         self._first_due = AFTER_ALL

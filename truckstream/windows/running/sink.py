@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.windows.result import Result
+    from truckstream.windows.result import WindowResult
 
 __all__ = ["Sink"]
 
@@ -15,8 +15,8 @@ __all__ = ["Sink"]
 class Sink(Protocol):
     """Writes results. A result may come again, and several shards write at the same time.
 
-    `Result` says what a sink has to keep so that each result counts once.
+    `WindowResult` says what a sink has to keep so that each result counts once.
     """
 
-    async def write(self, results: Sequence[Result]) -> None:
+    async def write(self, results: Sequence[WindowResult]) -> None:
         """Write results. They are durable when this returns; an exception stops the windows, and they come again."""

@@ -15,7 +15,7 @@ from truckstream.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.windows.result import Key, Result
+    from truckstream.windows.result import Key, WindowResult
 
 __all__ = ["SqliteSink"]
 
@@ -59,7 +59,7 @@ class SqliteSink:
         self._table = table
         self._turn = threading.Lock()
 
-    async def write(self, results: Sequence[Result]) -> None:
+    async def write(self, results: Sequence[WindowResult]) -> None:
         """Write results in one transaction.
 
         Raises:
@@ -67,7 +67,7 @@ class SqliteSink:
         """
         await asyncio.to_thread(self._write, results)
 
-    def _write(self, results: Sequence[Result]) -> None:
+    def _write(self, results: Sequence[WindowResult]) -> None:
         with self._turn:
             database = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)
             try:
@@ -79,7 +79,7 @@ class SqliteSink:
                 database.close()
 
 
-def _row(result: Result) -> tuple[Any, ...]:
+def _row(result: WindowResult) -> tuple[Any, ...]:
     return (
         _text(result.key),
         result.start.isoformat(),

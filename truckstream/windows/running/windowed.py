@@ -61,7 +61,7 @@ class Windowed:
     Args:
         consumer: reads the stream.
         plan: the windows.
-        sink: gets the results; see `Result` for what it keeps.
+        sink: gets the results; see `WindowResult` for what it keeps.
         state: where the windows are kept while they are open, so that they survive a restart and a lease that moves:
             `s3://bucket[/folder]`, a directory, or a `StateStore`. All workers use the same. It goes with the
                 consumer's

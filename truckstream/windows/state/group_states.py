@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from truckstream.windows.contents.group import Group, Origin
+from truckstream.windows.contents.group import GroupOrigin, WindowGroup
 from truckstream.windows.state.resharding import belongs_to
 from truckstream.windows.state.shard_state import GroupState
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["groups_of", "states_of"]
 
 
-def states_of(groups: Iterable[Group]) -> tuple[list[GroupState], list[str]]:
+def states_of(groups: Iterable[WindowGroup]) -> tuple[list[GroupState], list[str]]:
     """Return the states of groups, whose records are all aggregated, and the parts that they name by their indexes."""
     parts: dict[str, int] = {}
     states = [
@@ -38,15 +38,15 @@ def states_of(groups: Iterable[Group]) -> tuple[list[GroupState], list[str]]:
     return states, list(parts)
 
 
-def groups_of(state: ShardState, columns: Columns, owned: HashRange | None) -> list[Group]:
+def groups_of(state: ShardState, columns: Columns, owned: HashRange | None) -> list[WindowGroup]:
     """Return the groups of a state that a shard with the range `owned` takes over."""
     groups = []
     for each in state.groups:
         key: Any = tuple(each.key) if isinstance(each.key, list) else each.key
         partition_key = key if each.partition_key is None else each.partition_key
         if belongs_to(owned, state.owned, partition_key, each.explicit_hash_key):
-            origin = Origin(state.parts[each.part], partition_key, each.explicit_hash_key)
-            group = Group(key, each.start, each.end, origin, columns.restore(each.accumulators))
+            origin = GroupOrigin(state.parts[each.part], partition_key, each.explicit_hash_key)
+            group = WindowGroup(key, each.start, each.end, origin, columns.restore(each.accumulators))
             group.aggregated, group.late = each.records, each.late
             groups.append(group)
     return groups

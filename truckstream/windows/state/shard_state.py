@@ -19,7 +19,7 @@ VERSION: Final = 1
 
 
 class GroupState(msgspec.Struct, array_like=True, gc=False):
-    """One key in one window. The first fields are those of `Group`."""
+    """One key in one window. The first fields are those of `WindowGroup`."""
 
     key: Any
     start: int

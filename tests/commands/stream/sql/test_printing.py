@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from truckstream.commands.stream.sql import printing
-from truckstream.stream_sql import RowChange, SqlStats, WindowResult
+from truckstream.stream_sql import RowChange, SqlStats, WindowAnswer
 
 START = datetime(2025, 1, 15, 8, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ class FakeStream:
 
 
 def result(*rows, start=START):
-    return WindowResult(
+    return WindowAnswer(
         window_start=start,
         window_end=start + timedelta(seconds=10),
         is_final=False,

@@ -27,10 +27,10 @@ from truckstream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Column", "columns_of", "fit_table", "with_record_table"]
+__all__ = ["TableColumn", "columns_of", "fit_table", "with_record_table"]
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of the table."""
 
     name: str
@@ -44,7 +44,10 @@ _TYPES: Final[dict[type[inspect.Type], str]] = {
 }
 
 #: Of Parquet objects.
-_KINESIS_COLUMNS: Final = (Column("kinesis_sequence_number", "string"), Column("kinesis_subsequence_number", "bigint"))
+_KINESIS_COLUMNS: Final = (
+    TableColumn("kinesis_sequence_number", "string"),
+    TableColumn("kinesis_subsequence_number", "bigint"),
+)
 
 #: Of the layout "hive". A table cannot have a column of the same name.
 _PARTITIONS: Final = ("year", "month", "day", "hour")
@@ -89,7 +92,7 @@ def fit_table(template: str, schema: str, format_: str, layout: str, load: Calla
 # --- Columns ----------------------------------------------------------------------------------------
 
 
-def columns_of(schema: Any, layout: str = "flat") -> tuple[Column, ...] | None:
+def columns_of(schema: Any, layout: str = "flat") -> tuple[TableColumn, ...] | None:
     """Return the columns of a schema; None if it has no fields, such as a function or None.
 
     Raises:
@@ -98,7 +101,7 @@ def columns_of(schema: Any, layout: str = "flat") -> tuple[Column, ...] | None:
     fields = column_fields(schema)
     if fields is None:
         return None
-    columns = tuple(Column(field.encode_name.lower(), choose_by_type(field, _TYPES, "string")) for field in fields)
+    columns = tuple(TableColumn(field.encode_name.lower(), choose_by_type(field, _TYPES, "string")) for field in fields)
     names = [column.name for column in columns]
     taken = _PARTITIONS if layout == "hive" else ()
     for name in names:
@@ -112,7 +115,7 @@ def columns_of(schema: Any, layout: str = "flat") -> tuple[Column, ...] | None:
 # --- The template -----------------------------------------------------------------------------------
 
 
-def with_record_table(template: str, schema: str, format_: str, columns: Sequence[Column] | None = None) -> str:
+def with_record_table(template: str, schema: str, format_: str, columns: Sequence[TableColumn] | None = None) -> str:
     """Return the template with the table of a schema and a format.
 
     Args:
@@ -138,7 +141,7 @@ def _edit(template: str, resource: str, change: Callable[[str], str]) -> str:
     )
 
 
-def _table(table: str, format_: str, columns: Sequence[Column] | None) -> str:
+def _table(table: str, format_: str, columns: Sequence[TableColumn] | None) -> str:
     further = _KINESIS_COLUMNS if format_ == "parquet" else ()
     if format_ == "parquet":
         for before, after in _PARQUET_PROPERTIES.items():
@@ -152,7 +155,7 @@ def _table(table: str, format_: str, columns: Sequence[Column] | None) -> str:
     return re.sub(r"(^ +Columns:\n)(?=( +))((?: +- \{Name: .*\n)+)", write, table, flags=re.MULTILINE)
 
 
-def _lines(columns: Iterable[Column], indentation: str) -> str:
+def _lines(columns: Iterable[TableColumn], indentation: str) -> str:
     return "".join(f"{indentation}- {{Name: {column.name}, Type: {column.type}}}\n" for column in columns)
 
 
@@ -176,7 +179,7 @@ class _Query(NamedTuple):
         )
 
 
-def _queries(columns: Sequence[Column]) -> dict[str, _Query]:
+def _queries(columns: Sequence[TableColumn]) -> dict[str, _Query]:
     """Return the queries that make sense for any columns, by the resource that they replace."""
     every = ", ".join(f'"{column.name}"' for column in columns)
     return {
@@ -198,7 +201,7 @@ def _queries(columns: Sequence[Column]) -> dict[str, _Query]:
     }
 
 
-def _summary(column: Column) -> str:
+def _summary(column: TableColumn) -> str:
     quoted = f'"{column.name}"'
     if column.type in {"bigint", "double"}:
         return f'min({quoted}) AS "{column.name}_min", max({quoted}) AS "{column.name}_max"'

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
 
-    from truckstream.stream_sql import SqlStream, WindowResult
+    from truckstream.stream_sql import SqlStream, WindowAnswer
 
-    Write = Callable[[WindowResult], Awaitable[object]]
+    Write = Callable[[WindowAnswer], Awaitable[object]]
 
 __all__ = ["sql"]
 
@@ -239,8 +239,8 @@ async def _open_target(stack: AsyncExitStack, target: _Target, stream: SqlStream
     return _awaitable(lambda result: printing.print_lines(result, with_changes=with_changes))
 
 
-def _awaitable(write: Callable[[WindowResult], None]) -> Write:
-    async def written(result: WindowResult) -> None:
+def _awaitable(write: Callable[[WindowAnswer], None]) -> Write:
+    async def written(result: WindowAnswer) -> None:
         write(result)
 
     return written

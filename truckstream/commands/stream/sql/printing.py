@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from truckstream.stream_sql import SqlStats, SqlStream, WindowResult
+    from truckstream.stream_sql import SqlStats, SqlStream, WindowAnswer
 
 __all__ = ["figures_of", "live_table", "print_lines", "written_lines"]
 
@@ -34,12 +34,12 @@ _OTHER_LINES: Final = 6
 
 
 @contextlib.contextmanager
-def live_table(stream: SqlStream) -> Iterator[Callable[[WindowResult], None]]:
+def live_table(stream: SqlStream) -> Iterator[Callable[[WindowAnswer], None]]:
     """Yield a function that shows a result in place of the last one, unless its window is an earlier one."""
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         newest = datetime.min.replace(tzinfo=UTC)
 
-        def show(result: WindowResult) -> None:
+        def show(result: WindowAnswer) -> None:
             nonlocal newest
             if result.window_start >= newest:
                 newest = result.window_start
@@ -48,7 +48,7 @@ def live_table(stream: SqlStream) -> Iterator[Callable[[WindowResult], None]]:
         yield show
 
 
-def _page(result: WindowResult, stats: SqlStats) -> Group:
+def _page(result: WindowAnswer, stats: SqlStats) -> Group:
     state = "final" if result.is_final else "open"
     title = f"{result.window_start:%Y-%m-%d %H:%M:%S} to {result.window_end:%H:%M:%S} UTC, {state}"
     most = max(1, console.height - _OTHER_LINES)
@@ -59,23 +59,23 @@ def _page(result: WindowResult, stats: SqlStats) -> Group:
     return Group(Text(title, style="bold"), table, Text(more + figures_of(stats), style="dim"))
 
 
-def table_width(result: WindowResult) -> int:
+def table_width(result: WindowAnswer) -> int:
     """Return the number of columns of a table, which leaves out those of the window."""
     return len(_own_places(result))
 
 
-def _own_places(result: WindowResult) -> list[int]:
+def _own_places(result: WindowAnswer) -> list[int]:
     places = [place for place, name in enumerate(result.columns) if name not in {"window_start", "window_end"}]
     return places or list(range(len(result.columns)))
 
 
-def _table(result: WindowResult, rows: list[tuple[Any, ...]], width: int | None) -> tuple[Table, int]:
+def _table(result: WindowAnswer, rows: list[tuple[Any, ...]], width: int | None) -> tuple[Table, int]:
     places = _own_places(result)
     names = [result.columns[place] for place in places]
     return format_rows(names, [tuple(row[place] for place in places) for row in rows], width)
 
 
-def print_lines(result: WindowResult, *, with_changes: bool) -> None:
+def print_lines(result: WindowAnswer, *, with_changes: bool) -> None:
     """Print a result as a table of text, with the kinds of its changes if it was asked for changes.
 
     Raises:
@@ -96,7 +96,7 @@ def print_lines(result: WindowResult, *, with_changes: bool) -> None:
 
 
 @contextlib.contextmanager
-def written_lines(path: Path | None, *, with_changes: bool) -> Iterator[Callable[[WindowResult], None]]:
+def written_lines(path: Path | None, *, with_changes: bool) -> Iterator[Callable[[WindowAnswer], None]]:
     """Yield a function that appends a result as lines of JSON to a file, or to standard output.
 
     The lines of a result are written at once.
@@ -106,7 +106,7 @@ def written_lines(path: Path | None, *, with_changes: bool) -> Iterator[Callable
     opened = contextlib.nullcontext(sys.stdout.buffer) if path is None else path.open("ab")
     with opened as file:
 
-        def write(result: WindowResult) -> None:
+        def write(result: WindowAnswer) -> None:
             file.write(encode(result))
             file.flush()
 
