@@ -75,11 +75,11 @@ async def test_old_states_are_deleted_and_other_files_are_not(tmp_path):
 async def test_a_place_that_fails_is_an_error_of_the_store(tmp_path):
     states = AlertStateStore(tmp_path / "states")
     (tmp_path / "states" / "trucks").write_text("a file in place of a directory")
-    with pytest.raises(StoreError, match="the state of the alerts"):
+    with pytest.raises(StoreError, match="trucks/shardId-0/1-0"):
         await states.save("trucks/shardId-0", Checkpoint("1"), b"")
 
 
 @pytest.mark.parametrize("place", ["s3://", "/dev/null/states"])
 def test_a_place_that_cannot_be_opened_is_named(place):
-    with pytest.raises(ConfigurationError, match=f"state '{place}' cannot be opened"):
+    with pytest.raises(ConfigurationError, match=r"state '.*' cannot be opened"):
         AlertStateStore(place)

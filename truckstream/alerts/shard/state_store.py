@@ -8,35 +8,27 @@ position, which nobody reads.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-import obstore
-import obstore.store
-from obstore.exceptions import BaseError
-
-from truckstream.batcher.object_store.open_store import open_bucket
-from truckstream.errors import ConfigurationError, StoreError
+from truckstream.batcher.object_store.open_store import open_store
+from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from truckstream.batcher.object_store.store import Store
 
 __all__ = ["AlertStateStore"]
 
-_T = TypeVar("_T")
-
 _POSITION: Final = re.compile(r"(\d{1,129})-(\d{1,10})", re.ASCII)
-_HINT: Final = "Use a directory, or s3://bucket/folder."
 
 
 class AlertStateStore:
     """Keeps one state a shard.
 
     Args:
-        place: a directory, `s3://bucket/folder` or `memory:///`.
+        place: a directory, `s3://bucket/folder`, `file:///directory` or `memory:///`.
         region_name: the region of a bucket.
 
     Raises:
@@ -44,10 +36,7 @@ class AlertStateStore:
     """
 
     def __init__(self, place: str | Path, *, region_name: str | None = None) -> None:
-        try:
-            self._store = _open(str(place), region_name)
-        except (BaseError, OSError, ValueError) as error:
-            raise ConfigurationError("state", f"{str(place)!r} cannot be opened: {error}", _HINT) from error
+        self._store = _open(place, region_name)
 
     async def load(self, shard: str) -> bytes | None:
         """Return the newest state of a shard; None if there is none.
@@ -72,37 +61,23 @@ class AlertStateStore:
         name = f"{shard}/{position[0]}-{position[1]}"
         await self.write(name, state)
         names = await self._names(shard)
-        if old := names[: names.index(name)] if name in names else []:
-            await self._call(partial(obstore.delete, self._store, old))
+        if name in names:
+            await self._store.delete(names[: names.index(name)])
 
     async def read(self, name: str) -> bytes | None:
         """Return the object of a name; None if there is none. Raises StoreError."""
-        return await self._call(partial(self._read, name))
+        found = await self._store.fetch(name)
+        return None if found is None else found[1]
 
     async def write(self, name: str, state: bytes) -> None:
         """Write, or replace, the object of a name. Raises StoreError."""
-        await self._call(partial(obstore.put, self._store, name, state))
+        await self._store.replace(name, state)
 
     async def _names(self, shard: str) -> list[str]:
         """Return the names of a shard's states, the newest last."""
-        names = await self._call(partial(self._list, f"{shard}/"))
-        return sorted((name for name in names if _position(name)), key=lambda name: _position(name) or (0, 0))
-
-    def _list(self, prefix: str) -> list[str]:
-        return [each["path"] for chunk in obstore.list(self._store, prefix) for each in chunk]
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            return bytes(obstore.get(self._store, name).bytes())
-        except FileNotFoundError:
-            return None
-
-    async def _call(self, call: Callable[[], _T]) -> _T:
-        # In a thread: `truckstream/batcher/object_store/threaded_store.py` has the reason.
-        try:
-            return await asyncio.to_thread(call)
-        except (BaseError, OSError) as error:
-            raise StoreError(type(error).__name__, f"the state of the alerts: {error}") from error
+        found = [each.key async for chunk in self._store.list(shard) for each in chunk]
+        positions = {name: position for name in found if (position := _position(name))}
+        return sorted(positions, key=positions.__getitem__)
 
 
 def _position(name: str) -> tuple[int, int] | None:
@@ -110,10 +85,11 @@ def _position(name: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _open(place: str, region_name: str | None) -> Any:
-    if place.startswith("memory:"):
-        return obstore.store.MemoryStore()
-    if not place.startswith("s3:"):
-        path = place.removeprefix("file://")
-        return obstore.store.LocalStore(Path(path).expanduser().absolute(), mkdir=True)
-    return open_bucket(place, region_name=region_name)
+def _open(place: str | Path, region_name: str | None) -> Store:
+    is_path = isinstance(place, Path) or urlsplit(place).scheme not in {"s3", "file", "memory"}
+    url = Path(place).expanduser().absolute().as_uri() if is_path else str(place)
+    is_bucket = url.startswith("s3:")
+    try:
+        return open_store(url, prefix="", region_name=region_name if is_bucket else None)
+    except ConfigurationError as error:
+        raise ConfigurationError("state", error.problem, "Use a directory, or s3://bucket/folder.") from error

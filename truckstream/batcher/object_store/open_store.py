@@ -17,7 +17,7 @@ from truckstream.batcher.object_store.retry import StoreRetryPolicy
 from truckstream.batcher.object_store.store import ObjectStore, Store
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
-__all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_bucket", "open_store"]
+__all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store"]
 
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 #: The classes whose objects can be read at once: a redelivery reads the objects of an earlier delivery.
@@ -118,18 +118,6 @@ def open_store(
 
         problem = f"{store!r} cannot be opened: {read_failure(error).message}"
         raise ConfigurationError("store", problem, "Check the URL and the options.") from error
-
-
-def open_bucket(url: str, *, region_name: str | None = None) -> ObjectStore:
-    """Open a bucket, or a folder in it, as the obstore store itself: for objects that are replaced and deleted.
-
-    It has the credentials and the endpoint of `open_store`, and obstore's retries.
-
-    Raises:
-        ValueError: the URL names no bucket.
-    """
-    options: dict[str, Any] = {"retry_config": {"max_retries": 5}}
-    return _open_s3(url, options | ({"region": region_name} if region_name else {}))
 
 
 def _check_storage_class(scheme: str, storage_class: str | None) -> None:
