@@ -47,18 +47,16 @@ async def copy_stored(
 
     The records from the first failure on are delivered again, and are passed then.
     """
-    valid = event.valid
-    stop = len(event) if result.first_failed is None else valid.sequences.index(result.first_failed)
-    count = valid.count(0, stop)
-    if not count:
-        return
     end = asyncio.get_running_loop().time() + seconds
+    valid = event.valid
     try:
-        async with asyncio.timeout_at(end if deadline is None else min(end, deadline)):
-            await target.write(valid.stream, valid.present(0, stop), valid.places(0, stop))
+        stop = len(event) if result.first_failed is None else valid.sequences.index(result.first_failed)
+        if valid.count(0, stop):
+            async with asyncio.timeout_at(end if deadline is None else min(end, deadline)):
+                await target.write(valid.stream, valid.present(0, stop), valid.places(0, stop))
     except Exception as error:  # noqa: BLE001 - a target may raise anything, and the records are stored
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         _logger.error(  # noqa: TRY400 - the message has what helps; a traceback would have the records
-            "second target: %d stored records from %s on may be missing there: %s",
-            *(count, valid.sequences[0], printable(reason)),
+            "second target: stored records from %s on may be missing there: %s",
+            *(valid.sequences[0], printable(reason)),
         )
