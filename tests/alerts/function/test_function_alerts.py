@@ -118,6 +118,25 @@ def test_a_damaged_state_is_logged_and_fails_no_call(tmp_path, topic, caplog):
     assert "the state of the alerts is damaged" in caplog.text
 
 
+class BrokenTopic(ModelTopic):
+    async def send(self, _events):
+        raise ValueError("a defect\nof two lines")
+
+
+def test_a_defect_is_logged_and_fails_no_call(tmp_path, caplog):
+    call(tmp_path, BrokenTopic(), 0)
+    assert "ValueError: a defect\\nof two lines" in caplog.text
+
+
+def test_a_store_that_hangs_ends_no_call_late(tmp_path, topic, caplog, monkeypatch):
+    async def hang(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AlertStateStore, "read", hang)
+    call(tmp_path, topic, 0, seconds_left=5.05)
+    assert "1 records are not evaluated, or their state is not stored: TimeoutError" in caplog.text
+
+
 def test_with_too_little_time_nothing_is_begun(tmp_path, topic, caplog):
     call(tmp_path, topic, 0, seconds_left=3.0)
     assert topic.sent == []

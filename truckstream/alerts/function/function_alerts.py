@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from truckstream.alerts.shard.shard_alerts import ShardAlerts
 from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
-from truckstream.errors import AlertTargetError, TruckstreamError
+from truckstream.errors import AlertTargetError, TruckstreamError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,10 +86,12 @@ class FunctionAlerts:
             if self._seconds_left(deadline) < _LEAST_SECONDS:
                 _logger.error("alerts: too little time is left, so that %d records are not evaluated", len(records))
                 return
-            await self._process(records, deadline)
+            async with asyncio.timeout_at(deadline):
+                await self._process(records, deadline)
         except TruckstreamError as error:
-            text = "alerts: %d records are not evaluated, or their state is not stored: %s"
-            _logger.error(text, len(records), error)  # noqa: TRY400 - the cause is in the text
+            _log_failure(records, str(error))
+        except Exception as error:  # noqa: BLE001 - the records are stored, and must not be delivered again for alerts
+            _log_failure(records, f"{type(error).__name__}: {error}")
 
     async def _process(self, records: Sequence[Mapping[str, Any]], deadline: float | None) -> None:
         event = read_event(records)
@@ -133,6 +135,11 @@ def _user_records(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bytes,
         for payload, arrival in zip(part.payloads, part.arrivals, strict=True):
             if isinstance(payload, bytes):
                 yield payload, arrival
+
+
+def _log_failure(records: Sequence[Mapping[str, Any]], reason: str) -> None:
+    text = "alerts: %d records are not evaluated, or their state is not stored: %s"
+    _logger.error(text, len(records), printable(reason))
 
 
 def _log_events(outbox: EventOutbox) -> None:
