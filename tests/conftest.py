@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Coverage counts what runs in the processes of pytest-xdist, and not in the programs that tests start: these would take
+# twice as long, and most of their code runs in tests of its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        del os.environ[variable]
+
 # A shell starts a job in the background with SIGINT ignored, which the programs that the tests interrupt would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SUFFIXES = {".py", ".sql", ".toml", ".typed", ".md", ".txt", ".yaml"}
+SUFFIXES = {".json", ".py", ".sql", ".toml", ".typed", ".md", ".txt", ".yaml"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+from random import Random
 
 import aiohttp
 import pytest
@@ -86,6 +87,7 @@ def test_it_stores_and_hands_over_on_sigterm(use, monkeypatch, tmp_path, capsys)
     assert stored_numbers(tmp_path) == list(range(10))
     assert len(list(tmp_path.glob("lake/sensor_data/*.json"))) == 3
     assert isinstance(options.pop("leases"), SqliteTable)
+    assert isinstance(options.pop("random"), Random)
     assert options == {
         "stream": ARN,
         "application": "from-environment",

@@ -302,7 +302,7 @@ def test_a_record_that_was_never_sent_names_the_failure_that_held_it_up(make_cor
     core.requests_due(125.0)
     assert record in core.take_settled()
     assert record.error.attempts_by_kind == {}
-    assert str(record.error.__cause__) == "ConnectionRefusedError: no route"
+    assert str(record.error.__cause__).startswith("ConnectionRefusedError: no route. Check endpoint_url=")
 
 
 def test_a_record_that_waited_while_others_were_stored_names_no_failure(make_core):

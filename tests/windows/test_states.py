@@ -86,6 +86,7 @@ async def test_a_path_is_a_directory_that_is_created(tmp_path):
     assert (tmp_path / "new" / "states" / "x" / "1.state").read_bytes() == b"one"
 
 
+@pytest.mark.usefixtures("fake_credentials")
 async def test_a_store_that_cannot_be_reached_is_an_error():
     store = ObjectStateStore("s3://states", region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
     store._store._retry_policy = store._store._conflict_policy = type(store._store._retry_policy)(attempts=1)
