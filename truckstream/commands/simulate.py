@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -85,7 +86,7 @@ def simulate(
 
 
 def _print_reports(fleet: Fleet, count: int) -> None:
-    for report in fleet.take(count):
+    for report in islice(fleet, count):
         sys.stdout.buffer.write(report.data + b"\n")
 
 
