@@ -140,7 +140,6 @@ async def rounds(kinesis, folder, kind, putter, rng, kills):
         ("tumbling", 3),
         pytest.param("session", 3, marks=pytest.mark.slow),
         pytest.param("tumbling", 15, marks=pytest.mark.slow),
-        pytest.param("session", 15, marks=pytest.mark.slow),
     ],
 )
 async def test_killed_workers_lose_nothing_and_double_nothing(kind, kills, tmp_path, monkeypatch):

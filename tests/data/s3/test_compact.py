@@ -14,7 +14,7 @@ from tests.data.s3.support import FAULTS
 from truckstream import audit, compact
 from truckstream.errors import StoreError
 
-KILLS = 50
+KILLS = 15
 TAG = {"truckstream-compacted": "true"}
 
 

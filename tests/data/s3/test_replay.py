@@ -91,7 +91,7 @@ def work(environment, url, at, request, moment):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(15, marks=pytest.mark.slow)])
 async def test_a_killed_run_loses_and_doubles_nothing(bucket, chance, kills):
     """Killed at random requests, each bucket until it is complete."""
     environment = dict(os.environ)
