@@ -80,6 +80,7 @@ def dashboard(
     rule_set = _rules(rules)
     serving = {"host": host, "port": port, "names": allow_host}
     if store is not None:
+        connection.exported_settings()
         times = parse_times(datetime.now(UTC), since=since, until=until)
         return run_command(_replay(store, connection, rule_set, times, serving, speed, open_=open_))
     start = parse_start(from_, datetime.now(UTC))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from functools import partial
@@ -89,8 +88,7 @@ def search(
 
 
 def _store(store: str | None, connection: StreamConnection) -> str:
-    bucket = connection.settings().bucket_name
-    found = store or os.environ.get("STORE_URL") or (bucket and f"s3://{bucket}")
+    found = connection.store(store)
     if not found:
         hint = "Pass --opensearch URL, or --store s3://bucket or a directory; or set OPENSEARCH_URL or BUCKET_NAME."
         raise ConfigurationError("opensearch", "is not set, and neither is store", hint)

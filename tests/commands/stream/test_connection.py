@@ -93,3 +93,16 @@ async def test_the_region_of_an_arn_wins():
 def test_the_flags_are_those_that_were_given():
     assert StreamConnection().flags == ()
     assert StreamConnection("us-east-1", LOCAL).flags == ("--region", "us-east-1", "--endpoint-url", LOCAL)
+
+
+@pytest.mark.usefixtures("_nothing_set")
+def test_the_store_to_read_is_the_one_given_or_that_of_the_settings(monkeypatch):
+    for name in ("STORE_URL", "BUCKET_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    connection = StreamConnection()
+    assert connection.store(None) is None
+    monkeypatch.setenv("BUCKET_NAME", "lake")
+    assert connection.store(None) == "s3://lake"
+    monkeypatch.setenv("STORE_URL", "file:///data")
+    assert connection.store(None) == "file:///data"
+    assert connection.store("here") == "here"

@@ -56,6 +56,11 @@ class StreamConnection:
             _export_local_keys()
         return settings
 
+    def store(self, given: str | None) -> str | None:
+        """Return the store to read: the one that is given, that of STORE_URL, or the bucket. Exports the settings."""
+        bucket = self.exported_settings().bucket_name
+        return given or os.environ.get("STORE_URL") or (f"s3://{bucket}" if bucket else None)
+
     async def account(self, stream: str | None = None) -> Account:
         """Return the account to work on; open it as a context. A region in the stream's ARN wins."""
         from truckstream.cloud.aws_account import Account  # noqa: PLC0415

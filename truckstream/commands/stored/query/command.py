@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -156,8 +155,7 @@ def _output(format_: Format | None, path: Path | None, rows: int) -> Output:
 
 
 def _store(store: str | None, connection: StreamConnection) -> str:
-    bucket = connection.exported_settings().bucket_name
-    found = store or os.environ.get("STORE_URL") or (bucket and f"s3://{bucket}")
+    found = connection.store(store)
     if not found:
         raise ConfigurationError("store", "is not set", "Pass --store s3://bucket or a directory, or set BUCKET_NAME.")
     return found
