@@ -9,14 +9,14 @@ position, which nobody reads.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from truckstream.batcher.object_store.open_store import open_store
+from truckstream.batcher.object_store.open_store import open_store, url_of
 from truckstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from truckstream.batcher.object_store.store import Store
 
 __all__ = ["AlertStateStore"]
@@ -86,8 +86,7 @@ def _position(name: str) -> tuple[int, int] | None:
 
 
 def _open(place: str | Path, region_name: str | None) -> Store:
-    is_path = isinstance(place, Path) or urlsplit(place).scheme not in {"s3", "file", "memory"}
-    url = Path(place).expanduser().absolute().as_uri() if is_path else str(place)
+    url = url_of(place)
     is_bucket = url.startswith("s3:")
     try:
         return open_store(url, prefix="", region_name=region_name if is_bucket else None)

@@ -17,7 +17,7 @@ from truckstream.batcher.object_store.retry import StoreRetryPolicy
 from truckstream.batcher.object_store.store import ObjectStore, Store
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 
-__all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store"]
+__all__ = ["Encryption", "StorageClass", "check_prefix", "folder_of", "open_store", "url_of"]
 
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 #: The classes whose objects can be read at once: a redelivery reads the objects of an earlier delivery.
@@ -63,6 +63,13 @@ def folder_of(store: str | ObjectStore) -> str:
         parts = urlsplit(store)
         return parts.path.strip("/") if parts.scheme == "s3" else ""
     return str(getattr(store, "prefix", None) or "")
+
+
+def url_of(store: str | Path) -> str:
+    """Return the URL of a store that may be given as the path of a directory, which need not exist."""
+    text = str(store)
+    is_url = not isinstance(store, Path) and ("://" in text or urlsplit(text).scheme in _OPENERS)
+    return text if is_url else Path(text).expanduser().absolute().as_uri()
 
 
 def open_store(

@@ -7,10 +7,9 @@ the next run after a kill, is stored once.
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from truckstream.batcher.object_store.open_store import open_store
+from truckstream.batcher.object_store.open_store import open_store, url_of
 from truckstream.errors import UsageError
 from truckstream.stream_sql.sinks.json_rows import row_lines
 
@@ -39,7 +38,7 @@ class StoreSink:
     def __init__(
         self, store: str | ObjectStore, query_id: str, *, prefix: str = "windows", **store_options: Any
     ) -> None:
-        self._store = open_store(_url_of(store) if isinstance(store, str) else store, prefix=prefix, **store_options)
+        self._store = open_store(url_of(store) if isinstance(store, str) else store, prefix=prefix, **store_options)
         self._query_id = query_id
         self._prefix = prefix
 
@@ -62,8 +61,3 @@ def object_key(result: WindowAnswer, query_id: str, prefix: str) -> str:
     fraction = f".{start.microsecond // 1000:03}" if start.microsecond else ""
     seconds = f"{length / timedelta(seconds=1):.3f}".rstrip("0").rstrip(".")
     return f"{prefix}/window_{start:%Y-%m-%dT%H-%M-%S}{fraction}Z_{seconds}s_{query_id}.json"
-
-
-def _url_of(store: str) -> str:
-    """Return the URL of a store that may be given as the path of a directory, which is created."""
-    return store if "://" in store else Path(store).expanduser().absolute().as_uri()

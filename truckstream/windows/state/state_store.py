@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
-from truckstream.batcher.object_store.open_store import open_store
+from truckstream.batcher.object_store.open_store import open_store, url_of
 
 if TYPE_CHECKING:
     from truckstream.batcher.object_store.store import ObjectStore
@@ -44,11 +43,8 @@ class ObjectStateStore:
     def __init__(
         self, store: str | Path | ObjectStore, *, region_name: str | None = None, endpoint_url: str | None = None
     ) -> None:
-        if isinstance(store, Path) or (
-            isinstance(store, str) and urlsplit(store).scheme not in {"s3", "file", "memory"}
-        ):
-            store = Path(store).expanduser().absolute().as_uri()
-        self._store = open_store(store, prefix="", region_name=region_name, endpoint_url=endpoint_url)
+        opened = url_of(store) if isinstance(store, str | Path) else store
+        self._store = open_store(opened, prefix="", region_name=region_name, endpoint_url=endpoint_url)
 
     def __repr__(self) -> str:
         return f"<ObjectStateStore {self._store!r}>"
