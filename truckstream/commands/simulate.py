@@ -94,11 +94,12 @@ async def _run_simulation(options: SimulationOptions, connection: StreamConnecti
     from truckstream.simulator.simulation import run_simulation  # noqa: PLC0415
 
     await connection.session(options.stream)  # checks that there are credentials
-    with stop_on_signals() as stop, ProgressDisplay() as display:
+    display = ProgressDisplay()
+    with stop_on_signals() as stop:
         try:
-            await run_simulation(options, stop, display.show)
+            with display:
+                await run_simulation(options, stop, display.show)
         finally:
-            display.end()
             total = display.progress
             print_result(_as_document(total), _describe_total(total), json=json)
             for error in total.errors:
@@ -120,7 +121,7 @@ class ProgressDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        self._live.stop()
 
     def show(self, progress: WorkerProgress) -> None:
         """Show the progress of all workers."""
@@ -131,10 +132,6 @@ class ProgressDisplay:
             self._live.update(Text(text).append(waits, style="yellow"), refresh=True)
         elif reason and reason != before:
             error_console.print(f"waiting for the stream: {printable(reason)}", highlight=False, soft_wrap=True)
-
-    def end(self) -> None:
-        """Remove the line."""
-        self._live.stop()
 
 
 def _as_document(total: WorkerProgress) -> dict[str, Any]:
