@@ -1,4 +1,4 @@
-"""What a program asks of its windows: their kind, keys, aggregates and limits."""
+"""A program's choices for its windows: their kind, keys, aggregates and limits."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class WindowPlan:
 
     Args:
         window: the kind of windows.
-        key: what results are for: the name of an attribute of the record, or a function of the record, whose value is a
-            text, a number, None or a tuple of these. Records of one key should have one partition key; else see
+        key: the subject of a result: the name of an attribute of the record, or a function of the record, whose value
+            is a text, a number, None or a tuple of these. Records of one key should have one partition key; else see
             `WindowResult.part`.
         aggregates: the aggregates by their names in the results.
         event_time: the name of the attribute with the record's time, or a function of the record: a text in ISO 8601, a
@@ -95,7 +95,7 @@ class WindowPlan:
 
     @property
     def identity(self) -> str:
-        """What a state depends on: a program with another identity cannot go on with it."""
+        """The text on which a state depends: a program with another identity cannot go on with it."""
         text = f"{self.window!r} by {self.key!r} at {self.event_time!r}: {dict(self.aggregates)!r}"
         return re.sub(r" at 0x[0-9a-f]+", "", text)  # functions have the same name in the next process only
 

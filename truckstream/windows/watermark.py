@@ -30,7 +30,7 @@ _NEVER: Final = -math.inf
 
 
 class _Shard:
-    """What is known of one shard."""
+    """The facts known of one shard."""
 
     __slots__ = ("arrival", "event_time", "read_at", "tip_at")
 

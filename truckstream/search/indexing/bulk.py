@@ -1,7 +1,7 @@
 """One bulk request: which of its documents to send and when, and the outcomes of the others.
 
 A request can fail as a whole, and each of its documents can fail for itself. `opensearch/failures.py` has the table of
-what follows. The helper of opensearch-py retries documents for 429 only, without jitter, and decodes and encodes each
+the actions. The helper of opensearch-py retries documents for 429 only, without jitter, and decodes and encodes each
 of them again (3.2.0; its issue 964); so its client sends the requests, and this class decides.
 
 Requests are retried with exponential backoff and full jitter. Nothing is given up: the caller has a deadline, or waits.

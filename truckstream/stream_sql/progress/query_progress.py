@@ -1,4 +1,4 @@
-"""The progress of one query from run to run: where its shards begin, and what is saved of it."""
+"""The progress of one query from run to run: where its shards begin, and the item that is saved."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The SQL: is it one SELECT, what does DuckDB answer for a window, and what has changed since the last answer."""
+"""The SQL: checking that it is one SELECT, DuckDB's answer for a window, and the changes since the last answer."""

@@ -24,7 +24,7 @@ def parse_select(sql: str, serialized: str) -> dict[str, Any]:
 
     Args:
         sql: the text.
-        serialized: what json_serialize_sql returns for it.
+        serialized: the result of json_serialize_sql for it.
 
     Raises:
         InvalidArgumentError: it has no statement, several ones, or another one than SELECT.

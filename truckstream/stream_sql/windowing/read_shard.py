@@ -14,7 +14,7 @@ __all__ = ["ReadShard", "order_of", "position_of"]
 
 
 class ReadShard:
-    """One shard: how far it was read, and what event time it has reached."""
+    """One shard: how far it was read, and the event time that it has reached."""
 
     __slots__ = ("is_ended", "position", "reached", "replayed_up_to")
 

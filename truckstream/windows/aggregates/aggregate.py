@@ -42,7 +42,7 @@ class WindowAggregate(Protocol):
 
     @property
     def field(self) -> Field | None:
-        """What is aggregated; None for the whole record."""
+        """The values to aggregate; None for the whole record."""
 
     def new(self) -> Accumulator:
         """Return an accumulator without values."""

@@ -37,7 +37,7 @@ class ShardWindowStats:
 
 @dataclass(frozen=True, slots=True)
 class WindowStats:
-    """What a `Windowed` has done since it was made. A record that came again after a lost lease counts again."""
+    """The figures of a `Windowed` since it was made. A record that came again after a lost lease counts again."""
 
     #: Records that were read.
     records: int
