@@ -40,7 +40,7 @@ async def health(port):
 async def health_of(port, *, shards, seconds=40):
     """Wait until the worker has so many shards, and return the status of /readyz and the report."""
     async with asyncio.timeout(seconds):
-        while len((found := await health(port))[1]["shards"]) < shards:
+        while len((found := await health(port))[1]["shards"]) < shards:  # noqa: ASYNC110 - another process takes them
             await asyncio.sleep(0.2)
     return found
 
