@@ -56,7 +56,7 @@ def measure(contestants, conditions, seconds, rounds, folder):
         turns = 1 if latency or tls else rounds
         print(f"\n{latency * 1000:.0f} ms, {'TLS' if tls else 'no TLS'}")
         print(f"{'':24}{'CPU µs/record':>14}{'records/CPU-s':>15}{'records/s':>12}{'peak MiB':>10}", flush=True)
-        certificate = (folder / "server.pem", folder / "server.key") if tls else ()
+        certificate = (1, folder / "server.pem", folder / "server.key") if tls else ()
         with bare_server("bare_kinesis", latency, *certificate) as port:
             url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
             runs = {contestant: [] for contestant in contestants}

@@ -24,6 +24,8 @@ from itertools import cycle, islice
 RECORD_BYTES = 498
 KEYS = [f"TRUCK_{number:03}" for number in range(100)]
 WARM_UP_RECORDS = 5_000
+#: The warm-up uses each key once, if there are no more of them: a producer may remember them.
+MOST_WARM_KEYS = 20_000
 
 
 @dataclass
@@ -40,16 +42,17 @@ class Job:
     #: If the stream has quotas, the number of records to send while keeping to them; otherwise 0.
     records: int = 0
     stream: str = "trucks"
+    #: The number of different partition keys.
+    keys: int = 100
 
 
-def make_records(count):
-    """Return `count` pairs of data (498 bytes) and key; a thousand different ones, over and over."""
+def make_records(count, keys=100):
+    """Return `count` pairs of data (498 bytes, a thousand different ones) and key, over and over."""
     chance = random.Random(7)
     letters = string.ascii_letters + string.digits
-    made = [
-        ("".join(chance.choices(letters, k=RECORD_BYTES)).encode(), KEYS[number % len(KEYS)]) for number in range(1_000)
-    ]
-    return list(islice(cycle(made), count))
+    made = ["".join(chance.choices(letters, k=RECORD_BYTES)).encode() for _ in range(1_000)]
+    names = [f"TRUCK_{number:03}" for number in range(min(keys, count))]
+    return list(islice(zip(cycle(made), cycle(names)), count))
 
 
 def compete(open_sender, packages):
@@ -82,10 +85,11 @@ async def _measure(job, send):
     if job.records:
         count = job.records
     else:
-        _, wall = await _timed(send, WARM_UP_RECORDS)
+        warm_up = max(WARM_UP_RECORDS, min(job.keys, MOST_WARM_KEYS))
+        _, wall = await _timed(send, warm_up, job.keys)
         # As many records as fill the time at the rate of the warm-up, which is somewhat slower.
-        count = max(job.batch * 20, int(WARM_UP_RECORDS / wall * job.seconds) // job.batch * job.batch)
-    cpu, wall = await _timed(send, count)
+        count = max(job.batch * 20, int(warm_up / wall * job.seconds) // job.batch * job.batch)
+    cpu, wall = await _timed(send, count, job.keys)
     return {
         "records": count,
         "cpu_us_per_record": cpu / count * 1e6,
@@ -94,8 +98,8 @@ async def _measure(job, send):
     }
 
 
-async def _timed(send, count):
-    records = make_records(count)
+async def _timed(send, count, keys):
+    records = make_records(count, keys)
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
     await send(records)

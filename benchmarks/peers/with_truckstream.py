@@ -1,7 +1,8 @@
-"""truckstream's Producer, with every record put and acknowledged. Forms: plain, ordered, aggregated, client.
+"""truckstream's Producer, with every record put and acknowledged.
 
-Pacing is off where the stream has no quota. The form `client` is `KinesisClient.put_records` with finished batches: it
-does the same work as aiobotocore's put_records.
+Forms: plain, defaults, ordered, aggregated, client. Pacing is off where the stream has no quota, except in the form
+`defaults`, which sets no option. The form `client` is `KinesisClient.put_records` with finished batches: it does the
+same work as aiobotocore's put_records.
 """
 
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.encoding import encode_tail
 from truckstream.producer import Producer
 
-OPTIONS = {"plain": {}, "ordered": {"ordered": True}, "aggregated": {"aggregate": True}}
+OPTIONS = {"plain": {}, "defaults": {}, "ordered": {"ordered": True}, "aggregated": {"aggregate": True}}
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ async def open_producer(job):
     async with Producer(
         job.stream,
         endpoint_url=job.endpoint_url,
-        pacing=bool(job.records),
+        pacing=bool(job.records) or job.form == "defaults",
         max_in_flight=job.connections,
         max_batch_records=job.batch,
         **OPTIONS[job.form],

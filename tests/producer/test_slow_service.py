@@ -5,6 +5,7 @@ from random import Random
 
 from tests.producer.support import Service, even_shards, put
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.producer.queueing.shard_group import OVERTAKEN_SECONDS
 
 
 def run(core, *, seconds, delay, timeout, feed):
@@ -63,4 +64,5 @@ def test_a_stalled_connection_does_not_stall_the_others(make_core):
 
     core.requests_due = watch
     run(core, seconds=9.0, delay=lambda number: 100.0 if number == 5 else 0.02, timeout=10.0, feed=feed)
-    assert max(late) < 300, "records waited although nine of ten connections were free"
+    waited = 900 * OVERTAKEN_SECONDS
+    assert max(late) <= waited, "records waited for longer than order needs, although nine of ten connections were free"

@@ -18,7 +18,7 @@ Invariants:
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import asdict
 from functools import partial
 from operator import attrgetter
@@ -40,12 +40,14 @@ from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, B
 from truckstream.producer.queueing.bundle import is_mixed
 from truckstream.producer.queueing.outbox import (
     Failure,
+    Outbox,
     count_records,
     mark_maybe_duplicate,
     records_of,
     unsettled_of,
 )
 from truckstream.producer.queueing.request import Request
+from truckstream.producer.queueing.request_draft import RequestDraft
 from truckstream.producer.queueing.retry_queue import RetryQueue
 from truckstream.producer.routing.router import RoutedKey, Router
 from truckstream.producer.routing.shard_tracker import ShardTracker
@@ -60,13 +62,12 @@ if TYPE_CHECKING:
     from truckstream.kinesis.responses import RecordResponse, StreamSummary
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
-    from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
+    from truckstream.producer.queueing.outbox import Parcel, QueuedRecord
+    from truckstream.producer.queueing.shard_group import ShardGroup
 
 __all__ = ["ProducerCore"]
 
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
-_size: Callable[[Parcel], int] = attrgetter("size")
-
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
 #: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
@@ -132,8 +133,13 @@ class ProducerCore:
         # Nothing is due before this time. A put may bring it forward, at the earliest after so many more bytes of the
         # budget, when the next request may be full. Both spare `requests_due` its work.
         self._quiet_until = -math.inf
-        self._until_full = 0
+        self._full_bytes = min(options.max_batch_records * RECORD_OVERHEAD_BYTES, options.max_batch_bytes)
+        self._until_full = self._full_bytes
         self._turn = 0
+        self._has_own_queues = self._router.has_own_queues
+        self._settlement.on_lane_opened = self._on_lane_opened
+        #: Outboxes whose pacers learn from every response.
+        self._learning: set[Outbox] = set()
         self._packed_per_call = RECORDS_BUNDLED_PER_CALL if options.aggregate else RECORDS_PACKED_PER_CALL
 
     # --- Records come in --------------------------------------------------------------------------
@@ -177,11 +183,13 @@ class ProducerCore:
         epochs.unsettled += 1
         record.epoch = epochs.current
         record.put_at = now
-        queue = outbox.queue
+        queue = outbox.entry
         queue.append(record)
         # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
         if queue.count == 1:
             self._quiet_until = min(self._quiet_until, now + self.options.linger)
+            if self._has_own_queues:
+                outbox.group.add(outbox)
         self._until_full -= record.cost
         if self._until_full <= 0:
             self._quiet_until = -math.inf
@@ -197,11 +205,11 @@ class ProducerCore:
         requests: list[Request] = []
         packed = 0
         while self._opens_at(now) <= now and packed < self._packed_per_call:
-            parcels = self._halves.popleft() if self._halves else self._pack(now)
-            if not parcels:
+            request = self._send(self._halves.popleft(), (), now) if self._halves else self._pack(now)
+            if not request:
                 break
-            requests.append(self._send(parcels, now))
-            packed += requests[-1].records
+            requests.append(request)
+            packed += request.records
         self._quiet_until = self._next_due(now)
         return requests
 
@@ -221,6 +229,8 @@ class ProducerCore:
             left = self._shards.move(left)  # the parcels that have just come back to closed outboxes
         if left > 0:
             left = self._expire(now, left)
+        for group in self._router.groups:
+            left = group.sort(now, self._epochs.flushed, left)
         return left > 0
 
     def _opens_at(self, now: float) -> float:
@@ -229,34 +239,38 @@ class ProducerCore:
             return math.inf
         return self._concurrency.opens_at(len(self._in_flight), now)
 
-    def _pack(self, now: float) -> list[Parcel]:
-        """Take the parcels of one request, if one is due: from each outbox in turn as much as its pacer allows."""
-        outboxes = self._router.outboxes
-        if not self._is_due(outboxes, now):
-            return []
-        parcels: list[Parcel] = []
-        bytes_left = self.options.max_batch_bytes
-        bundled_left = RECORDS_BUNDLED_PER_CALL
-        self._turn = (self._turn + 1) % len(outboxes)  # full requests must not always favour the same shards
-        for outbox in outboxes[self._turn :] + outboxes[: self._turn]:
-            records_left = self.options.max_batch_records - len(parcels)
-            taken = outbox.take(records_left, bundled_left, bytes_left, self.max_record_bytes, now)
-            bytes_left -= sum(map(_size, taken))
-            if self.options.aggregate:
-                bundled_left -= sum(map(count_records, taken))
-            parcels += taken
-        return parcels
+    def _pack(self, now: float) -> Request | None:
+        """Return a request with the records that are due. Others go along, as far as there is room."""
+        flushed, groups = self._epochs.flushed, self._router.groups
+        self._find_full(groups, now)
+        self._turn = (self._turn + 1) % len(groups)  # full requests must not always favour the same shards
+        in_turn = groups[self._turn :] + groups[: self._turn]
+        due = [group for group in in_turn if group.due_at(flushed) <= now]
+        draft = RequestDraft(self.options, self.max_record_bytes, RECORDS_BUNDLED_PER_CALL)
+        exclusive = [group for group in due if group.fill(draft, now, flushed, self._packed_per_call)]
+        if not draft.parcels:
+            return None
+        others = (group for group in in_turn if group not in due)
+        exclusive += (group for group in others if group.fill(draft, now, flushed, self._packed_per_call))
+        return self._send(draft.parcels, exclusive, now)
 
-    def _is_due(self, outboxes: Sequence[Outbox], now: float) -> bool:
-        sendable = sum(outbox.sendable(now) for outbox in outboxes)
-        most_bytes = max((box.ready_bytes for box in outboxes if box.pacer is None), default=0)
-        records_left = self.options.max_batch_records - sendable
-        bytes_left = self.options.max_batch_bytes - most_bytes
-        self._until_full = min(records_left * RECORD_OVERHEAD_BYTES, bytes_left)
-        return self._until_full <= 0 or any(box.due_at(now, self._epochs.flushed) <= now for box in outboxes)
+    def _find_full(self, groups: Sequence[ShardGroup], now: float) -> None:
+        """Find out after how many more bytes of the budget a request may be full, and end the linger if it is."""
+        if not self._has_own_queues:
+            rooms = [group.room_in_front() for group in groups]
+            self._until_full = min(min(records * RECORD_OVERHEAD_BYTES, size) for records, size in rooms)
+            return
+        if self._until_full <= 0:
+            for group in groups:
+                group.hurry()
+                group.sort(now, self._epochs.flushed, RECORDS_PER_CALL)
+        if not any(group.has_lingering for group in groups):
+            self._until_full = self._full_bytes
 
-    def _send(self, parcels: list[Parcel], now: float) -> Request:
-        request = Request(parcels, now, self.options.delivery_timeout)
+    def _send(self, parcels: list[Parcel], groups: Sequence[ShardGroup], now: float) -> Request:
+        request = Request(parcels, now, self.options.delivery_timeout, groups)
+        for group in groups:
+            group.on_sent(request, now)
         repeated = 0
         for parcel in parcels:
             parcel.attempts = attempts = parcel.attempts + 1
@@ -265,8 +279,6 @@ class ProducerCore:
                     record.attempts += 1
             if attempts > 1:
                 repeated += 1
-        for outbox, count in request.by_outbox.items():
-            outbox.in_flight += count
         self._counters.sent += len(parcels)
         request.repeated = repeated
         self._counters.retried += repeated
@@ -323,10 +335,12 @@ class ProducerCore:
 
         They must be settled before the next ones are taken: a key's next record may be as old.
         """
-        for outbox in (*self._router.outboxes, *self._shards.closed_outboxes):
-            while limit > 0 and (expired := outbox.take_expired(response_at, limit)):
+        for group in self._router.groups:
+            for expired in group.take_expired(response_at, limit):
                 limit -= sum(map(count_records, expired))
                 yield expired
+            if limit <= 0:
+                return
 
     def _give_up(self, parcels: Iterable[Parcel], now: float) -> None:
         """Fail the records of `parcels` for which it is too late: each one's oldest is such. The others are kept."""
@@ -337,7 +351,7 @@ class ProducerCore:
             for record in unsettled_of(parcel):
                 (late if record.put_at + self.options.delivery_timeout <= response_at else others).append(record)
             if others:
-                parcel.outbox.queue.put_back(others)
+                parcel.outbox.put_back(others)
         timeout, cause = self.options.delivery_timeout, self.last_failure
         make_error = partial(delivery_errors.timed_out, delivery_timeout=timeout, last_failure=cause)
         self._settlement.fail(late, Failure(make_error))
@@ -348,9 +362,10 @@ class ProducerCore:
         opens_at = self._opens_at(now)
         for half in self._halves:
             at = min(at, opens_at, *map(self._send_by, half))
-        allowance = self._response_time.allowance
-        for outbox in self._router.outboxes:
-            at = min(at, outbox.expires_at() - allowance, max(opens_at, outbox.due_at(now, self._epochs.flushed)))
+        for group in self._router.groups:
+            at = min(at, group.expires_at() - self._response_time.allowance)
+            if opens_at < at:
+                at = min(at, max(opens_at, group.due_at(self._epochs.flushed)))
         return at
 
     def _response_at(self, now: float) -> float:
@@ -461,6 +476,7 @@ class ProducerCore:
         for outbox, charged in sizes.items():
             if outbox.pacer:
                 outbox.pacer.take(-len(charged), -sum(charged), now)
+                outbox.group.add(outbox)
 
     def take_settled(self) -> list[QueuedRecord]:
         """Return records that got their outcome since the last call: all of them, or `RECORDS_PER_CALL` of many."""
@@ -484,8 +500,8 @@ class ProducerCore:
         self._in_flight.remove(request)
         self._in_flight_bytes -= request.size
         self._quiet_until = -math.inf
-        for outbox, count in request.by_outbox.items():
-            outbox.in_flight -= count
+        for group in request.groups:
+            group.on_ended(request)
         self._deadlines.on_end(request)
         return True
 
@@ -501,7 +517,7 @@ class ProducerCore:
         self, request: Request, by_outbox: dict[Outbox, list[Parcel]], kind: FailureKind, now: float
     ) -> None:
         if kind is FailureKind.THROTTLED:
-            self._pace(request, request.parcels_by_outbox, now)
+            self._pace(request, request.parcels_by_outbox(), now)
         if kind is FailureKind.AMBIGUOUS:
             for parcel in request.parcels:
                 mark_maybe_duplicate(parcel)
@@ -535,14 +551,25 @@ class ProducerCore:
 
     def _pace(self, request: Request, throttled: Mapping[Outbox, int], now: float) -> None:
         """Tell each shard's pacer how many of the request's parcels the shard throttled."""
-        for outbox, sent in request.parcels_by_outbox.items():
-            if outbox.pacer:
-                outbox.pacer.on_response(sent, throttled.get(outbox, 0), request.sent_at, now)
+        if throttled or self._learning:
+            for outbox, sent in request.parcels_by_outbox().items():
+                if outbox.pacer and (outbox in throttled or outbox in self._learning):
+                    self._learn(outbox, sent, throttled.get(outbox, 0), request.sent_at, now)
         for outbox, count in throttled.items():
             outbox.throttled += count
             self._counters.throttled += count
         if throttled:
             self._events.throttled(throttled)
+
+    def _learn(self, outbox: Outbox, sent: int, refused: int, sent_at: float, now: float) -> None:
+        assert outbox.pacer  # noqa: S101 - the caller has looked
+        outbox.return_credit(now)
+        outbox.pacer.on_response(sent, refused, sent_at, now)
+        if outbox.pacer.needs_responses and not outbox.is_closed:
+            self._learning.add(outbox)
+        else:
+            self._learning.discard(outbox)
+        outbox.group.add(outbox)
 
     def _delay_of(self, failed: Mapping[Outbox, Sequence[Parcel]]) -> float:
         """Draw one delay for all parcels of a response, so that they go together again."""
@@ -560,6 +587,14 @@ class ProducerCore:
         for at, together in by_time.items():
             until = min(map(self._send_by, together)) if budgeted else None
             self._retries.add(at, outbox, together, budgeted_until=until)
+
+    def _on_lane_opened(self, record: QueuedRecord) -> None:
+        """The next record of this one's key may go; it may have been moved since to another shard."""
+        outbox = record.outbox
+        if outbox.is_closed:
+            outbox = self._router.route(record.partition_key, record.explicit_hash_key).outbox
+        if outbox.queue.count:
+            outbox.group.add(outbox)
 
     # --- Shards -----------------------------------------------------------------------------------
 
@@ -579,6 +614,7 @@ class ProducerCore:
             self._router.on_demand = summary.on_demand
             for outbox in self._router.outboxes:
                 if outbox.pacer and outbox.shard_id is not None:
+                    outbox.return_credit(now)
                     outbox.pacer = ShardPacer(now, learns=summary.on_demand)
 
     def on_summary_failure(self, failure: RequestFailedError, now: float) -> None:
@@ -592,6 +628,8 @@ class ProducerCore:
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
         self._shards.on_shards(shards, now, RECORDS_PER_CALL)
+        self._settlement.forget_closed()
+        self._learning = {outbox for outbox in self._learning if not outbox.is_closed}
         self._quiet_until = -math.inf
 
     def on_shards_failure(self, now: float) -> None:
@@ -603,6 +641,8 @@ class ProducerCore:
     def flush(self) -> int:
         """Let the records put so far not linger. Return their epoch, to pass to `is_flushed`."""
         self._quiet_until = -math.inf
+        for group in self._router.groups:
+            group.hurry()
         return self._epochs.end()
 
     def is_flushed(self, epoch: int) -> bool:
@@ -647,27 +687,39 @@ class ProducerCore:
                 yield parcels
                 if limit <= 0:
                     return
-            yield from self._take_expired(math.inf, limit)
+            for expired in self._take_expired(math.inf, limit):
+                limit -= sum(map(count_records, expired))
+                yield expired
+        if limit > 0:
+            yield from self._shards.relocation.take(limit)
 
     # --- Statistics -------------------------------------------------------------------------------
 
     def stats(self, now: float) -> ProducerStats:
         """Return a snapshot of the statistics."""
-        outboxes = [box for box in self._shards.closed_outboxes if box.waiting]
+        in_front, in_flight, acked = Counter[Outbox](), Counter[Outbox](), self._settlement.acked
+        for front in (*(group.front for group in self._router.groups), *self._shards.relocation.fronts):
+            in_front.update(front.count_by_outbox())
+        for request in self._in_flight:
+            in_flight.update(request.records_by_outbox())
+        outboxes = [box for box in self._shards.relocation.outboxes if box.waiting or in_front[box]]
         outboxes += (
             box
             for box in self._router.outboxes
-            if box.shard_id is not None or box.waiting or box.in_flight or box.acked
+            if box.shard_id is not None or box.waiting or in_front[box] or in_flight[box] or acked[box]
         )
         counters = self._counters
-        in_flight = sum(request.records for request in self._in_flight)
+        records_in_flight = sum(request.records for request in self._in_flight)
         return ProducerStats(
-            buffered=self._epochs.pending - in_flight,
+            buffered=self._epochs.pending - records_in_flight,
             buffered_bytes=self.budget.used_bytes,
-            in_flight=in_flight,
+            in_flight=records_in_flight,
             requests_in_flight=len(self._in_flight),
             put=self._epochs.pending + counters.acked + counters.failed,
-            shards={outbox.shard_id: outbox.stats(now) for outbox in outboxes},
+            shards={
+                box.shard_id: box.stats(now, in_front=in_front[box], in_flight=in_flight[box], acked=acked[box])
+                for box in outboxes
+            },
             **asdict(counters),
         )
 

@@ -65,6 +65,10 @@ PUTS_PER_TURN: Final = 500
 #: Seconds that a closed producer waits for cancelled calls to end, and for its connections to close.
 DISCONNECT_SECONDS: Final = 5.0
 
+#: uvloop's clock shows whole milliseconds, and its timers are rounded to them. One that is a little early would be set
+#: again and again until its time has come: ten pumps for each request.
+TIMER_TICKS: Final = 1_000
+
 _OPEN: Final = State.OPEN
 _NO_LOOP: Final = object()
 _running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but for its name
@@ -586,7 +590,7 @@ class Producer:
         if self._timer:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self._on_timer)
+        self._timer = self._loop.call_at(max(at, math.ceil(at * TIMER_TICKS) / TIMER_TICKS), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer, self._timer_at = None, math.inf

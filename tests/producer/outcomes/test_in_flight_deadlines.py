@@ -57,7 +57,6 @@ def sent(router):
         for record in records:
             record.outbox.queue.pop()
             record.attempts = 1
-        records[0].outbox.in_flight = 3
         request = Request(list(records), 20.0, 100.0)
         for step in steps:
             getattr(request.attempt, step)()

@@ -192,15 +192,15 @@ def test_a_record_that_was_rejected_in_a_bundle_goes_alone(plain):
 
 def test_the_number_of_bundles_that_may_go_is_estimated_by_their_bytes():
     router, outbox = make_outbox(aggregate_bytes=100)
-    assert outbox.sendable(0.0) == 0
+    assert outbox._ready() == 0
     put(router, 1.0)
-    assert outbox.sendable(0.0) == 1
+    assert outbox._ready() == 1
     put(router, *[2.0] * 10)
-    assert outbox.sendable(0.0) == 1 + 11 * 19 // 100
+    assert outbox._ready() == 1 + 11 * 19 // 100
     outbox.return_parcel(take(outbox, parcels=1, records=1)[0])
-    assert outbox.sendable(0.0) == 1 + 1 + 10 * 19 // 100
+    assert outbox._ready() == 1 + 1 + 10 * 19 // 100
     outbox.is_doubted = True
-    assert outbox.sendable(0.0) == 1 + 10, "in doubt, each may need one of its own"
+    assert outbox._ready() == 1 + 10, "in doubt, each may need one of its own"
 
 
 # --- In doubt -------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_of_bundles_with_one_age_one_is_taken_apart_too(plain):
     for bundle in bundles:
         outbox.return_parcel(bundle)
     outbox.is_doubted = True
-    outbox.due_at(9.0, 0)
+    outbox.lingers_until(0)
     assert outbox.queue.count == 2
 
 

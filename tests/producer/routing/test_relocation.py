@@ -23,7 +23,7 @@ def halves(router):
 def times_in(outbox):
     """Empty an outbox, and return when its records were put."""
     returned = [parcel.put_at for parcel in outbox.take_youngest(1_000)][::-1]
-    return returned + [record.put_at for record in outbox.queue.take_while(lambda _: True, 1_000)]
+    return returned + [record.put_at for record in outbox.entry.take_while(lambda _: True, 1_000)]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_step_moves_as_many_records_as_its_limit(router):
     left, _ = halves(router)
     for moved in (2, 4):
         assert relocation.step(2) == 0
-        assert left.queue.count == moved
+        assert left.entry.count == moved
         assert relocation.outboxes, "records may be left"
     assert relocation.step(3) == 1
     assert not relocation.outboxes
@@ -67,7 +67,7 @@ def test_a_limit_of_one_moves_one(router):
     make_record(router)
     relocation = reshard(router, even_shards(2, first=1))
     assert relocation.step(1) == 0
-    assert sum(outbox.queue.count for outbox in halves(router)) == 1
+    assert sum(outbox.entry.count for outbox in halves(router)) == 1
 
 
 def test_records_put_since_the_reshard_stay_behind_the_older_ones(router):
@@ -103,7 +103,7 @@ def test_the_youngest_record_moves_first(merged):
     outbox, relocation = merged
     for at in (5, 4, 3, 2, 1, 0):
         relocation.step(1)
-        assert outbox.queue.head().put_at == at
+        assert outbox.entry.head().put_at == at
     assert times_in(outbox) == [0, 1, 2, 3, 4, 5]
 
 
@@ -115,7 +115,7 @@ def test_of_records_with_one_age_those_of_the_earlier_closed_shard_go_first(rout
     reshard(router, even_shards(1, first=2), relocation)
     relocation.step(10)
     [outbox, _] = halves(router)
-    assert outbox.queue.take(9, 1e9) == [first, second]
+    assert outbox.entry.take(9, 1e9) == [first, second]
 
 
 # --- Parcels that wait for another attempt --------------------------------------------------------

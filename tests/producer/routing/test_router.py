@@ -1,5 +1,7 @@
 """The outbox of a key, before and after a reshard."""
 
+from collections import Counter
+
 import pytest
 
 from tests.producer.routing.support import LEFT, RIGHT, make_record, make_router
@@ -9,6 +11,7 @@ from truckstream.kinesis.limits import MIB
 from truckstream.kinesis.shard_map import Shard
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES
 from truckstream.producer.queueing.bundle import Bundle
+from truckstream.producer.routing.router import Resharded
 
 FIRST, SECOND = even_shards(2)
 
@@ -108,7 +111,7 @@ def test_a_split_closes_the_outbox_of_the_parent_and_keeps_the_others(router):
     middle = 2**127 + 2**126
     children = [Shard("child-1", 2**127, middle - 1), Shard("child-2", middle, 2**128 - 1)]
     closed_parent = Shard(SECOND.shard_id, SECOND.starting_hash_key, SECOND.ending_hash_key, is_open=False)
-    assert router.set_shards([FIRST, closed_parent, *children], 1.0) == [unrouted, parent]
+    assert router.set_shards([FIRST, closed_parent, *children], 1.0) == Resharded([unrouted, parent], [])
     assert (kept.is_closed, parent.is_closed, unrouted.is_closed) == (False, True, True)
     assert router.route("TRUCK_001", LEFT).outbox is kept
     assert router.route("TRUCK_001", RIGHT).outbox.shard_id == "child-1"
@@ -193,8 +196,29 @@ def test_the_options_decide_how_an_outbox_queues_and_sends(aggregate, ordered):
     router = make_router(aggregate=aggregate, ordered=ordered, pacing=False)
     router.set_shards(even_shards(1), 0.0)
     for at in (1.0, 2.0):
-        make_record(router, at)
+        make_record(router, at, held=True)
     [outbox, _] = router.outboxes
     parcels = outbox.take(10, 10, MIB, MIB, 5.0)
     assert [parcel.members is None for parcel in parcels] == ([False] if aggregate else [True] * (1 if ordered else 2))
     assert bool(router.lanes) is ordered
+    assert (outbox.entry is outbox.queue) is (aggregate or ordered)
+
+
+@pytest.mark.parametrize(
+    ("options", "exclusive"),
+    [
+        *(({}, 10), ({"max_in_flight": 2}, 2), ({"max_in_flight": 1_000}, 64), ({"aggregate": True}, 10)),
+        *(({"pacing": False}, 0), ({"ordered": True}, 0)),
+    ],
+    ids=str,
+)
+def test_shards_are_divided_among_groups_that_send_one_request_at_a_time(options, exclusive):
+    """Without pacing one shard may take more than one request can carry, and with ordered keys lanes keep the order."""
+    router = make_router(**options)
+    router.set_shards(even_shards(128), 0.0)
+    *outboxes, unrouted = router.outboxes
+    assert sum(group.exclusive for group in router.groups) == exclusive
+    assert not unrouted.group.exclusive, "its traffic may be that of many shards"
+    sizes = Counter(outbox.group for outbox in outboxes)
+    assert len(sizes) == max(1, exclusive)
+    assert max(sizes.values()) - min(sizes.values()) <= 1

@@ -44,6 +44,10 @@ class Settlement:
         self._counters = counters
         self._events = events
         self.epochs = FlushEpochs()
+        #: The number of acknowledged records of each outbox.
+        self.acked: Counter[Outbox] = Counter()
+        #: With `ordered`: called with each record whose outcome may let the next one of its key go.
+        self.on_lane_opened: Callable[[QueuedRecord], None]
         self._settled: list[QueuedRecord] = []
 
     def take(self, limit: int) -> list[QueuedRecord]:
@@ -51,6 +55,10 @@ class Settlement:
         settled = self._settled
         self._settled = settled[limit:]
         return settled[:limit]
+
+    def forget_closed(self) -> None:
+        """Forget what was counted for outboxes that are closed."""
+        self.acked = Counter({outbox: count for outbox, count in self.acked.items() if not outbox.is_closed})
 
     @property
     def has_settled(self) -> bool:
@@ -72,15 +80,13 @@ class Settlement:
         it has counted need not be counted again.
         """
         stored = self._assign(parcels, responses, some_expired=whole is None)
-        by_outbox = whole.by_outbox if whole else Counter(map(_outbox, stored))
         size = whole.size if whole and not self._aggregates else sum(map(_size, stored))
-        for outbox, count in by_outbox.items():
-            outbox.acked += count
+        self.acked.update(map(_outbox, stored))
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size
         are_new = whole is not None and not self._aggregates and not whole.repeated
         duplicates = self._settle(stored, are_new=are_new)
-        self._events.acknowledged(stored, by_outbox, size, duplicates, sent_at, now)
+        self._events.acknowledged(stored, size, duplicates, sent_at, now)
 
     def fail(self, records: list[QueuedRecord], failure: Failure, *, may_come_yet: bool = False) -> None:
         """Settle records that are given up.
@@ -97,6 +103,7 @@ class Settlement:
     def on_request_ended(self, record: QueuedRecord) -> None:
         """Let the later records of a key go: the request has ended that carried the failed `record` of this key."""
         record.outbox.queue.on_outcome(record)
+        self.on_lane_opened(record)
 
     def _assign(
         self, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], *, some_expired: bool
@@ -130,6 +137,6 @@ class Settlement:
             self.epochs.settle(self.epochs.current, len(records))
         if self._ordered and not may_come_yet:
             for record in records:
-                record.outbox.queue.on_outcome(record)
+                self.on_request_ended(record)
         self._settled += records
         return duplicates

@@ -55,6 +55,15 @@ class ShardPacer:
         #: When the rate last held records back; only for a rate that learns, because only that one needs it.
         self._pressed_at = -math.inf
 
+    def is_calm(self, now: float) -> bool:
+        """Whether the shard has not throttled for some seconds, so that nothing is being learnt."""
+        return self._accepted.is_calm(now)
+
+    @property
+    def needs_responses(self) -> bool:
+        """Whether `on_response` has to be called for responses without throttles, too."""
+        return self._accepted.needs_responses
+
     def rate_at(self, now: float) -> float:
         """Return the present rate in records a second."""
         self._update(now)
@@ -72,7 +81,7 @@ class ShardPacer:
         """Return whether a record of `size` may be sent. One larger than the bucket may when the bucket is full."""
         return bytes_left + TOLERANCE >= min(size, self._bytes.capacity)
 
-    def take(self, records: int, size: int, now: float) -> None:
+    def take(self, records: float, size: float, now: float) -> None:
         self._records.take(records, now)
         self._bytes.take(size, now)
         self._accepted.on_sent(max(records / SHARD_RECORDS_PER_SECOND, size / SHARD_BYTES_PER_SECOND))
@@ -103,7 +112,7 @@ class ShardPacer:
             self._adopt_share(now)
 
     def _step_at(self, now: float) -> float:
-        return STEP_SECONDS if self._accepted.is_calm(now) else FINE_STEP_SECONDS
+        return STEP_SECONDS if self.is_calm(now) else FINE_STEP_SECONDS
 
     def _update(self, now: float) -> None:
         self._accepted.grow(now, pressed=now - self._pressed_at <= PRESSED_SECONDS)

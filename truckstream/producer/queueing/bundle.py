@@ -120,7 +120,7 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
         while (bundle := super()._first_returned()) and self.is_doubted and is_mixed(bundle):
             if self.queue.count and self.queue.head().put_at <= bundle.put_at:
                 return None
-            self.queue.put_back(sorted(records_of(self._pop_returned()), key=_put_at))
+            self.put_back(sorted(records_of(self._pop_returned()), key=_put_at))
         return bundle
 
     def _take_queued(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from itertools import islice, takewhile
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ from truckstream.producer.queueing.outbox import RecordQueue
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from truckstream.producer.queueing.outbox import QueuedRecord
+    from truckstream.producer.queueing.outbox import Outbox, QueuedRecord
 
 __all__ = ["FifoQueue"]
 
+_outbox: Callable[[QueuedRecord], Outbox] = attrgetter("outbox")
 _put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 _size: Callable[[QueuedRecord], int] = attrgetter("size")
 
@@ -80,8 +81,19 @@ class FifoQueue(RecordQueue):
         self.count += len(records)
         self.bytes += sum(map(_size, records))
 
+    def take_expired(self, put_before: float, limit: int) -> list[QueuedRecord]:
+        """Remove up to `limit` records that were put at `put_before` or earlier."""
+        expired: list[QueuedRecord] = []
+        while len(expired) < limit and self._records and self._records[0].put_at <= put_before:
+            expired.append(self.pop())
+        return expired
+
     def on_outcome(self, record: QueuedRecord) -> None:
         """Do nothing: no record waits for another one's outcome."""
+
+    def count_by_outbox(self) -> Counter[Outbox]:
+        """Return the number of records of each outbox."""
+        return Counter(map(_outbox, self._records))
 
     def youngest(self) -> QueuedRecord:
         """Return the youngest record. The queue must have one."""

@@ -8,12 +8,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from truckstream.kinesis.attempt import Attempt
-from truckstream.producer.queueing.outbox import count_records, records_of
+from truckstream.producer.queueing.outbox import count_records, records_of, unsettled_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
+    from truckstream.producer.queueing.shard_group import ShardGroup
 
 __all__ = ["GRACE_SECONDS", "Request"]
 
@@ -29,25 +30,24 @@ class Request:
     """Parcels that go in one PutRecords call."""
 
     __slots__ = (
-        *("_by_age", "_delivery_timeout", "attempt", "by_outbox", "deadline", "expires_at", "fills_limit", "overdue"),
-        *("parcels", "parcels_by_outbox", "records", "repeated", "sent_at", "size", "wakeup_at"),
+        *("_by_age", "_delivery_timeout", "attempt", "deadline", "expires_at", "fills_limit", "groups", "overdue"),
+        *("parcels", "records", "repeated", "sent_at", "size", "wakeup_at"),
     )
 
-    def __init__(self, parcels: list[Parcel], sent_at: float, delivery_timeout: float) -> None:
+    def __init__(
+        self, parcels: list[Parcel], sent_at: float, delivery_timeout: float, groups: Sequence[ShardGroup] = ()
+    ) -> None:
         #: One for each Kinesis record.
         self.parcels = parcels
         self.sent_at = sent_at
+        #: The groups that send no other request until this one has ended.
+        self.groups = groups
         #: The progress of the call that sends it.
         self.attempt = Attempt()
-        #: The number of Kinesis records for each outbox.
-        self.parcels_by_outbox = Counter(map(_outbox, parcels))
-        #: The caller's records without an outcome: their number for each outbox, and in all.
-        self.by_outbox = self.parcels_by_outbox
+        #: The number of the caller's records without an outcome.
+        self.records = len(parcels)
         if parcels[0].members is not None:  # then all are bundles
-            self.by_outbox = Counter(self.parcels_by_outbox)
-            for parcel in parcels:
-                self.by_outbox[parcel.outbox] += count_records(parcel) - 1
-        self.records = self.by_outbox.total()
+            self.records = sum(map(count_records, parcels))
         #: Bytes of data and keys.
         self.size = sum(map(_size, parcels))
         #: With this request as many were in flight as the concurrency limit allows.
@@ -68,7 +68,17 @@ class Request:
         self.wakeup_at = min(self.expires_at, self.deadline + GRACE_SECONDS)
         #: Records that failed at their deadlines, while the request may still be received.
         self.overdue: list[QueuedRecord] = []
-        self._by_age: deque[tuple[float, int, Parcel, QueuedRecord]] | None = None
+        self._by_age: deque[tuple[float, int, QueuedRecord]] | None = None
+
+    def parcels_by_outbox(self) -> Counter[Outbox]:
+        """Return the number of Kinesis records for each outbox."""
+        return Counter(map(_outbox, self.parcels))
+
+    def records_by_outbox(self) -> Counter[Outbox]:
+        """Return the number of the caller's records without an outcome for each outbox."""
+        if self.records == len(self.parcels):
+            return self.parcels_by_outbox()
+        return Counter(parcel.outbox for parcel in self.parcels for _ in unsettled_of(parcel))
 
     @property
     def has_expired_records(self) -> bool:
@@ -79,14 +89,10 @@ class Request:
         """Count out, and return, the records past their deadline, except for the youngest."""
         if self._by_age is None:
             self._by_age = _by_age(self.parcels)
-            self.by_outbox = Counter(self.by_outbox)
         expired: list[QueuedRecord] = []
         while self.expires_at <= now:
-            _, _, parcel, record = self._by_age.popleft()
-            expired.append(record)
+            expired.append(self._by_age.popleft()[2])
             self.records -= 1
-            self.by_outbox[parcel.outbox] -= 1
-            parcel.outbox.in_flight -= 1
             self.expires_at = self._expiry(self._by_age[0][0])
         return expired
 
@@ -95,10 +101,10 @@ class Request:
         return deadline if deadline < self.deadline else math.inf
 
     def __repr__(self) -> str:
-        return f"<Request of {self.records} records for {len(self.by_outbox)} shards>"
+        return f"<Request of {self.records} records for {len(self.parcels_by_outbox())} shards>"
 
 
-def _by_age(parcels: list[Parcel]) -> deque[tuple[float, int, Parcel, QueuedRecord]]:
-    """Return each record with the time of its put and its parcel, the oldest first."""
-    records = [(parcel, record) for parcel in parcels for record in records_of(parcel)]
-    return deque(sorted((record.put_at, place, parcel, record) for place, (parcel, record) in enumerate(records)))
+def _by_age(parcels: list[Parcel]) -> deque[tuple[float, int, QueuedRecord]]:
+    """Return each record with the time of its put, the oldest first."""
+    records = (record for parcel in parcels for record in records_of(parcel))
+    return deque(sorted((record.put_at, place, record) for place, record in enumerate(records)))

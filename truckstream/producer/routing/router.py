@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from operator import attrgetter
 from sys import getsizeof
@@ -16,6 +17,7 @@ from truckstream.producer.queueing.bundle import AggregatingOutbox
 from truckstream.producer.queueing.fifo_queue import FifoQueue
 from truckstream.producer.queueing.keyed_queue import KeyedQueue, Lanes
 from truckstream.producer.queueing.outbox import Outbox, count_records, records_of, unsettled_of
+from truckstream.producer.queueing.shard_group import ShardGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Parcel, QueuedRecord
 
-__all__ = ["RoutedKey", "Router", "RoutingTable"]
+__all__ = ["Resharded", "RoutedKey", "Router", "RoutingTable"]
 
 _put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 
@@ -37,6 +39,19 @@ MAX_ROUTES_BYTES: Final = 16 * MIB
 
 #: The memory of a remembered key beside its text and its encoding: a `RoutedKey`, and its place in a dict that grows.
 ROUTE_BYTES: Final = 200
+
+
+#: The most groups of shards that have one request in flight at a time, however many `max_in_flight` allows.
+MAX_EXCLUSIVE_GROUPS: Final = 64
+
+
+class Resharded(NamedTuple):
+    """Records that have to be moved after a reshard: see `relocation.py`."""
+
+    #: The outboxes that are closed now.
+    outboxes: list[Outbox]
+    #: Queues with records of all shards, which are put into no more.
+    fronts: list[FifoQueue]
 
 
 class RoutedKey(NamedTuple):
@@ -109,10 +124,22 @@ class Router:
     Each map has an outbox of its own for keys without a shard. A new map closes the old one, so that everything that
     was routed to it, also by a put that waits for room, is routed again. Otherwise the records of one key could wait in
     two outboxes.
+
+    The open shards are divided among groups. Order is only kept between records whose shard is known and paced: else a
+    stream's whole traffic would have to go through one request at a time. With `ordered=True` it is kept by each key's
+    lane.
     """
 
     def __init__(self, options: ProducerOptions) -> None:
         self._options = options
+        #: Puts go to the outboxes' own queues, and not to the fronts of the groups.
+        self.has_own_queues = options.aggregate or options.ordered
+        exclusive = min(options.max_in_flight, MAX_EXCLUSIVE_GROUPS) if options.pacing and not options.ordered else 0
+        self._unrouted_group = ShardGroup(options, exclusive=False)
+        shard_groups = [ShardGroup(options, exclusive=True) for _ in range(exclusive)] or [self._unrouted_group]
+        self._shard_groups = itertools.cycle(shard_groups)
+        #: All groups of outboxes.
+        self.groups = [*shard_groups, self._unrouted_group] if exclusive else shard_groups
         #: Whether the stream is on demand, so that the capacity of new shards has to be learnt.
         self.on_demand = False
         #: With `ordered=True`, the keys that have records.
@@ -143,10 +170,10 @@ class Router:
         outbox = self.table.outbox_of(parse_hash_key(explicit_hash_key))
         return routed_key(outbox, partition_key, explicit_hash_key, size)
 
-    def set_shards(self, shards: Iterable[Shard], now: float) -> list[Outbox] | None:
+    def set_shards(self, shards: Iterable[Shard], now: float) -> Resharded | None:
         """Route by `shards` from now on. Return None if they are the same as before.
 
-        Otherwise return the outboxes that are closed now. Their records have to be moved: see `relocation.py`.
+        Otherwise records have to be moved: those of outboxes that are closed now, and those that wait in the fronts.
         """
         self.listed = {shard.shard_id: shard for shard in shards}
         new, old = ShardMap(self.listed.values()), self.table
@@ -164,7 +191,18 @@ class Router:
         }
         self.table.replace(new, by_shard, self._make_outbox(None, self._make_pacer(now, learns=True)))
         self.outboxes = [*by_shard.values(), self.table.unrouted]
-        return gone
+        return Resharded(gone, self._replace_fronts())
+
+    def _replace_fronts(self) -> list[FifoQueue]:
+        """Give each group a new front, and return the old ones that have records."""
+        fronts = [group.front for group in self.groups]
+        new = {front: FifoQueue() for front in fronts}
+        for group in self.groups:
+            group.front = new[group.front]
+        for outbox in self.outboxes:
+            if isinstance(outbox.entry, FifoQueue):  # or it is a queue of keys, which is the outbox's own
+                outbox.entry = new.get(outbox.entry, outbox.entry)
+        return [front for front in fronts if front.count]
 
     def reroute(self, record: QueuedRecord) -> Outbox:
         """Set the outbox of `record` to the present one for its keys, and return it."""
@@ -182,7 +220,7 @@ class Router:
             for record in unsettled_of(parcel):
                 apart.setdefault(self.reroute(record), []).append(record)
         for outbox, members in apart.items():
-            outbox.queue.put_back(sorted(members, key=_put_at))
+            outbox.put_back(sorted(members, key=_put_at))
 
     def _make_pacer(self, now: float, *, learns: bool) -> ShardPacer | None:
         return ShardPacer(now, learns=learns) if self._options.pacing else None
@@ -190,4 +228,6 @@ class Router:
     def _make_outbox(self, shard_id: str | None, pacer: ShardPacer | None) -> Outbox:
         bundled = self._options.aggregate
         queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
-        return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, self._options)
+        group = self._unrouted_group if shard_id is None else next(self._shard_groups)
+        entry = queue if self.has_own_queues else group.front
+        return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, entry, group, self._options)

@@ -53,14 +53,10 @@ class ShardTracker:
         self._events = events
         #: When to list the shards again.
         self.refresh = RefreshSchedule()
-        self._relocation = Relocation(router)
+        #: The records of closed shards that have not been moved yet.
+        self.relocation = Relocation(router)
         self._doubts = ShardDoubts()
         self._unproven = UnprovenBundles(options.delivery_timeout)
-
-    @property
-    def closed_outboxes(self) -> list[Outbox]:
-        """The outboxes of closed shards whose records have not been moved yet."""
-        return list(self._relocation.outboxes)
 
     @property
     def next_at(self) -> float:
@@ -70,13 +66,13 @@ class ShardTracker:
     def on_shards(self, shards: Iterable[Shard], now: float, limit: int) -> None:
         """Adopt a new map, and do the first step of moving and judging records by it."""
         before = self._router.shard_ids
-        closed = self._router.set_shards(shards, now)
-        self.refresh.done(now, changed=closed is not None)
+        resharded = self._router.set_shards(shards, now)
+        self.refresh.done(now, changed=resharded is not None)
         self._doubts.on_listing(now)
         if not self._unproven.shard_ids <= self._router.listed.keys():
             self.refresh.request()
-        if closed:
-            self._relocation.add(closed)
+        if resharded:
+            self.relocation.add(resharded)
         self.step(now, limit)
         self._events.shards_listed(before, self._router.shard_ids)
 
@@ -86,14 +82,14 @@ class ShardTracker:
 
     def move(self, limit: int) -> int:
         """Move records of closed shards to open ones."""
-        return self._relocation.step(limit)
+        return self.relocation.step(limit)
 
     def return_parcels(self, outbox: Outbox, parcels: Iterable[Parcel]) -> None:
         """Let `parcels` wait for another attempt, after they have been moved if their shard is closed."""
         for parcel in parcels:
             outbox.return_parcel(parcel)
         if outbox.is_closed:
-            self._relocation.add_returned(outbox)
+            self.relocation.add_returned(outbox)
 
     def on_stored(
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventBuffer"]
 
+_outbox: Callable[[QueuedRecord], Outbox] = attrgetter("outbox")
 _put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 
 
@@ -59,7 +60,7 @@ class EventBuffer(EventSink):
             BatchSent(
                 stream=self._stream,
                 records=request.records,
-                shards=_by_shard(request.by_outbox),
+                shards=_by_shard(request.records_by_outbox()),
                 kinesis_records=len(request.parcels),
                 repeated=repeated,
                 bytes=request.size,
@@ -72,7 +73,7 @@ class EventBuffer(EventSink):
             BatchFailed(
                 stream=self._stream,
                 records=request.records,
-                shards=_by_shard(request.by_outbox),
+                shards=_by_shard(request.records_by_outbox()),
                 kind=failure.kind.value,
                 code=failure.code,
                 message=failure.message,
@@ -83,7 +84,6 @@ class EventBuffer(EventSink):
     def acknowledged(
         self,
         stored: Sequence[QueuedRecord],
-        by_outbox: Mapping[Outbox, int],
         size: int,
         duplicates: int,
         sent_at: float,
@@ -95,7 +95,7 @@ class EventBuffer(EventSink):
             RecordsAcknowledged(
                 stream=self._stream,
                 records=len(stored),
-                shards=_by_shard(by_outbox),
+                shards=_by_shard(Counter(map(_outbox, stored))),
                 bytes=size,
                 maybe_duplicates=duplicates,
                 seconds=now - sent_at,
@@ -143,7 +143,7 @@ class EventBuffer(EventSink):
             RecordsFailed(
                 stream=self._stream,
                 records=len(failed),
-                shards=_by_shard(Counter(record.outbox for record in failed)),
+                shards=_by_shard(Counter(map(_outbox, failed))),
                 codes=dict(Counter(_code_of(record) for record in failed)),
                 deliveries=cast("Sequence[Delivery]", failed),
             )

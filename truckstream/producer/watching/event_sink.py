@@ -33,7 +33,6 @@ class EventSink:
     def acknowledged(
         self,
         stored: Sequence[QueuedRecord],
-        by_outbox: Mapping[Outbox, int],
         size: int,
         duplicates: int,
         sent_at: float,

@@ -1,0 +1,58 @@
+"""The content of a request while it is being filled."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from truckstream.producer.queueing.outbox import count_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from truckstream.producer.options import ProducerOptions
+    from truckstream.producer.queueing.outbox import Outbox, Parcel
+
+__all__ = ["RequestDraft"]
+
+_size: Callable[[Parcel], int] = attrgetter("size")
+
+
+class RequestDraft:
+    """Parcels for one request.
+
+    Args:
+        options: the producer's options.
+        max_record_bytes: the stream's limit on a record's size.
+        max_bundled: with `aggregate=True`, no parcel is added when there are so many records.
+    """
+
+    __slots__ = ("_aggregates", "_bundled_left", "_max_record_bytes", "bytes_left", "parcels", "records_left")
+
+    def __init__(self, options: ProducerOptions, max_record_bytes: int, max_bundled: int) -> None:
+        self._aggregates = options.aggregate
+        self._max_record_bytes = max_record_bytes
+        self._bundled_left = max_bundled
+        self.parcels: list[Parcel] = []
+        #: Kinesis records and bytes that may be added.
+        self.records_left = options.max_batch_records
+        self.bytes_left = options.max_batch_bytes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be added, as far as their number is concerned."""
+        return self.records_left > 0 and self._bundled_left > 0
+
+    def add(self, parcels: Sequence[Parcel]) -> None:
+        """Add parcels that fit."""
+        self.parcels += parcels
+        self.records_left -= len(parcels)
+        self.bytes_left -= sum(map(_size, parcels))
+
+    def take_from(self, outbox: Outbox, now: float) -> bool:
+        """Add the parcels that `outbox` may send now. Return False if the next one has more bytes than are left."""
+        taken = outbox.take(self.records_left, self._bundled_left, self.bytes_left, self._max_record_bytes, now)
+        self.add(taken)
+        if self._aggregates:
+            self._bundled_left -= sum(map(count_records, taken))
+        return outbox.first_size() <= self.bytes_left
