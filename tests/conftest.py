@@ -76,6 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--chaos-records", type=int, default=100_000, help="records of a producer's history")
     group.addoption("--chaos-histories", type=int, default=2_000, help="histories of deliveries to the batcher")
     group.addoption("--bad-inputs", type=int, default=20_000, help="records that no truck would send")
+    group.addoption("--envelope-inputs", type=int, default=3_000, help="damaged and forged envelopes")
     group.addoption("--worker-histories", type=int, default=400, help="histories of workers on one shard")
     group.addoption("--worker-seeds", default="", help="seeds of such histories to play alone, joined by commas")
     group.addoption("--consumer-histories", type=int, default=400, help="histories of consumers on virtual time")

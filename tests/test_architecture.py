@@ -28,6 +28,7 @@ ALLOWED = {
     "column_types": set(),
     "record": {"schema_errors", "errors"},
     "kpl": {"errors"},
+    "envelope": {"kpl", "errors"},
     "fleet": {"record", "errors"},
     "charts": {"errors"},
     "config": {"errors"},
@@ -99,6 +100,7 @@ ALLOWED = {
 SHELLS = {
     "charts": {"output.py"},
     "kpl": set(),
+    "envelope": set(),
     "kinesis": {
         "client.py",
         "fan_out/http2_connection.py",

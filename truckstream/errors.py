@@ -17,6 +17,7 @@ __all__ = [
     "AlertTargetError",
     "AwsError",
     "BrokenAggregateError",
+    "BrokenEnvelopeError",
     "BufferFullError",
     "ChecksumError",
     "ConfigurationError",
@@ -111,6 +112,13 @@ class BrokenAggregateError(UsageError, ValueError):
         self.reason = reason
         self.detail = detail
         self.is_aggregate = is_aggregate
+
+
+class BrokenEnvelopeError(BrokenAggregateError):
+    """The bytes are not an envelope, truckstream's own compressed aggregate, or the envelope is broken.
+
+    `reason` is one of `truckstream.envelope.REASONS`. `is_aggregate` is False for bytes without the magic number.
+    """
 
 
 class ConfigurationError(UsageError, ValueError):

@@ -1,0 +1,9 @@
+"""truckstream's envelopes: many user records in one Kinesis record, compressed with zstd. README.md has the format."""
+
+from __future__ import annotations
+
+from truckstream.envelope.envelope import Envelope
+from truckstream.envelope.reader import REASONS, is_envelope, read
+from truckstream.envelope.wire_format import MAGIC, MAX_RAW_SIZE, MAX_RECORDS
+
+__all__ = ["MAGIC", "MAX_RAW_SIZE", "MAX_RECORDS", "REASONS", "Envelope", "is_envelope", "read"]
