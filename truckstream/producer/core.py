@@ -137,6 +137,7 @@ class ProducerCore:
         self._until_full = self._full_bytes
         self._turn = 0
         self._has_own_queues = self._router.has_own_queues
+        self._linger = options.linger
         self._settlement.on_lane_opened = self._on_lane_opened
         #: Outboxes whose pacers learn from every response.
         self._learning: set[Outbox] = set()
@@ -172,10 +173,7 @@ class ProducerCore:
             raise RecordTooLargeError(size, largest_size(self.options.buffer_bytes, overhead), "the buffer's room")
 
     def put(self, record: QueuedRecord, now: float) -> None:
-        """Accept `record`, for which `budget.reserve` returned True.
-
-        Together they take 0.33 µs of each put (Python 3.11), a tenth of a record's whole cost.
-        """
+        """Accept `record`, for which room is reserved in the budget."""
         outbox = record.outbox
         if outbox.is_closed:
             outbox = self._router.reroute(record)  # the stream was resharded while the record waited for room
@@ -183,13 +181,13 @@ class ProducerCore:
         epochs.unsettled += 1
         record.epoch = epochs.current
         record.put_at = now
-        queue = outbox.entry
-        queue.append(record)
-        # Only two puts can make a request due earlier: the first of a queue, and the one that fills a request.
-        if queue.count == 1:
-            self._quiet_until = min(self._quiet_until, now + self.options.linger)
-            if self._has_own_queues:
-                outbox.group.add(outbox)
+        outbox.entry.append(record)
+        # Two puts can make a request due earlier: the first of a queue, and the one that fills a request.
+        due = now + self._linger
+        if due < self._quiet_until:  # noqa: PLR1730 - min takes twice as long
+            self._quiet_until = due
+        if self._has_own_queues and outbox.queue.count == 1:
+            outbox.group.add(outbox)
         self._until_full -= record.cost
         if self._until_full <= 0:
             self._quiet_until = -math.inf

@@ -176,6 +176,7 @@ class Producer:
         # Each put needs these. A record over `_surely_fits` may be too large for the stream, a request or the buffer.
         self._routing_table = self._core.routing_table
         self._budget = self._core.budget
+        self._put = self._core.put
         room = largest_size(buffer_bytes, MAX_OVERHEAD_BYTES)
         self._fits_otherwise = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, room)
         self._surely_fits = self._fits_otherwise
@@ -487,7 +488,7 @@ class Producer:
         if not self._pump_wanted:
             self._want_pump()
         if not self._waiting_for_room and self._budget.reserve(cost):
-            self._core.put(delivery, self._turn_began)
+            self._put(delivery, self._turn_began)
         return delivery
 
     def _refuse_put(self) -> NoReturn:

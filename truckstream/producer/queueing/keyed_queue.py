@@ -73,7 +73,7 @@ class KeyedQueue(RecordQueue):
         bundled: whether several records of one key may be taken together, by `take_while`; otherwise one at a time.
     """
 
-    __slots__ = ("_bundled", "_lanes", "_open", "_waiting", "bytes", "count")
+    __slots__ = ("_bundled", "_bytes", "_count", "_lanes", "_open", "_waiting")
 
     def __init__(self, lanes: Lanes, *, bundled: bool) -> None:
         self._lanes = lanes
@@ -81,8 +81,16 @@ class KeyedQueue(RecordQueue):
         # Open lanes by the age of their head. The place of a lane that closes stays until it comes to the top.
         self._open: list[tuple[float, int, Lane]] = []
         self._waiting = 0
-        self.count = 0
-        self.bytes = 0
+        self._count = 0
+        self._bytes = 0
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        return self._bytes
 
     @property
     def waiting(self) -> int:
@@ -102,8 +110,8 @@ class KeyedQueue(RecordQueue):
         if len(lane.records) == 1:
             queue._open_lane(lane)
         elif queue._bundled:
-            queue.count += 1
-            queue.bytes += record.size
+            queue._count += 1
+            queue._bytes += record.size
 
     def head(self) -> QueuedRecord:
         return self._first_lane().records[0]
@@ -130,8 +138,8 @@ class KeyedQueue(RecordQueue):
             if not fits(lane.records[0]):
                 break
             touched[lane] = None
-            self.count -= 1
-            self.bytes -= lane.records[0].size
+            self._count -= 1
+            self._bytes -= lane.records[0].size
             taken.append(self._take_head(lane))
             if lane.records:
                 lane.place = next(_places)
@@ -193,18 +201,18 @@ class KeyedQueue(RecordQueue):
     def _open_lane(self, lane: Lane) -> None:
         lane.place = next(_places)
         heapq.heappush(self._open, (lane.records[0].put_at, lane.place, lane))
-        self.count += len(lane.records) if self._bundled else 1
-        self.bytes += lane.bytes if self._bundled else lane.records[0].size
+        self._count += len(lane.records) if self._bundled else 1
+        self._bytes += lane.bytes if self._bundled else lane.records[0].size
 
     def _close_lane(self, lane: Lane) -> None:
         """Count the lane's records out: they may not be taken any more."""
         lane.place = None
         if self._bundled:
-            self.count -= len(lane.records)
-            self.bytes -= lane.bytes
+            self._count -= len(lane.records)
+            self._bytes -= lane.bytes
         else:
-            self.count -= 1
-            self.bytes -= lane.records[0].size
+            self._count -= 1
+            self._bytes -= lane.records[0].size
 
     def _take_from(self, lane: Lane) -> QueuedRecord:
         """Take the head of the lane that is first, and close the lane."""

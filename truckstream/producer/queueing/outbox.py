@@ -164,18 +164,23 @@ class RecordQueue(ABC):
 
     __slots__ = ()
 
-    #: Records that may be taken now, and their bytes.
-    count: int
-    bytes: int
+    #: Add a record that was put just now.
+    append: Callable[[QueuedRecord], None]
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """The number of records that may be taken now."""
+
+    @property
+    @abstractmethod
+    def bytes(self) -> int:
+        """The bytes of the records that may be taken now."""
 
     @property
     @abstractmethod
     def waiting(self) -> int:
         """The number of records in the queue, those that may not be taken yet included."""
-
-    @abstractmethod
-    def append(self, record: QueuedRecord) -> None:
-        """Add a record that was put just now."""
 
     @abstractmethod
     def head(self) -> QueuedRecord:

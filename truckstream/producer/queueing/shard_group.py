@@ -59,7 +59,8 @@ class ShardGroup:
     """
 
     __slots__ = (
-        *("_expiring", "_fresh", "_is_hurried", "_lingering", "_options", "_paced", "_request", "_unordered"),
+        *("_expiring", "_fresh", "_is_hurried", "_lingering", "_newly_held", "_options", "_paced", "_request"),
+        *("_unordered", "_uses_front"),
         *("exclusive", "front", "opens_at"),
     )
 
@@ -71,6 +72,9 @@ class ShardGroup:
         #: No request may take records of this group before; -inf if none is in flight.
         self.opens_at = -math.inf
         self._request: object = None
+        self._uses_front = not (options.aggregate or options.ordered)
+        # Outboxes that hold records since the front was empty last.
+        self._newly_held: list[Outbox] = []
         # Outboxes with records in their own queue: those that came since the last `sort`; those that linger; those that
         # are due as soon as their pacer allows, and among them the ones that do not wait for a request in flight; and
         # all of them by the deadline of their oldest record.
@@ -144,6 +148,8 @@ class ShardGroup:
         lingers_until = outbox.lingers_until(flushed)
         outbox.is_held = lingers_until < math.inf
         if not outbox.is_held:
+            if self._uses_front:
+                outbox.entry = self.front
             return
         if lingers_until > now:
             outbox.scheduled_at = lingers_until
@@ -207,6 +213,8 @@ class ShardGroup:
                 return
             limit -= len(records)
             draft.add(self._admit(records, now) if self._options.pacing else records)
+        if self._newly_held and not self.front.count:
+            self._put_past_front()
 
     def _admit(self, records: list[QueuedRecord], now: float) -> list[QueuedRecord]:
         """Return those of `records` that may go. The others wait in their outboxes.
@@ -233,6 +241,14 @@ class ShardGroup:
         if not outbox.is_held:
             outbox.is_held = True
             self.add(outbox)
+            self._newly_held.append(outbox)
+
+    def _put_past_front(self) -> None:
+        """Let puts go straight to the outboxes that hold records: the front has none of theirs."""
+        for outbox in self._newly_held:
+            if outbox.is_held and not outbox.is_closed:
+                outbox.entry = outbox.queue
+        self._newly_held.clear()
 
     # --- Deadlines --------------------------------------------------------------------------------
 
