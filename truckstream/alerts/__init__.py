@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from truckstream.alerts.alert_event import AlertEvent
 from truckstream.alerts.evaluation.evaluator import AlertEvaluator
-from truckstream.alerts.evaluation.report import TruckReport, read_report
+from truckstream.alerts.evaluation.report import TruckReport, make_report, read_report
 from truckstream.alerts.rules.default_rules import DEFAULT_RULES
 from truckstream.alerts.rules.rule_set import RuleSet
 from truckstream.alerts.rules.rules_file import default_rules, read_rules
@@ -21,6 +21,7 @@ __all__ = [
     "RuleSet",
     "TruckReport",
     "default_rules",
+    "make_report",
     "read_report",
     "read_rules",
 ]

@@ -88,6 +88,33 @@ def test_trucks_move_and_the_changes_arrive(serve, visit):
     assert text(page, "#attention-count") == "1 of 12"
 
 
+@pytest.mark.parametrize("pixels", [1, 2])
+def test_a_truck_has_the_colour_of_its_health_in_each_theme(serve, visit, pixels):
+    view = make_view()
+    fleet(view)
+    for number, health in ((3, "WARNING"), (6, "URGENT")):
+        place = {"latitude": 27 + number // 4 * 0.5, "longitude": 84.5 + number % 4 * 0.5}
+        observe(view, report(f"TRUCK_{number:03}", **place, health_status=health), key=f"TRUCK_{number:03}")
+    page = visit(serve(view=view).address, device_scale_factor=pixels)
+    wait_for_trucks(page, 12)
+    for _ in range(2):
+        for truck_id, health in (("TRUCK_001", 0), ("TRUCK_003", 1), ("TRUCK_006", 2)):
+            page.wait_for_function(
+                """([id, health]) => {
+                    const {map, fleet} = truckstream, truck = fleet.byId.get(id);
+                    const place = map.projection.toScreen(truck.shownX, truck.shownY);
+                    const [left, top] = place.map(each => Math.round(each * devicePixelRatio));
+                    const copy = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+                    copy.drawImage(map.canvas, -left, -top);
+                    const pixel = copy.getImageData(0, 0, 1, 1).data.slice(0, 3);
+                    const hex = Array.from(pixel, each => each.toString(16).padStart(2, "0")).join("");
+                    return `#${hex}` === map.colors.health[health];
+                }""",
+                arg=[truck_id, health],
+            )
+        page.locator("#theme").click()
+
+
 def test_a_click_on_a_truck_opens_its_page_with_an_address(serve, visit):
     server = serve()
     server.do(fleet)

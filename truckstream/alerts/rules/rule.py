@@ -8,7 +8,8 @@ that flaps around a limit makes one incident, and a rule begins at most one inci
 from __future__ import annotations
 
 import enum
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from operator import attrgetter, sub
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -36,6 +37,9 @@ STATUSES: Final = ("NORMAL", "WARNING", "URGENT")
 
 #: The fields with a tyre's pressure.
 TYRES: Final = tuple(field.name for field in FIELDS if field.name.startswith("tire_pressure_"))
+_pressures_of: Final = attrgetter(*TYRES)
+
+_RANKS: Final = {status: rank for rank, status in enumerate(STATUSES)}
 
 _UNITS: Final = {field.name: field.unit for field in FIELDS}
 
@@ -48,7 +52,7 @@ class Verdict(enum.Enum):
     GOOD = "good"
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A verdict, with the value that it was made of."""
 
     verdict: Verdict
@@ -97,8 +101,8 @@ class HealthRule(AlertRule, frozen=True, kw_only=True):
 
     def judge(self, record: TruckRecord, time: float, memory: list[Any]) -> Reading | None:
         """Compare the ranks of the statuses."""
-        rank = STATUSES.index(record.health_status)
-        verdict = _verdict(rank >= STATUSES.index(self.status), rank <= STATUSES.index(self.end))
+        rank = _RANKS[record.health_status]
+        verdict = _verdict(rank >= _RANKS[self.status], rank <= _RANKS[self.end])
         return Reading(verdict, record.health_status)
 
     def describe(self, reading: Reading) -> str:
@@ -140,11 +144,14 @@ class SilenceRule(AlertRule, frozen=True, kw_only=True):
 
     def judge(self, record: TruckRecord, time: float, memory: list[Any]) -> Reading | None:
         """Return GOOD: the truck has reported."""
-        return Reading(Verdict.GOOD, None)
+        return _REPORTS
 
     def describe(self, reading: Reading) -> str:
         """Name the opposite of silence: silence itself has no reading."""
         return "it reports again"
+
+
+_REPORTS: Final = Reading(Verdict.GOOD, None)
 
 
 class TyreLossRule(AlertRule, frozen=True, kw_only=True):
@@ -161,7 +168,7 @@ class TyreLossRule(AlertRule, frozen=True, kw_only=True):
 
     def judge(self, record: TruckRecord, time: float, memory: list[Any]) -> Reading | None:
         """Compare the pressures with those of `window` seconds ago."""
-        pressures = tuple(getattr(record, name) for name in TYRES)
+        pressures = _pressures_of(record)
         # An eighth of a window apart, ten samples span the window whatever the rate of the reports.
         if not memory or time - memory[-1][0] >= self.window / 8:
             memory.append((time, *pressures))
@@ -170,9 +177,10 @@ class TyreLossRule(AlertRule, frozen=True, kw_only=True):
         before, *old = memory[0]
         if time - before < self.window:
             return None
-        rates = [(was - now) * 60 / (time - before) for was, now in zip(old, pressures, strict=True)]
-        rate = max(rates)
-        return Reading(_verdict(rate > self.limit, rate <= self.end), rate, TYRES[rates.index(rate)])
+        losses = list(map(sub, old, pressures))
+        worst = max(losses)
+        rate = worst * 60 / (time - before)
+        return Reading(_verdict(rate > self.limit, rate <= self.end), rate, TYRES[losses.index(worst)])
 
     def describe(self, reading: Reading) -> str:
         """Name the tyre that falls most, and how fast."""
@@ -206,5 +214,8 @@ class GeofenceRule(AlertRule, frozen=True, kw_only=True):
         return f"it is {abs(distance):.1f} miles {'inside' if distance <= 0 else 'outside'} the edge of the zone"
 
 
+_BAD, _BETWEEN, _GOOD = Verdict.BAD, Verdict.BETWEEN, Verdict.GOOD
+
+
 def _verdict(bad: bool, good: bool) -> Verdict:  # noqa: FBT001 - two conditions of one sentence
-    return Verdict.BAD if bad else Verdict.GOOD if good else Verdict.BETWEEN
+    return _BAD if bad else _GOOD if good else _BETWEEN

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from truckstream.alerts import AlertEvaluator, read_report
+from truckstream.alerts import AlertEvaluator, make_report
 
 if TYPE_CHECKING:
     from truckstream.alerts import AlertEvent, RuleSet
+    from truckstream.record import TruckRecord
 
 __all__ = ["FleetAlerts"]
 
@@ -27,15 +28,16 @@ class FleetAlerts:
         self._rules = rules
         self._evaluators: dict[str | None, AlertEvaluator] = {}
 
-    def take(self, data: bytes, shard_id: str | None, arrival: float | None) -> list[AlertEvent]:
+    def take(self, record: TruckRecord, data: bytes, shard_id: str | None, arrival: float | None) -> list[AlertEvent]:
         """Take a valid report, and return the incidents that begin or end with it.
 
         Args:
-            data: the report's bytes.
+            record: the report.
+            data: its bytes.
             shard_id: its shard; None if it is not known.
             arrival: when it arrived, in seconds since the epoch; None if that is not known.
         """
-        report = read_report(data, arrival)
+        report = make_report(record, data, arrival)
         return [] if report is None else self._evaluator(shard_id).add(report)
 
     def reset(self) -> None:

@@ -104,7 +104,7 @@ class FleetView:
         self._version += 1
         self.trucks.report(record, self._version, now)
         if self._alerts is not None:
-            for event in self._alerts.take(data, shard_id, arrival):
+            for event in self._alerts.take(record, data, shard_id, arrival):
                 self.alert(event)
 
     def reject(self, error: InvalidRecordError, key: str, now: float) -> None:

@@ -40,14 +40,17 @@ class TruckTable:
 
     def report(self, record: TruckRecord, version: int, now: float) -> None:
         """Take a valid report."""
-        truck = self._trucks.get(record.truck_id)
+        truck_id, health = record.truck_id, record.health_status
+        truck = self._trucks.get(truck_id)
         if truck is None:
-            truck = self._add(record.truck_id, version)
+            truck = self._add(truck_id, version)
+            self.counts[health] += 1
         else:
-            self.counts[truck.record.health_status] -= 1
-            self._trucks.move_to_end(record.truck_id)
+            self._trucks.move_to_end(truck_id)
+            if truck.record.health_status != health:
+                self.counts[truck.record.health_status] -= 1
+                self.counts[health] += 1
         truck.report(record, version, now)
-        self.counts[record.health_status] += 1
 
     def reject(self, rejection: Rejection) -> None:
         """Note a report that broke a rule at the truck that its partition key names."""

@@ -25,11 +25,8 @@ export function cluster(trucks, scale, chosen) {
     if (members.length < LEAST) singles.push(...members);
     else clusters.push({ key, members });
   }
+  singles.sort((a, b) => a.health - b.health); // those that need attention are drawn last, above the others
   return { singles, clusters };
-}
-
-export function radiusOf(cluster) {
-  return 9 + 2.4 * Math.log2(cluster.members.length);
 }
 
 // The middle of a cluster's trucks where they are shown at present.

@@ -3,9 +3,10 @@
 import { byId, setText } from "../dom.js";
 import { HEALTH } from "../fleet.js";
 import { label, number } from "../text.js";
-import { cluster, middleOf, radiusOf } from "./clusters.js";
+import { cluster, middleOf } from "./clusters.js";
 import { Land } from "./land.js";
 import { Projection } from "./projection.js";
+import { Sprites, radiusOf } from "./sprites.js";
 import { drawChosen, drawTrails, drawTrucks } from "./trucks.js";
 
 const FRAME = 1000 / 34; // at least 30 frames a second, and no more work than that needs
@@ -55,12 +56,13 @@ export class TruckMap {
 
   invalidate() {
     this.drawn = {};
+    this.sprites = new Sprites(this.colors, ratioOfPixels());
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return;
-    const ratio = Math.min(2, devicePixelRatio || 1);
+    const ratio = ratioOfPixels();
     for (const each of [this.canvas, this.ground, this.trails]) {
       each.width = width * ratio;
       each.height = height * ratio;
@@ -136,7 +138,7 @@ export class TruckMap {
     drawn.chosen = this.chosen;
     context.drawImage(this.ground, 0, 0, projection.width, projection.height);
     context.drawImage(this.trails, 0, 0, projection.width, projection.height);
-    drawTrucks(context, projection, this.groups, this.colors);
+    drawTrucks(context, projection, this.groups, this.sprites);
     if (this.chosen?.isOnMap) drawChosen(context, projection, this.chosen, this.colors);
   }
 
@@ -333,6 +335,10 @@ export class TruckMap {
   hideTip() {
     byId("tip").hidden = true;
   }
+}
+
+function ratioOfPixels() {
+  return Math.min(2, devicePixelRatio || 1);
 }
 
 function describe(truck) {
