@@ -45,3 +45,11 @@ def run(*arguments: str, cwd: Path, timeout: float = 50, **environment: str) -> 
     process = start(*arguments, cwd=cwd, **environment)
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err
+
+
+def run_without(package: str, *arguments: str, cwd: Path) -> tuple[int, str, str]:
+    """Run a command as if a package were not installed, and return its exit status, its output and its errors."""
+    code = f"import sys; sys.modules[{package!r}] = None; from truckstream.commands.app import main; main()"
+    words = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(words, cwd=cwd, env=environment_of({}), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr

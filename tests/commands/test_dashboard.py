@@ -1,9 +1,11 @@
 """`truckstream dashboard` and `truckstream demo --dashboard`, run as a user runs them."""
 
 import json
+import os
 import re
 import signal
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.batcher.support import record
 from tests.commands.support import AWS, error_of, run, start
 from tests.dashboard.reports import report
 from truckstream.batcher import Batcher
+from truckstream.dashboard.feeds import replay_table as replay_table_module
 from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.local import LocalKinesis
 
@@ -105,3 +108,34 @@ def test_options_that_do_not_fit_are_named(arguments, message):
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "100001"])
 def test_a_speed_must_be_possible(speed):
     assert isinstance(error_of("dashboard", "--store", ".", "--speed", speed), InvalidArgumentError)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "network", "exported"),
+    [
+        ("", ("--endpoint-url", "http://127.0.0.1:9"), (None, "http://127.0.0.1:9"), ("local", None, "us-east-1")),
+        ("AWS_REGION=eu-west-1\n", (), (None, None), (None, "eu-west-1", "eu-west-1")),
+        ("AWS_REGION=eu-west-1\n", ("--region", "sa-east-1"), ("sa-east-1", None), (None, "sa-east-1", "sa-east-1")),
+    ],
+)
+def test_a_store_is_read_with_the_settings_of_the_user(settings, options, network, exported, monkeypatch, tmp_path):
+    """S3 is read by clients of their own, which find their keys and their region in the environment."""
+    variables = ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION")
+    for name in (*variables, "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "")  # so that it is removed again after the test
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(settings)
+    opened = []
+
+    def replay_table(store, **given):
+        opened.append((store, given, tuple(map(os.environ.get, variables))))
+        raise ConfigurationError("store", "is not read here", "")
+
+    monkeypatch.setattr(replay_table_module, "ReplayTable", replay_table)
+    error_of("dashboard", "--store", "s3://lake", "--since", "2026-11-29T08:30", "--until", "2026-11-30", *options)
+    times = {"since": datetime(2026, 11, 29, 8, 30, tzinfo=UTC), "until": datetime(2026, 11, 30, tzinfo=UTC)}
+    region, endpoint = network
+    assert opened == [("s3://lake", {**times, "region_name": region, "endpoint_url": endpoint}, exported)]

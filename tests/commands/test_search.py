@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from tests.batcher.support import record, truck
-from tests.commands.support import error_of, run, start
+from tests.commands.support import error_of, run, run_without, start
 from tests.search.fake_opensearch import Stalled, fake_opensearch
 from truckstream.batcher import Batcher
 
@@ -128,3 +128,16 @@ async def test_ctrl_c_ends_a_search(tmp_path):
         stalled.go.set()
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("package", "where"),
+    [
+        ("duckdb", ("--store", ".")),
+        ("fsspec", ("--store", ".")),
+        ("opensearchpy", ("--opensearch", "http://127.0.0.1:9")),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_of_the_command(package, where, tmp_path):
+    status, _, err = run_without(package, "search", "*", *where, cwd=tmp_path)
+    assert (status, package in err, "search]'" in err) == (2, True, True), err

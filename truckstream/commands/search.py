@@ -121,9 +121,13 @@ def _ask_store(query: str, store: str, options: dict[str, Any]) -> list[Row]:
 def _package() -> Any:
     try:
         import truckstream.search as package  # noqa: PLC0415 - an optional package
-    except ModuleNotFoundError as missing:
+    except (ModuleNotFoundError, ConfigurationError) as error:  # the latter names the extra of `query`
+        missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__
+        if not isinstance(missing, ModuleNotFoundError):
+            raise
         hint = "Install it: pip install 'truckstream[cli,search]'"
-        raise ConfigurationError(str(missing.name), "is not installed, and `search` needs it", hint) from missing
+        name = str(missing.name).partition(".")[0]
+        raise ConfigurationError(name, "is not installed, and `search` needs it", hint) from missing
     return package
 
 

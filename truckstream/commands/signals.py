@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM for the commands that run until the user stops them.
+"""Ctrl-C, SIGTERM and a closed output, for the commands that run until the user stops them.
 
 The first signal asks a command to stop: it delivers what it holds, prints its result, and exits as usual. A second
 signal cancels it, and the exit status is 130.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import signal
+import sys
 from typing import TYPE_CHECKING, Final
 
 try:
@@ -19,10 +21,13 @@ except ModuleNotFoundError:  # uvloop does not exist for Windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-__all__ = ["CANCELLED", "run_command", "stop_on_signals"]
+__all__ = ["CANCELLED", "run_command", "stop_on_signals", "wait_for_closed_output"]
 
 #: The exit status that a shell reports for a program that SIGINT killed.
 CANCELLED: Final = 130
+
+#: Seconds between two looks whether anybody reads the output.
+_LOOK_SECONDS: Final = 0.5
 
 
 def run_command(work: Coroutine[None, None, int]) -> int:
@@ -52,3 +57,16 @@ def stop_on_signals(on_stop: Callable[[], None] = lambda: None) -> Iterator[asyn
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def wait_for_closed_output() -> None:
+    """Return when nobody reads the output any more: a write would show it only when there is something to print."""
+    while not _output_is_closed():  # noqa: ASYNC110 - a closed pipe sets no event
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _output_is_closed() -> bool:
+    """Return whether standard output is a pipe that nobody reads any more, such as after `| head`."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))

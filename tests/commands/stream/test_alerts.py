@@ -100,3 +100,15 @@ async def test_a_stream_that_does_not_exist_is_named_with_a_hint(tmp_path):
         status, _, err = await asyncio.to_thread(run, *words, cwd=tmp_path, XDG_STATE_HOME=str(tmp_path))
     assert status == 1
     assert "truckstream streams" in err
+
+
+async def test_a_closed_pipe_ends_the_command_although_no_event_comes(tmp_path):
+    async with LocalKinesis("trucks") as kinesis:
+        process = start("alerts", "trucks", "--endpoint-url", kinesis.endpoint_url, XDG_STATE_HOME=str(tmp_path))
+        try:
+            process.stdout.close()
+            assert await asyncio.to_thread(process.wait, 50) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+            process.stderr.close()

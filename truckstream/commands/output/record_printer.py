@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from truckstream.commands.output.record_lines import Column
     from truckstream.kinesis.reading.shard_record import ShardRecord
 
-__all__ = ["RecordPrinter", "output_is_closed"]
+__all__ = ["RecordPrinter"]
 
 
 class RecordPrinter:
@@ -56,10 +55,3 @@ class RecordPrinter:
         if line.is_json:
             self._highlight.highlight(data)
         return text.append_text(data)
-
-
-def output_is_closed() -> bool:
-    """Return whether standard output is a pipe that nobody reads any more, such as after `| head`."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    return any(events & select.POLLERR for _, events in poll.poll(0))

@@ -14,12 +14,14 @@ from cyclopts import Parameter
 
 from truckstream.commands.output.alert_lines import alert_line, rules_table
 from truckstream.commands.output.console import console, error_console, print_plain
-from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.signals import run_command, stop_on_signals, wait_for_closed_output
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start
 from truckstream.errors import ConfigurationError, InvalidArgumentError, StreamNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from truckstream.alerts import AlertEvent, RuleSet
     from truckstream.alerts.delivery import AlertTarget
     from truckstream.alerts.running import Alerts
@@ -160,21 +162,24 @@ async def _run(
         )
         try:
             async with alerts:
-                stopping = asyncio.create_task(_stop_with(stop, alerts))
+                watches = [
+                    asyncio.create_task(_stop_after(wait, alerts)) for wait in (stop.wait(), wait_for_closed_output())
+                ]
                 try:
                     if console.is_terminal:
                         text = f"{len(rules.rules)} rules are evaluated on {stream}. Ctrl-C ends the command."
                         error_console.print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
                     await alerts.run()
                 finally:
-                    stopping.cancel()
+                    for watch in watches:
+                        watch.cancel()
         except StreamNotFoundError as error:
             raise connection.with_hint(error, stream) from error
     return 0
 
 
-async def _stop_with(stop: asyncio.Event, alerts: Alerts) -> None:
-    await stop.wait()
+async def _stop_after(work: Coroutine[Any, Any, object], alerts: Alerts) -> None:
+    await work
     alerts.stop()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -78,7 +79,9 @@ class StreamConnection:
     def with_hint(self, error: StreamNotFoundError, stream: str) -> StreamNotFoundError:
         """Return the error with the commands that list the streams and create one."""
         listing = command_line("truckstream", "streams", *self.flags)
-        name = stream.rpartition("/")[2]
+        # A command may use a second stream; the service names the one that it has not found.
+        named = re.search(r"Stream (\S+) under account", error.message)
+        name = named[1] if named else stream.rpartition("/")[2]
         creating = ("aws", "kinesis", "create-stream", "--stream-name", name, "--shard-count", 1, *self.flags)
         hint = f"{listing} lists the streams that exist, and {command_line(*creating)} creates one."
         return StreamNotFoundError(error.code, f"{error.message} {hint}")

@@ -6,14 +6,14 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import console, error_console
 from truckstream.commands.output.record_lines import COLUMNS
-from truckstream.commands.output.record_printer import RecordPrinter, output_is_closed
-from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.output.record_printer import RecordPrinter
+from truckstream.commands.signals import run_command, stop_on_signals, wait_for_closed_output
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.start import parse_start
 from truckstream.errors import InvalidArgumentError, StreamNotFoundError
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from truckstream.commands.stream.start import Start
 
 __all__ = ["tail"]
-
-#: Seconds between two looks whether anybody reads the output, while no records come.
-_LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,7 @@ async def _tail(stream: str, connection: StreamConnection, selection: _Selection
         tasks = [
             asyncio.ensure_future(_print_records(consumer, selection, printer)),
             asyncio.ensure_future(stop.wait()),
-            asyncio.ensure_future(_wait_for_closed_output()),
+            asyncio.ensure_future(wait_for_closed_output()),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -136,9 +133,3 @@ async def _print_records(consumer: Any, selection: _Selection, printer: RecordPr
             printer.print(record)
             if left is not None and (left := left - 1) == 0:
                 return
-
-
-async def _wait_for_closed_output() -> None:
-    """Return when nobody reads the output any more: a write would show it only when the next record comes."""
-    while not output_is_closed():  # noqa: ASYNC110 - a closed pipe sets no event
-        await asyncio.sleep(_LOOK_SECONDS)

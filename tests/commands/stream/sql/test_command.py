@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.commands.support import AWS, environment_of, error_of, run, start
+from tests.commands.support import AWS, environment_of, error_of, run, run_without, start
 from tests.stream_sql.support import line
 from truckstream.consumer import Consumer
 from truckstream.local import LocalKinesis
@@ -38,6 +38,14 @@ def _environment(monkeypatch, tmp_path):
         ((SQL, "--window", "10s", "--from", "soon"), "from is 'soon'"),
         ((SQL, "--window", "10s", "--schema", "none"), "schema is None: must be a msgspec.Struct"),
         ((SQL, "--window", "10s", "--output", "no/file"), "output is 'no/file': must be in a directory that exists"),
+        ((SQL, "--window", "10s", "--output", "."), "output is '': must not be empty"),
+        ((SQL, "--window", "10s", "--to-store", ""), "to_store is '': must not be empty"),
+        ((SQL, "--window", "10s", "--to-stream", ""), "to_stream is '': must not be empty"),
+        (
+            (SQL, "--window", "10s", "--to-stream", "arn:aws:kinesis:us-east-1:1:stream/trucks"),
+            "must be another stream",
+        ),
+        ((SQL, "--window", "10s", "--memory", "63"), "memory is 63: must be at least 64 MiB"),
         ((SQL, "--window", "10s", "--output", "a", "--to-store", "b"), "to_store is 'b': cannot go with output"),
         ((SQL, "--window", "10s", "--to-store", "b", "--emit", "changes"), "emit is 'changes': must be final with"),
         ((SQL, "--window", "10s", "--to-stream", "b", "--emit", "changes"), "emit is 'changes': must be final with"),
@@ -173,3 +181,25 @@ async def test_it_ends_when_nobody_reads_its_output(kinesis, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_file_that_cannot_be_written_is_named(kinesis, tmp_path):
+    (tmp_path / "folder").mkdir()
+    status, _, err = await asyncio.to_thread(run, *words(kinesis, "--output", "folder"), cwd=tmp_path)
+    problem = "output is 'folder', and cannot be written: Is a directory. Name another file."
+    assert (status, err) == (2, f"truckstream: {problem}\n")
+
+
+async def test_the_stream_that_is_missing_is_the_one_to_create(kinesis, tmp_path):
+    status, _, err = await asyncio.to_thread(run, *words(kinesis, "--to-stream", "answers"), cwd=tmp_path)
+    assert status == 1
+    assert "aws kinesis create-stream --stream-name answers --shard-count 1" in err
+
+
+@pytest.mark.parametrize(("package", "extra"), [("fsspec", None), ("duckdb", "sql"), ("arro3", "sql")])
+def test_only_the_packages_of_its_extra_are_needed(package, extra, tmp_path):
+    status, _, err = run_without(package, "sql", SQL, "--window", "10s", "--dry-run", cwd=tmp_path)
+    if extra is None:
+        assert (status, err) == (0, "")
+    else:
+        assert (status, f"pip install 'truckstream[{extra}]'" in err) == (2, True), err

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from truckstream.commands.output.console import console, error_console
-from truckstream.commands.output.record_printer import output_is_closed
 from truckstream.commands.output.results import print_text
-from truckstream.commands.signals import run_command, stop_on_signals
+from truckstream.commands.signals import run_command, stop_on_signals, wait_for_closed_output
 from truckstream.commands.stored.users_code import load_schema
 from truckstream.commands.stream.connection import DEFAULT_CONNECTION, StreamConnection
 from truckstream.commands.stream.sql.durations import parse_seconds
@@ -32,10 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["sql"]
 
-#: Seconds between two looks whether anybody reads the output, while no results come.
-_LOOK_SECONDS: Final = 0.5
-
 _MIB: Final = 1024 * 1024
+#: MiB below which `SqlStream` refuses to begin.
+_LEAST_MEMORY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,9 @@ class _Target:
         names = [name for name, value in given.items() if value is not None]
         if len(names) > 1:
             raise InvalidArgumentError(names[1], str(given[names[1]]), f"cannot go with {names[0]}: pass one of them")
+        for name in names:
+            if str(given[name]) in {"", "."}:
+                raise InvalidArgumentError(name, "", "must not be empty")
         if self.file is not None and not self.file.absolute().parent.is_dir():
             raise InvalidArgumentError("output", str(self.file), "must be in a directory that exists")
 
@@ -146,9 +147,13 @@ def sql(
     }
     if options["emit"] == "changes" and not target.takes_changes:
         raise InvalidArgumentError("emit", "changes", "must be final with --to-stream and --to-store")
+    if memory < _LEAST_MEMORY:
+        raise InvalidArgumentError("memory", memory, f"must be at least {_LEAST_MEMORY} MiB")
     if dry_run:
         return _print_columns(options)
     name = connection.settings(stream).stream_name
+    if to_stream is not None and to_stream.rpartition("/")[2] == name.rpartition("/")[2]:
+        raise InvalidArgumentError("to_stream", to_stream, "must be another stream than the one it reads")
     return run_command(_run(name, connection, options, target, count))
 
 
@@ -208,9 +213,7 @@ async def _stop_with(stop: asyncio.Event, stream: SqlStream) -> None:
 
 
 async def _stop_with_output(stream: SqlStream) -> None:
-    """Stop when nobody reads the output any more: a write would show it only when the next result comes."""
-    while not output_is_closed():  # noqa: ASYNC110 - a closed pipe sets no event
-        await asyncio.sleep(_LOOK_SECONDS)
+    await wait_for_closed_output()
     stream.stop()
 
 

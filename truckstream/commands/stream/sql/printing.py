@@ -14,6 +14,7 @@ from rich.text import Text
 
 from truckstream.commands.output.console import console
 from truckstream.commands.stored.query.result import format_rows
+from truckstream.errors import ConfigurationError
 from truckstream.stream_sql.sinks.json_rows import CHANGE, change_lines, row_lines
 
 if TYPE_CHECKING:
@@ -100,10 +101,13 @@ def written_lines(path: Path | None, *, with_changes: bool) -> Iterator[Callable
     """Yield a function that appends a result as lines of JSON to a file, or to standard output.
 
     The lines of a result are written at once.
+
+    Raises:
+        ConfigurationError: the file cannot be opened.
     """
     encode = change_lines if with_changes else row_lines
     opened: contextlib.AbstractContextManager[BinaryIO]
-    opened = contextlib.nullcontext(sys.stdout.buffer) if path is None else path.open("ab")
+    opened = contextlib.nullcontext(sys.stdout.buffer) if path is None else _open_file(path)
     with opened as file:
 
         def write(result: WindowAnswer) -> None:
@@ -111,6 +115,15 @@ def written_lines(path: Path | None, *, with_changes: bool) -> Iterator[Callable
             file.flush()
 
         yield write
+
+
+def _open_file(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise ConfigurationError(
+            "output", f"is {str(path)!r}, and cannot be written: {error.strerror}", "Name another file."
+        ) from error
 
 
 def figures_of(stats: SqlStats) -> str:
