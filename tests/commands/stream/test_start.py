@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from truckstream.commands.stream.start import parse_start
+from truckstream.commands.stream.start import parse_start, parse_times
 from truckstream.errors import InvalidArgumentError
 
 NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
@@ -72,3 +72,12 @@ def test_a_time_in_the_future_is_an_error_with_the_present_time(text):
 def test_an_age_before_the_year_1_is_an_error():
     with pytest.raises(InvalidArgumentError, match="before the year 1"):
         parse_start("999999999d", NOW)
+
+
+@pytest.mark.parametrize("until", ["2h", "3h"])
+def test_a_time_of_no_length_is_an_error(until):
+    with pytest.raises(
+        InvalidArgumentError, match=f"until is '{until}': must be after since, which is 2026-11-29T10:00:00Z"
+    ):
+        parse_times(NOW, since="2h", until=until)
+    assert parse_times(NOW, since=None, until=until)["since"] is None

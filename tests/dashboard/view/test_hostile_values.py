@@ -72,3 +72,11 @@ def test_a_text_is_cut_and_stays_encodable():
     assert short_text("\ud800") == "\\ud800"
     assert short_value(10**5_000).endswith("too large to print")
     assert short_value(None) == "None"
+
+
+@pytest.mark.parametrize("truck_id", ["T" * 256, BIDI, "TRUCK_001"])
+def test_an_alert_says_what_was_found_whatever_the_id_is(truck_id):
+    view = make_view()
+    observe(view, report(truck_id, health_status="URGENT"), key=truck_id)
+    (incident,) = changes(view)[0]["incidents"]
+    assert (incident["truck_id"], incident["message"]) == (truck_id, "health_status is URGENT (urgent-health)")

@@ -63,9 +63,15 @@ def parse_times(now: datetime, **options: str | None) -> dict[str, datetime | No
     """Return the times of options by their names; None for one that is not given.
 
     Raises:
-        InvalidArgumentError: a value names no time.
+        InvalidArgumentError: a value names no time, or `until` is not after `since`.
     """
-    return {name: None if text is None else parse_time(name, text, now) for name, text in options.items()}
+    times = {name: None if text is None else parse_time(name, text, now) for name, text in options.items()}
+    since, until = times.get("since"), times.get("until")
+    if since and until and since >= until:
+        raise InvalidArgumentError(
+            "until", options["until"], f"must be after since, which is {since:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    return times
 
 
 def _time(option: str, text: str, now: datetime, rule: str) -> datetime:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from truckstream.dashboard.view.texts import short_text
+from truckstream.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,9 @@ class Incidents:
     def add(self, event: AlertEvent, version: int) -> None:
         """Add an incident that begins, or replace it with its end."""
         self._incidents.pop(event.id, None)
-        # The message begins with the id of the truck, which has up to 256 characters.
-        self._incidents[event.id] = (version, msgspec.structs.replace(event, message=short_text(event.message)))
+        # The message begins with the id of the truck. It has up to 256 characters, and the page shows it by itself.
+        finding = event.message.removeprefix(printable(f"{event.truck_id}: "))
+        self._incidents[event.id] = (version, msgspec.structs.replace(event, message=short_text(finding)))
         if len(self._incidents) > MOST_INCIDENTS:
             ended = (key for key, (_, kept) in self._incidents.items() if kept.state == "ended")
             del self._incidents[next(ended, next(iter(self._incidents)))]

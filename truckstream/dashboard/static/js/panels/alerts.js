@@ -42,17 +42,15 @@ function updateAlert(line, incident) {
   }
   if (incident.truck_id === null) link.removeAttribute("href");
   else link.href = addressOf(incident.truck_id);
-  setText(who, incident.truck_id === null ? label(incident.rule, 60) : label(incident.truck_id, 40));
+  setText(who, nameOf(incident));
   setText(when, times(incident));
-  const text = label(messageOf(incident), 160);
+  const text = label(incident.message, 160);
   setText(what, text);
   what.title = text;
 }
 
-// Messages begin with the truck, which has a line of its own here.
-function messageOf({ message, truck_id: truckId }) {
-  const start = `${truckId}: `;
-  return message.startsWith(start) ? message.slice(start.length) : message;
+function nameOf({ truck_id: truckId, rule }) {
+  return truckId === null ? label(rule, 60) : label(truckId, 40);
 }
 
 function times({ began, ended }) {
@@ -119,6 +117,6 @@ export class Announcer {
     this.timer = null;
     this.said = performance.now();
     const others = count > 1 ? ` And ${count - 1} more alerts.` : "";
-    setText(byId("alert-live"), `Alert: ${label(last.message, 120)}.${others}`);
+    setText(byId("alert-live"), `Alert: ${nameOf(last)}: ${label(last.message, 120)}.${others}`);
   }
 }
