@@ -41,6 +41,16 @@ async def test_a_delivery_returns_shard_sequence_number_and_attempts():
 
 
 @on_virtual_time
+async def test_the_explicit_hash_key_may_be_the_third_argument():
+    last = str(2**128 - 1)
+    async with Producer(Client(shards=2)) as producer:
+        deliveries = [await producer.put(b"x", KEY, "0"), producer.try_put(b"x", KEY, last)]
+        acks = await asyncio.gather(*deliveries)
+    assert [each.explicit_hash_key for each in deliveries] == ["0", last]
+    assert [ack.shard_id for ack in acks] == ["shardId-000000000000", "shardId-000000000001"]
+
+
+@on_virtual_time
 async def test_leaving_the_context_delivers_everything_without_lingering():
     client = Client()
     async with Producer(client, linger=50.0) as producer:

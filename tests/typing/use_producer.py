@@ -33,6 +33,7 @@ async def put_and_await() -> None:
         assert_type(ack.attempts, int)
         assert_type(ack.maybe_duplicate, bool)
         assert_type(producer.try_put(b"{}", "TRUCK_001", explicit_hash_key="0"), Delivery)
+        assert_type(await producer.put(b"{}", "TRUCK_001", "0"), Delivery)
         await producer.flush()
 
 
@@ -121,7 +122,7 @@ async def wrong_uses(producer: Producer, delivery: Delivery, ack: Ack, stats: Pr
     await producer.put("text", "TRUCK_001")  # type: ignore[arg-type]
     await producer.put(b"{}", 1)  # type: ignore[arg-type]
     await producer.put(b"{}")  # type: ignore[call-arg]
-    producer.try_put(b"{}", "TRUCK_001", "0")  # type: ignore[call-arg]
+    producer.try_put(b"{}", "TRUCK_001", 0)  # type: ignore[arg-type]
     with producer:  # type: ignore[attr-defined]
         pass
     ack.attempts = 1  # type: ignore[misc]

@@ -365,7 +365,7 @@ class Producer:
 
     # --- Records ----------------------------------------------------------------------------------
 
-    async def put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
+    async def put(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> Delivery:
         """Accept one record. Waits only for room in the buffer, first come, first served.
 
         Cancelling the wait is safe: the record was not accepted.
@@ -389,7 +389,7 @@ class Producer:
             await self._accept_later(delivery)
         return delivery
 
-    def try_put(self, data: bytes, partition_key: str, *, explicit_hash_key: str | None = None) -> Delivery:
+    def try_put(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> Delivery:
         """Accept one record without waiting, or raise an error.
 
         Raises:
