@@ -362,5 +362,8 @@ def printable(text: str) -> str:
 
 
 def _short(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - an object of the user's own
+        return f"an object of {type(value).__name__}"
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -18,7 +18,12 @@ from truckstream.producer import Producer, ProducerObserver
 PAGE = Path(__file__).parents[2] / "truckstream" / "producer" / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-OUTPUTS = {"plain": "shardId-", "observer": "after 0.", "otel": "truckstream.producer.records.acknowledged"}
+OUTPUTS = {
+    "plain": "shardId-",
+    "objects": 'TRUCK_003 b\'{"truck_id":"TRUCK_003"',
+    "observer": "after 0.",
+    "otel": "truckstream.producer.records.acknowledged",
+}
 
 
 def section(title):

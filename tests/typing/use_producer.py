@@ -1,10 +1,11 @@
 """Producer, Delivery, Ack, statistics, observers and errors, as a user's program has them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_type
 
-from truckstream import Ack, Delivery, Producer, TruckstreamError
+from truckstream import Ack, Delivery, Producer, TruckRecord, TruckstreamError
 from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, ServiceError
 from truckstream.otel import OpenTelemetryObserver
 from truckstream.producer import (
@@ -112,16 +113,57 @@ def observe() -> None:
     Producer("trucks", observer=OpenTelemetryObserver(per_shard=False))
 
 
+@dataclass
+class Report:
+    """An object of the user's own."""
+
+    truck_id: str
+    speed: float
+
+
+def to_json(report: Report) -> str:
+    return f'{{"speed":{report.speed}}}'
+
+
+async def put_objects(report: Report, record: TruckRecord, reports: AsyncIterator[Report]) -> None:
+    by_name = Producer("trucks", serializer="json", key="truck_id", linger=0.05)
+    await by_name.put({"truck_id": "TRUCK_001"})
+    await by_name.put(report)
+    await by_name.put(record, "another key")
+    assert_type(await by_name.put_many([report, record]), list[Delivery])
+
+    by_function = Producer("trucks", serializer=to_json, key=lambda each: each.truck_id)
+    assert_type(by_function, Producer[Report])
+    await by_function.put(report)
+    by_function.try_put(report, "another key", "0")
+    await by_function.put_many(reports)
+    await by_function.put_many([(report, "another key")])
+    await by_function.put(record)  # type: ignore[arg-type]
+
+    Producer("trucks", serializer=TruckRecord.to_json).try_put(record, record.truck_id)
+    Producer("trucks", key=lambda data: str(len(data))).try_put("text")
+    Producer("trucks", serializer=7)  # type: ignore[call-overload]
+    Producer("trucks", serializer="yaml")  # type: ignore[call-overload]
+    Producer("trucks", serializer=to_json, key=7)  # type: ignore[call-overload]
+    Producer("trucks", serializer="json", lingers=0.1)  # type: ignore[call-overload]
+
+
+async def put_text(producer: Producer) -> None:
+    await producer.put("text", "TRUCK_001")
+    await producer.put(memoryview(b"{}"), "TRUCK_001")
+    await producer.put_many([(b"{}", "TRUCK_001")])
+
+
 async def wrong_uses(producer: Producer, delivery: Delivery, ack: Ack, stats: ProducerStats) -> None:
-    Producer()  # type: ignore[call-arg]
-    Producer(7)  # type: ignore[arg-type]
-    Producer("trucks", "us-east-1")  # type: ignore[call-arg]
-    Producer("trucks", lingers=0.1)  # type: ignore[call-arg]
-    Producer("trucks", ordered="yes")  # type: ignore[arg-type]
-    Producer("trucks", observer=print)  # type: ignore[arg-type]
-    await producer.put("text", "TRUCK_001")  # type: ignore[arg-type]
+    Producer()  # type: ignore[call-overload]
+    Producer(7)  # type: ignore[call-overload]
+    Producer("trucks", "us-east-1")  # type: ignore[call-overload]
+    Producer("trucks", lingers=0.1)  # type: ignore[call-overload]
+    Producer("trucks", ordered="yes")  # type: ignore[call-overload]
+    Producer("trucks", observer=print)  # type: ignore[call-overload]
+    await producer.put(7, "TRUCK_001")  # type: ignore[arg-type]
     await producer.put(b"{}", 1)  # type: ignore[arg-type]
-    await producer.put(b"{}")  # type: ignore[call-arg]
+    await producer.put(b"{}", keys="TRUCK_001")  # type: ignore[call-arg]
     producer.try_put(b"{}", "TRUCK_001", 0)  # type: ignore[arg-type]
     with producer:  # type: ignore[attr-defined]
         pass

@@ -16,9 +16,9 @@ import logging
 import math
 import random
 import warnings
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, cast, overload
 
 from truckstream.checks import check_number
 from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError, RecordTooLargeError
@@ -31,6 +31,8 @@ from truckstream.kinesis.limits import (
 )
 from truckstream.kinesis.shard_map import plain_str
 from truckstream.producer import fork_hook
+from truckstream.producer.arguments.put_arguments import PutArguments
+from truckstream.producer.arguments.types import Data, T_contra
 from truckstream.producer.buffer_waiters import BufferWaiters
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.lifecycle import Lifecycle, State
@@ -47,10 +49,13 @@ from truckstream.producer.watching.notifier import SAMPLE_SECONDS, ObserverNotif
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import TracebackType
+    from typing import Unpack
 
     from aiobotocore.session import AioSession
 
     from truckstream.errors import ServiceError
+    from truckstream.producer.arguments.keywords import ProducerKeywords
+    from truckstream.producer.arguments.types import KeyOf, Serializer, SerializerName
     from truckstream.producer.queueing.request import Request
     from truckstream.producer.stats import ProducerStats
     from truckstream.producer.watching.observer import ProducerObserver
@@ -75,7 +80,7 @@ _running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but f
 _CLOSED_WHILE_OPENING: Final = "the producer was closed while it was opening"
 
 
-class Producer:
+class Producer(Generic[T_contra]):
     """Puts records into a Kinesis stream at the full speed of its shards.
 
     ```python
@@ -108,12 +113,42 @@ class Producer:
             apart; truckstream's batcher does.
         aggregate_bytes: the most in one such Kinesis record, 51,200 by default. A larger record is sent by itself.
         observer: receives an event for each request; see `truckstream.producer.ProducerObserver`.
+        serializer: makes the data of each object that is put: a function, "json" or "msgpack". By default objects are
+            bytes, or text that is sent as UTF-8.
+        key: reads the partition key of an object that is put without one: a function, or the name of a field.
 
     Raises:
         InvalidArgumentError: an option is out of range or of another type.
         ConfigurationError: the stream's name is malformed.
     """
 
+    @overload
+    def __init__(
+        self: Producer[Data],
+        stream: str | StreamClient,
+        *,
+        serializer: None = None,
+        key: KeyOf[Data] | None = None,
+        **options: Unpack[ProducerKeywords],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Producer[Any],
+        stream: str | StreamClient,
+        *,
+        serializer: SerializerName,
+        key: KeyOf[Any] | None = None,
+        **options: Unpack[ProducerKeywords],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        stream: str | StreamClient,
+        *,
+        serializer: Serializer[T_contra],
+        key: KeyOf[T_contra] | None = None,
+        **options: Unpack[ProducerKeywords],
+    ) -> None: ...
     def __init__(
         self,
         stream: str | StreamClient,
@@ -134,6 +169,8 @@ class Producer:
         aggregate: bool = False,
         aggregate_bytes: int = AGGREGATE_BYTES,
         observer: ProducerObserver | None = None,
+        serializer: Serializer[Any] | SerializerName | None = None,
+        key: KeyOf[Any] | None = None,
     ) -> None:
         if not isinstance(stream, str) and not hasattr(stream, "put_records"):
             raise InvalidArgumentError("stream", stream, "must be a stream's name or ARN as a str, or a StreamClient")
@@ -152,6 +189,8 @@ class Producer:
             aggregate=aggregate,
             aggregate_bytes=aggregate_bytes,
         )
+        self._arguments = PutArguments(serializer, key)
+        self._sent_as_it_is = self._arguments.sent_as_it_is
         self._client: StreamClient = (
             KinesisClient(
                 stream,
@@ -365,14 +404,18 @@ class Producer:
 
     # --- Records ----------------------------------------------------------------------------------
 
-    async def put(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> Delivery:
+    async def put(
+        self, data: T_contra, partition_key: str | None = None, explicit_hash_key: str | None = None
+    ) -> Delivery:
         """Accept one record. Waits only for room in the buffer, first come, first served.
 
         Cancelling the wait is safe: the record was not accepted.
 
         Args:
-            data: the payload, sent as it is. With the key at most the stream's limit, 1 MiB by default.
-            partition_key: 1 to 256 characters; records with the same key go to the same shard.
+            data: bytes, which are sent as they are; text; or an object for the `serializer`. As bytes, and with the
+                key, at most the stream's limit, 1 MiB by default.
+            partition_key: 1 to 256 characters; records with the same key go to the same shard. By default the object's
+                `key`.
             explicit_hash_key: chooses the shard instead of the partition key: a number up to 2**128 - 1 in decimal.
 
         Raises:
@@ -389,7 +432,9 @@ class Producer:
             await self._accept_later(delivery)
         return delivery
 
-    def try_put(self, data: bytes, partition_key: str, explicit_hash_key: str | None = None) -> Delivery:
+    def try_put(
+        self, data: T_contra, partition_key: str | None = None, explicit_hash_key: str | None = None
+    ) -> Delivery:
         """Accept one record without waiting, or raise an error.
 
         Raises:
@@ -401,33 +446,47 @@ class Producer:
             raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else max(0, self._budget.free_bytes))
         return delivery
 
-    async def put_many(self, records: Iterable[tuple[bytes, str]]) -> list[Delivery]:
-        """Put each (data, partition key) of `records`, in their order.
+    async def put_many(
+        self,
+        records: Iterable[tuple[T_contra, str]]
+        | AsyncIterable[tuple[T_contra, str]]
+        | Iterable[T_contra]
+        | AsyncIterable[T_contra],
+    ) -> list[Delivery]:
+        """Put each (data, partition key) of `records`, in their order. With `key`, they are objects without keys.
 
-        Cancelling this is safe: a prefix of the records was accepted and will be delivered.
+        The next record is asked for when the one before is accepted, so an asynchronous source is read no faster than
+        there is room. Cancelling this is safe: a prefix of the records was accepted and will be delivered.
 
         Raises:
-            InvalidArgumentError: `records` is not an iterable of such pairs.
+            InvalidArgumentError: `records` is not an iterable of such pairs or objects.
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`, for the first record that breaks
                 a rule. The records before it will be delivered.
         """
-        if not isinstance(records, Iterable):
-            raise InvalidArgumentError("records", records, "must be an iterable of (data, partition key) pairs")
         deliveries: list[Delivery] = []
-        for record in records:
-            try:
-                data, partition_key = record
-            except (TypeError, ValueError):
-                rule = f"must be pairs of data and partition key: records[{len(deliveries)}] is not"
-                raise InvalidArgumentError("records", record, rule) from None
-            # As `put`, but without a coroutine for each record.
-            self._puts_this_turn += 1
-            if self._puts_this_turn > PUTS_PER_TURN:
-                await asyncio.sleep(0)
-            delivery = self._offer(data, partition_key, None)
-            if not delivery.epoch:
-                await self._accept_later(delivery)
-            deliveries.append(delivery)
+        pair_of = self._arguments.pair_of
+        plain_pair = None if self._arguments.has_key else tuple
+        record: Any
+        if isinstance(records, Iterable):
+            for record in records:
+                if type(record) is plain_pair and len(record) == 2:  # noqa: PLR2004 - `pair_of` in the usual case
+                    data, partition_key = record
+                else:
+                    data, partition_key = pair_of(record, len(deliveries))
+                # As `put`, but without a coroutine for each record.
+                self._puts_this_turn += 1
+                if self._puts_this_turn > PUTS_PER_TURN:
+                    await asyncio.sleep(0)
+                delivery = self._offer(data, partition_key, None)
+                if not delivery.epoch:
+                    await self._accept_later(delivery)
+                deliveries.append(delivery)
+        elif isinstance(records, AsyncIterable):
+            async for record in records:
+                data, partition_key = pair_of(record, len(deliveries))
+                deliveries.append(await self.put(data, partition_key))
+        else:
+            raise InvalidArgumentError("records", records, "must be an iterable, or an asynchronous one")
         return deliveries
 
     async def flush(self) -> None:
@@ -461,17 +520,17 @@ class Producer:
     def __repr__(self) -> str:
         return f"<Producer {self._lifecycle.state.value}: {self.stats}>"
 
-    def _offer(self, data: bytes, partition_key: str, explicit_hash_key: str | None) -> Delivery:
+    def _offer(self, data: object, partition_key: str | None, explicit_hash_key: str | None) -> Delivery:
         """Make a delivery, and accept it if there is room.
 
         One function, because a second call would take 1.5 % more instructions for a record (Python 3.11).
         """
         if _running_loop() is not self._accepting_loop:
             self._refuse_put()
-        if not isinstance(data, bytes):
-            data = _bytes_of(data)
         if type(partition_key) is not str:
-            partition_key = plain_str("partition_key", partition_key)
+            partition_key = self._arguments.key_of(data, partition_key)
+        if not isinstance(data, self._sent_as_it_is):
+            data = self._arguments.data_of(data)
         if explicit_hash_key is None:
             outbox, key_size, overhead, tail = self._routing_table[partition_key]
         else:
@@ -638,12 +697,6 @@ async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
             task.exception()  # its caller has it already
     if others:
         _logger.error("%d calls have not ended %s s after they were cancelled", len(others), DISCONNECT_SECONDS)
-
-
-def _bytes_of(data: object) -> bytes:
-    if isinstance(data, (bytearray, memoryview)):
-        return bytes(data)
-    raise InvalidArgumentError("data", data, "must be bytes: encode text and objects first")
 
 
 def _name_of(stream: str | StreamClient) -> str:
