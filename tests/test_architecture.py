@@ -36,6 +36,7 @@ ALLOWED = {
     "observer_hooks": {"errors"},
     "kinesis": {"errors"},
     "producer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
+    "blocking": {"producer", "kinesis", "checks", "errors"},
     "consumer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "batcher": {"record", "column_types", "schema_errors", "kpl", "errors"},
     "otel": {"consumer", "producer", "metrics", "truckstream"},
@@ -128,6 +129,7 @@ SHELLS = {
         "service_calls.py",
         "watching/notifier.py",
     },
+    "blocking": {"acceptor.py", "at_exit.py", "delivery.py", "hand_over.py", "loop_thread.py", "producer.py"},
     "consumer": {
         "consumer.py",
         "upkeep/lease_manager.py",

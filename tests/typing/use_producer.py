@@ -1,11 +1,11 @@
 """Producer, Delivery, Ack, statistics, observers and errors, as a user's program has them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_type
 
-from truckstream import Ack, Delivery, Producer, TruckRecord, TruckstreamError
+from truckstream import Ack, Delivery, Producer, TruckRecord, TruckstreamError, blocking
 from truckstream.errors import DeliveryErrorGroup, DeliveryTimeoutError, ServiceError
 from truckstream.otel import OpenTelemetryObserver
 from truckstream.producer import (
@@ -146,6 +146,23 @@ async def put_objects(report: Report, record: TruckRecord, reports: AsyncIterato
     Producer("trucks", serializer="yaml")  # type: ignore[call-overload]
     Producer("trucks", serializer=to_json, key=7)  # type: ignore[call-overload]
     Producer("trucks", serializer="json", lingers=0.1)  # type: ignore[call-overload]
+
+
+def block(report: Report, reports: Iterator[Report]) -> None:
+    with blocking.Producer("trucks", serializer=to_json, key="truck_id", linger=0.05) as producer:
+        assert_type(producer, blocking.Producer[Report])
+        delivery = producer.put(report, timeout=1.0)
+        assert_type(delivery, blocking.Delivery)
+        assert_type(delivery.result(5.0), Ack)
+        assert_type(delivery.exception(), TruckstreamError | None)
+        assert_type(producer.put_many(reports), list[blocking.Delivery])
+        producer.flush(timeout=5.0)
+        assert_type(producer.stats, ProducerStats)
+        producer.put("text")  # type: ignore[arg-type]
+    producer_of_bytes = blocking.Producer("trucks")
+    producer_of_bytes.put(b"{}", "TRUCK_001")
+    producer_of_bytes.put(7, "TRUCK_001")  # type: ignore[arg-type]
+    blocking.Producer("trucks", lingers=0.1)  # type: ignore[call-overload]
 
 
 async def put_text(producer: Producer) -> None:

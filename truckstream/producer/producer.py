@@ -385,12 +385,17 @@ class Producer(Generic[T_contra]):
 
     def _leave_to_parent(self) -> None:
         """Leave the records and connections to the parent process: this is a copy of its producer, made by a fork."""
-        self._accepting_loop = _NO_LOOP
-        self._lifecycle.to(State.FORKED)
+        self.refuse_records_after_fork()
         self._buffer_waiters.reject_all()
         while self._core.abort(forked=True) | self._hand_out():
             pass
         self._unawaited_failures.clear()
+
+    def refuse_records_after_fork(self) -> None:
+        """Accept no records in this copy of a producer. Its other parts may have been changing when it was made."""
+        self._accepting_loop = _NO_LOOP
+        if self._lifecycle.state is not State.FORKED:
+            self._lifecycle.to(State.FORKED)
 
     def __del__(self) -> None:
         lifecycle = getattr(self, "_lifecycle", None)  # not there if an option was invalid
