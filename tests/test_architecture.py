@@ -44,7 +44,7 @@ ALLOWED = {
     "pytest_plugin": {"local"},
     "demo": {"charts", "dashboard", "handler", "local", "producer", "kinesis", "fleet", "record", "errors"},
     "simulator": {"cloud", "producer", "kinesis", "fleet", "errors"},
-    "cloud": {"alarms", "column_types", "command_line", "config", "errors", "metrics", "truckstream"},
+    "cloud": {"alarms", "column_types", "command_line", "config", "errors", "kinesis", "metrics", "truckstream"},
     "lambda_function": {"batcher", "metrics", "errors"},
     "handler": {"alerts", "lambda_function", "batcher", "data", "record", "errors"},
     "data": {

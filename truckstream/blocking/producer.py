@@ -192,7 +192,7 @@ class Producer(Generic[T_contra]):
     def _leave_to_parent(self) -> None:
         """Leave everything to the parent process: this is a copy of its producer, made by a fork."""
         at_exit.remove(self)
-        self._aio.refuse_records_after_fork()
+        self._aio._refuse_records_after_fork()  # noqa: SLF001 - nothing else of it may be touched
         self._hand_over.leave_to_parent(_FORKED)
         self._thread.leave_to_parent(_FORKED)
 

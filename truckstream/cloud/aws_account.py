@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from truckstream.cloud.error_hints import hint_for, hint_for_failure, is_absent
 from truckstream.cloud.partitions import is_aws_endpoint
 from truckstream.errors import AwsError, ConfigurationError
+from truckstream.kinesis.session.default_session import load_aiobotocore, prepared_session
+from truckstream.kinesis.session.user_session import aio_session
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["Account", "Aws", "credentials_error", "flags_of"]
 
@@ -58,18 +60,18 @@ class Account:
     Args:
         region_name: as in aiobotocore; the default is the region of the session.
         endpoint_url: an endpoint for all services in place of AWS, such as that of a local stand-in.
-        session: an aiobotocore session; the default is a new one.
+        session: a session of aiobotocore or aioboto3; the default is a new one.
 
     Raises:
         ConfigurationError: on entering the context, if the region is not set or the profile does not exist.
     """
 
     def __init__(
-        self, *, region_name: str | None = None, endpoint_url: str | None = None, session: AioSession | None = None
+        self, *, region_name: str | None = None, endpoint_url: str | None = None, session: UserSession | None = None
     ) -> None:
         self._region_name = region_name
         self.endpoint_url = endpoint_url
-        self._session = session
+        self._session: Any = aio_session(session)
         self._clients: dict[str, Any] = {}
         self._stand_in: str | None = None
         self._resources = AsyncExitStack()
@@ -90,11 +92,11 @@ class Account:
         return self._stand_in
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.session import get_session  # noqa: PLC0415 - takes half a second of CPU, which only these commands need
-        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+        await load_aiobotocore()
+        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415 - loaded by the line above
 
-        self._session = self._session or get_session()
         try:
+            self._session = await prepared_session(self._session)
             self._session.get_scoped_config()  # raises for a profile that does not exist, even if nothing else needs it
             self._region_name = self._region_name or self._session.get_config_variable("region")
         except ProfileNotFound as error:
@@ -159,6 +161,7 @@ class Account:
             config = AioConfig(
                 connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
             )
+            await prepared_session(self._session, service)
             context = self._session.create_client(
                 service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
             )

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
-
     from truckstream.consumer.leases.lease_table import LeaseTable
     from truckstream.consumer.options import CheckpointMode, Outside, Start
     from truckstream.consumer.processing.handler import Handler
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.shard_processor import AssignedShard, ShardProcessor
     from truckstream.consumer.watching.observer import ConsumerObserver
     from truckstream.kinesis.reading.reading_client import ReadingClient
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["Consumer"]
 
@@ -105,7 +104,8 @@ class Consumer:
         fan_out: read with enhanced fan-out: 2 MiB a second of each shard for this application alone, pushed within some
             70 ms, at an extra price. The consumer is registered under the name of the application, or under the name
             that is given here. Needs truckstream[fan-out].
-        region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
+        region_name, endpoint_url: as in aiobotocore; by default the environment's.
+        session: of aiobotocore or aioboto3; by default a new one.
         request_timeout: seconds that the service may keep silent.
         open_timeout: seconds that opening may take, retries included.
         observer: receives an event for each response; see `ConsumerObserver`.
@@ -136,7 +136,7 @@ class Consumer:
         fan_out: bool | str = False,
         region_name: str | None = None,
         endpoint_url: str | None = None,
-        session: AioSession | None = None,
+        session: UserSession | None = None,
         request_timeout: float = 10.0,
         open_timeout: float = 30.0,
         observer: ConsumerObserver | None = None,

@@ -27,11 +27,10 @@ from truckstream.kinesis.signed_calls import SignedCalls
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from aiobotocore.session import AioSession
-
     from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kinesis.responses import StreamSummary
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.kinesis.shard_map import Shard
 
 __all__ = ["EncodableRecord", "KinesisClient", "RecordResponse", "StreamClient"]
@@ -75,7 +74,7 @@ class KinesisClient:
         stream: the stream's name, or its ARN, which also names the region.
         region_name: as in aiobotocore; by default the session's.
         endpoint_url: another endpoint than the region's, such as a local server's.
-        session: an aiobotocore session (or aioboto3's `_session`); by default a new one, which shares botocore's data
+        session: an aiobotocore session, or an aioboto3.Session; by default a new one, which shares botocore's data
             files with those of other clients.
         connections: the maximum number of requests at a time, each on a connection of its own.
         request_timeout: seconds that the service or a proxy may keep silent.
@@ -87,7 +86,7 @@ class KinesisClient:
         *,
         region_name: str | None = None,
         endpoint_url: str | None = None,
-        session: AioSession | None = None,
+        session: UserSession | None = None,
         connections: int = 10,
         request_timeout: float = 10.0,
     ) -> None:

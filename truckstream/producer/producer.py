@@ -51,9 +51,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from aiobotocore.session import AioSession
-
     from truckstream.errors import ServiceError
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.producer.arguments.keywords import ProducerKeywords
     from truckstream.producer.arguments.types import KeyOf, Serializer, SerializerName
     from truckstream.producer.queueing.request import Request
@@ -94,7 +93,8 @@ class Producer(Generic[T_contra]):
 
     Args:
         stream: the stream's name or ARN; or a `StreamClient` of your own, which the producer opens and closes.
-        region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
+        region_name, endpoint_url: as in aiobotocore; by default the environment's.
+        session: of aiobotocore or aioboto3; by default a new one.
         buffer_bytes: the room for records between put and outcome, in bytes. A record takes its data, its key and 500
             bytes; `put` waits for room. 64 MiB by default: over 60 seconds of one full shard of 500-byte records.
         linger: seconds that a record waits for others to share its request; 0.1 by default, as in the KPL.
@@ -155,7 +155,7 @@ class Producer(Generic[T_contra]):
         *,
         region_name: str | None = None,
         endpoint_url: str | None = None,
-        session: AioSession | None = None,
+        session: UserSession | None = None,
         buffer_bytes: int = 64 * MIB,
         linger: float = 0.1,
         delivery_timeout: float = 120.0,
@@ -385,13 +385,13 @@ class Producer(Generic[T_contra]):
 
     def _leave_to_parent(self) -> None:
         """Leave the records and connections to the parent process: this is a copy of its producer, made by a fork."""
-        self.refuse_records_after_fork()
+        self._refuse_records_after_fork()
         self._buffer_waiters.reject_all()
         while self._core.abort(forked=True) | self._hand_out():
             pass
         self._unawaited_failures.clear()
 
-    def refuse_records_after_fork(self) -> None:
+    def _refuse_records_after_fork(self) -> None:
         """Accept no records in this copy of a producer. Its other parts may have been changing when it was made."""
         self._accepting_loop = _NO_LOOP
         if self._lifecycle.state is not State.FORKED:

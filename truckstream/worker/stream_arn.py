@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from truckstream.kinesis.session.described_stream import describe_stream
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["find_stream_arn"]
 
@@ -16,7 +16,7 @@ _ARN: Final = re.compile(r"arn:[^:]+:kinesis:[^:]+:\d{12}:stream/.+")
 
 
 async def find_stream_arn(
-    stream: str, *, session: AioSession | None = None, region_name: str | None = None, endpoint_url: str | None = None
+    stream: str, *, session: UserSession | None = None, region_name: str | None = None, endpoint_url: str | None = None
 ) -> str:
     """Return the ARN of a stream, given its name or its ARN.
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from truckstream.alerts.sns_messages import check_topic, message_entries
 from truckstream.errors import AlertTargetError
+from truckstream.kinesis.session.default_session import load_aiobotocore, prepared_session
+from truckstream.kinesis.session.user_session import aio_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
-
     from truckstream.alerts.alert_event import AlertEvent
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["SnsTarget"]
 
@@ -39,22 +40,22 @@ class SnsTarget:
 
     batch = 10
 
-    def __init__(self, topic_arn: str, *, session: AioSession | None = None, endpoint_url: str | None = None) -> None:
+    def __init__(self, topic_arn: str, *, session: UserSession | None = None, endpoint_url: str | None = None) -> None:
         check_topic("sns", topic_arn)
         self.name = f"sns {topic_arn}"
         self._topic_arn = topic_arn
-        self._session = session
+        self._session = aio_session(session)
         self._endpoint_url = endpoint_url
         self._resources = AsyncExitStack()
         self._client: Any = None
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU
-        from aiobotocore.session import get_session  # noqa: PLC0415
+        await load_aiobotocore()
+        from aiobotocore.config import AioConfig  # noqa: PLC0415 - loaded by the line above
 
         # The outbox retries, at waits of its own.
         config = AioConfig(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
-        session = self._session or get_session()
+        session = await prepared_session(self._session, "sns")
         region = self._topic_arn.split(":")[3]
         client = session.create_client("sns", region_name=region, endpoint_url=self._endpoint_url, config=config)
         self._client = await self._resources.enter_async_context(client)

@@ -16,9 +16,8 @@ from truckstream.kinesis.session.local_endpoint import is_on_this_machine
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiobotocore.session import AioSession
-
     from truckstream.consumer.leases.lease_table import LeaseTable
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["default_table", "state_folder"]
 
@@ -31,7 +30,7 @@ def default_table(
     *,
     region_name: str | None,
     endpoint_url: str | None,
-    session: AioSession | None,
+    session: UserSession | None,
     create: bool = True,
 ) -> LeaseTable:
     """Return the table where an application keeps its leases.

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from truckstream.consumer.tables.item_update import ItemUpdate
 from truckstream.consumer.tables.lease_item import CHECKPOINT_OWNER, COUNTER, KEY, OWNER, is_lease, item_of, lease_of
 from truckstream.errors import ConfigurationError, LeaseTableError
-from truckstream.kinesis.session.default_session import make_session, wait_for_turn
+from truckstream.kinesis.session.default_session import load_aiobotocore, prepared_session, wait_for_turn
+from truckstream.kinesis.session.user_session import aio_session
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
-
     from truckstream.consumer.leases.lease import Lease
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["DynamoDbTable"]
 
@@ -58,7 +58,8 @@ class DynamoDbTable:
 
     Args:
         name: of the table; the KCL takes the name of the application.
-        region_name, endpoint_url, session: as in aiobotocore; by default the environment's.
+        region_name, endpoint_url: as in aiobotocore; by default the environment's.
+        session: of aiobotocore or aioboto3; by default a new one.
         create: whether opening creates the table if there is none.
         retry_for: seconds after which a call that does not succeed is given up, less than the duration of a lease.
         random: the source of the jitter; by default seeded by the system.
@@ -72,7 +73,7 @@ class DynamoDbTable:
         *,
         region_name: str | None = None,
         endpoint_url: str | None = None,
-        session: AioSession | None = None,
+        session: UserSession | None = None,
         create: bool = True,
         retry_for: float = 5.0,
         random: Random | None = None,
@@ -80,7 +81,7 @@ class DynamoDbTable:
         self._name = name
         self._region_name = region_name
         self._endpoint_url = endpoint_url
-        self._session: Any = session
+        self._session: Any = aio_session(session)
         self._creates = create
         self._retry_for = retry_for
         self._random = random or Random()
@@ -158,14 +159,15 @@ class DynamoDbTable:
     # --- The table ------------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU, for those who open one
+        await load_aiobotocore()
+        from aiobotocore.config import AioConfig  # noqa: PLC0415 - loaded by the line above
         from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
         timeout = self._retry_for / 2
         config = AioConfig(connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1})
-        await wait_for_turn()
         try:
-            session = self._session or make_session()
+            session = await prepared_session(self._session, "dynamodb")
+            await wait_for_turn()
             context = session.create_client(
                 "dynamodb", region_name=self._region_name, endpoint_url=self._endpoint_url, config=config
             )

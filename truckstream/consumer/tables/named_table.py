@@ -9,15 +9,14 @@ from truckstream.consumer.tables.sqlite_table import SqliteTable
 from truckstream.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
-
     from truckstream.consumer.leases.lease_table import LeaseTable
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["named_table"]
 
 
 def named_table(
-    text: str, *, region_name: str | None, session: AioSession | None = None, create: bool = True
+    text: str, *, region_name: str | None, session: UserSession | None = None, create: bool = True
 ) -> LeaseTable:
     """Return the table that `dynamodb:NAME` or `sqlite:FILE` names. Without `create` it must exist.
 

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from aiobotocore.session import AioSession
-
     from truckstream.batcher.object_store.store import ObjectStore
     from truckstream.cloud.aws_account import Aws
     from truckstream.data.audit.report import AuditedShard
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["SETTLE_SECONDS", "audit"]
 
@@ -56,7 +55,7 @@ async def audit(
     region_name: str | None = None,
     endpoint_url: str | None = None,
     store_options: Mapping[str, Any] | None = None,
-    session: AioSession | None = None,
+    session: UserSession | None = None,
     on_progress: Callable[[AuditProgress], None] = lambda _: None,
 ) -> AuditReport:
     """Check that a store holds each record of its streams exactly once, unchanged.
@@ -81,7 +80,7 @@ async def audit(
         region_name: of the buckets and of the stream, as in `Batcher` and `Consumer`.
         endpoint_url: in place of those of the region.
         store_options: further options of obstore's S3Store.
-        session: the session of aiobotocore for the stream; by default a new one.
+        session: the session, of aiobotocore or aioboto3, for the stream; by default a new one.
         on_progress: called from time to time.
 
     Raises:

@@ -35,11 +35,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from aiobotocore.session import AioSession
-
     from truckstream.batcher.object_store.store import ObjectStore
     from truckstream.data.replay.reading.repairing import Repair
     from truckstream.data.replay.report import ReplayReport
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["replay"]
 
@@ -67,7 +66,7 @@ async def replay(
     put_timeout: float = 20.0,
     region_name: str | None = None,
     endpoint_url: str | None = None,
-    session: AioSession | None = None,
+    session: UserSession | None = None,
     store_options: Mapping[str, Any] | None = None,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[ReplayReport], None] | None = None,

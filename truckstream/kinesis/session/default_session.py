@@ -10,12 +10,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import weakref
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiobotocore.session import AioSession
 
-__all__ = ["make_session", "wait_for_turn"]
+__all__ = ["load_aiobotocore", "make_session", "prepared_session", "wait_for_turn"]
+
+#: Modules and data files that aiobotocore loads when it makes the first client.
+_MODULES: Final = ("aiobotocore.config", "aiobotocore.session", "aiobotocore.httpsession")
+_DATA_FILES: Final = ("endpoints", "partitions", "sdk-default-configuration", "_retry")
 
 _turns: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = weakref.WeakKeyDictionary()
 
@@ -43,6 +51,41 @@ def _data_loader(data_path: str | None) -> Any:
     from botocore.loaders import create_loader  # noqa: PLC0415 - loaded with the client
 
     return create_loader(data_path)
+
+
+async def load_aiobotocore() -> None:
+    """Import what aiobotocore's clients need, in a thread: it takes 0.15 s, which would hold the event loop."""
+    await asyncio.to_thread(_import_all)
+
+
+def _import_all() -> None:
+    for module in _MODULES:
+        import_module(module)
+
+
+async def prepared_session(session: AioSession | None, *services: str) -> AioSession:
+    """Return `session`, or a new one, which has all data files that its clients of `services` need.
+
+    A thread parses them, because that takes 0.1 s for the first session.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: the environment names a profile that does not exist.
+    """
+    return await asyncio.to_thread(_prepare, session, services)
+
+
+def _prepare(session: AioSession | None, services: Sequence[str]) -> AioSession:
+    from botocore.exceptions import DataNotFoundError  # noqa: PLC0415 - loaded with the client
+
+    prepared: Any = session or make_session()
+    loader = prepared.get_component("data_loader")
+    with suppress(DataNotFoundError):  # a loader of the user's own need not have them all
+        for name in _DATA_FILES:
+            loader.load_data(name)
+        for service in services:
+            for kind in ("service-2", "endpoint-rule-set-1"):
+                loader.load_service_model(service, kind)
+    return prepared
 
 
 async def wait_for_turn() -> None:

@@ -18,19 +18,19 @@ from truckstream.errors import ConfigurationError, InvalidArgumentError
 from truckstream.kinesis.http.body_buffers import BodyBuffers
 from truckstream.kinesis.http.http1 import MAX_BODY_BYTES, header_lines
 from truckstream.kinesis.session.credentials import SessionCredentials, translate_errors
-from truckstream.kinesis.session.default_session import make_session, wait_for_turn
+from truckstream.kinesis.session.default_session import load_aiobotocore, prepared_session, wait_for_turn
 from truckstream.kinesis.session.network_settings import NetworkSettings
 from truckstream.kinesis.session.request_template import DEFAULT_PORTS, RequestTemplate, template_from
+from truckstream.kinesis.session.user_session import aio_session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-
-    from aiobotocore.session import AioSession
 
     from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.fan_out.http2_pool import Http2Pool
     from truckstream.kinesis.http.connection_pool import ConnectionPool
     from truckstream.kinesis.http.http1 import HttpResponse
+    from truckstream.kinesis.session.user_session import UserSession
 
     _Pool = TypeVar("_Pool", ConnectionPool, Http2Pool)
     _Transport = Callable[[RequestTemplate, Mapping[str, str], bytes, Attempt], Awaitable[HttpResponse]]
@@ -65,19 +65,16 @@ class SessionEndpoint:
         *,
         region_name: str | None,
         endpoint_url: str | None,
-        session: AioSession | None,
+        session: UserSession | None,
         connections: int,
         request_timeout: float,
     ) -> None:
         for argument, value in (("region_name", region_name), ("endpoint_url", endpoint_url)):
             if value is not None and not isinstance(value, str):
                 raise InvalidArgumentError(argument, value, "must be a str")
-        if session is not None and not hasattr(session, "create_client"):
-            rule = "must be an aiobotocore session, as aiobotocore.session.get_session() makes it (aioboto3: _session)"
-            raise InvalidArgumentError("session", session, rule)
         self._region_name = region_name
         self._endpoint_url = endpoint_url
-        self._session: Any = session
+        self._session: Any = aio_session(session)
         self._connections = connections
         self._connect_timeout = min(5.0, request_timeout)
         self._request_timeout = request_timeout
@@ -97,7 +94,8 @@ class SessionEndpoint:
         Raises:
             ConfigurationError: no region is set, or aiobotocore rejects the region, the endpoint or the profile.
         """
-        from aiobotocore.config import AioConfig  # noqa: PLC0415 - half a second of CPU, for those who open one
+        await load_aiobotocore()
+        from aiobotocore.config import AioConfig  # noqa: PLC0415 - loaded by the line above
         from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
         config = AioConfig(
@@ -107,9 +105,9 @@ class SessionEndpoint:
             retries={"total_max_attempts": 1},
             parameter_validation=False,
         )
-        await wait_for_turn()
         try:
-            self._session = self._session or make_session()
+            self._session = await prepared_session(self._session, "kinesis")
+            await wait_for_turn()
             context = self._session.create_client(
                 "kinesis",
                 region_name=self._region_name,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
-
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.producer.watching.observer import ProducerObserver
 
 __all__ = ["ProducerKeywords"]
@@ -17,7 +16,7 @@ class ProducerKeywords(TypedDict, total=False):
 
     region_name: str | None
     endpoint_url: str | None
-    session: AioSession | None
+    session: UserSession | None
     buffer_bytes: int
     linger: float
     delivery_timeout: float

@@ -21,8 +21,7 @@ from truckstream.search.opensearch.client import OpenSearchClient, OpenSearchOpt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiobotocore.session import AioSession
-
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.search.asking.rows import Row
 
 __all__ = ["search_index"]
@@ -43,7 +42,7 @@ async def search_index(
     *,
     index: str = f"{DEFAULT_INDEX}-*",
     request_timeout: float = 30.0,
-    session: AioSession | None = None,
+    session: UserSession | None = None,
     client_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> list[Row]:

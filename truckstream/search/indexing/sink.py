@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
-
     from truckstream.batcher.formats.stream_fields import Places
     from truckstream.batcher.reading.validation import ValidatedEvent
     from truckstream.consumer import Batch
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.search.indexing.writer import SinkStats
 
 __all__ = ["DEFAULT_INDEX", "OpenSearchSink"]
@@ -65,7 +64,7 @@ class OpenSearchSink:
         max_request_bytes: bytes of a bulk request, 5 MiB by default. A larger document makes a request alone.
         max_in_flight: bulk requests at the same time, over all shards of the stream.
         request_timeout: seconds until a request without a response is made again.
-        session: the aiobotocore session that signs for AWS; by default the environment's.
+        session: the session, of aiobotocore or aioboto3, that signs for AWS; by default the environment's.
         client_options: further options of opensearch-py's `AsyncOpenSearch`, such as `ca_certs`.
 
     Raises:
@@ -88,7 +87,7 @@ class OpenSearchSink:
         max_request_bytes: int = 5 * 1024 * 1024,
         max_in_flight: int = 4,
         request_timeout: float = 30.0,
-        session: AioSession | None = None,
+        session: UserSession | None = None,
         client_options: Mapping[str, Any] | None = None,
     ) -> None:
         if not _INDEX.fullmatch(index):

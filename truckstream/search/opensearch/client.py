@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["BulkFailedError", "OpenSearchClient", "OpenSearchOptions"]
 
@@ -49,13 +49,13 @@ class OpenSearchOptions:
     """How OpenSearch is reached.
 
     Args:
-        session: the aiobotocore session whose credentials sign the requests to a host of AWS
+        session: the session, of aiobotocore or aioboto3, whose credentials sign the requests to a host of AWS
             (`….es.amazonaws.com`, `….aoss.amazonaws.com`); by default the environment's.
         request_timeout: seconds until a request without a response counts as failed.
         client_options: further options of opensearch-py's `AsyncOpenSearch`, such as `ca_certs` or `http_auth`.
     """
 
-    session: AioSession | None = None
+    session: UserSession | None = None
     request_timeout: float = 30.0
     client_options: Mapping[str, Any] | None = None
 

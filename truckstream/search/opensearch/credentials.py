@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from truckstream.kinesis.session.credentials import SessionCredentials
-from truckstream.kinesis.session.default_session import make_session
+from truckstream.kinesis.session.credentials import SessionCredentials, translate_errors
+from truckstream.kinesis.session.default_session import load_aiobotocore, prepared_session
+from truckstream.kinesis.session.user_session import aio_session
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
-
     from truckstream.kinesis.session.signing import Keys
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["AwsHost", "AwsKeys", "aws_host"]
 
@@ -38,8 +38,9 @@ def aws_host(host: str) -> AwsHost | None:
 class AwsKeys:
     """The keys of a session, as the signer of opensearch-py reads them."""
 
-    def __init__(self, session: AioSession | None) -> None:
-        self._source = SessionCredentials(make_session() if session is None else session)
+    def __init__(self, session: UserSession | None) -> None:
+        self._session = aio_session(session)
+        self._source: SessionCredentials | None = None
         self._keys: Keys
 
     async def refresh(self) -> None:
@@ -48,6 +49,9 @@ class AwsKeys:
         Raises:
             RequestFailedError: there are no credentials, or they could not be refreshed.
         """
+        if self._source is None:
+            await load_aiobotocore()
+            self._source = SessionCredentials(await translate_errors(prepared_session(self._session)))
         self._keys = await self._source.current()
 
     def get_frozen_credentials(self) -> Keys:

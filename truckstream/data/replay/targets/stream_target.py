@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
-
     from truckstream.batcher.reading.event import KinesisEvent
     from truckstream.batcher.reading.rejected_record import Refusal
     from truckstream.data.replay.journal.entries import EntryName, Intent, Item
     from truckstream.data.replay.targets.stream_matching import StreamMatching
+    from truckstream.kinesis.session.user_session import UserSession
     from truckstream.producer import Delivery
 
 __all__ = ["NOT_PUT", "StreamTarget"]
@@ -68,7 +67,7 @@ class StreamTarget:
         put_timeout: float,
         region_name: str | None,
         endpoint_url: str | None,
-        session: AioSession | None,
+        session: UserSession | None,
     ) -> None:
         check_number("put_timeout", put_timeout, 0.001)
         self._schema = read_schema(schema)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from truckstream.kinesis.session.described_stream import describe_stream
 
 if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
+    from truckstream.kinesis.session.user_session import UserSession
 
 __all__ = ["TargetStream", "find_target_stream"]
 
@@ -21,7 +21,7 @@ class TargetStream(NamedTuple):
 
 
 async def find_target_stream(
-    stream: str, *, session: AioSession | None, region_name: str | None, endpoint_url: str | None
+    stream: str, *, session: UserSession | None, region_name: str | None, endpoint_url: str | None
 ) -> TargetStream:
     """Describe a stream, given its name or its ARN.
 
