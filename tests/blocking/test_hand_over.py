@@ -87,9 +87,31 @@ def test_closing_ends_the_waits_for_room():
 
 
 def test_a_signal_handler_may_put_while_its_thread_puts():
-    queue = hand_over(lambda: queue.put("of the handler", 1, None) if queue._items == ["first"] else None)
+    woken = []
+
+    def wake():
+        woken.append(None)
+        if len(woken) == 1:
+            queue.put("of the handler", 1, None)
+
+    queue = hand_over(wake)
     queue.put("first", 1, None)
-    assert queue.take() == ["first", "of the handler"]
+    assert (queue.take(), len(woken)) == (["of the handler", "first"], 2)
+
+
+def test_ctrl_c_in_a_put_leaves_no_item_for_which_nothing_wakes_the_loop():
+    woken = []
+
+    def wake():
+        woken.append(None)
+        if len(woken) == 1:
+            raise KeyboardInterrupt
+
+    queue = hand_over(wake)
+    with pytest.raises(KeyboardInterrupt):
+        queue.put("interrupted", 1, None)
+    queue.put("next", 1, None)
+    assert (queue.take(), len(woken)) == (["next"], 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")

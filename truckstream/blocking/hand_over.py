@@ -62,10 +62,10 @@ class HandOver(Generic[T]):
                 self._wait_for_room(size, timeout)
             if self._closed:
                 raise ProducerClosedError(self._closed)
+            if not self._items:
+                self._wake()  # first, or Ctrl-C in between would leave items for which nothing wakes the loop
             self._items.append(item)
             self._bytes += size
-            if len(self._items) == 1:
-                self._wake()
 
     def _wait_for_room(self, size: int, timeout: float | None) -> None:
         deadline = None if timeout is None else monotonic() + timeout
