@@ -8,7 +8,7 @@ import pytest
 from truckstream.blocking import Producer
 from truckstream.local import BlockingKinesis, Fault, FaultPlan
 
-THREADS, RECORDS = 8, 250
+THREADS, RECORDS = 8, 60
 FAULTS = FaultPlan(
     *(Fault("throttle", rate=0.2), Fault("reset-after", rate=0.1), Fault("error-before", rate=0.1)),
     seed=5,
@@ -24,7 +24,7 @@ def test_each_record_of_each_thread_is_stored_and_acknowledged(options):
         def put(thread):
             for number in range(RECORDS):
                 deliveries.append(producer.put(f"{thread} {number}", f"key {thread}"))
-                if number % 100 == 0:
+                if number % 20 == 0:
                     deliveries[-1].result()
 
         with Producer("s", endpoint_url=kinesis.endpoint_url, region_name=kinesis.region_name, **options) as producer:
