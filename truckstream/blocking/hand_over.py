@@ -8,10 +8,12 @@ room in the buffer.
 
 from __future__ import annotations
 
+import math
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from truckstream.blocking.loop_thread import STEP_SECONDS
 from truckstream.errors import BufferFullError, ProducerClosedError
 
 if TYPE_CHECKING:
@@ -68,12 +70,12 @@ class HandOver(Generic[T]):
             self._bytes += size
 
     def _wait_for_room(self, size: int, timeout: float | None) -> None:
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = math.inf if timeout is None else monotonic() + timeout
         while self._bytes >= self._max_bytes and not self._closed:
-            remaining = None if deadline is None else deadline - monotonic()
-            if remaining is not None and remaining <= 0:
+            remaining = deadline - monotonic()
+            if remaining <= 0:
                 raise BufferFullError(size, 0)
-            self._changed.wait(remaining)
+            self._changed.wait(min(STEP_SECONDS, remaining))
 
     def take(self) -> list[T]:
         """Return the items that were put since the last call."""

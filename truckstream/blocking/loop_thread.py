@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from truckstream.errors import ProducerClosedError, TruckstreamError, WrongEventLoopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["LoopThread"]
+__all__ = ["STEP_SECONDS", "LoopThread"]
 
 _T = TypeVar("_T")
+
+
+#: A signal that comes just before the thread sleeps does not wake it (CPython 3.11 to 3.14). So that Ctrl-C is never
+#: lost, waits are made of steps of so many seconds.
+STEP_SECONDS: Final = 0.5
 
 
 class LoopThread:
@@ -76,7 +83,7 @@ class LoopThread:
             work.close()
             raise
         try:
-            return future.result(timeout)
+            return _result_of(future, timeout)
         except BaseException:
             future.cancel()
             raise
@@ -115,3 +122,15 @@ class LoopThread:
         self._stop = asyncio.Event()
         self._started.set_result(None)
         await self._stop.wait()
+
+
+def _result_of(future: Future[_T], timeout: float | None) -> _T:
+    deadline = math.inf if timeout is None else monotonic() + timeout
+    while True:
+        try:
+            return future.result(max(0.0, min(STEP_SECONDS, deadline - monotonic())))
+        except TimeoutError:
+            if future.done():
+                return future.result()  # it came in the last moment, or is a TimeoutError itself
+            if monotonic() >= deadline:
+                raise
