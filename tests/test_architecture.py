@@ -29,6 +29,7 @@ ALLOWED = {
     "record": {"schema_errors", "errors"},
     "kpl": {"errors"},
     "envelope": {"kpl", "errors"},
+    "deaggregation": {"envelope", "kpl", "errors"},
     "fleet": {"record", "errors"},
     "charts": {"errors"},
     "config": {"errors"},
@@ -37,8 +38,8 @@ ALLOWED = {
     "kinesis": {"errors"},
     "producer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "blocking": {"producer", "kinesis", "checks", "errors"},
-    "consumer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
-    "batcher": {"record", "column_types", "schema_errors", "kpl", "errors"},
+    "consumer": {"deaggregation", "kinesis", "kpl", "observer_hooks", "checks", "errors"},
+    "batcher": {"record", "column_types", "schema_errors", "deaggregation", "envelope", "kpl", "errors"},
     "otel": {"consumer", "producer", "metrics", "truckstream"},
     "local": {"errors"},
     "pytest_plugin": {"local"},
@@ -65,7 +66,7 @@ ALLOWED = {
     "search": {
         *("batcher", "checks", "column_types", "consumer", "data", "errors", "kinesis", "record", "worker"),
     },
-    "worker": {"consumer", "batcher", "kinesis", "checks", "kpl", "errors"},
+    "worker": {"consumer", "batcher", "kinesis", "checks", "deaggregation", "errors"},
     "alerts": {"batcher", "checks", "consumer", "kinesis", "kpl", "producer", "record", "errors"},
     "stream_sql": {
         *("batcher", "checks", "consumer", "data", "errors", "kinesis", "producer", "record", "schema_errors"),
@@ -337,6 +338,7 @@ EXCEPTIONS = {
 }
 CORES = [
     *(f"truckstream/{name}.py" for name in ("record", "schema_errors", "column_types", "errors", "metrics", "alarms")),
+    "truckstream/deaggregation.py",
     *(
         str(path.relative_to(ROOT))
         for package, shells in SHELLS.items()

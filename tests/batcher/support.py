@@ -13,6 +13,7 @@ import msgspec
 from obstore.exceptions import AlreadyExistsError
 
 from tests.sample_record import SAMPLE
+from truckstream.envelope import Envelope
 from truckstream.kpl import MAGIC, Aggregate
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ def aggregate(*users: bytes | tuple[Any, ...]) -> bytes:
     for n, user in enumerate(users):
         data, *keys = user if isinstance(user, tuple) else (user, f"USER_{n:03}")
         made.add(data, *keys)
+    return made.encode()
+
+
+def envelope(*users: bytes | tuple[Any, ...]) -> bytes:
+    """Return the data of an envelope of user records, which are given as for `aggregate`."""
+    made = Envelope()
+    for n, user in enumerate(users):
+        data, *keys = user if isinstance(user, tuple) else (user, f"USER_{n:03}")
+        assert made.add(data, *keys)
     return made.encode()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.envelope.support import envelope_of, numbers
 from tests.kpl.support import records
-from truckstream.envelope import MAX_RAW_SIZE, MAX_RECORDS, Envelope, read
+from truckstream.envelope import MAX_DATA_SIZE, MAX_RAW_SIZE, MAX_RECORDS, Envelope, read
 from truckstream.envelope.envelope import CHUNK
 from truckstream.envelope.zstd_module import load_zstd
 from truckstream.errors import InvalidArgumentError
@@ -141,10 +141,12 @@ def test_no_more_records_than_a_reader_takes():
 
 def test_no_more_bytes_than_a_reader_takes():
     made = Envelope()
-    assert made.add(bytes(MAX_RAW_SIZE - 13 - 8), "k")
+    assert not made.add(bytes(MAX_DATA_SIZE + 1), "k")
+    assert all(made.add(bytes(MAX_DATA_SIZE), "k") for _ in range(15))
+    assert made.add(bytes(MAX_RAW_SIZE - 5 - 15 * (MAX_DATA_SIZE + 8) - 16), "k")
     assert not made.add(b"x", "k")
     assert not made.add(b"", "l")
     assert not made.add(b"", "k", "5")
     assert made.add(b"", "k")
     assert made.raw_size == MAX_RAW_SIZE
-    assert len(read(made.encode())) == 2
+    assert len(read(made.encode())) == 17

@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from tests.envelope.support import envelope_of, numbers, sealed
-from truckstream.envelope import MAGIC, MAX_RAW_SIZE, MAX_RECORDS, REASONS, is_envelope, read
+from truckstream.envelope import MAGIC, MAX_DATA_SIZE, MAX_RAW_SIZE, MAX_RECORDS, REASONS, is_envelope, read
 from truckstream.envelope.zstd_module import load_zstd
 from truckstream.errors import BrokenEnvelopeError, ConfigurationError
 from truckstream.kpl import MAGIC as KPL_MAGIC
@@ -80,6 +80,7 @@ def test_no_other_format_begins_like_an_envelope():
         (sealed(ONE, MAX_RECORDS + 1), "too_large"),
         (sealed(ONE, raw_size=MAX_RAW_SIZE + 1), "too_large"),
         (sealed(ONE, 1, 2), "too_large"),
+        (sealed(bytes(MAX_DATA_SIZE + 1) + b"k" + numbers(MAX_DATA_SIZE + 1, 0, 1)), "too_large"),
         (sealed(ONE, 1, 1, 2), "too_large"),
         (sealed(ONE, 2), "wrong_size"),
         (sealed(ONE, frame=b""), "wrong_size"),
@@ -149,9 +150,10 @@ def test_a_frame_may_not_ask_for_a_larger_window_than_a_body():
 
 
 def test_the_largest_envelope_is_read():
-    body = bytes(MAX_RAW_SIZE - 13) + b"k" + numbers(MAX_RAW_SIZE - 13, 0, 1)
-    (record,) = read(sealed(body))
-    assert len(record.data) == MAX_RAW_SIZE - 13
+    lengths = [MAX_DATA_SIZE] * 15 + [MAX_DATA_SIZE - 133]
+    body = bytes(sum(lengths)) + b"k" + numbers(*lengths, *[0] * 16, 1)
+    assert len(body) == MAX_RAW_SIZE
+    assert [len(record.data) for record in read(sealed(body, 16))] == lengths
 
 
 def test_a_missing_package_is_no_fault_of_the_envelope(monkeypatch):

@@ -56,7 +56,8 @@ class GroupPreview(NamedTuple):
 class Batcher:
     """Stores Kinesis records in objects, each valid record once, however often Lambda delivers it.
 
-    Aggregates of the KPL are expanded; below, "record" means a user record, or a record that was not aggregated.
+    Aggregates of the KPL and envelopes are expanded; below, "record" means a user record, or a record that was not
+    aggregated.
 
     ```python
     batcher = Batcher("s3://bucket", prefix="sensor_data", batch_size=700)
@@ -70,10 +71,10 @@ class Batcher:
         rejected_prefix: the folder of the objects of rejected records. Neither of the two folders may contain the
             other.
         batch_size: the number of consecutive records in a group, rejected ones included, 1 to 10,000; "auto" calls
-            `get_optimal_batch_size` for each event. An aggregate of the KPL counts as its user records and is never
-            split, so the last aggregate of a group may make the group larger; one of more than 20,000 records makes
-            groups of its own. Do not change the batch size between an event of which groups failed and its redelivery;
-            at other times a change is safe.
+            `get_optimal_batch_size` for each event. An aggregate counts as its user records. One of no more records
+            than a group is never split, so the last one of a group may make it larger; a longer one makes groups of
+            its own. 4 MiB of user records make a full group, too. Do not change the batch size between an event of
+            which groups failed and its redelivery; at other times a change is safe.
         layout: "flat", or "hive" for `year=…/month=…/day=…/hour=…/` by the arrival of a group's first record, in UTC.
         event_time: with "hive", the field that contains a record's time (ISO 8601, UTC if it names no offset, or
             seconds since the epoch). An object then lies in the hour of its first valid record, or in the hour of its
@@ -85,8 +86,8 @@ class Batcher:
             a typed column for each field of the schema, which must then be a msgspec Struct (needs
             truckstream[parquet]). Like `batch_size`, do not change it between an event of which groups failed and its
             redelivery.
-        compression: None, "gzip" or "zstd" (needs truckstream[zstd] before Python 3.14). Rejected records are always
-            lines of JSON, with the same compression. Parquet files use zstd inside.
+        compression: None, "gzip" or "zstd". Rejected records are always lines of JSON, with the same compression.
+            Parquet files use zstd inside.
         schema: the rule for valid records: a type that msgspec decodes from JSON; a callable that takes the bytes and
             raises; or None, which accepts every record that is JSON, or one line with or without a line break at its
             end. A line break at the end is never stored. With format "json" every record must be JSON. A callable's

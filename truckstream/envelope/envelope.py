@@ -19,6 +19,7 @@ from truckstream.envelope.wire_format import (
     CHECKSUM,
     HEADER,
     MAGIC,
+    MAX_DATA_SIZE,
     MAX_RAW_SIZE,
     MAX_RECORDS,
     NO_DICTIONARY,
@@ -160,11 +161,14 @@ class Envelope:
         """Add a record. Return False, and add nothing, if `encode()` could then return more than `limit` bytes.
 
         The service counts the outer partition key too, so a limit is the stream's largest record less that key. False
-        also means that the envelope has as many records or bytes as one may have, or that it is encoded.
+        also means that the envelope has as many records or bytes as one may have, or that it is encoded. If an empty
+        envelope does not take a record, no envelope does: send it by itself.
 
         Raises:
             InvalidArgumentError: UTF-8 cannot encode a key.
         """
+        if len(data) > MAX_DATA_SIZE:
+            return False
         keys = self._partition_keys
         raw_size = self.raw_size + len(data) + RECORD_COLUMNS
         text = hash_text = None

@@ -17,6 +17,7 @@ from truckstream.envelope.wire_format import (
     CHECKSUM,
     HEADER,
     MAGIC,
+    MAX_DATA_SIZE,
     MAX_RAW_SIZE,
     MAX_RECORDS,
     NO_DICTIONARY,
@@ -46,7 +47,7 @@ REASONS: Final = {
     "wrong_checksum": "the CRC-32 is not that of the envelope: it was changed or cut off",
     "unknown_codec": "the envelope is compressed in a way that this reader does not know; a newer truckstream may",
     "unknown_dictionary": "the envelope needs a dictionary that this reader does not have",
-    "too_large": "the header states more records, keys or bytes than an envelope may have",
+    "too_large": "the envelope has more records, keys or bytes than it may have, or one of its records does",
     "no_records": "the envelope has no records",
     "bad_frame": "the frame is not one whole frame of zstd",
     "wrong_size": "the body has another size than the header or the columns state",
@@ -152,6 +153,8 @@ def _split(body: bytes, header: _Header) -> list[UserRecord]:
     hash_keys_start = keys_start + sum(key_lengths)
     if hash_keys_start + sum(hash_key_lengths) != columns.start:
         raise BrokenEnvelopeError("wrong_size", "the lengths of data and keys do not add up to the body")
+    if max(lengths) > MAX_DATA_SIZE:
+        raise BrokenEnvelopeError("too_large", f"a record of {max(lengths):,} bytes; {MAX_DATA_SIZE:,} may be")
     keys = _texts(body, keys_start, key_lengths)
     hash_keys: list[str | None] = [None, *_texts(body, hash_keys_start, hash_key_lengths)]
     each_key = _look_up(keys, key_indices, "partition key")

@@ -33,6 +33,9 @@ OVERHEAD: Final = HEADER.size + CHECKSUM.size
 #: The most bytes of a body. A reader takes no memory for more, whatever a header states. A Kinesis record of 1 MiB
 #: holds 9.5 MB of truck records.
 MAX_RAW_SIZE: Final = 16 * 1024 * 1024
+#: The most bytes of one record's data, as outside of an envelope. Readers account for each record by itself, and a
+#: rejected one of control characters takes six times its bytes as a line of JSON.
+MAX_DATA_SIZE: Final = 1024 * 1024
 #: The most records. One shard takes about 19,000 truck records a second.
 MAX_RECORDS: Final = 65_536
 

@@ -1,4 +1,4 @@
-"""zstd: the module of Python 3.14, or its backport. Loaded with the first envelope, which takes 15 ms of CPU.
+"""zstd: the module of Python 3.14, or its backport. Loaded with the first use, which takes 15 ms of CPU.
 
 Of the packages for zstd it is the one that bounds what it decompresses, `zstandard` does not; that has wheels of 0.4 MB
 instead of 5.5, for each platform of Lambda; and that Python itself continues.
@@ -20,14 +20,14 @@ def load_zstd() -> Any:
     """Return the module.
 
     Raises:
-        ConfigurationError: it is not installed. Nothing is wrong with the envelope then, and it must not be rejected.
+        ConfigurationError: it is not installed. Nothing is wrong with an envelope then, and it must not be rejected.
     """
     try:
         if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415 - only envelopes need it
+            from compression import zstd  # noqa: PLC0415 - few need it
         else:
-            from backports import zstd  # noqa: PLC0415 - only envelopes need it
+            from backports import zstd  # noqa: PLC0415 - few need it
     except ImportError as error:
-        hint = "Install backports-zstd."
-        raise ConfigurationError("zstd", "is needed for envelopes, and is not installed", hint) from error
+        problem = "is needed for envelopes and for compressed objects, and is not installed"
+        raise ConfigurationError("zstd", problem, "Install backports-zstd.") from error
     return zstd

@@ -102,3 +102,14 @@ def test_a_group_that_would_end_inside_an_aggregate_includes_all_of_it():
 def test_an_aggregate_may_extend_a_group_to_the_end_of_the_event():
     plan = GroupPlan(9, 5, boundaries=Boundaries([0, 2, 9]))
     assert plan.take_due() == [Group(0, 9)]
+
+
+def test_the_groups_of_a_long_aggregate_are_full_although_they_have_fewer_records():
+    """Two records, an aggregate of twelve, and another record."""
+    plan = GroupPlan(15, 5, boundaries=Boundaries([0, 1, 2, 7, 12, 14, 15], fixed_edges=[2, 7, 12, 14]))
+    assert plan.take_due() == [Group(0, 2)]
+    plan.stored(Group(0, 2), 2, is_new=True)
+    assert plan.take_due() == [Group(2, 7), Group(7, 12), Group(12, 14)]
+    for start, stop in ((2, 7), (7, 12), (12, 14)):
+        plan.stored(Group(start, stop), stop, is_new=True)
+    assert plan.take_due() == [Group(14, 15)]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.exceptions import GenericError
 
-from tests.batcher.support import ScriptedStore, aggregate, number, record
+from tests.batcher.support import ScriptedStore, aggregate, envelope, number, record
 from tests.virtual_time import run
 from truckstream.batcher import Batcher
 from truckstream.batcher.reading import aggregates
@@ -17,6 +17,7 @@ from truckstream.batcher.reading.aggregates import expand_aggregates
 from truckstream.batcher.reading.event import read_event
 
 SLICE = 20
+PACKS = (aggregate, envelope)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ class Place(msgspec.Struct, forbid_unknown_fields=True):
 def event(shard):
     """Return the event of a shard: each Kinesis record is the number of its user records, or None if it is plain.
 
-    Every fifth user record is invalid.
+    The user records are by turns in an aggregate of the KPL and in an envelope. Every fifth of them is invalid.
     """
 
     def data(place, at):
@@ -40,7 +41,7 @@ def event(shard):
     return [
         record(data(f"{n}", n), n)
         if users is None
-        else record(aggregate(*((data(f"{n}.{at}", at), "7", str(at)) for at in range(users))), n)
+        else record(PACKS[n % 2](*((data(f"{n}.{at}", at), "7", str(at)) for at in range(users))), n)
         for n, users in enumerate(shard)
     ]
 
@@ -59,10 +60,22 @@ def test_plain_records_make_slices_too():
     assert slice_sizes([None] * 20) == [20]
 
 
-def test_an_aggregate_of_more_records_than_a_slice_makes_slices_of_its_own():
-    assert slice_sizes([None, 2, 45, None, 3]) == [3, 20, 20, 5, 4]
-    assert slice_sizes([45]) == [20, 20, 5]
+def test_an_aggregate_of_more_records_than_a_slice_is_divided_between_its_groups():
+    assert slice_sizes([45]) == [21, 21, 3]
     assert slice_sizes([20, None]) == [20, 1]
+
+
+def test_a_slice_may_have_plain_records_and_parts_of_several_aggregates():
+    """Three records, which make a group, and three groups of the aggregate are a slice."""
+    assert slice_sizes([None, 2, 45, None, 3]) == [24, 21, 7]
+
+
+def test_a_slice_has_no_more_bytes_than_it_should(monkeypatch):
+    monkeypatch.setattr(aggregates, "SLICE", 20_000)
+    monkeypatch.setattr(aggregates, "SLICE_BYTES", 200)
+    big = [record(envelope(*[b"x" * 10] * 5), n) for n in range(40)]
+    sizes = [sum(map(len, each.payloads)) for each in expand_aggregates(read_event(big), 7)]
+    assert sizes == [200] * 10
 
 
 def test_an_aggregate_that_shares_its_sequence_number_is_not_divided():
@@ -72,10 +85,12 @@ def test_an_aggregate_that_shares_its_sequence_number_is_not_divided():
 
 
 def test_the_slices_of_an_aggregate_keep_the_places_of_its_records():
-    _, _, first, second, last = expand_aggregates(read_event(event([None] * 22 + [45])), 7)
-    assert [each.subsequences[0] for each in (first, second, last)] == [0, 20, 40]
-    assert (second.sequences, second.hash_keys[3]) == ([number(22)] * 20, "23")
-    assert [last.boundaries.at_or_after(at) for at in (0, 1, 5)] == [0, 5, 5]
+    _, first, second, last = expand_aggregates(read_event(event([None] * 22 + [45])), 7)
+    assert [each.subsequences[0] for each in (first, second, last)] == [None, 21, 42]
+    assert first.sequences == [number(21), *[number(22)] * 21]
+    assert (second.sequences, second.hash_keys[3]) == ([number(22)] * 21, "24")
+    assert (first.previous, second.previous) == (number(20), number(22))
+    assert [last.boundaries.at_or_after(at) for at in (0, 1, 3)] == [0, 3, 3]
 
 
 async def process(shard, store, size=7, **options):
@@ -99,12 +114,12 @@ async def test_slices_change_neither_the_objects_nor_the_result(monkeypatch):
     assert sorted(each.key for each in result.objects) == sorted(each.key for each in whole.objects)
 
 
-async def test_each_slice_of_an_aggregate_has_a_key_of_its_own():
+async def test_each_group_of_a_long_aggregate_has_a_key_of_its_own():
     store = ScriptedStore()
     result = await process([45], store)
-    assert [each.records for each in result.objects] == [16, 16, 4]
-    assert [each.records for each in result.rejected_objects] == [4, 4, 1]
-    assert len(store.objects) == 6
+    assert [each.records for each in result.objects] == [6, 6, 5, 6, 5, 6, 2]
+    assert [each.records for each in result.rejected_objects] == [1, 1, 2, 1, 2, 1, 1]
+    assert len(store.objects) == 14
     assert sorted(line["n"] for line in store.lines("sensor_data")) == sorted(f"0.{n}" for n in range(45) if n % 5 != 4)
     again = await process([45], store)
     assert {each.outcome for each in (*again.objects, *again.rejected_objects)} == {"already there"}

@@ -10,6 +10,8 @@ from truckstream.kpl import Aggregate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from truckstream.envelope import Envelope
+
 SHARD = "shardId-000000000000"
 
 
@@ -17,8 +19,10 @@ def plain(number: int, data: bytes = b"data", key: str = "TRUCK_001") -> ShardRe
     return ShardRecord(data, key, str(number), number / 1000, SHARD)
 
 
-def aggregated(number: int, contents: Iterable[tuple[bytes, str, str | None]]) -> ShardRecord:
-    aggregate = Aggregate()
+def aggregated(
+    number: int, contents: Iterable[tuple[bytes, str, str | None]], kind: type[Aggregate | Envelope] = Aggregate
+) -> ShardRecord:
+    aggregate = kind()
     for content in contents:
         assert aggregate.add(*content)
     return plain(number, aggregate.encode())

@@ -14,6 +14,7 @@ from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
 from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.consumer.reading.shard_reader import ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
+from truckstream.envelope import Envelope
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.failures import FailureKind
 from truckstream.kinesis.reading.position import Position
@@ -344,6 +345,15 @@ def test_the_user_records_of_an_aggregate_hold_more_bytes_than_the_aggregate():
     consumer = ModelConsumer(ModelShard([stored_at(7, 0.0, aggregate)]), OLDEST)
     consumer.run(1.0)
     assert consumer.buffer.size == consumer.budget.used == len(aggregate) + 200 + 999 * 150
+    consumer.deliver_all()
+    assert consumer.budget.used == 0
+
+
+def test_the_user_records_of_an_envelope_hold_the_bytes_that_they_have_when_it_is_open():
+    data = aggregated(7, [(bytes(500), "k", None)] * 1_000, Envelope).data
+    consumer = ModelConsumer(ModelShard([stored_at(7, 0.0, data)]), OLDEST)
+    consumer.run(1.0)
+    assert consumer.buffer.size == consumer.budget.used == 200 + 999 * 150 + 1_000 * 500
     consumer.deliver_all()
     assert consumer.budget.used == 0
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.consumer.reading.support import SHARD, aggregated, places, plain
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON, Checkpoint
 from truckstream.consumer.reading.user_records import UserRecords, position_of
+from truckstream.envelope import Envelope
 from truckstream.errors import InvalidArgumentError
 from truckstream.kinesis.reading.position import Position
-from truckstream.kpl import MAGIC
+from truckstream.kpl import MAGIC, Aggregate
 
 START = Checkpoint(TRIM_HORIZON)
 MIDDLE = 2**127
@@ -35,8 +36,9 @@ def test_an_empty_page_is_empty():
     assert taking(Checkpoint("5")).take([]) == []
 
 
-def test_user_records_share_the_number_of_their_aggregate():
-    records = [plain(1), aggregated(2, [(b"a", "TRUCK_001", None), (b"b", "TRUCK_002", "7")]), plain(3)]
+@pytest.mark.parametrize("kind", [Aggregate, Envelope])
+def test_user_records_share_the_number_of_their_aggregate(kind):
+    records = [plain(1), aggregated(2, [(b"a", "TRUCK_001", None), (b"b", "TRUCK_002", "7")], kind), plain(3)]
     taken = taking().take(records)
     assert places(taken) == [(1, None), (2, 0), (2, 1), (3, None)]
     assert [record.data for record in taken] == [b"data", b"a", b"b", b"data"]
@@ -51,6 +53,24 @@ def test_a_broken_aggregate_stays_one_record_with_its_reason():
     assert places(taken) == [(1, None), (2, None), (3, None)]
     assert [record.aggregate_error for record in taken] == [None, "truncated", None]
     assert taken[1].data == broken.data
+
+
+@pytest.mark.parametrize(("end", "reason"), [(9, "truncated"), (-1, "wrong_checksum")])
+def test_a_broken_envelope_stays_one_record_with_its_reason(end, reason):
+    whole = aggregated(2, [(b"a", "TRUCK_001", None)], Envelope)
+    taken = taking().take([plain(1), broken := plain(2, whole.data[:end])])
+    assert taken == [plain(1), broken]
+    assert taken[1].aggregate_error == reason
+
+
+def test_a_checkpoint_inside_an_envelope_is_where_the_next_reader_goes_on():
+    records = [aggregated(2, [(b"%d" % n, "k", None) for n in range(5)], Envelope), plain(3)]
+    assert places(taking(Checkpoint("2", 2)).take(records)) == [(2, 3), (2, 4), (3, None)]
+
+
+def test_text_of_any_alphabet_is_returned_as_it_is():
+    records = [plain(1, text.encode()) for text in ("é", "ж", "字", "🚚", "\U0010ffff")]
+    assert taking().take(records) is records
 
 
 def test_bytes_with_the_magic_number_and_another_md5_are_a_plain_record():

@@ -12,11 +12,10 @@ or zstd may compress the same lines to other bytes, so a stored object is compar
 
 from __future__ import annotations
 
-import sys
 import zlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from truckstream.errors import ConfigurationError
+from truckstream.envelope.zstd_module import load_zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +66,7 @@ def _gunzip(content: bytes) -> bytes | None:
 
 
 def _zstd_codec() -> CompressionCodec:
-    zstd = _import_zstd()
+    zstd = load_zstd()
 
     def decompress(content: bytes) -> bytes | None:
         try:
@@ -79,16 +78,3 @@ def _zstd_codec() -> CompressionCodec:
         return bytes(zstd.compress(body, _ZSTD_LEVEL))
 
     return CompressionCodec("application/zstd", ".zst", compress, decompress)
-
-
-def _import_zstd() -> Any:
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415 - an optional package
-        else:
-            from backports import zstd  # noqa: PLC0415 - an optional package
-    except ImportError as error:
-        raise ConfigurationError(
-            "compression", "is 'zstd', and no zstd package is installed", "Install truckstream[zstd], or use gzip."
-        ) from error
-    return zstd

@@ -18,8 +18,9 @@ unless its key is found to be free: the parallel phase needs to know no more. If
 of the event (`batch_size="auto"` below a full group), redeliveries repeat no edge; then all groups are stored one by
 one (`in_order`).
 
-A group that would end inside an aggregate includes the rest of that aggregate. The end of a group depends on its
-beginning alone, so the rules still hold.
+A group that would end inside an aggregate includes the rest of that aggregate, and a long aggregate is divided into
+groups of its own (`boundaries.py`). The end of a group depends on its beginning alone, so the rules still hold. A group
+before a long aggregate, or the last one of it, may have fewer records and is full all the same.
 
 Two cases remain: an event that *begins* inside a stored group, and an event that is shorter than an earlier one and
 *ends* in a gap of the earlier one. The groups after these places have other edges than the stored ones. Where that can
@@ -31,9 +32,12 @@ size: so neither must be done.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
+
+if TYPE_CHECKING:
+    from truckstream.batcher.grouping.boundaries import GroupEnd
 
 __all__ = ["Group", "GroupPlan"]
 
@@ -94,20 +98,19 @@ class GroupPlan:
             self._stopped = True
         self._rest_may_go = False
 
-    def _end_of_next(self) -> int:
-        """Return the end of the next group: the first boundary at which it is full."""
-        return self._boundaries.at_or_after(min(self._next + self._group_size, self._record_count))
+    def _end_of_next(self) -> GroupEnd:
+        return self._boundaries.end_of_group(self._next, self._group_size, self._record_count)
 
     def _next_alone(self) -> list[Group]:
         if self._under_way or self._next >= self._record_count:
             return []
-        return [Group(self._next, self._end_of_next())]
+        return [Group(self._next, self._end_of_next().stop)]
 
     def _next_in_parallel(self) -> list[Group]:
         groups = []
-        while self._next + self._group_size <= self._record_count:
-            groups.append(Group(self._next, self._end_of_next()))
-            self._next = groups[-1].stop
+        while self._next < self._record_count and (end := self._end_of_next()).is_full:
+            groups.append(Group(self._next, end.stop))
+            self._next = end.stop
         all_stored = self._rest_may_go and not (groups or self._under_way or self._remainders)
         if self._next < self._record_count and all_stored:
             groups.append(Group(self._next, self._record_count))

@@ -42,8 +42,8 @@ _LAST_SECOND: Final = 253_402_300_799
 class UnreadableData(msgspec.Struct, frozen=True):
     """Stands in place of a record's bytes if there are no bytes that a schema could check."""
 
-    #: "not_base64" if `data` is the value from the event; "broken_aggregate" or "no_sequence_number" if it is the
-    #: record's bytes.
+    #: "not_base64" if `data` is the value from the event; "broken_aggregate", "broken_envelope" or "no_sequence_number"
+    #: if it is the record's bytes.
     code: str
     data: object
     rule: str

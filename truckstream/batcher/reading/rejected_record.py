@@ -28,6 +28,7 @@ REJECTION_REASONS: Final = REASONS | {
     "not_base64": "the event's data is not base64",
     "no_sequence_number": "the record has no sequence number in the event; `sequence_number` is that of the one before",
     "broken_aggregate": "the record is an aggregate of the KPL that cannot be decoded",
+    "broken_envelope": "the record is an envelope that cannot be opened",
     "line_break": "the bytes are not JSON and contain a line break, so they do not fit one line",
 }
 

@@ -115,7 +115,7 @@ def _check_end(written: WrittenObject, writer: ObjectWriter, start: int) -> None
     if not written.coverage.beyond_event:
         return
     receipt = written.receipt
-    if writer.lines.boundaries.at_or_before(start) > 0:
+    if writer.lines.sequences[start] != writer.lines.sequences[0]:
         raise StoreError(
             "OpenGroup", f"{receipt.key} goes on after this event: Lambda must deliver its group again from the start"
         )

@@ -135,7 +135,6 @@ class ShardReader:
         records = page.records
         data = self._pages.data_of(page)
         self._polling.on_page(page, self._asked_at, self._limit)
-        self._pages.on_page(len(records), data, page.size)
         self.pacer.on_page(data, self._asked_at)
         if records:
             self._position = Position("AFTER_SEQUENCE_NUMBER", records[-1].sequence_number)
@@ -146,6 +145,7 @@ class ShardReader:
         if page.next_iterator is None:
             self._end = Ended(page.children)
         batch = self._user_records.take_page(page)
+        self._pages.on_page(len(records), data, page.size, batch.size)
         self._budget.settle(self.shard_id, batch.size)
         return batch
 

@@ -93,10 +93,10 @@ class ReadFailed(ShardEvent, frozen=True, kw_only=True):
 
 
 class AggregateBroken(ShardEvent, frozen=True, kw_only=True):
-    """A record that looks like an aggregate of the KPL cannot be taken apart. It is delivered as one record."""
+    """An aggregate of the KPL, or an envelope, cannot be taken apart. It is delivered as one record."""
 
     sequence_number: str
-    #: One of `truckstream.kpl.REASONS`.
+    #: One of `truckstream.kpl.REASONS` or `truckstream.envelope.REASONS`.
     reason: str
 
 

@@ -16,7 +16,7 @@ Arrival = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 
 
 class ShardRecord(msgspec.Struct, gc=False):
-    """One record of a shard, or one user record of an aggregate.
+    """One record of a shard, or one user record of an aggregate or an envelope.
 
     The first four fields have the service's names in JSON, so that a response is decoded into them (records_page.py).
     """
@@ -35,7 +35,8 @@ class ShardRecord(msgspec.Struct, gc=False):
     explicit_hash_key: str | None = None
     #: False for a user record of an aggregate whose hash key the shard does not own. The KCL discards such aggregates.
     in_shard: bool = True
-    #: For an aggregate that is broken, and so stays one record: the reason, one of `truckstream.kpl.REASONS`.
+    #: For an aggregate or an envelope that is broken, and so stays one record: the reason, one of
+    #: `truckstream.kpl.REASONS` or `truckstream.envelope.REASONS`.
     aggregate_error: str | None = None
 
 

@@ -9,7 +9,7 @@ from truckstream.batcher.grouping.boundaries import EVERY_INDEX
 from truckstream.batcher.reading.aggregates import read_payload
 from truckstream.batcher.reading.event import KinesisEvent, UnreadableData
 from truckstream.batcher.reading.stream_order import boundaries_between
-from truckstream.kpl import MAGIC
+from truckstream.deaggregation import MAGICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def event_of(
     subsequences = [record.subsequence_number for record in records]
     is_plain = len(set(sequences)) == len(sequences)
     payloads: list[bytes | UnreadableData] = [record.data for record in records]
-    if any(map(bytes.startswith, payloads, repeat(MAGIC))):  # type: ignore[arg-type]
+    if any(map(bytes.startswith, payloads, repeat(MAGICS))):  # type: ignore[arg-type]
         payloads = list(map(_payload, records))
     return KinesisEvent(
         stream=stream_arn,
