@@ -486,7 +486,7 @@ def loaded_by(statement):
             "import lambda_entry.handler",
             {
                 *("aiohttp", "botocore", "boto3", "aiobotocore", "truckstream.producer", "truckstream.local", "rich"),
-                "truckstream.batcher.object_store.failure",
+                *("backports.zstd", "compression.zstd", "truckstream.batcher.object_store.failure"),
             },
         ),
         ("import truckstream.batcher", {"aiohttp", "botocore", "aiobotocore", "truckstream.producer"}),

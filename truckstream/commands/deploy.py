@@ -44,7 +44,7 @@ def package(
         python: Python version of the function: 3.11 (x86_64 only) to 3.14.
         include: Python file or package of your own, such as the one with the schema; may be repeated.
         format: Format of the objects that the function stores. Parquet needs more packages in the zip.
-        compression: Compression of the objects. zstd needs one more package before Python 3.14.
+        compression: Compression of the objects. The zip is the same for all of them.
         function: storage, which stores the stream's records, or compaction, which makes large files of the objects and
             needs Python 3.12 or later.
         flink: Build the zip of the Managed Flink application instead, which needs no other option.

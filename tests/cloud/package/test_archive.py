@@ -25,6 +25,11 @@ from truckstream.errors import PackageError
         ("obstore/_obstore.abi3.so", False),
         ("msgspec/json.py", False),
         ("typing_extensions.py", False),
+        ("backports/zstd/tarfile.py", True),
+        ("backports/zstd/zipfile/_path/glob.py", True),
+        ("backports/zstd/_cffi/__init__.py", True),
+        ("backports/zstd/_zstdfile.py", False),
+        ("backports/zstd/_zstd.cpython-313-aarch64-linux-gnu.so", False),
     ],
 )
 def test_files_that_the_function_does_not_need_are_noise(name, noise):

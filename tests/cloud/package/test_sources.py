@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.cloud.parsed_template import ROOT
-from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
+from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS, distributions_for
 from truckstream.cloud.package.sources import imported_modules, needed_sources
 
 ROOTS = {name: ROOT / name for name in ("truckstream", "lambda_entry")}
@@ -23,9 +23,10 @@ def test_the_needed_sources_include_every_module_that_the_handler_loads():
 
 
 def test_the_requirements_are_the_third_party_packages_that_the_handler_imports():
-    optional = {"arro3", "backports", "botocore", "compression", "pybase64"}  # used only if they are installed
-    foreign = set(needed_sources(ROOTS).foreign) - sys.stdlib_module_names
-    assert foreign - optional == set(REQUIREMENTS) - optional
+    optional = {"arro3", "botocore", "compression", "pybase64"}  # used only if they are installed
+    foreign = set(needed_sources(ROOTS).foreign) - sys.stdlib_module_names - optional
+    assert {name for each in foreign for name in distributions_for(each)} == set(REQUIREMENTS)
+    assert all(map(distributions_for, foreign))
 
 
 def test_an_import_for_type_checkers_does_not_count():

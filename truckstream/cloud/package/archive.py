@@ -34,10 +34,12 @@ _UNIX: Final = 3
 _LEVEL: Final = 6
 
 #: Files of wheels and installers that no function reads. Licences stay because they must, METADATA for the version, and
-#: SBOMs for vulnerability scanners.
+#: SBOMs for vulnerability scanners. backports.zstd has copies of tarfile and zipfile, which take a sixth of its part of
+#: the zip, and a variant for PyPy.
 _NOISE: Final = re.compile(
     r"""
     (.*/)?__pycache__/.* | .*\.py[cdo] | .*\.pyi | (.*/)?py\.typed | (bin|Scripts)/.* | \.lock
+    | backports/zstd/(tarfile\.py | zipfile/.* | _cffi/.*)
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|WHEEL|direct_url\.json|top_level\.txt|entry_points\.txt|uv_.*)
     """,
     re.VERBOSE,
@@ -151,4 +153,6 @@ def _package_of(name: str) -> str:
     top, _, rest = name.partition("/")
     if top == "__pycache__":
         return rest.partition(".")[0]
+    if top == "backports":  # a folder that several packages may share
+        return f"{top}_{rest.partition('/')[0]}"
     return top.partition("-")[0] if top.endswith(".dist-info") else top.removesuffix(".py")

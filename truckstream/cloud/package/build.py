@@ -21,6 +21,7 @@ from truckstream.cloud.package.dependencies.requirements import (
     compaction_packages,
     distributions_for,
     extras_of,
+    required_packages,
 )
 from truckstream.cloud.package.dependencies.wheels import read_wheels
 from truckstream.cloud.package.sources import HANDLER_MODULE, Sources, needed_sources
@@ -56,7 +57,7 @@ class PackageOptions:
         include: your own modules, such as the one with the schema: Python files, or folders of packages. The function
             imports each by its name.
         format: the format of the objects: ndjson, json or parquet. Parquet needs further packages in the zip.
-        compression: the compression of the objects: none, gzip or zstd. zstd needs one before Python 3.14.
+        compression: the compression of the objects: none, gzip or zstd. The zip is the same for all of them.
         function: storage, which stores the records of the stream, or compaction, which runs on a schedule and reads
             objects of every format and compression.
 
@@ -119,9 +120,9 @@ async def build_package(options: PackageOptions | None = None) -> Archive:
 
 def _packages(options: PackageOptions, sources: Sources, roots: dict[str, Path]) -> list[str]:
     """Return the packages of the zip: those of the handler, of the format, and of the included modules."""
-    names = {*REQUIREMENTS, *extras_of(options.format, options.compression, options.python)}
+    names = {*required_packages(options.python), *extras_of(options.format)}
     if options.function == "compaction":
-        names.update(compaction_packages(options.python))
+        names.update(compaction_packages())
     for module, importer in sources.foreign.items():
         if importer.partition("/")[0] not in roots:
             names.update(distributions_for(module))

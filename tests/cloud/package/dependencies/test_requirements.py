@@ -16,6 +16,7 @@ from truckstream.cloud.package.dependencies.requirements import (
     distributions_for,
     extras_of,
     pinned_versions,
+    required_packages,
 )
 from truckstream.cloud.package.dependencies.wheels import read_wheels
 from truckstream.errors import PackageError
@@ -43,13 +44,15 @@ def test_every_package_has_hashes_and_no_host_is_named():
 
 
 def test_every_package_that_a_format_needs_is_written_down():
-    needed = {name for format_ in ("ndjson", "parquet") for name in extras_of(format_, "zstd", "3.13")}
-    assert needed == {"arro3-core", "arro3-io", "backports-zstd"}
-    assert needed | set(REQUIREMENTS) <= set(pinned_versions())
-    assert set(compaction_packages("3.13")) == {*needed, "duckdb"} <= set(pinned_versions())
-    assert set(compaction_packages("3.14")) == {"arro3-core", "arro3-io", "duckdb"}
-    assert extras_of("parquet", "none", "3.14") == ("arro3-core", "arro3-io")
-    assert extras_of("ndjson", "zstd", "3.14") == extras_of("ndjson", "gzip", "3.11") == ()
+    assert extras_of("ndjson") == ()
+    assert extras_of("parquet") == ("arro3-core", "arro3-io")
+    assert compaction_packages() == ("arro3-core", "arro3-io", "duckdb")
+    assert {*REQUIREMENTS, *compaction_packages()} <= set(pinned_versions())
+
+
+def test_python_has_zstd_built_in_since_3_14():
+    assert required_packages("3.13") == required_packages("3.11") == REQUIREMENTS
+    assert required_packages("3.14") == ("msgspec", "obstore")
 
 
 def test_each_format_of_the_batcher_has_its_packages(monkeypatch):
@@ -64,7 +67,7 @@ def test_each_format_of_the_batcher_has_its_packages(monkeypatch):
     monkeypatch.setattr("builtins.__import__", spy)
     select_formats("parquet", None, TruckRecord)
     needed = {package for name in imported for package in distributions_for(name)}
-    assert needed <= {*REQUIREMENTS, *extras_of("parquet", "none", "3.13")}
+    assert needed <= {*REQUIREMENTS, *extras_of("parquet")}
 
 
 async def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):

@@ -18,10 +18,12 @@ __all__ = [
     "distributions_for",
     "extras_of",
     "pinned_versions",
+    "required_packages",
 ]
 
-#: All third-party packages that the handler imports; tests/cloud/package compares this with its imports.
-REQUIREMENTS: Final = ("msgspec", "obstore")
+#: All third-party packages that the handler imports; tests/cloud/package compares this with its imports. It imports
+#: backports-zstd with the first envelope, and Python 3.14 has that built in.
+REQUIREMENTS: Final = ("backports-zstd", "msgspec", "obstore")
 
 #: Packages by the import name that needs them, for the modules of a user. typing_extensions is a dependency of obstore
 #: that only type checkers load; with it, msgspec would load it too, which takes 12 ms of each cold start.
@@ -42,17 +44,20 @@ def distributions_for(import_name: str) -> tuple[str, ...]:
     return _BY_IMPORT_NAME.get(import_name, ())
 
 
-def extras_of(format_: str, compression: str, python: str) -> tuple[str, ...]:
-    """Return the packages that a format and a compression of objects need beside `REQUIREMENTS`."""
-    if format_ == "parquet":
-        return _BY_IMPORT_NAME["arro3"]
-    needs_backport = compression == "zstd" and python in {"3.11", "3.12", "3.13"}  # later ones have it built in
-    return _BY_IMPORT_NAME["backports"] if needs_backport else ()
+def required_packages(python: str) -> tuple[str, ...]:
+    """Return those of `REQUIREMENTS` that the handler needs on a version of Python."""
+    backports = () if python in {"3.11", "3.12", "3.13"} else _BY_IMPORT_NAME["backports"]
+    return tuple(name for name in REQUIREMENTS if name not in backports)
 
 
-def compaction_packages(python: str) -> tuple[str, ...]:
-    """Return the packages that the compaction needs beside `REQUIREMENTS`. It reads all formats and compressions."""
-    return (*extras_of("parquet", "none", python), *extras_of("ndjson", "zstd", python), *_BY_IMPORT_NAME["duckdb"])
+def extras_of(format_: str) -> tuple[str, ...]:
+    """Return the packages that a format of objects needs beside `REQUIREMENTS`."""
+    return _BY_IMPORT_NAME["arro3"] if format_ == "parquet" else ()
+
+
+def compaction_packages() -> tuple[str, ...]:
+    """Return the packages that the compaction needs beside `REQUIREMENTS`. It reads all formats."""
+    return (*extras_of("parquet"), *_BY_IMPORT_NAME["duckdb"])
 
 
 @cache
