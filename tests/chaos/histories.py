@@ -1,9 +1,9 @@
 """A history of deliveries to a batcher, made from one seed, and the oracle that checks its store.
 
-The seed decides the shard (valid records, rejected records of several kinds, aggregates, broken aggregates, hours
-between arrivals, sequence numbers that are repeated or missing, events that are not in order), the batcher (group
-size, format, compression, layout, limits), the store (with metadata, or without like a directory), how the event
-source mapping chooses its deliveries, and the outcome of every single request.
+The seed decides the shard (valid records, rejected records of several kinds, aggregates and envelopes that are shorter
+or longer than a group, broken ones, hours between arrivals, sequence numbers that are repeated or missing, events that
+are not in order), the batcher (group size, format, compression, layout, limits), the store (with metadata, or without
+like a directory), how the event source mapping chooses its deliveries, and the outcome of every single request.
 
 The kinds of mappings, and what the batcher promises for each:
 
@@ -43,7 +43,7 @@ import msgspec
 from arro3.io import read_parquet
 from obstore.exceptions import AlreadyExistsError
 
-from tests.batcher.support import ARRIVAL, ScriptedStore, aggregate, number, record, sealed
+from tests.batcher.support import ARRIVAL, ScriptedStore, aggregate, envelope, number, record, sealed
 from tests.virtual_time import run
 from truckstream.batcher import Batcher
 
@@ -161,14 +161,14 @@ class RandomShard:
     def _aggregate(self, random: Random, n: int, rejected_share: float) -> tuple[bytes, int, str | None]:
         if random.random() < 0.1:
             self.rejected.add(str(n))
-            return sealed(b"\xff\xff\xff"), 1, None
+            return random.choice([sealed(b"\xff\xff\xff"), envelope(b"")[:-1]]), 1, None
         users = []
-        for subsequence in range(random.randint(1, 9)):
+        for subsequence in range(random.choice([random.randint(1, 9), 30])):
             place = f"{n}.{subsequence}"
             good = random.random() >= rejected_share
             (self.valid if good else self.rejected).add(place)
             users.append((_valid(place) if good else random.choice(_REJECTED)(place), place))
-        return aggregate(*users), len(users), None
+        return random.choice([aggregate, envelope])(*users), len(users), None
 
 
 class DeliveryHistory:

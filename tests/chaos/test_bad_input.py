@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.batcher.support import ScriptedStore, aggregate, record, sealed, truck
+from tests.batcher.support import ScriptedStore, aggregate, envelope, record, sealed, truck
 from truckstream.batcher import Batcher
 from truckstream.batcher.reading.rejected_record import REJECTION_REASONS
+from truckstream.deaggregation import MAGICS
+from truckstream.envelope import MAGIC as ENVELOPE_MAGIC
 from truckstream.fleet.corruption import CORRUPTIONS
 from truckstream.kpl import MAGIC
 from truckstream.record import TruckRecord
@@ -58,6 +60,13 @@ def noise(alphabet: bytes) -> Change:
     return apply
 
 
+def anywhere_in_envelope(data: bytes, random: Random) -> bytes:
+    """Return an envelope with another byte behind its magic number."""
+    whole = bytearray(envelope(data, data))
+    whole[random.randrange(len(ENVELOPE_MAGIC), len(whole))] ^= random.randint(1, 255)
+    return bytes(whole)
+
+
 #: Changes to records that a truck would not make. Some of them leave a valid record valid, which is allowed.
 CORPUS: list[Change] = [
     *map(number_as, [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-0.0", b"+1", b".5", b"1.", b"0x10", b"1_000"]),
@@ -83,6 +92,10 @@ CORPUS: list[Change] = [
     lambda data, _: aggregate(data)[:-16] + bytes(16),
     lambda data, _: sealed(data),
     lambda data, _: sealed(data[:0]),
+    lambda data, _: envelope(data, data[:-1], b"", data),
+    lambda data, random: envelope(data)[: random.randint(8, 60)],
+    anywhere_in_envelope,
+    lambda data, _: ENVELOPE_MAGIC + data,
     lambda data, _: MAGIC + data,
     lambda data, _: MAGIC + data[:0],
     lambda data, random: sealed(random.randbytes(len(data) % 60)),
@@ -163,14 +176,13 @@ def check_records(records: list[dict[str, Any]], store: ScriptedStore, lines: li
     for line in lines:
         rejected.setdefault(line["sequence_number"], []).append(line)
     for each in records:
-        envelope = each["kinesis"]
-        found = rejected.get(envelope["sequenceNumber"], [])
-        encoded = envelope["data"]
+        found = rejected.get(each["kinesis"]["sequenceNumber"], [])
+        encoded = each["kinesis"]["data"]
         if encoded in NOT_BASE64:
             assert [line["reason"] for line in found] == ["not_base64"], where
             continue
         data = base64.b64decode(encoded)
-        if data.startswith(MAGIC) and (not found or "subsequence_number" in found[0]):
+        if data.startswith(MAGICS) and (not found or "subsequence_number" in found[0]):
             continue  # an aggregate: its user records are counted
         if found:
             assert [payload_of(line) for line in found] == [data], where

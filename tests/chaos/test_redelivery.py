@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.exceptions import AlreadyExistsError
 
-from tests.batcher.support import FIRST, ScriptedStore, aggregate, number, record
+from tests.batcher.support import FIRST, ScriptedStore, aggregate, envelope, number, record
 from tests.virtual_time import run
 from truckstream.batcher import Batcher
 
@@ -36,7 +36,7 @@ KINDS = ["refuse", "lose", "outage", "crash", "crash and land late", "409", "col
 faults = st.none() | st.tuples(st.sampled_from(KINDS), st.integers(1, 12))
 #: The number of records in a delivery, its fault, and the number of checkpoints that the mapping first falls back.
 deliveries = st.lists(st.tuples(st.integers(1, 25), faults, st.sampled_from([0, 0, 0, 1, 2, 9])), max_size=12)
-#: Whether each Kinesis record is valid; a list for the user records of an aggregate.
+#: Whether each Kinesis record is valid; a list for the user records of an aggregate, which may be longer than a group.
 judged = st.booleans() | st.just(True)
 shards = st.lists(judged | st.lists(judged, min_size=1, max_size=9), max_size=60) | st.lists(judged, max_size=60)
 
@@ -52,10 +52,11 @@ class PlaceRecord(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def event(n, valid):
-    """Return record n of the shard: an aggregate if `valid` is a list."""
+    """Return record n of the shard: an aggregate of the KPL or an envelope, by turns, if `valid` is a list."""
     if isinstance(valid, bool):
         return record(data(n, valid), n)
-    return record(aggregate(*(data(n, good, subsequence) for subsequence, good in enumerate(valid))), n)
+    pack = (aggregate, envelope)[n % 2]
+    return record(pack(*(data(n, good, subsequence) for subsequence, good in enumerate(valid))), n)
 
 
 def places(shard, good):

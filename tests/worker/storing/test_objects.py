@@ -82,9 +82,9 @@ def test_a_long_aggregate_makes_groups_of_its_own():
         lease = ModelLease()
         store = ScriptedStore()
         storer = make_storer(store, lease.assign(), limits=CutLimits(700, 10**9))
-        await storer.process([*many(3), *aggregated(3, 20_002), *many(2, 4)], 0)
+        await storer.process([*many(3), *aggregated(3, 1_902), *many(2, 4)], 0)
         await storer.finish("shard_end")
-        assert sorted(group_sizes(store)) == [2, 2, 3, 20_000]
+        assert sorted(group_sizes(store)) == [2, 3, 502, 700, 700]
         assert lease.checkpoint == Checkpoint(number(5))
 
     run(main())

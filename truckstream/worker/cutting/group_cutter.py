@@ -1,8 +1,8 @@
 """Cut a shard's records into groups: by count, by bytes and by time.
 
 A group is full at the first boundary at which it has enough records or bytes. A boundary lies between two sequence
-numbers, so an aggregate is never split. The exception is that of the batcher: an aggregate of more than `LONG`
-records makes groups of its own, of `LONG` records each. A group that waits too long for more records is cut as it is.
+numbers, so an aggregate is never split. The exception is that of the batcher: an aggregate or an envelope with more
+records or bytes than a group makes groups of its own. A group that waits too long for more records is cut as it is.
 
 Only the last kind of cut depends on a clock, but no cut is derived again: the worker announces each one
 (`announced_groups.py`). So a change of the limits, or another machine's clock, never moves a cut.
@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from truckstream.consumer.processing.batch import checkpoint_of
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
     from truckstream.kinesis.reading.shard_record import ShardRecord
 
-__all__ = ["LONG", "CutLimits", "GroupCutter", "RecordGroup"]
-
-#: The longest aggregate that shares a group with other records; equal to the batcher's `SLICE`.
-LONG: Final = 20_000
+__all__ = ["CutLimits", "GroupCutter", "RecordGroup"]
 
 
 class CutLimits(NamedTuple):
@@ -93,10 +90,11 @@ class GroupCutter:
         """Remove and return the next full group; None if there is none."""
         if not self.has_full_group:
             return None
-        if self._records[0].subsequence_number:  # the rest of a long aggregate
-            return self._take(min(self._end_of_place(1), LONG))
         sizes = list(accumulate(len(record.data) for record in self._records[: self._limits.records]))
         count = min(bisect_left(sizes, self._limits.bytes) + 1, self._limits.records)
+        if self._records[0].subsequence_number:  # the rest of a long aggregate
+            stop = self._end_of_place(1)
+            return self._take(min(stop, count) if self._is_one_aggregate(0, stop) else stop)
         return self._take(self._end_of_group(count))
 
     def take_rest(self) -> RecordGroup | None:
@@ -106,10 +104,19 @@ class GroupCutter:
     def _end_of_group(self, count: int) -> int:
         """Return where a group ends that is full with `count` records."""
         stop = self._end_of_place(count)
-        if stop <= LONG:
+        if stop == count:
             return stop
         start = bisect_left(self._records, _number(self._records[count - 1]), 0, count, key=_number)
-        return stop if stop - start <= LONG else start or LONG
+        return (start or count) if self._is_long(start, stop) and self._is_one_aggregate(start, stop) else stop
+
+    def _is_long(self, start: int, stop: int) -> bool:
+        size = sum(len(record.data) for record in self._records[start:stop])
+        return stop - start > self._limits.records or size > self._limits.bytes
+
+    def _is_one_aggregate(self, start: int, stop: int) -> bool:
+        """True if the records share their number because of an aggregate; a stream may also repeat numbers."""
+        first, last = self._records[start].subsequence_number, self._records[stop - 1].subsequence_number
+        return first is not None and last is not None and last - first == stop - start - 1
 
     def _end_of_place(self, count: int) -> int:
         """Return the index after the last record with the sequence number of the record before index `count`."""
