@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.batcher.s3_stub import S3Stub
-from tests.batcher.support import aggregate, record, truck
+from tests.batcher.support import aggregate, envelope, record, truck
+from truckstream.fleet import Fleet
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from Linux's /proc")
 
@@ -47,9 +48,34 @@ RECORDS = {
     # Hundreds of thousands of user records of a few bytes, in aggregates of 1 MiB.
     "empty": lambda _: aggregate(*[(b"", "7")] * 150_000),
     "tiny": lambda _: aggregate(*[(b"{}", "7")] * 120_000),
+    # 80,000 truck records, 40 MB of them, as a producer seals them.
+    "envelopes": lambda n: envelope(*(truck_of_fleet(18_000 * n + each) for each in range(18_000))),
+    # The most bytes, and the most records, that one envelope unfolds to; an event has a few of them.
+    "zeros in envelopes": lambda n: largest_envelope() if n < 3 else bytes(1 << 20),
+    "empty in envelopes": lambda n: fullest_envelope() if n < 3 else bytes(1 << 20),
     # Values that take 24 times their bytes when they are decoded and quoted.
     "nested": lambda _: aggregate(*[(b'{"truck_id":[%b{}]}' % (b"{}," * 20), "7")] * 1_000),
 }
+
+
+@functools.cache
+def fleet():
+    return [report.data for report in Fleet(5000, rate=5000, seed=1).take(100_000)]
+
+
+def truck_of_fleet(n):
+    return fleet()[n % 100_000]
+
+
+@functools.cache
+def largest_envelope():
+    return envelope(*[(bytes(1 << 20), "7")] * 15)
+
+
+@functools.cache
+def fullest_envelope():
+    return envelope(*[(b"", "7")] * 65_536)
+
 
 FORMATS = {
     "ndjson": {},
@@ -74,10 +100,10 @@ def full_event(kind):
 
 
 #: The kinds with hundreds of thousands of records.
-MANY = {"empty", "tiny", "one aggregate"}
+MANY = {"empty", "tiny", "one aggregate", "envelopes", "zeros in envelopes", "empty in envelopes"}
 
 #: The kinds that a plain run takes as lines of JSON, besides those of trucks, which it takes in every format.
-QUICK = {"rejected", "zeros", "aggregates"}
+QUICK = {"rejected", "zeros", "aggregates", "envelopes"}
 
 #: The kinds with many records, 20 s each, are tried in the two formats that encode most differently.
 CASES = [

@@ -123,7 +123,9 @@ def _digest(places: Places, lines: list[bytes]) -> str:
 
 
 def _lines_at_the_ends(sequences: list[str], lines: list[bytes]) -> list[bytes]:
-    """Return the lines of the first and of the last sequence number."""
+    """Return the lines of the first and of the last sequence number. The numbers ascend."""
+    if sequences[0] == sequences[-1]:
+        return lines
     first, last = _count_of_first(sequences), _count_of_first(sequences[::-1])
     return lines if first + last >= len(lines) else [*lines[:first], *lines[len(lines) - last :]]
 

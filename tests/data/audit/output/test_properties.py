@@ -11,12 +11,12 @@ import obstore.store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.batcher.support import Small, aggregate, contents, number, record
+from tests.batcher.support import Small, aggregate, contents, envelope, number, record
 from tests.data.audit.support import attributes, change, copy, keys, verify
 from tests.data.audit.test_stream import compare, in_stream
 from tests.worker.support import ModelLease, make_storer, stored
 from truckstream.batcher import Batcher
-from truckstream.kpl import decode
+from truckstream.deaggregation import deaggregate
 from truckstream.worker.cutting.group_cutter import CutLimits
 
 
@@ -49,8 +49,9 @@ class _Found:
         return self._content
 
 
-#: Each record of a shard: valid, one of a few equal payloads, rejected, or an aggregate of some.
-SHARDS = st.lists(st.sampled_from(["valid", "same", "rejected", "aggregate"]), min_size=3, max_size=40)
+#: Each record of a shard: valid, one of a few equal payloads, rejected, or an aggregate or an envelope of some.
+SHARDS = st.lists(st.sampled_from(["valid", "same", "rejected", "aggregate", "envelope"]), min_size=3, max_size=40)
+PACKS = {"aggregate": aggregate, "envelope": envelope}
 FORMATS = st.sampled_from(
     [
         {},
@@ -64,8 +65,8 @@ FORMATS = st.sampled_from(
 
 
 def data_of(kind, n):
-    if kind == "aggregate":
-        return aggregate(*(data_of(("valid", "rejected", "same")[at], n * 10 + at) for at in range(1 + n % 3)))
+    if kind in PACKS:
+        return PACKS[kind](*(data_of(("valid", "rejected", "same")[at], n * 10 + at) for at in range(1 + n % 3)))
     return {"valid": b'{"n":%d}' % n, "same": b'{"n":0}', "rejected": b"[%d]" % n}[kind]
 
 
@@ -92,10 +93,10 @@ async def store_by_worker(store, records, **options):
     """Store the records as a worker does."""
     users = []
     for n, each in enumerate(in_stream(records)):
-        try:
-            users += [stored(n, user.data, at) for at, user in enumerate(decode(each.data))]
-        except Exception:  # noqa: BLE001 - no aggregate
+        if (found := deaggregate(each.data)) is None:
             users.append(stored(n, each.data))
+        else:
+            users += [stored(n, user.data, at) for at, user in enumerate(found)]
     storer = make_storer(store, ModelLease().assign(), limits=CutLimits(5), schema=Small, **options)
     await storer.process(users, 0)
     await storer.finish("shard_end")
@@ -119,7 +120,7 @@ def test_undamaged_output_has_no_finding(shard, options, seed, share):
         report = await verify(store, quick=True)
         assert report.findings == ()
         [shard_report] = report.shards
-        lines = sum(1 if kind != "aggregate" else 1 + n % 3 for n, kind in enumerate(shard))
+        lines = sum(1 if kind not in PACKS else 1 + n % 3 for n, kind in enumerate(shard))
         assert shard_report.valid + shard_report.rejected == lines
 
     asyncio.run(main())

@@ -3,9 +3,9 @@
 The valid and the rejected records of a group are in two objects with the same first and last number, the same count of
 records, and the same name. Each record of the group has a line in one of them.
 
-Several groups may begin with the same number: an aggregate of more than 20,000 records makes several, and a stream may
-repeat numbers. They have different names and digests. Two objects of one kind with the same numbers and the same digest
-hold the same records: one is a duplicate.
+Several groups may begin with the same number: a long aggregate makes several, and a stream may repeat numbers. They
+have different names and digests. Two objects of one kind with the same numbers and the same digest hold the same
+records: one is a duplicate.
 """
 
 from __future__ import annotations
