@@ -28,7 +28,9 @@ BEGINNING = Checkpoint(TRIM_HORIZON)
 SMALL_GROUPS = CutLimits(records=4, bytes=1000, wait=60.0)
 
 
-def stored(n: int, data: bytes | None = None, subsequence: int | None = None) -> ShardRecord:
+def stored(
+    n: int, data: bytes | None = None, subsequence: int | None = None, aggregate_records: int | None = None
+) -> ShardRecord:
     """Return record n of the shard, or one user record of the aggregate n."""
     return ShardRecord(
         data=b'{"n":%d}' % n if data is None else data,
@@ -37,6 +39,7 @@ def stored(n: int, data: bytes | None = None, subsequence: int | None = None) ->
         arrival=ARRIVAL + n / 1000,
         shard_id=SHARD,
         subsequence_number=subsequence,
+        aggregate_records=aggregate_records,
     )
 
 

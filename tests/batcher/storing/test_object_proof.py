@@ -92,3 +92,9 @@ async def test_a_redelivery_ignores_it(attributes):
 def test_values_that_no_writer_makes_count_as_unknown():
     read = ObjectProof.read({"size": "many", PREVIOUS: "-1", KINESIS_RECORDS: "3", "other": "x"})
     assert read == ObjectProof(kinesis_records="3")
+
+
+@pytest.mark.parametrize("value", ["", "5", "a/b", "5/", "-1/7", "5/7/9", "1" * 10 + "/2"])
+def test_a_part_that_no_writer_makes_counts_as_unknown(value):
+    assert ObjectProof.read({"aggregate-part": value}).part is None
+    assert ObjectProof.read({"aggregate-part": "700/1900"}).part == "700/1900"

@@ -15,7 +15,7 @@ from truckstream.batcher.formats.stream_fields import Places
 from truckstream.batcher.grouping.boundaries import EVERY_INDEX, Boundaries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from truckstream.batcher.formats.format import Format
 
@@ -40,6 +40,8 @@ class Lines:
     format: Format = NDJSON
     #: The sequence number of the shard's record before the first one; None if that is unknown.
     previous: str | None = None
+    #: The number of user records of each long aggregate, by the indices at which its groups begin.
+    long_aggregates: Mapping[int, int] = field(default_factory=dict)
     #: The indices at which there is a line, ascending.
     indices: Sequence[int] = field(init=False)
 
@@ -85,6 +87,15 @@ class Lines:
     def previous_sequence(self, start: int) -> str | None:
         """Return the sequence number of the shard's record before the one at `start`; None if that is unknown."""
         return self.sequences[start - 1] if start else self.previous
+
+    def part_of_aggregate(self, start: int) -> tuple[int, int] | None:
+        """Return where in its aggregate the group from `start` on begins, and how many records the aggregate has.
+
+        None if the group is not a part of one.
+        """
+        count = self.long_aggregates.get(start)
+        position = None if self.subsequences is None else self.subsequences[start]
+        return None if count is None or position is None else (position, count)
 
     def kinesis_records(self, start: int, stop: int) -> int:
         """Return how many records of the stream begin between two indices: an aggregate is one."""

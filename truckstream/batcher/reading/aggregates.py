@@ -63,8 +63,7 @@ def expand_aggregates(event: KinesisEvent, group_size: int) -> Iterator[KinesisE
                 if expansion.is_full:
                     yield expansion.event()
                     expansion = _Slice(event, group_size)
-                expansion.add_users(index, users[start:stop], start)
-                expansion.fix_edge()
+                expansion.add_part(index, users, start, stop)
         else:
             expansion.add(index, users)
             if event.boundaries.at_or_after(index + 1) > index + 1:
@@ -131,6 +130,7 @@ class _Slice:
         self._fixed_edges: list[int] = []
         self._subsequences: list[int | None] = []
         self._hash_keys: dict[int, str] = {}
+        self._long_aggregates: dict[int, int] = {}
         #: For each index, the bytes of user records before it.
         self._sizes = [0]
 
@@ -145,7 +145,7 @@ class _Slice:
     def add(self, index: int, users: list[UserRecord] | bytes | UnreadableData) -> None:
         """Add a Kinesis record, or the user records in it."""
         if isinstance(users, list):
-            self.add_users(index, users)
+            self._add_users(index, users, 0)
         else:
             self._indices.append(index)
             self._keys.append(self._event.partition_keys[index])
@@ -153,7 +153,13 @@ class _Slice:
             self._subsequences.append(None)
             self._sizes.append(self._sizes[-1])
 
-    def add_users(self, index: int, users: Sequence[UserRecord], first: int = 0) -> None:
+    def add_part(self, index: int, users: Sequence[UserRecord], start: int, stop: int) -> None:
+        """Add the user records of a long aggregate from position `start` to `stop`, which make a group."""
+        self._long_aggregates[len(self)] = len(users)
+        self._add_users(index, users[start:stop], start)
+        self.fix_edge()
+
+    def _add_users(self, index: int, users: Sequence[UserRecord], first: int) -> None:
         """Add user records of an aggregate; `first` is the position of the first one in it."""
         start = len(self._indices)
         self._indices += repeat(index, len(users))
@@ -196,4 +202,5 @@ class _Slice:
             subsequences=self._subsequences,
             hash_keys=self._hash_keys,
             previous=previous,
+            long_aggregates=self._long_aggregates,
         )

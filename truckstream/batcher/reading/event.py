@@ -93,6 +93,8 @@ class KinesisEvent(msgspec.Struct, frozen=True):
     hash_keys: dict[int, str] = {}
     #: The sequence number of the shard's record before the first one; None if that is unknown.
     previous: str | None = None
+    #: The number of user records of each long aggregate, by the indices at which its groups begin.
+    long_aggregates: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self.sequences)

@@ -172,4 +172,5 @@ def _lines(event: KinesisEvent, lines: list[bytes | None], format_: Format) -> L
         event.subsequences,
         format_,
         event.previous,
+        event.long_aggregates,
     )

@@ -6,6 +6,7 @@ ignores `ObjectProof`: objects of earlier versions have none, and two deliveries
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b, sha256
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ __all__ = ["LAYOUT_VERSION", "ObjectMetadata", "ObjectProof"]
 
 #: Part of every key and of the metadata: objects that were grouped or encoded by other rules are never taken for ours.
 LAYOUT_VERSION: Final = "1"
+
+_PART: Final = re.compile(r"[0-9]{1,9}/[0-9]{1,9}")
 
 
 class ObjectMetadata(msgspec.Struct, frozen=True):
@@ -90,16 +93,21 @@ class ObjectProof(msgspec.Struct, frozen=True, omit_defaults=True):
     previous: str | None = msgspec.field(name="previous-sequence-number", default=None)
     #: How many records of the stream the group holds, if `records` counts the user records of aggregates.
     kinesis_records: str | None = msgspec.field(name="kinesis-records", default=None)
+    #: For a group of a long aggregate: the position of its first record there, and the aggregate's number of records,
+    #: such as "700/1900".
+    part: str | None = msgspec.field(name="aggregate-part", default=None)
 
     @classmethod
     def of(cls, lines: Lines, start: int, stop: int, content: bytes) -> ObjectProof:
         """Return the proof of the object that holds the lines between two indices as `content`."""
         kinesis_records = lines.kinesis_records(start, stop)
+        part = lines.part_of_aggregate(start)
         return cls(
             sha256=sha256(content).hexdigest(),
             size=str(len(content)),
             previous=lines.previous_sequence(start),
             kinesis_records=None if kinesis_records == stop - start else str(kinesis_records),
+            part=None if part is None else f"{part[0]}/{part[1]}",
         )
 
     @classmethod
@@ -108,6 +116,8 @@ class ObjectProof(msgspec.Struct, frozen=True, omit_defaults=True):
         found = msgspec.convert(attributes, cls, strict=False)
         numbers = {name: value for name in ("size", "previous", "kinesis_records") if (value := getattr(found, name))}
         wrong = [name for name, value in numbers.items() if not (value.isascii() and value.isdecimal())]
+        if found.part is not None and not _PART.fullmatch(found.part):
+            wrong.append("part")
         return msgspec.structs.replace(found, **dict.fromkeys(wrong)) if wrong else found
 
     def attributes(self) -> dict[str, str]:
@@ -124,7 +134,7 @@ def _digest(places: Places, lines: list[bytes]) -> str:
 
 def _lines_at_the_ends(sequences: list[str], lines: list[bytes]) -> list[bytes]:
     """Return the lines of the first and of the last sequence number. The numbers ascend."""
-    if sequences[0] == sequences[-1]:
+    if sequences[:1] == sequences[-1:]:
         return lines
     first, last = _count_of_first(sequences), _count_of_first(sequences[::-1])
     return lines if first + last >= len(lines) else [*lines[:first], *lines[len(lines) - last :]]

@@ -136,7 +136,8 @@ class UserRecords:
             if in_shard is None:
                 in_shard = owned[key, hash_key] = self._owns(key, hash_key)
             if in_shard or not self._drops_outside:
-                taken.append(ShardRecord(each.data, key, number, arrival, shard_id, index, hash_key, in_shard))
+                place = (number, arrival, shard_id, index)
+                taken.append(ShardRecord(each.data, key, *place, hash_key, in_shard, None, len(user_records)))
 
     def _owns(self, partition_key: str, explicit_hash_key: str | None) -> bool:
         if self._hash_range is None:

@@ -33,7 +33,7 @@ FindingKind = Literal[
 
 #: Each kind's severity and meaning.
 FINDING_KINDS: Final[dict[FindingKind, tuple[Severity, str]]] = {
-    "hole": ("problem", "an object names a record before it that no object holds"),
+    "hole": ("problem", "an object names a record before it, or a part of its aggregate, that no object holds"),
     "half_group": ("problem", "an object's partner with the other records of the group is missing"),
     "duplicate": ("problem", "two objects hold the same records of a group"),
     "overlap": ("problem", "two groups hold the same records"),

@@ -38,6 +38,8 @@ class ShardRecord(msgspec.Struct, gc=False):
     #: For an aggregate or an envelope that is broken, and so stays one record: the reason, one of
     #: `truckstream.kpl.REASONS` or `truckstream.envelope.REASONS`.
     aggregate_error: str | None = None
+    #: With an aggregate: how many user records it has.
+    aggregate_records: int | None = None
 
 
 class ChildShard(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,16 @@ def event_of(
         subsequences=None if all(each is None for each in subsequences) else subsequences,
         hash_keys={at: key for at, record in enumerate(records) if (key := record.explicit_hash_key) is not None},
         previous=previous,
+        long_aggregates=_long_aggregate(records),
     )
+
+
+def _long_aggregate(records: Sequence[ShardRecord]) -> dict[int, int]:
+    """Return how many records the aggregate has of which the group is a part; nothing if it is not."""
+    first, last = records[0], records[-1]
+    count = first.aggregate_records
+    is_part = count is not None and len(records) < count and first.sequence_number == last.sequence_number
+    return {0: count} if is_part and count is not None else {}
 
 
 def _payload(record: ShardRecord) -> bytes | UnreadableData:

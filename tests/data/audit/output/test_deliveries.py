@@ -93,6 +93,31 @@ async def test_parts_of_a_long_aggregate_are_one_number(store, monkeypatch):
     assert set(await kinds(store)) == {"hole"}
 
 
+@pytest.mark.parametrize("lost", [0, 5, 10, 15, 20, 25])
+@pytest.mark.parametrize("is_end", [False, True])
+async def test_a_part_of_a_long_aggregate_that_is_missing_is_a_hole(store, lost, is_end):
+    after = [] if is_end else event(5, 9)
+    await fill_by_function(store, [*event(0, 4), record(aggregate(*[b'{"n":1}'] * 28), 4), *after])
+    assert await kinds(store) == []
+    parts = {attributes(store, key).get("aggregate-part"): key for key in keys(store)}
+    assert set(parts) - {None} == {f"{start}/28" for start in range(0, 28, 5)}
+    store.delete(parts[f"{lost}/28"])
+    findings = (await verify(store)).findings
+    assert {each.kind for each in findings} == {"hole"}
+    assert f"the records {lost} to {min(lost + 4, 27)} of the aggregate {FIRST + 4}" in findings[-1].text
+
+
+async def test_a_part_that_does_not_name_its_place_proves_nothing(store):
+    """Objects of earlier versions do not."""
+    await fill_by_function(store, [*event(0, 4), record(aggregate(*[b'{"n":1}'] * 28), 4), *event(5, 9)])
+    for key in keys(store):
+        kept = {name: value for name, value in attributes(store, key).items() if name != "aggregate-part"}
+        body = bytes(store.get(key).bytes())
+        store.delete(key)
+        store.put(key, body, attributes=kept)
+    assert await kinds(store) == []
+
+
 async def test_repeated_numbers(store):
     numbers = [0, 1, 1, 2, 3, 3, 3, 4]
     records = [record(b'{"n":%d}' % n, n, sequence=str(FIRST + number)) for n, number in enumerate(numbers)]

@@ -50,8 +50,16 @@ class _Found:
 
 
 #: Each record of a shard: valid, one of a few equal payloads, rejected, or an aggregate or an envelope of some.
-SHARDS = st.lists(st.sampled_from(["valid", "same", "rejected", "aggregate", "envelope"]), min_size=3, max_size=40)
-PACKS = {"aggregate": aggregate, "envelope": envelope}
+KINDS = ["valid", "same", "rejected", "aggregate", "envelope", "long aggregate", "long envelope"]
+SHARDS = st.lists(st.sampled_from(KINDS), min_size=3, max_size=40)
+PACKS = {"aggregate": aggregate, "envelope": envelope, "long aggregate": aggregate, "long envelope": envelope}
+
+
+def count_of(kind, n):
+    """Return the number of user records. A group has five."""
+    return (6 + n % 11 if kind.startswith("long") else 1 + n % 3) if kind in PACKS else 1
+
+
 FORMATS = st.sampled_from(
     [
         {},
@@ -66,7 +74,8 @@ FORMATS = st.sampled_from(
 
 def data_of(kind, n):
     if kind in PACKS:
-        return PACKS[kind](*(data_of(("valid", "rejected", "same")[at], n * 10 + at) for at in range(1 + n % 3)))
+        users = range(count_of(kind, n))
+        return PACKS[kind](*(data_of(("valid", "rejected", "same")[at % 3], n * 20 + at) for at in users))
     return {"valid": b'{"n":%d}' % n, "same": b'{"n":0}', "rejected": b"[%d]" % n}[kind]
 
 
@@ -96,7 +105,7 @@ async def store_by_worker(store, records, **options):
         if (found := deaggregate(each.data)) is None:
             users.append(stored(n, each.data))
         else:
-            users += [stored(n, user.data, at) for at, user in enumerate(found)]
+            users += [stored(n, user.data, at, len(found)) for at, user in enumerate(found)]
     storer = make_storer(store, ModelLease().assign(), limits=CutLimits(5), schema=Small, **options)
     await storer.process(users, 0)
     await storer.finish("shard_end")
@@ -120,7 +129,7 @@ def test_undamaged_output_has_no_finding(shard, options, seed, share):
         report = await verify(store, quick=True)
         assert report.findings == ()
         [shard_report] = report.shards
-        lines = sum(1 if kind not in PACKS else 1 + n % 3 for n, kind in enumerate(shard))
+        lines = sum(count_of(kind, n) for n, kind in enumerate(shard))
         assert shard_report.valid + shard_report.rejected == lines
 
     asyncio.run(main())

@@ -45,6 +45,8 @@ class AuditedObject(msgspec.Struct, frozen=True, gc=False):
     kinesis_records: int
     previous: str | None
     has_checksum: bool
+    #: Where in its aggregate the group begins, and how many records the aggregate has; None for other groups.
+    part: tuple[int, int] | None
 
     @classmethod
     def of(
@@ -73,6 +75,7 @@ class AuditedObject(msgspec.Struct, frozen=True, gc=False):
             kinesis_records=int(proof.kinesis_records or metadata.records),
             previous=str(int(proof.previous)) if proof.previous else None,
             has_checksum=proof.sha256 is not None,
+            part=_part_of(proof),
         )
         return found, proof
 
@@ -90,6 +93,13 @@ class AuditedObject(msgspec.Struct, frozen=True, gc=False):
     def name(self) -> str:
         """The part of the key that the two objects of a group have in common."""
         return name_of(self.key)
+
+
+def _part_of(proof: ObjectProof) -> tuple[int, int] | None:
+    if proof.part is None:
+        return None
+    position, _, count = proof.part.partition("/")
+    return int(position), int(count)
 
 
 def name_of(key: str) -> str:

@@ -60,6 +60,11 @@ class StoredGroupObjects(NamedTuple):
         return tuple(each.key for each in self.objects)
 
     @property
+    def part(self) -> tuple[int, int] | None:
+        """Where in its aggregate the group begins, and how many records the aggregate has; None for other groups."""
+        return next((each.part for each in self.objects if each.part is not None), None)
+
+    @property
     def begins_inside_aggregate(self) -> bool:
         return self.main.kinesis_records == 0 or self.previous == self.first
 
@@ -73,9 +78,13 @@ def assemble(objects: Iterable[AuditedObject]) -> Iterator[tuple[StoredGroupObje
             original = kept.setdefault((each.kind, each.records, each.digest), each)
             if original is not each:
                 duplicates[original.key].append(_duplicate(original, each))
-        # The first part of an aggregate comes first.
-        for group in sorted(_pair(list(kept.values())), key=lambda group: group.begins_inside_aggregate):
+        # The parts of an aggregate come in their order.
+        for group in sorted(_pair(list(kept.values())), key=_place_in_aggregate):
             yield group, [finding for each in group.objects for finding in duplicates[each.key]]
+
+
+def _place_in_aggregate(group: StoredGroupObjects) -> tuple[bool, int]:
+    return group.begins_inside_aggregate, group.part[0] if group.part else 0
 
 
 def _pair(objects: Sequence[AuditedObject]) -> Iterator[StoredGroupObjects]:

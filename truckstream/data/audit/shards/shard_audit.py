@@ -10,6 +10,7 @@ import msgspec
 from truckstream.data.audit.objects.object_scan import MOST_NAMED
 from truckstream.data.audit.objects.stored_records import UNKNOWN, StoredRecords
 from truckstream.data.audit.report import AuditedShard
+from truckstream.data.audit.shards.aggregate_parts import AggregateParts
 from truckstream.data.audit.shards.groups import assemble, check_group
 from truckstream.data.audit.shards.overlap import judge_overlap
 from truckstream.data.audit.shards.shard_chain import CLOCK_TOLERANCE, ShardChain
@@ -64,7 +65,7 @@ async def audit_shard(
         reader: reads groups that overlap; None if contents must not be read.
         settled_before: objects that were stored later, in seconds since the epoch, may still be followed by others.
     """
-    chain = ShardChain()
+    chain, parts = ShardChain(), AggregateParts()
     findings: list[AuditFinding] = []
     unproven: list[UnprovenLink] = []
     valid = rejected = interleaved = 0
@@ -74,7 +75,8 @@ async def audit_shard(
         findings += duplicates
         findings += check_group(group, settled=settled, has_partner_without_metadata=inventory.has_without_metadata)
         link = chain.add(group, settled=settled)
-        findings += [_weighed(each, group, before, inventory) for each in link.findings]
+        holes = [*link.findings, *parts.add(group, settled=settled)]
+        findings += [_weighed(each, group, before, inventory) for each in holes]
         before = group
         if link.unproven is not None and len(unproven) < MOST_NAMED:
             unproven.append(link.unproven)
@@ -85,6 +87,7 @@ async def audit_shard(
             findings += [] if finding is None else [finding]
         valid += sum(each.lines for each in group.objects if each.kind == "valid")
         rejected += sum(each.lines for each in group.objects if each.kind == "rejected")
+    findings += parts.finish()
     shard = AuditedShard(
         stream=place[0],
         shard=place[1],
