@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import obstore.store
 import pytest
 
-from tests.batcher.support import ARRIVAL, SHARD, aggregate, contents, record, sealed
+from tests.batcher.support import ARRIVAL, SHARD, aggregate, contents, envelope, record, sealed
 from tests.data.replay.support import Lenient, Strict, bad, fix, good, reject, stored
 from truckstream.batcher import Batcher
 from truckstream.data.replay import replay
@@ -116,12 +116,16 @@ async def test_a_repair_that_fails_is_reported_and_stops_nothing(store):
     assert "ZeroDivisionError: division by zero" in details
 
 
-async def test_an_aggregate_is_not_replayed_as_a_record(store):
+@pytest.mark.parametrize(
+    ("pack", "broken", "reason"),
+    [(aggregate, sealed(b"\xff"), "broken_aggregate"), (envelope, envelope(b"x")[:-1], "broken_envelope")],
+)
+async def test_an_aggregate_is_not_replayed_as_a_record(store, pack, broken, reason):
     await reject(store, [bad(0), bad(1)])
-    report = await run(store, schema=None, repair=lambda each: aggregate(each.data, each.data))
+    report = await run(store, schema=None, repair=lambda each: pack(each.data, each.data))
     assert report.refused == {"aggregate": 2}
-    report = await run(store, schema=None, repair=lambda _: sealed(b"\xff"))
-    assert report.refused == {"broken_aggregate": 2}
+    report = await run(store, schema=None, repair=lambda _: broken)
+    assert report.refused == {reason: 2}
     assert contents(store, "sensor_data") == {}
 
 
