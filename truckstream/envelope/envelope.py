@@ -5,7 +5,7 @@ for the last 64 KiB, whose compressed size is estimated for a target, and bounde
 that are expected to fit, and dividing them if they do not, would compress some of them twice, and would block the event
 loop for 10 ms at a time. Whole blocks take 0.5 % more bytes than one call.
 
-CPU a truck record, 500 in an envelope (Python 3.11): 1.6 µs, of which 0.9 are for compressing.
+A truck record, 500 in an envelope, takes as much CPU as in an aggregate of the KPL; a third of it is zstd.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 The reader guesses nothing and drops nothing: it returns all records, or raises. It checks what bounds the memory before
 it takes any: an envelope of 1 MiB could otherwise hold 16 GiB of zeros.
 
-CPU a truck record, 500 in an envelope (Python 3.11): 0.95 µs, of which 0.55 are for decompressing.
+A truck record, 500 in an envelope, takes 0.4 times the CPU that it takes in an aggregate of the KPL, whose reader makes
+an MD5; half of it is zstd.
 """
 
 from __future__ import annotations
