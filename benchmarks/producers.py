@@ -9,12 +9,16 @@ measured with and without TLS (the client verifies a certificate of a CA made fo
 or 20 ms. Ratios compare records a CPU-second of the same run, without TLS and at 0 ms. There the contestants take
 turns, `--rounds` times each, and the run with the least CPU time counts, because other processes can only add to it.
 
+A second table shows truckstream at its default options (with pacing), by the number of shards; and the cost of a stream
+of ten records a second, and of none. With one shard a request has 100 records, a tenth of a second's quota. So the base
+of the ratios is one shard without pacing, whose requests are full.
+
 Bias: boto3, aiobotocore and aioboto3 receive finished batches and do nothing about failures, where a Producer takes
 records one by one, buffers and routes them, and acknowledges each. The endpoint runs on the same machine, which affects
 the wall-clock figures.
 
-    uv run python benchmarks/producers.py [--quick] [--seconds 3] [--rounds 3] [--only truckstream,…] [--json FILE]
-        [--html FILE]
+    uv run python benchmarks/producers.py [--quick] [--seconds 3] [--rounds 3] [--only truckstream,…] [--by-shards]
+        [--json FILE] [--html FILE]
 """
 
 import math
@@ -29,6 +33,7 @@ from support.command_line import make_parser, publish, selected
 from support.cost_charts import cpu_bars
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from by_shards import measure_by_shards
 from contestants import CONTESTANTS, run
 from harness import Job
 
@@ -105,24 +110,28 @@ def charts(rows):
 
 
 def main(options):
-    contestants = selected(CONTESTANTS, options)
+    contestants = [] if options.by_shards else selected(CONTESTANTS, options)
     if any(contestant.is_rival for contestant in contestants):
         support.prerequisites.find_uv()  # exits now, and not after half of the runs, if it is missing
     conditions = [(0.0, False)] if options.quick else [(0.0, False), (0.02, False), (0.0, True), (0.02, True)]
     seconds = options.seconds or (1.0 if options.quick else 3.0)
     rounds = options.rounds or (1 if options.quick else 3)
-    with tempfile.TemporaryDirectory() as name:
-        make_certificate(Path(name))
-        rows = list(measure(contestants, conditions, seconds, rounds, Path(name)))
-    print_ratios(rows)
+    rows = []
+    if contestants:
+        with tempfile.TemporaryDirectory() as name:
+            make_certificate(Path(name))
+            rows = list(measure(contestants, conditions, seconds, rounds, Path(name)))
+        print_ratios(rows)
+    by_shards = measure_by_shards(seconds, rounds)
     versions = {name: found for row in rows for name, found in row.get("versions", {}).items()}
-    publish(options, charts=charts(rows), packages=versions, rows=rows)
+    publish(options, charts=charts(rows), packages=versions, rows=rows, by_shards=by_shards)
     return 1 if any("error" in row for row in rows) else 0
 
 
 if __name__ == "__main__":
     parser = make_parser(__doc__, only="contestants")
     parser.add_argument("--quick", action="store_true", help="take under a minute: no TLS, no latency")
+    parser.add_argument("--by-shards", action="store_true", help="measure the second table alone")
     parser.add_argument("--seconds", type=float, help="how long each run sends (default: 3, or 1 with --quick)")
     parser.add_argument("--rounds", type=int, help="runs without TLS and latency (default: 3, or 1 with --quick)")
     sys.exit(main(parser.parse_args()))

@@ -1,10 +1,12 @@
 """truckstream's Producer, with every record put and acknowledged.
 
-Forms: plain, defaults, ordered, aggregated, client. Pacing is off where the stream has no quota, except in the form
-`defaults`, which sets no option. The form `client` is `KinesisClient.put_records` with finished batches: it does the
-same work as aiobotocore's put_records.
+Forms: plain, ordered, aggregated, client; for by_shards.py also defaults, few, idle. Pacing is off where the stream has
+no quota, except in the last three, which set no option. The form `client` is `KinesisClient.put_records` with finished
+batches: it does the same work as aiobotocore's put_records. `few` puts ten records a second, and `idle` none while an
+observer gets the statistics each second.
 """
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,9 +14,18 @@ from harness import KEYS, compete, in_parallel
 
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.encoding import encode_tail
-from truckstream.producer import Producer
+from truckstream.producer import Producer, ProducerObserver
 
-OPTIONS = {"plain": {}, "defaults": {}, "ordered": {"ordered": True}, "aggregated": {"aggregate": True}}
+OPTIONS = {
+    "plain": {"pacing": False},
+    "ordered": {"pacing": False, "ordered": True},
+    "aggregated": {"pacing": False, "aggregate": True},
+    "defaults": {},
+    "few": {},
+    "idle": {"observer": ProducerObserver()},
+}
+#: Between two records of the form `few`.
+PAUSE_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -39,13 +50,13 @@ async def open_client(job):
 
 @asynccontextmanager
 async def open_producer(job):
+    options = OPTIONS[job.form] | ({"pacing": True} if job.records else {})
     async with Producer(
         job.stream,
         endpoint_url=job.endpoint_url,
-        pacing=bool(job.records) or job.form == "defaults",
         max_in_flight=job.connections,
         max_batch_records=job.batch,
-        **OPTIONS[job.form],
+        **options,
     ) as producer:
 
         async def send(batch):
@@ -55,7 +66,14 @@ async def open_producer(job):
             await producer.flush()
             assert producer.stats.acked - before == len(batch)
 
-        yield send
+        async def send_few(batch):
+            for data, key in batch:
+                if job.form == "few":
+                    await producer.put(data, key)
+                await asyncio.sleep(PAUSE_SECONDS)
+            await producer.flush()
+
+        yield send_few if job.form in {"few", "idle"} else send
 
 
 @asynccontextmanager

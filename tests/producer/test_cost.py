@@ -82,3 +82,13 @@ def test_a_core_without_records_sleeps(make_core):
     assert core.requests_due(1.0) == []
     _, calls = calls_of(core.requests_due, 2.0)
     assert (calls, core.next_wakeup(2.0)) == (1, None)
+
+
+def test_an_observer_of_a_core_without_records_looks_at_no_shard(make_core):
+    core = make_core(2_000)
+    stats = core.stats(1.0)
+    again, calls = calls_of(core.stats, 2.0)
+    assert again is stats
+    assert calls < 50
+    put(core, b"x", 3.0)
+    assert core.stats(3.0).buffered == 1

@@ -18,8 +18,7 @@ Invariants:
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from dataclasses import asdict
+from collections import deque
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -51,7 +50,8 @@ from truckstream.producer.queueing.request_draft import RequestDraft
 from truckstream.producer.queueing.retry_queue import RetryQueue
 from truckstream.producer.routing.router import RoutedKey, Router
 from truckstream.producer.routing.shard_tracker import ShardTracker
-from truckstream.producer.stats import Counters, ProducerStats
+from truckstream.producer.snapshots import Snapshots
+from truckstream.producer.stats import Counters
 from truckstream.producer.watching.event_sink import EventSink
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Parcel, QueuedRecord
     from truckstream.producer.queueing.shard_group import ShardGroup
+    from truckstream.producer.stats import ProducerStats
 
 __all__ = ["ProducerCore"]
 
@@ -117,6 +118,9 @@ class ProducerCore:
         self._counters = Counters()
         self._settlement = Settlement(options, self.budget, self._counters, self._events)
         self._shards = ShardTracker(options, self._router, self._settlement, self._events)
+        self._snapshots = Snapshots(
+            self._router, self._shards.relocation, self._settlement, self._counters, self.budget
+        )
         self._epochs = self._settlement.epochs
         self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
         #: Why the latest request failed; None since the service has responded to one. Opening the producer sets it too.
@@ -695,31 +699,7 @@ class ProducerCore:
 
     def stats(self, now: float) -> ProducerStats:
         """Return a snapshot of the statistics."""
-        in_front, in_flight, acked = Counter[Outbox](), Counter[Outbox](), self._settlement.acked
-        for front in (*(group.front for group in self._router.groups), *self._shards.relocation.fronts):
-            in_front.update(front.count_by_outbox())
-        for request in self._in_flight:
-            in_flight.update(request.records_by_outbox())
-        outboxes = [box for box in self._shards.relocation.outboxes if box.waiting or in_front[box]]
-        outboxes += (
-            box
-            for box in self._router.outboxes
-            if box.shard_id is not None or box.waiting or in_front[box] or in_flight[box] or acked[box]
-        )
-        counters = self._counters
-        records_in_flight = sum(request.records for request in self._in_flight)
-        return ProducerStats(
-            buffered=self._epochs.pending - records_in_flight,
-            buffered_bytes=self.budget.used_bytes,
-            in_flight=records_in_flight,
-            requests_in_flight=len(self._in_flight),
-            put=self._epochs.pending + counters.acked + counters.failed,
-            shards={
-                box.shard_id: box.stats(now, in_front=in_front[box], in_flight=in_flight[box], acked=acked[box])
-                for box in outboxes
-            },
-            **asdict(counters),
-        )
+        return self._snapshots.take(self._in_flight, now)
 
 
 def _is_misplaced(parcel: Parcel) -> bool:

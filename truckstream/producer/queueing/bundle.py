@@ -108,7 +108,7 @@ def is_mixed(parcel: Parcel) -> bool:
     return parcel.members is not None and len(set(map(lane_key, parcel.members))) > 1
 
 
-class AggregatingOutbox(Outbox, eq=False, gc=False):
+class AggregatingOutbox(Outbox, eq=False, gc=False, kw_only=True):
     """An outbox that sends its records in bundles."""
 
     def _first_returned(self) -> Parcel | None:
@@ -126,7 +126,7 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
     def _take_queued(
         self, max_parcels: int, max_records: int, max_bytes: int, paced_bytes: float, max_record_bytes: int
     ) -> list[Parcel]:
-        most = min(self._options.aggregate_bytes, max_record_bytes)
+        most = min(self.options.aggregate_bytes, max_record_bytes)
         if self.shard_id is None or self.is_doubted:
             return self._take_by_key(max_parcels, max_records, max_bytes, paced_bytes, most)
         packed: list[Parcel] = []
@@ -154,7 +154,7 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
             draft = by_key.get(key)
             growth = draft.add(record, limit, min(max_bytes, paced_bytes)) if draft else 0
             if not growth:
-                if draft and self._options.ordered:
+                if draft and self.options.ordered:
                     return False  # only one Kinesis record of a key may be in flight
                 if len(drafts) >= max_parcels or not self._fits(record.size, max_bytes, paced_bytes):
                     return False
@@ -175,5 +175,5 @@ class AggregatingOutbox(Outbox, eq=False, gc=False):
         """
         if self.is_doubted:
             return len(self._returned) + self.queue.count
-        bundles = min(self.queue.count, 1 + self.queue.bytes // self._options.aggregate_bytes)
+        bundles = min(self.queue.count, 1 + self.queue.bytes // self.options.aggregate_bytes)
         return len(self._returned) + bundles

@@ -224,7 +224,7 @@ class OutboxGroup(Protocol):
         """`outbox` has got records in its own queue, or may send them earlier than before."""
 
 
-class Outbox(msgspec.Struct, eq=False, gc=False):
+class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     """The parcels that wait to be sent to one shard, and the shard's pacing.
 
     Usually records wait in the front of the shard's group, and the outbox only has credit: what its pacer allows in
@@ -235,17 +235,23 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     closing the producer gives every record its outcome, so no memory leaks.
     """
 
+    # First come the fields that each record needs, so that they lie together in memory: with 10,000 shards that spares
+    # the processor's cache some misses. The credit is the records and bytes that may go from the group's front.
+    #: Where records are put: `queue`, or the group's front.
+    entry: RecordQueue
     #: None if the shards are unknown.
     shard_id: str | None
+    #: The shard takes no more records. Or it is unknown, and the map has changed since.
+    is_closed: bool = False
+    records_left: float = 0
+    bytes_left: float = 0
+    #: Set by the group: parcels wait here, and records that come from the front must stand behind them.
+    is_held: bool = False
     pacer: ShardPacer | None
     #: Records that were never sent, except for those in the group's front.
     queue: RecordQueue
-    #: Where records are put: `queue`, or the group's front.
-    entry: RecordQueue
     group: OutboxGroup
-    _options: ProducerOptions
-    #: The shard takes no more records. Or it is unknown, and the map has changed since.
-    is_closed: bool = False
+    options: ProducerOptions
     #: The shard may be closed, because a response contradicted the map. Set by `ShardDoubts`.
     is_doubted: bool = False
     # Parcels whose backoff is over, the oldest first. They go before the queue, whose records are younger.
@@ -253,12 +259,8 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
     _returned_bytes: int = 0
     _returned_records: int = 0
     _ties: Iterator[int] = field(default_factory=itertools.count)
-    #: The credit: records and bytes that may go from the group's front. Without pacing it has no end.
-    records_left: float = 0
-    bytes_left: float = 0
-    # Set by the group. `is_held`: parcels wait here, and records that come from the front must stand behind them. The
-    # times are those of the outbox's valid entries in the group's heaps: when it is due, and when it expires.
-    is_held: bool = False
+    # Set by the group, too. The times are those of the outbox's valid entries in the group's heaps: when it is due, and
+    # when it expires.
     is_fresh: bool = False
     scheduled_at: float = math.inf
     expiring_at: float = math.inf
@@ -300,7 +302,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
         if not self.queue.count:
             return math.inf
         head = self.queue.head()
-        return -math.inf if head.epoch <= flushed_epoch else head.put_at + self._options.linger
+        return -math.inf if head.epoch <= flushed_epoch else head.put_at + self.options.linger
 
     def paced_at(self, now: float) -> float:
         """Return when the pacing allows a worthwhile part of what waits."""
@@ -341,12 +343,12 @@ class Outbox(msgspec.Struct, eq=False, gc=False):
         """Return the deadline of the oldest record."""
         returned = self._returned[0][0] if self._returned else math.inf
         queued = self.queue.head().put_at if self.queue.count else math.inf
-        return min(returned, queued) + self._options.delivery_timeout
+        return min(returned, queued) + self.options.delivery_timeout
 
     def take_expired(self, now: float, limit: int) -> list[Parcel]:
         """Remove parcels whose oldest record is past its deadline, until they have `limit` records."""
         expired: list[Parcel] = []
-        timeout = self._options.delivery_timeout
+        timeout = self.options.delivery_timeout
         while limit > 0 and self._returned and self._returned[0][0] + timeout <= now:
             expired.append(self._pop_returned())
             limit -= count_records(expired[-1])

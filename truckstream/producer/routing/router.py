@@ -229,5 +229,11 @@ class Router:
         bundled = self._options.aggregate
         queue = KeyedQueue(self.lanes, bundled=bundled) if self._options.ordered else FifoQueue()
         group = self._unrouted_group if shard_id is None else next(self._shard_groups)
-        entry = queue if self.has_own_queues else group.front
-        return (AggregatingOutbox if bundled else Outbox)(shard_id, pacer, queue, entry, group, self._options)
+        return (AggregatingOutbox if bundled else Outbox)(
+            entry=queue if self.has_own_queues else group.front,
+            shard_id=shard_id,
+            pacer=pacer,
+            queue=queue,
+            group=group,
+            options=self._options,
+        )
