@@ -33,7 +33,10 @@ class Contestant:
 
 
 CONTESTANTS = [
-    *(Contestant("with_truckstream", form) for form in ("client", "plain", "ordered", "aggregated")),
+    *(
+        Contestant("with_truckstream", form)
+        for form in ("client", "plain", "ordered", "aggregated", "ordered aggregated")
+    ),
     *(Contestant(script) for script in ("with_boto3", "with_aiobotocore", "with_aioboto3")),
     *(Contestant("with_async_kinesis", form) for form in ("", "unthrottled")),
     *(Contestant("with_aiokpl", form) for form in ("plain", "aggregated")),

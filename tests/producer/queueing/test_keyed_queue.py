@@ -94,8 +94,8 @@ def test_a_partition_key_with_two_explicit_hash_keys_has_two_orders(lanes):
 def test_a_bundle_may_take_several_records_of_one_key(lanes):
     queue = queue_with(lanes, *(record(n, "a" if n % 2 else "b", size=n) for n in range(1, 6)), bundled=True)
     assert sizes(queue) == (5, 15, 5)
-    assert times(queue.take_while(lambda _: True, 4)) == [1, 2, 3, 4]
-    assert sizes(queue) == (0, 0, 1), "the fifth waits for the outcome of its key's others"
+    assert times(queue.take_while(lambda _: True, 4)) == [1, 3, 5, 2], "one key after the other"
+    assert sizes(queue) == (0, 0, 1), "the fourth waits for the outcome of the second"
 
 
 def test_a_key_opens_after_the_outcome_of_all_its_records(lanes):
@@ -108,11 +108,16 @@ def test_a_key_opens_after_the_outcome_of_all_its_records(lanes):
     assert sizes(queue) == (1, 3, 1)
 
 
-def test_a_bundle_ends_before_the_first_record_that_does_not_fit(lanes):
+def test_a_record_that_does_not_fit_keeps_its_place_in_the_order_of_its_key(lanes):
     queue = queue_with(lanes, record(1, "a", size=5), record(2, "a", size=50), record(3, "b", size=5), bundled=True)
+    assert times(queue.take_while(lambda each: each.size < 10, 9)) == [1, 3]
+    assert sizes(queue) == (0, 0, 1)
+
+
+def test_a_bundle_ends_before_a_key_whose_oldest_record_does_not_fit(lanes):
+    queue = queue_with(lanes, record(1, "a", size=5), record(2, "b", size=50), record(3, "c", size=5), bundled=True)
     assert times(queue.take_while(lambda each: each.size < 10, 9)) == [1]
-    assert sizes(queue) == (1, 5, 2), "the large record keeps its place in the order of its key"
-    assert times(queue.take_while(lambda _: True, 9)) == [3]
+    assert times(queue.take_while(lambda _: True, 9)) == [2, 3]
 
 
 def test_the_records_of_a_bundle_come_back_in_their_order(lanes):

@@ -131,22 +131,22 @@ class KeyedQueue(RecordQueue):
         return taken
 
     def take_while(self, fits: Callable[[QueuedRecord], bool], max_records: int) -> list[QueuedRecord]:
+        """Take records that may go in one bundle, up to `max_records`, until `fits` refuses the oldest of a lane.
+
+        One lane after the other, each as far as possible: a bundle closes its lanes until it is acknowledged. If it had
+        a record of each key, all others would wait for it.
+        """
         taken: list[QueuedRecord] = []
-        touched: dict[Lane, None] = {}
-        while self.count and len(taken) < max_records:
+        while self._count and len(taken) < max_records:
             lane = self._first_lane()
-            if not fits(lane.records[0]):
+            before = len(taken)
+            while lane.records and len(taken) < max_records and fits(lane.records[0]):
+                self._count -= 1
+                self._bytes -= lane.records[0].size
+                taken.append(self._take_head(lane))
+            if len(taken) == before:
                 break
-            touched[lane] = None
-            self._count -= 1
-            self._bytes -= lane.records[0].size
-            taken.append(self._take_head(lane))
-            if lane.records:
-                lane.place = next(_places)
-                heapq.heapreplace(self._open, (lane.records[0].put_at, lane.place, lane))
-            else:
-                heapq.heappop(self._open)
-        for lane in touched:
+            heapq.heappop(self._open)
             self._close_lane(lane)
         return taken
 
