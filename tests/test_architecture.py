@@ -36,7 +36,7 @@ ALLOWED = {
     "checks": {"errors"},
     "observer_hooks": {"errors"},
     "kinesis": {"errors"},
-    "producer": {"kinesis", "kpl", "observer_hooks", "checks", "errors"},
+    "producer": {"envelope", "kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "blocking": {"producer", "kinesis", "checks", "errors"},
     "consumer": {"deaggregation", "kinesis", "kpl", "observer_hooks", "checks", "errors"},
     "batcher": {"record", "column_types", "schema_errors", "deaggregation", "envelope", "kpl", "errors"},

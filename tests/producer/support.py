@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from truckstream import kpl
+from truckstream import envelope, kpl
 from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
@@ -42,6 +42,8 @@ def user_records(parcel: Any) -> list[tuple[str, str | None, bytes]]:
     """The records that a reader finds in a parcel, each as (partition key, explicit hash key, data)."""
     document = as_sent(parcel)
     data = base64.b64decode(document["Data"])
+    if envelope.is_envelope(data):
+        return [(record.partition_key, record.explicit_hash_key, record.data) for record in envelope.read(data)]
     if kpl.is_aggregate(data):
         return [(record.partition_key, record.explicit_hash_key, record.data) for record in kpl.decode(data)]
     return [(document["PartitionKey"], document.get("ExplicitHashKey"), data)]
@@ -73,6 +75,12 @@ class Service:
 
     def respond(self, request: Any) -> list[RecordResponse]:
         return [self.store(parcel) for parcel in request.parcels]
+
+    def find(self, record: QueuedRecord) -> tuple[str, str | None, bytes]:
+        """The user record at the place that the outcome of `record` names."""
+        _, _, records = self.log[int(record.response.sequence_number) - 1]
+        assert (record.subsequence_number is None) == (len(records) == 1)
+        return records[record.subsequence_number or 0]
 
     def read_as_kcl(self) -> list[tuple[str, str | None, bytes]]:
         """The user records that the KCL finds, in the order of the log.

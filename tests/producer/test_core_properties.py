@@ -148,6 +148,8 @@ class Run:
         # Few hash keys, so that their records have an order as well.
         hash_key = hash_key and str(int(hash_key) % 3 * 2**126)
         data = b"%b%d" % (POISON if self.dice.random() < poison else b"", len(self.records))
+        if self.core.options.compression:
+            data += b" " * self.dice.choice([0, 100, 200])  # of which the first make no envelope that is smaller
         record = reserve(self.core, data, key, hash_key)
         self.records.append(record)
         self.keys.append((key, hash_key, data))
@@ -271,6 +273,7 @@ class Run:
         for record, keys in zip(self.records, self.keys, strict=True):
             stored = copies[keys]
             assert record.response is None or stored >= 1, "acknowledged but not stored"
+            assert record.response is None or self.service.find(record) == keys, "acknowledged at another place"
             assert record.response is None or keys in readable, "acknowledged in an aggregate that the KCL discards"
             assert stored <= 1 or record.maybe_duplicate, "stored twice without maybe_duplicate"
             assert record.response is not None or stored == 0 or record.error.may_be_stored
@@ -316,6 +319,7 @@ def records_per_call(number):
 def check_history(
     ordered,
     aggregate,
+    compression,
     seed,
     records,
     reliability,
@@ -336,6 +340,7 @@ def check_history(
         ordered=ordered,
         aggregate=aggregate,
         aggregate_bytes=150,
+        compression=compression,
     )
     run = Run(Random(seed), options, reliability=reliability, shards=shards)
     with records_per_call(per_call):
@@ -348,7 +353,12 @@ def check_history(
 
 
 modes = pytest.mark.parametrize(
-    ("ordered", "aggregate"), [(False, False), (True, False), (False, True), (True, True)], ids=str
+    ("ordered", "aggregate", "compression"),
+    [
+        *[(False, False, None), (True, False, None), (False, True, None), (True, True, None)],
+        *[(False, True, "zstd"), (True, True, "zstd")],
+    ],
+    ids=str,
 )
 histories = given(
     seed=st.integers(0, 2**32),
@@ -368,13 +378,13 @@ histories = given(
 @modes
 @settings(max_examples=30)
 @histories
-def test_every_record_gets_one_outcome_and_it_is_the_truth(ordered, aggregate, **history):
-    check_history(ordered, aggregate, **history)
+def test_every_record_gets_one_outcome_and_it_is_the_truth(ordered, aggregate, compression, **history):
+    check_history(ordered, aggregate, compression, **history)
 
 
 @pytest.mark.slow
 @modes
 @settings(max_examples=200)
 @histories
-def test_every_record_gets_one_outcome_in_more_histories(ordered, aggregate, **history):
-    check_history(ordered, aggregate, **history)
+def test_every_record_gets_one_outcome_in_more_histories(ordered, aggregate, compression, **history):
+    check_history(ordered, aggregate, compression, **history)

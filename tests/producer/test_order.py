@@ -23,6 +23,7 @@ class Run:
         defaults = {"buffer_bytes": 64 << 20, "linger": 0.1, "delivery_timeout": 120.0, "max_in_flight": 10}
         self.core = ProducerCore(ProducerOptions(**defaults | options), Random(seed))
         self.core.on_shards(even_shards(shards), 0.0)
+        self.padding = bytes(60) if options.get("compression") else b""
         self.service, self.slowest = Service(even_shards(shards)), slowest
         self.events, self.ties, self.most_in_flight = [], itertools.count(), 0
 
@@ -30,7 +31,7 @@ class Run:
         heapq.heappush(self.events, (time, next(self.ties), what, arguments))
 
     def put(self, now, key, number):
-        put(self.core, number.to_bytes(4, "big"), now, key)
+        put(self.core, number.to_bytes(4, "big") + self.padding, now, key)
         self.pump(now)
 
     def pump(self, now):
@@ -66,14 +67,18 @@ class Run:
         found = defaultdict(list)
         for _, _, members in self.service.log:
             for key, _, data in members:
-                found[key].append(int.from_bytes(data, "big"))
+                found[key].append(int.from_bytes(data[:4], "big"))
         return found
 
 
 KEYS = [f"TRUCK_{number:03}" for number in range(40)]
 
 
-@pytest.mark.parametrize("options", [{}, {"aggregate": True}, {"max_in_flight": 2}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"aggregate": True}, {"aggregate": True, "compression": "zstd"}, {"max_in_flight": 2}],
+    ids=str,
+)
 @settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32),

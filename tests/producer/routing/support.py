@@ -23,16 +23,15 @@ def make_record(
     put_at: float = 0.0,
     key: str = "TRUCK_001",
     hash_key: str | None = None,
+    data: bytes = b"0123456789",
     *,
     queued: bool = True,
     held: bool = False,
 ) -> QueuedRecord:
     """A record with a route. If `queued` it waits where it was put; if `held`, in the queue of its outbox."""
     routed = router.route(key, hash_key)
-    size = 10 + routed.key_size
-    record = QueuedRecord(
-        b"0123456789", routed.tail, key, hash_key, size, size + routed.overhead, routed.outbox, put_at=put_at
-    )
+    size = len(data) + routed.key_size
+    record = QueuedRecord(data, routed.tail, key, hash_key, size, size + routed.overhead, routed.outbox, put_at=put_at)
     if queued:
         (routed.outbox.queue if held else routed.outbox.entry).append(record)
     return record

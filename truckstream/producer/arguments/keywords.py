@@ -29,4 +29,5 @@ class ProducerKeywords(TypedDict, total=False):
     ordered: bool
     aggregate: bool
     aggregate_bytes: int
+    compression: str | None
     observer: ProducerObserver | None

@@ -38,6 +38,8 @@ class Ack:
     #: True if the stream may hold a second copy: an earlier attempt ended without a response, or was stored in an
     #: aggregate that was divided by a reshard, which the KCL discards and other readers do not.
     maybe_duplicate: bool
+    #: Its position in the aggregate or envelope that has the sequence number; None if the record was not wrapped.
+    subsequence_number: int | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class Delivery(_FutureLike):
             sequence_number=self.response.sequence_number or "",
             attempts=self.attempts,
             maybe_duplicate=self.maybe_duplicate,
+            subsequence_number=self.subsequence_number,
         )
 
     def exception(self) -> TruckstreamError | None:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 from truckstream.producer.outcomes.flush_epochs import FlushEpochs
-from truckstream.producer.queueing.outbox import records_of, unsettled_of
+from truckstream.producer.queueing.outbox import count_records, records_of, unsettled_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +117,9 @@ class Settlement:
         stored: list[QueuedRecord] = []
         for parcel, response in zip(parcels, responses, strict=True):
             records = unsettled_of(parcel) if some_expired else records_of(parcel)
+            if count_records(parcel) > 1:
+                for position, record in enumerate(records_of(parcel)):
+                    record.subsequence_number = position
             for record in records:
                 record.response = response
             stored += records

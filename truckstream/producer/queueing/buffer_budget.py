@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sized
 
+    from truckstream.producer.queueing.outbox import QueuedRecord
+
 __all__ = [
     "LANE_BYTES",
     "MAX_OVERHEAD_BYTES",
@@ -79,6 +81,18 @@ class BufferBudget:
             return False
         self.used_bytes = used
         return True
+
+    def charge(self, size: int, records: list[QueuedRecord]) -> None:
+        """Charge `size` bytes that `records` take together from now on, to those that were never sent before.
+
+        The others were charged for their first attempt. The limit may be exceeded; then no record is accepted until it
+        is not.
+        """
+        share = -(-size // len(records))
+        for record in records:
+            if record.attempts == 1:
+                record.cost += share
+                self.used_bytes += share
 
     def release(self, cost: int) -> None:
         """Return to the budget the bytes that records took."""

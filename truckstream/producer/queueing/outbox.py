@@ -69,6 +69,14 @@ class Parcel(Protocol):
     def members(self) -> list[QueuedRecord] | None:
         """The records of a bundle; None for a single record."""
 
+    @property
+    def packing_cost(self) -> int:
+        """The number of usual records that take as long to pack."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that it holds beside its records, from its first attempt to its outcome."""
+
 
 class Failure(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The reason why records failed. All of them share it, and an error of its own is made for a record on demand.
@@ -112,11 +120,15 @@ class QueuedRecord(msgspec.Struct, eq=False):
     failures: FailureHistory | None = None
     # The outcome: at most one of these is set, and only once.
     response: RecordResponse | None = None
+    #: With a response: the record's position in its bundle; None if it was not wrapped.
+    subsequence_number: int | None = None
     failure: Failure | None = None
     _error: TruckstreamError | None = None
 
-    #: Only a `Bundle` has members.
+    #: Only a `Bundle` has members, and data of its own.
     members: ClassVar[None] = None
+    packing_cost: ClassVar[int] = 1
+    held_bytes: ClassVar[int] = 0
 
     @property
     def settled(self) -> bool:
@@ -308,8 +320,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
         """Return when the pacing allows a worthwhile part of what waits."""
         if self.pacer is None:
             return now
-        size = self.queue.bytes + self._returned_bytes
-        return self.pacer.when(self._ready(), size, self.first_size(), now)
+        return self.pacer.when(self._ready(), self._ready_bytes(), self.first_size(), now)
 
     def first_size(self) -> int:
         """Return the bytes of the parcel that goes next; 0 if there is none."""
@@ -362,7 +373,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     ) -> list[Parcel]:
         """Remove up to `max_parcels` parcels and `max_bytes` that may go now, and charge the pacer for them.
 
-        With bundles take none after `max_records` records.
+        With bundles take none after a packing cost of `max_records`.
         """
         if self.pacer is None:
             return self._take(max_parcels, max_records, max_bytes, math.inf, max_record_bytes)
@@ -394,7 +405,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
             if not self._fits(parcel.size, max_bytes, paced_bytes):
                 return taken
             taken.append(self._pop_returned())
-            max_records -= count_records(parcel)
+            max_records -= parcel.packing_cost
             max_bytes -= parcel.size
             paced_bytes -= parcel.size
         parcels_left = max_parcels - len(taken)
@@ -418,6 +429,10 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     def _ready(self) -> int:
         """Return the number of Kinesis records that may go as far as order and backoff are concerned."""
         return len(self._returned) + self.queue.count
+
+    def _ready_bytes(self) -> int:
+        """Return the bytes of those Kinesis records."""
+        return self._returned_bytes + self.queue.bytes
 
     def _first_returned(self) -> Parcel | None:
         """Return the parcel that goes before the queue, if there is one."""

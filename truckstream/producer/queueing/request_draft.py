@@ -5,8 +5,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from truckstream.producer.queueing.outbox import count_records
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestDraft"]
 
+_packing_cost: Callable[[Parcel], int] = attrgetter("packing_cost")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
 
@@ -24,7 +23,7 @@ class RequestDraft:
     Args:
         options: the producer's options.
         max_record_bytes: the stream's limit on a record's size.
-        max_bundled: with `aggregate=True`, no parcel is added when there are so many records.
+        max_bundled: with `aggregate=True`, no parcel is added after a packing cost of so many records.
     """
 
     __slots__ = ("_aggregates", "_bundled_left", "_max_record_bytes", "bytes_left", "parcels", "records_left")
@@ -54,5 +53,5 @@ class RequestDraft:
         taken = outbox.take(self.records_left, self._bundled_left, self.bytes_left, self._max_record_bytes, now)
         self.add(taken)
         if self._aggregates:
-            self._bundled_left -= sum(map(count_records, taken))
+            self._bundled_left -= sum(map(_packing_cost, taken))
         return outbox.first_size() <= self.bytes_left
