@@ -61,6 +61,15 @@ def test_the_demo_accounts_for_every_record(tmp_path):
     assert f"{report['records_put']:,} records were put" in out
 
 
+def test_the_demo_accounts_for_compressed_records(tmp_path):
+    options = ("--compression", "zstd", "--trucks", "5000", "--seconds", "1", "--report", "r.json")
+    status, _, err = run("demo", *options, cwd=tmp_path)
+    assert status == 0, err
+    report = clean_report(tmp_path / "r.json")
+    assert report["out_of_order"] == 0
+    assert max(map(int, report["request_sizes"])) > 500, "more than there are Kinesis records in a request"
+
+
 def test_the_report_can_be_a_page_with_charts(tmp_path):
     """Its figures are those of the objects, and its charts those of the figures."""
     status, out, err = run("demo", "--seconds", "2", "--rate", "400", "--report", "r <1>.html", cwd=tmp_path)

@@ -1,5 +1,6 @@
 """`truckstream simulate`, run as a user runs it."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -9,6 +10,8 @@ import pytest
 
 from tests.commands.support import AWS, environment_of, error_of, run
 from truckstream.commands.output.results import exit_status
+from truckstream.envelope import is_envelope, read
+from truckstream.local import LocalKinesis
 from truckstream.record import TruckRecord
 
 
@@ -59,6 +62,18 @@ def test_simulate_sends_from_several_processes_to_a_stream_in_moto(tmp_path, mot
     assert len(stored) == acknowledged > 0
     assert len({record["PartitionKey"] for record in stored}) == 10
     kinesis.close()
+
+
+@pytest.mark.usefixtures("fake_credentials")
+async def test_simulate_sends_compressed_records(tmp_path):
+    async with LocalKinesis(stream="simulated") as kinesis:
+        arguments = ("simulate", "--endpoint-url", kinesis.endpoint_url, "--stream", "simulated", "--json")
+        options = ("--compression", "zstd", "--rate", "3000", "--seconds", "1")
+        status, out, err = await asyncio.to_thread(run, *arguments, *options, cwd=tmp_path, **AWS)
+        assert status == 0, err
+        stored = [record.data async for record in kinesis.stored()]
+    assert sum(len(read(data)) if is_envelope(data) else 1 for data in stored) == json.loads(out)["acked"] > 0
+    assert any(map(is_envelope, stored))
 
 
 def test_simulate_prints_the_error_of_a_missing_stream(tmp_path, moto_url):

@@ -86,6 +86,13 @@ def test_each_chart_shows_figures_of_the_report():
     assert {row["reason"]: row["records"] for row in rows_of(report, "Rejected")} == report.rejected_reasons
 
 
+def test_a_compressed_shard_takes_a_multiple_of_its_quota():
+    report = msgspec.structs.replace(report_of(1), shards=[ShardReport("shardId-0", 12_345.0, 12.345)])
+    assert "shardId-0: 12,345 records/s, 12.3x of its quota." in report.summary()
+    assert "998 records/s, 99.9% of its quota." in report_of(1).summary()
+    assert any("12.3x" in tile.value for tile in page_of(report).tiles)
+
+
 def test_the_page_shows_the_account():
     report = report_of(2, lost=3)
     page = page_of(report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 from rich.live import Live
@@ -46,6 +46,7 @@ def demo(
     port: int = 8421,
     open_: Annotated[bool, Parameter(name="--open")] = False,
     time_lapse: float | None = None,
+    compression: Literal["zstd"] | None = None,
 ) -> int:
     """Run the whole pipeline on this machine and account for every record.
 
@@ -77,6 +78,8 @@ def demo(
         open_: Open the page in the browser.
         time_lapse: Seconds that pass for the trucks in one second. [default: 1, or 60 with --dashboard, so that one
             sees them move]
+        compression: Let records of one shard share compressed Kinesis records. A shard then takes up to 19,000
+            records/s of 5,000 trucks, if the machine is fast enough.
     """
     from truckstream.demo.options import DemoOptions  # noqa: PLC0415 - each command loads only what it needs
 
@@ -96,6 +99,7 @@ def demo(
         report_file=report,
         seed=seed,
         time_lapse=time_lapse,
+        compression=compression,
     )
     return run_command(_run_with_dashboard(options, port, open_=open_) if dashboard else _run_alone(options))
 

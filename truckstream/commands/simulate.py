@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 from rich.live import Live
@@ -34,6 +34,7 @@ def simulate(
     workers: int = 1,
     invalid: float = 0.0,
     seed: int = 1,
+    compression: Literal["zstd"] | None = None,
     dry_run: bool = False,
     count: int = 10,
     json: bool = False,
@@ -57,6 +58,7 @@ def simulate(
         workers: Number of processes that the trucks are divided among.
         invalid: Share of the records that break a rule, from 0 to 1.
         seed: Seed of the simulation. The same seed produces the same records.
+        compression: Let records of one shard share compressed Kinesis records. truckstream's readers open them.
         dry_run: Print records instead of sending them.
         count: Number of records that a dry run prints.
         json: Print the result as JSON.
@@ -81,6 +83,7 @@ def simulate(
         workers=workers,
         invalid=invalid,
         seed=seed,
+        compression=compression,
     )
     return run_command(_run_simulation(options, connection, json=json))
 

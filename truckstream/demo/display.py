@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from truckstream.demo.accounting.report import share_of_quota
 from truckstream.kinesis.limits import SHARD_RECORDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["DemoDisplay", "DemoSnapshot"]
 #: Spaces between two columns, and between the figures.
 GAP: Final = 2
 #: The columns of the shards from the most to the least important, with the width that their figures may need.
-SHARD_COLUMNS: Final = {"of quota": 8, "records/s": 9, "throttled": 9, "acked": 11}
+SHARD_COLUMNS: Final = {"of quota": 10, "records/s": 9, "throttled": 9, "acked": 11}
 BAR_WIDTH: Final = range(8, 31)
 
 
@@ -97,7 +98,7 @@ def _shard_table(snapshot: DemoSnapshot, shown: Sequence[str], width: int) -> Ta
     for shard_id in shown:
         rate, shard = snapshot.rates[shard_id], snapshot.producer.shards[shard_id]
         cells = {
-            "of quota": f"{rate / SHARD_RECORDS_PER_SECOND:.0%}",
+            "of quota": share_of_quota(rate / SHARD_RECORDS_PER_SECOND, precision=0),
             "records/s": f"{rate:,.0f}",
             "throttled": f"{shard.throttled:,}",
             "acked": f"{shard.acked:,}",

@@ -31,6 +31,8 @@ class DemoOptions:
     seed: int
     #: Seconds that pass for the trucks in one second.
     time_lapse: float = 1.0
+    #: Records share compressed Kinesis records; see `Producer`.
+    compression: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, low, high in (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from truckstream.charts import Axis, Page, Table, Tile, bars, histogram, lines, panels
-from truckstream.demo.accounting.report import FULL_OBJECT
+from truckstream.demo.accounting.report import FULL_OBJECT, share_of_quota
 from truckstream.kinesis.limits import MAX_RECORDS_PER_REQUEST, SHARD_RECORDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def demo_page(report: DemoReport, *, command: str, machine: str) -> Page:
             "Records in a PutRecords request",
             report.request_sizes,
             what="requests",
-            caption=f"{MAX_RECORDS_PER_REQUEST} at most. Small ones spread a shard's quota evenly over each second.",
+            caption=f"{MAX_RECORDS_PER_REQUEST} at most, or as many compressed records, each of which holds many. "
+            "Small ones spread a shard's quota evenly over each second.",
         ),
     ]
     if report.rejected_reasons:
@@ -130,7 +131,7 @@ def _tiles(report: DemoReport) -> list[Tile]:
         Tile("records put", f"{report.records_put:,}"),
         Tile("lost", f"{report.lost:,}"),
         Tile("duplicated", f"{report.duplicated:,}"),
-        Tile("least full shard, of its quota", f"{least_full:.1%}"),
+        Tile("least full shard, of its quota", share_of_quota(least_full)),
         Tile("put to object, 99% within", f"{report.latency_ms.p99 / 1000:.1f} s"),
         Tile("CPU time a record", f"{report.cpu_us_per_record:.1f} µs"),
     ]

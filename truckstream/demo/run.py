@@ -61,7 +61,12 @@ async def _run_pipeline(
     async with (
         start_local_aws(options.out, options.shards) as local_aws,
         Producer(
-            STREAM_NAME, region_name="us-east-1", endpoint_url=local_aws.endpoint_url, observer=requests
+            STREAM_NAME,
+            region_name="us-east-1",
+            endpoint_url=local_aws.endpoint_url,
+            aggregate=options.compression is not None,
+            compression=options.compression,
+            observer=requests,
         ) as producer,
     ):
         tracker, objects = RecordTracker(), ObjectDirectory(options.out)

@@ -15,8 +15,8 @@ __all__ = ["AGGREGATE_BYTES", "COMPRESSIONS", "ProducerOptions"]
 #: The KPL's AggregationMaxSize. About 100 records of 500 bytes share one Kinesis record, which leaves a hundredth of
 #: its cost to each. Larger ones would only make retries dearer and pacing coarser.
 #:
-#: Compressed, 900 truck records have these bytes, 55.5 each. They take 55.3 in envelopes of 250 kB, and 55.7 in envelopes
-#: of 25 kB (zstd level 1, 5,000 trucks, 2026-11). And 51,200 bytes are two whole payload units of 25 KiB, by which AWS
+#: Compressed, 900 truck records have these bytes, 55.5 each. In envelopes of 250 kB they take 55.3, in those of 25 kB
+#: 55.7 (zstd level 1, 5,000 trucks, 2026-11). And 51,200 bytes are two whole payload units of 25 KiB, by which AWS
 #: charges for puts.
 AGGREGATE_BYTES: Final = 51_200
 

@@ -25,6 +25,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     #: How long to try to open the stream.
     open_seconds: float
+    #: As in `Producer`, with aggregation.
+    compression: str | None = None
 
 
 class WorkerProgress(msgspec.Struct, frozen=True):

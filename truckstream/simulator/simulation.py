@@ -50,6 +50,8 @@ class SimulationOptions:
     workers: int
     invalid: float
     seed: int
+    #: Records share compressed Kinesis records; see `Producer`.
+    compression: str | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds > 0:
@@ -73,6 +75,7 @@ class SimulationOptions:
                 seed=self.seed,
                 workers=len(groups),
                 open_seconds=open_seconds,
+                compression=self.compression,
             )
             for group in groups
         ]

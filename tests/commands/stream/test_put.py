@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.support import environment_of
+from truckstream.envelope import is_envelope, read
 from truckstream.local import Fault, LocalKinesis
 
 pytestmark = pytest.mark.timeout(300)
@@ -83,6 +84,16 @@ async def test_a_file_with_keys_from_a_field(kinesis, tmp_path):
     assert sum(result["shards"].values()) == 500
     assert result["seconds"] > 0
     assert (await kinesis.stats()).records_in < 100  # records of one shard share Kinesis records
+
+
+async def test_lines_share_a_compressed_record(kinesis, tmp_path):
+    lines = [b'{"n": %d, "padding": "%b"}' % (n, b"x" * 100) for n in range(50)]
+    arguments = ("trucks", "--key", "k", "--compression", "zstd")
+    status, _, err = await end(put(kinesis, tmp_path, *arguments), b"\n".join(lines))
+    assert (status, err) == (0, "")
+    records = await stored(kinesis)
+    assert all(is_envelope(record.data) for record in records)
+    assert [user.data for record in records for user in read(record.data)] == lines
 
 
 async def test_the_records_of_one_key_keep_the_order_of_the_lines(kinesis, tmp_path):

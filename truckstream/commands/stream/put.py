@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from rich.live import Live
 from rich.text import Text
@@ -50,6 +50,7 @@ class _Options:
     rule: KeyRule
     ordered: bool
     aggregate: bool
+    compression: str | None
     json: bool
 
 
@@ -62,6 +63,7 @@ def put(
     key: str | None = None,
     ordered: bool = False,
     aggregate: bool = False,
+    compression: Literal["zstd"] | None = None,
     json: bool = False,
 ) -> int:
     """Put lines from standard input or a file into a stream, one record a line.
@@ -83,12 +85,14 @@ def put(
         key: Partition key of all records.
         ordered: Store the records of one key in the order of the lines. With few keys, --aggregate makes it faster.
         aggregate: Let records of one shard share Kinesis records, as the KPL does. Readers must take them apart.
+        compression: Compress the Kinesis records that --aggregate makes, which this implies. truckstream's readers open
+            them.
         json: Print the result as JSON.
     """
     rule = key_rule(key_field, key, ordered, random.Random())
     settings = connection.settings(stream)
     with _opened(file) as descriptor:
-        options = _Options(settings.stream_name, connection, rule, ordered, aggregate, json)
+        options = _Options(settings.stream_name, connection, rule, ordered, aggregate, compression, json)
         # A line that shows the progress would mix with the lines that the user types.
         return run_command(_put(options, descriptor, progress=error_console.is_terminal and not _is_typed(file)))
 
@@ -128,7 +132,8 @@ async def _put(options: _Options, descriptor: int, *, progress: bool) -> int:
             endpoint_url=connection.endpoint_url,
             session=await connection.session(options.stream),
             ordered=options.ordered,
-            aggregate=options.aggregate,
+            aggregate=options.aggregate or options.compression is not None,
+            compression=options.compression,
             open_timeout=_OPEN_SECONDS,
         )
         try:

@@ -11,10 +11,13 @@ from truckstream.demo.accounting.timeline import BacklogSample, ShardRate
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DemoReport", "Latency", "ShardReport"]
+__all__ = ["DemoReport", "Latency", "ShardReport", "share_of_quota"]
 
 #: Records of a full object. The rejected records of its batch count towards it.
 FULL_OBJECT: Final = 700
+
+#: A larger share of the quota is shown as a multiple. Without compression a burst takes a little more than the quota.
+MANY: Final = 2.0
 
 
 class ShardReport(msgspec.Struct, frozen=True):
@@ -22,8 +25,18 @@ class ShardReport(msgspec.Struct, frozen=True):
 
     shard_id: str
     records_per_second: float
-    #: Of the shard's quota of 1,000 records a second.
+    #: Of the shard's quota of 1,000 Kinesis records a second. With compression many records are one of them.
     quota_share: float
+
+    def describe(self) -> str:
+        """Return the rate as text."""
+        share = share_of_quota(self.quota_share)
+        return f"{self.shard_id}: {self.records_per_second:,.0f} records/s, {share} of its quota."
+
+
+def share_of_quota(share: float, precision: int = 1) -> str:
+    """Return a share of the quota of 1,000 records as text. With compression it is a multiple, such as 12.3x."""
+    return f"{share:.{precision}%}" if share < MANY else f"{share:.1f}x"
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -106,10 +119,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if self.misjudged or self.foreign:
             lines.append(f"{self.misjudged:,} are stored in the wrong place, and {self.foreign:,} were never put.")
-        lines += [
-            f"{shard.shard_id}: {shard.records_per_second:,.0f} records/s, {shard.quota_share:.1%} of its quota."
-            for shard in self.shards
-        ]
+        lines += [shard.describe() for shard in self.shards]
         lines += [
             f"{self.throttled_share:.2%} of the records sent were throttled.",
             f"CPU time: {self.cpu_us_per_record:.1f} µs a record.",
