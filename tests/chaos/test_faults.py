@@ -79,11 +79,14 @@ HISTORIES = [
     ("aggregate", "everything", 2.0),
     ("ordered-aggregate", "throttles", 0.4),
     ("ordered-aggregate", "everything", 1.0),
+    ("envelope", "reshards", 0.25),
+    ("envelope", "everything", 1.0),
+    ("ordered-envelope", "everything", 0.4),
 ]
 
 
 #: The histories of a plain run, which take a few seconds each; the others are slow.
-QUICK = {("ordered", "resets"), ("aggregate", "reshards")}
+QUICK = {("ordered", "resets"), ("aggregate", "reshards"), ("envelope", "reshards")}
 
 
 def test_every_way_of_sending_and_every_plan_is_tried_with_a_million_records(pytestconfig):
@@ -106,4 +109,5 @@ async def test_every_outcome_is_true(mode, plan, share, seed, records):
         await history.check()
         injected = (await kinesis.stats()).faults
     assert history.stats.failed == 0
+    assert (history.envelopes > 100) == ("envelope" in mode)
     assert set(injected) >= {fault.kind for fault in PLANS[plan]}, "the history is too short for its plan"
