@@ -335,3 +335,13 @@ def test_a_bundle_of_one_key_is_sent_again_as_it_is(doubted):
     [bundle] = take(outbox)
     outbox.return_parcel(bundle)
     assert take(outbox) == [bundle]
+
+
+def test_in_doubt_nothing_follows_a_bundle_that_has_more_records_than_are_left(doubted):
+    router, outbox = doubted
+    put_keys(router, "a", "a", "a")
+    [bundle] = take(outbox)
+    put_keys(router, "b")
+    outbox.return_parcel(bundle)
+    assert take(outbox, records=1) == [bundle]
+    assert times(take(outbox)) == [[0]]

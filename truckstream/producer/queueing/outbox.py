@@ -409,6 +409,8 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
             max_bytes -= parcel.size
             paced_bytes -= parcel.size
         parcels_left = max_parcels - len(taken)
+        if max_records <= 0:  # a bundle may have more records than were left
+            return taken
         return [*taken, *self._take_queued(parcels_left, max_records, max_bytes, paced_bytes, max_record_bytes)]
 
     def _take_queued(
