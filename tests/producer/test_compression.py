@@ -138,17 +138,27 @@ def test_a_shard_takes_fifteen_thousand_truck_records_a_second(make_core):
     assert sum(sizes) < 2.0 * SHARD_BYTES_PER_SECOND
 
 
-def test_records_linger_for_others_until_they_fill_a_request(make_core):
-    core = make_core(**ZSTD, linger=5.0)
-    cost = put(core, SPACES, 0.0).cost
-    waiting = RECORDS_COMPRESSED_PER_CALL * 500 // cost
-    for _ in range(waiting - 1):
-        put(core, SPACES, 0.0)
+@pytest.mark.parametrize("shards", [1, 3])
+def test_records_linger_for_others_until_they_fill_a_request_for_each_shard(make_core, shards):
+    full = shards * 500 * RECORDS_COMPRESSED_PER_CALL
+    assert_that_so_many_bytes_end_the_linger(make_core(shards, **ZSTD, linger=5.0), full)
+
+
+def test_records_linger_until_they_fill_a_quarter_of_the_buffer(make_core):
+    """Otherwise puts would wait for the end of the linger."""
+    assert_that_so_many_bytes_end_the_linger(make_core(3, **ZSTD, linger=5.0, buffer_bytes=1 << 20), 1 << 18)
+
+
+def assert_that_so_many_bytes_end_the_linger(core, full):
+    core.requests_due(0.0)
+    records = [put(core, SPACES, 0.0, "TRUCK_0")]
+    while sum(record.cost for record in records) + records[0].cost < full:
+        records.append(put(core, SPACES, 0.0, f"TRUCK_{len(records) % 10}"))
+        assert len(records) % 100 or core.requests_due(1.0) == []
     assert core.requests_due(1.0) == []
     assert core.next_wakeup(1.0) == 5.0
-    put(core, SPACES, 1.0)
-    [request] = core.requests_due(1.0)
-    assert request.records == waiting + 1
+    put(core, SPACES, 1.0, "TRUCK_0")
+    assert core.requests_due(1.0)
 
 
 # --- The shell ------------------------------------------------------------------------------------

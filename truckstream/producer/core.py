@@ -90,9 +90,9 @@ RECORDS_PACKED_PER_CALL: Final = 2_000
 #: The same with `aggregate=True`, where a record takes longer, and the most records in one request.
 RECORDS_BUNDLED_PER_CALL: Final = 1_000
 
-#: The same with compression. A record takes 3 µs, of which one is for zstd, so that a request takes 6 ms (Python 3.11).
-#: While the shard's next request waits for a response, fewer would keep a shard of 19,000 records/s empty.
-RECORDS_COMPRESSED_PER_CALL: Final = 2_000
+#: The same with compression. A truck record takes 2 to 4 µs, of which one is for zstd, and so a request 3 to 6 ms
+#: (Python 3.11). A shard takes up to 1,900 of them in a step of 0.1 s, and its next request waits for the response.
+RECORDS_COMPRESSED_PER_CALL: Final = 1_500
 
 #: Failures of whole requests that lower the concurrency limit.
 TROUBLE: Final = {
@@ -143,8 +143,7 @@ class ProducerCore:
         # budget, when the next request may be full. Both spare `requests_due` its work.
         self._quiet_until = -math.inf
         self._packed_per_call = _packed_per_call(options)
-        full = self._packed_per_call if options.compression else options.max_batch_records
-        self._full_bytes = min(full * RECORD_OVERHEAD_BYTES, options.max_batch_bytes)
+        self._full_bytes = self._bytes_that_end_the_linger()
         self._until_full = self._full_bytes
         self._turn = 0
         self._has_own_queues = self._router.has_own_queues
@@ -276,6 +275,18 @@ class ProducerCore:
                 group.sort(now, self._epochs.flushed, RECORDS_PER_CALL)
         if not any(group.has_lingering for group in groups):
             self._until_full = self._full_bytes
+
+    def _bytes_that_end_the_linger(self) -> int:
+        """Return with how many new bytes of the budget a request may be full; with compression, one for each shard.
+
+        Fewer would make envelopes of a few records where there are many shards. And a buffer that is full would make
+        puts wait for the end of the linger.
+        """
+        options = self.options
+        if not options.compression:
+            return min(options.max_batch_records * RECORD_OVERHEAD_BYTES, options.max_batch_bytes)
+        requests = max(1, len(self._router.shard_ids))
+        return min(requests * self._packed_per_call * RECORD_OVERHEAD_BYTES, options.buffer_bytes // 4)
 
     def _send(self, parcels: list[Parcel], groups: Sequence[ShardGroup], now: float) -> Request:
         request = Request(parcels, now, self.options.delivery_timeout, groups)
@@ -641,6 +652,7 @@ class ProducerCore:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
         self._shards.on_shards(shards, now, RECORDS_PER_CALL)
         self._settlement.forget_closed()
+        self._full_bytes = self._bytes_that_end_the_linger()
         self._learning = {outbox for outbox in self._learning if not outbox.is_closed}
         self._quiet_until = -math.inf
 
