@@ -21,6 +21,7 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 OUTPUTS = {
     "plain": "shardId-",
     "objects": 'TRUCK_003 b\'{"truck_id":"TRUCK_003"',
+    "compression": "of the envelope 496",
     "observer": "after 0.",
     "otel": "truckstream.producer.records.acknowledged",
 }
