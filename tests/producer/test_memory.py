@@ -5,10 +5,12 @@ tracemalloc counts the bytes that Python objects take, so that these tests give 
 
 import gc
 import tracemalloc
+import weakref
 
 import pytest
 
-from tests.producer.support import reserve
+from tests.producer.support import Service, even_shards, put, reserve
+from truckstream.producer.pacing.shard_pacer import ShardPacer
 from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, overhead_of
 from truckstream.producer.routing.router import MAX_ROUTES_BYTES, ROUTES_SHARE
 
@@ -68,6 +70,47 @@ def test_the_routes_of_any_number_of_keys_take_a_tenth_of_the_buffer(make_core, 
 def test_a_large_buffer_does_not_remember_more_keys(make_core):
     core = make_core(buffer_bytes=16 << 30)
     assert core.routing_table._max_bytes == MAX_ROUTES_BYTES
+
+
+def send_all(core, service, now):
+    while core.budget.used_bytes:
+        for request in core.requests_due(now):
+            core.on_responses(request, service.respond(request), now)
+        core.take_settled()
+        now = core.next_wakeup(now)
+    return now
+
+
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}, {"pacing": False}], ids=str)
+def test_nothing_is_left_of_a_core_that_has_sent_its_records(make_core, options):
+    """The garbage collector does not see outboxes, so it could not free a cycle with one."""
+    core, service = make_core(4, **options), Service(even_shards(4))
+    groups = [weakref.ref(group) for group in core._router.groups]
+    for number in range(1_500):
+        put(core, b"x", 0.0, f"TRUCK_{number % 10}")
+    send_all(core, service, 0.0)
+    del core
+    gc.collect()
+    assert [group() for group in groups] == [None] * len(groups)
+
+
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"aggregate": True}], ids=str)
+def test_outboxes_of_closed_shards_are_freed(make_core, options):
+    def count_pacers():
+        gc.collect()
+        return sum(type(each) is ShardPacer for each in gc.get_objects())
+
+    before = count_pacers()
+    core = make_core(4, delivery_timeout=30.0, **options)
+    now = 0.0
+    for reshard in range(1, 11):
+        for number in range(100):
+            put(core, b"x", now, f"TRUCK_{number % 10}")
+        service = Service(even_shards(4, first=reshard * 10))
+        core.on_shards(service.shards.shards, now)
+        now = send_all(core, service, now) + 30.0
+    core.requests_due(now)
+    assert count_pacers() - before <= 5, "four shards, and one for keys without a shard"
 
 
 def test_a_known_key_is_one_entry_of_a_dict(make_core):

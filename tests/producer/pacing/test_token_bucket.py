@@ -57,3 +57,10 @@ def test_a_wake_up_at_the_announced_time_finds_its_tokens(wanted):
     at = bucket.when(wanted, 0.1)
     assert bucket.when(wanted, at - 0.01) == pytest.approx(at)
     assert bucket.when(wanted, at) == at
+
+
+def test_what_is_returned_to_a_full_bucket_is_lost():
+    bucket = TokenBucket(10.0, 5.0, 0.0)
+    bucket.take(3.0, 0.0)
+    bucket.take(-2.0, 1.0)
+    assert bucket.level(1.0) == 5.0

@@ -29,7 +29,8 @@ class TokenBucket:
         return self._tokens
 
     def take(self, amount: float, now: float) -> None:
-        self._tokens = self.level(now) - amount
+        """Take `amount`, or return it if it is negative; what exceeds the capacity is lost."""
+        self._tokens = min(self.capacity, self.level(now) - amount)
 
     def when(self, amount: float, now: float) -> float:
         """Return when the bucket will hold `amount`; for more than its capacity, when it will be full."""

@@ -243,8 +243,9 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     advance. So the pacer need not be asked for each record. See `shard_group.py`.
 
     The garbage collector does not track outboxes (`gc=False`), so it need not track the records that refer to them
-    either, which saves 0.2 µs a record. An outbox and its records refer to each other only while the records wait, and
-    closing the producer gives every record its outcome, so no memory leaks.
+    either, which saves 0.2 µs a record. So a cycle with an outbox in it would never be freed. There is none: an outbox
+    and its records refer to each other only while the records wait, and closing the producer gives every record its
+    outcome. The group is a weak reference, and the router keeps it.
     """
 
     # First come the fields that each record needs, so that they lie together in memory: with 10,000 shards that spares
@@ -271,6 +272,9 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     _returned_bytes: int = 0
     _returned_records: int = 0
     _ties: Iterator[int] = field(default_factory=itertools.count)
+    # The credit when the pacer gave it.
+    _credit_records: float = 0
+    _credit_bytes: float = 0
     # Set by the group, too. The times are those of the outbox's valid entries in the group's heaps: when it is due, and
     # when it expires.
     is_fresh: bool = False
@@ -340,15 +344,22 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
         bytes_allowed = self.pacer.bytes_allowed(now)
         if records < 1 or not self.pacer.fits(size, bytes_allowed):
             return False
-        self.records_left, self.bytes_left = records, max(size, min(CREDIT_BYTES, bytes_allowed))
+        self._credit_records = self.records_left = records
+        self._credit_bytes = self.bytes_left = max(size, min(CREDIT_BYTES, bytes_allowed))
         self.pacer.take(records, self.bytes_left, now)
         return True
 
     def return_credit(self, now: float) -> None:
-        """Return to the pacer what is left of the credit."""
-        if self.pacer is not None and (self.records_left or self.bytes_left):
-            self.pacer.take(-self.records_left, -self.bytes_left, now)
-            self.records_left = self.bytes_left = 0
+        """Return the credit to the pacer, and charge it now for the part that was used.
+
+        The buckets may have filled up since they gave the credit. Without this charge a record of 1 MiB could follow at
+        once, and exceed the shard's quota together with the part that was used just now.
+        """
+        if self.pacer is not None and self._credit_records:
+            used_records, used_bytes = self._credit_records - self.records_left, self._credit_bytes - self.bytes_left
+            self.pacer.take(-self._credit_records, -self._credit_bytes, now)
+            self.pacer.take(used_records, used_bytes, now)
+            self.records_left = self.bytes_left = self._credit_records = self._credit_bytes = 0
 
     def expires_at(self) -> float:
         """Return the deadline of the oldest record."""

@@ -61,7 +61,7 @@ class ShardGroup:
     __slots__ = (
         *("_expiring", "_fresh", "_is_hurried", "_lingering", "_newly_held", "_options", "_paced", "_request"),
         *("_unordered", "_uses_front"),
-        *("exclusive", "front", "opens_at"),
+        *("__weakref__", "exclusive", "front", "opens_at"),
     )
 
     def __init__(self, options: ProducerOptions, *, exclusive: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from operator import attrgetter
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -234,6 +235,6 @@ class Router:
             shard_id=shard_id,
             pacer=pacer,
             queue=queue,
-            group=group,
+            group=weakref.proxy(group),
             options=self._options,
         )
