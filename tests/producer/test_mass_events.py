@@ -159,6 +159,19 @@ def test_a_call_packs_a_limited_number_of_records(make_core, options, most):
     assert max(counts) < 2 * most
 
 
+def test_a_call_holds_back_a_limited_number_of_records(make_core):
+    """Those of shards without credit move to queues of their own, and no request counts them."""
+    core: ProducerCore = make_core(20, max_in_flight=1_000, max_batch_records=2)
+    for outbox in core._router.outboxes[1:]:
+        outbox.pacer.take(1_000, 0, 0.0)
+    fill(core, 10_000, keys=1_000)
+    left = 10_000
+    while left > 1_000:
+        core.requests_due(0.2)
+        before, left = left, sum(group.front.count for group in core._router.groups)
+        assert 0 < before - left < 2 * RECORDS_PACKED_PER_CALL
+
+
 def test_outcomes_are_handed_out_in_steps(make_core):
     core = make_core()
     records = fill(core)

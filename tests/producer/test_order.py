@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.producer.support import Service, even_shards, put
 from truckstream.producer.core import ProducerCore
 from truckstream.producer.options import ProducerOptions
+from truckstream.producer.pacing.concurrency_limit import ConcurrencyLimit
 from truckstream.producer.queueing.shard_group import OVERTAKEN_SECONDS
 
 
@@ -106,6 +107,25 @@ def test_a_request_of_more_than_half_a_second_is_overtaken():
     run = Run(1, shards=1, slowest=2.0)
     found = run.run(600, KEYS[:2], 3.0)
     assert any(numbers != sorted(numbers) for numbers in found.values())
+
+
+def test_busy_shards_take_turns_however_many_idle_ones_lie_between():
+    """A request is full with the records of one group. Only one is in flight, because the service was in trouble."""
+    options = ProducerOptions(
+        buffer_bytes=64 << 20, linger=0.0, delivery_timeout=120.0, max_in_flight=64, max_batch_records=10
+    )
+    core = ProducerCore(options, Random(1))
+    core.on_shards(even_shards(64), 0.0)
+    core._concurrency = ConcurrencyLimit(1, core._backoff)
+    for _ in range(200):
+        for shard in (5, 6):
+            put(core, b"x", 0.0, explicit_hash_key=str(2**122 * shard))
+    turns = Counter()
+    for _ in range(20):
+        [request] = core.requests_due(0.1)
+        turns.update(outbox.shard_id for outbox in request.parcels_by_outbox())
+        core.on_responses(request, Service(even_shards(64)).respond(request), 0.1)
+    assert sorted(turns.values()) == [10, 10]
 
 
 def test_without_pacing_requests_do_not_wait_for_each_other():

@@ -212,13 +212,14 @@ class ProducerCore:
         if not self._catch_up(now):
             return []  # and the rest is due at once, because `_quiet_until` is in the past
         requests: list[Request] = []
-        packed = 0
-        while self._opens_at(now) <= now and packed < self._packed_per_call:
-            request = self._send(self._halves.popleft(), (), now) if self._halves else self._pack(now)
+        left = self._packed_per_call
+        while self._opens_at(now) <= now and left > 0:
+            draft = RequestDraft(self.options, self.max_record_bytes, self._packed_per_call, most_held=left)
+            request = self._send(self._halves.popleft(), (), now) if self._halves else self._pack(draft, now)
             if not request:
                 break
             requests.append(request)
-            packed += request.records
+            left -= request.records + draft.held
         self._quiet_until = self._next_due(now)
         return requests
 
@@ -248,19 +249,22 @@ class ProducerCore:
             return math.inf
         return self._concurrency.opens_at(len(self._in_flight), now)
 
-    def _pack(self, now: float) -> Request | None:
+    def _pack(self, draft: RequestDraft, now: float) -> Request | None:
         """Return a request with the records that are due. Others go along, as far as there is room."""
         flushed, groups = self._epochs.flushed, self._router.groups
         self._find_full(groups, now)
-        self._turn = (self._turn + 1) % len(groups)  # full requests must not always favour the same shards
         in_turn = groups[self._turn :] + groups[: self._turn]
         due = [group for group in in_turn if group.due_at(flushed) <= now]
-        draft = RequestDraft(self.options, self.max_record_bytes, self._packed_per_call)
-        exclusive = [group for group in due if group.fill(draft, now, flushed, self._packed_per_call)]
+        if not due:
+            return None
+        # A full request has the records of one group. The next begins with the group behind it, not one that is idle:
+        # otherwise a busy group behind many idle ones would have nearly all turns, and the next one hardly any.
+        self._turn = groups.index(due[0]) + 1
+        exclusive = [group for group in due if group.fill(draft, now, flushed)]
         if not draft.parcels:
             return None
         others = (group for group in in_turn if group not in due)
-        exclusive += (group for group in others if group.fill(draft, now, flushed, self._packed_per_call))
+        exclusive += (group for group in others if group.fill(draft, now, flushed))
         return self._send(draft.parcels, exclusive, now)
 
     def _find_full(self, groups: Sequence[ShardGroup], now: float) -> None:
@@ -270,9 +274,10 @@ class ProducerCore:
             self._until_full = min(min(records * RECORD_OVERHEAD_BYTES, size) for records, size in rooms)
             return
         if self._until_full <= 0:
+            left = RECORDS_PER_CALL
             for group in groups:
                 group.hurry()
-                group.sort(now, self._epochs.flushed, RECORDS_PER_CALL)
+                left = group.sort(now, self._epochs.flushed, left)
         if not any(group.has_lingering for group in groups):
             self._until_full = self._full_bytes
 

@@ -39,10 +39,10 @@ class Shards:
     def fill(self, now, *, flushed=-1, records=500):
         """The records of the next request, in their order."""
         options = self.router._options
-        batch = RequestDraft(options, MIB, 1_000)
+        batch = RequestDraft(options, MIB, 1_000, most_held=LIMIT)
         batch.records_left = records
         self.group.sort(now, flushed, LIMIT)
-        self.must_report = self.group.fill(batch, now, flushed, LIMIT)
+        self.must_report = self.group.fill(batch, now, flushed)
         return batch.parcels
 
     def due_at(self, now, flushed=-1):
@@ -159,6 +159,16 @@ def test_credit_that_is_not_used_returns_to_the_pacer(pair):
     assert outbox.pacer.records_allowed(1.0) == 499
 
 
+def test_credit_that_was_used_just_now_is_no_addition_to_a_full_bucket(pair):
+    """Half a MiB is saved up, and a record of 1 MiB may go on top of nothing else."""
+    pair.put(1.0)
+    pair.fill(1.0)
+    first, large = pair.put(9.0, size=50_000), pair.put(9.0, size=MIB)
+    assert pair.fill(9.1) == first
+    assert pair.fill(9.1 + 50_000 / MIB - 0.001) == []
+    assert pair.fill(9.1 + 50_000 / MIB + 0.001) == large
+
+
 def test_no_record_overtakes_one_that_waits_for_its_shard(pair):
     held = pair.put(*[1.0] * 510)[500:]
     pair.fill(1.0)
@@ -185,7 +195,65 @@ def test_a_record_that_does_not_fit_into_the_request_waits_for_the_next_one(make
 def test_records_that_come_back_go_first(pair):
     records = pair.put(2.0)
     back = pair.back(1.0, shard=1)
-    assert pair.fill(3.0) == back + records
+    assert pair.fill(2.05) == back + records
+
+
+def turns_until(group, record, *, from_):
+    """How many requests of five records go before the one with `record`; one is sent in 50 ms."""
+    for turn in range(20):
+        if record in group.fill(from_ + turn * 0.05, records=5):
+            return turn
+    return math.inf
+
+
+def test_shards_that_throttle_do_not_fill_every_request(pair):
+    pair.throttle(0, 1.0)
+    pair.back(*[1.0] * 200)
+    [calm] = pair.put(1.0, shard=1)
+    assert turns_until(pair, calm, from_=1.1) <= 2
+
+
+def test_a_backlog_does_not_fill_every_request(pair):
+    backlog = pair.put(*[1.0] * 700)
+    assert pair.fill(1.0, records=600) == backlog[:500]
+    [other] = pair.put(1.0, shard=1)
+    assert turns_until(pair, other, from_=1.1) <= 2
+
+
+def test_new_records_do_not_fill_every_request(pair):
+    backlog = pair.put(*[1.0] * 501)
+    assert pair.fill(1.0, records=600) == backlog[:500]
+    pair.put(*[1.0] * 200, shard=1)
+    assert turns_until(pair, backlog[500], from_=1.1) <= 2
+
+
+def test_new_records_of_a_shard_that_throttles_go_with_the_others(pair):
+    pair.throttle(0, 1.0)
+    [throttling], [calm] = pair.put(1.0), pair.put(1.0, shard=1)
+    assert pair.fill(1.1) == [calm, throttling]
+    assert pair.must_report
+
+
+def test_new_records_of_a_shard_that_throttles_need_not_be_reported(pair):
+    pair.throttle(0, 1.0)
+    throttling = pair.put(1.0)
+    assert pair.fill(1.1) == throttling
+    assert not pair.must_report
+
+
+def test_a_shard_whose_records_are_held_again_and_again_is_noted_once(pair):
+    """The notes are kept until the front is empty, which may never be."""
+    outbox = pair.outboxes[0]
+    for now in (1.0, 11.0, 21.0):
+        pair.put(*[now] * 700)
+        pair.put(*[now] * 100, shard=1)
+        pair.fill(now, records=pair.group.front.count - 250)
+        assert (outbox.queue.count, pair.group.front.count) == (200, 50)
+        assert len(outbox.take(200, 200, MIB, MIB, now + 5.0)) == 200
+        pair.group.add(outbox)
+        pair.group.sort(now + 5.0, -1, LIMIT)
+        assert not outbox.is_held
+    assert len(pair.group._newly_held) == 1
 
 
 def test_work_in_one_call_is_limited(pair):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,23 @@ class RequestDraft:
         options: the producer's options.
         max_record_bytes: the stream's limit on a record's size.
         max_bundled: with `aggregate=True`, no parcel is added after a packing cost of so many records.
+        most_held: no more records are looked at when so many had to stay, because their shards had no credit.
     """
 
-    __slots__ = ("_aggregates", "_bundled_left", "_max_record_bytes", "bytes_left", "parcels", "records_left")
+    __slots__ = (
+        *("_aggregates", "_bundled_left", "_max_record_bytes", "_most_held"),
+        *("bytes_left", "held", "parcels", "records_left"),
+    )
 
-    def __init__(self, options: ProducerOptions, max_record_bytes: int, max_bundled: int) -> None:
+    def __init__(
+        self, options: ProducerOptions, max_record_bytes: int, max_bundled: int, *, most_held: float = math.inf
+    ) -> None:
         self._aggregates = options.aggregate
         self._max_record_bytes = max_record_bytes
         self._bundled_left = max_bundled
+        self._most_held = most_held
+        #: Records that moved from the front of a group to their shards' own queues.
+        self.held = 0
         self.parcels: list[Parcel] = []
         #: Kinesis records and bytes that may be added.
         self.records_left = options.max_batch_records
@@ -41,6 +51,11 @@ class RequestDraft:
     def has_room(self) -> bool:
         """Whether more may be added, as far as their number is concerned."""
         return self.records_left > 0 and self._bundled_left > 0
+
+    @property
+    def may_hold_more(self) -> bool:
+        """Whether more records may be looked at, which perhaps have to stay."""
+        return self.held < self._most_held
 
     def add(self, parcels: Sequence[Parcel]) -> None:
         """Add parcels that fit."""

@@ -74,7 +74,7 @@ class ShardGroup:
         self._request: object = None
         self._uses_front = not (options.aggregate or options.ordered)
         # Outboxes that hold records since the front was empty last.
-        self._newly_held: list[Outbox] = []
+        self._newly_held: set[Outbox] = set()
         # Outboxes with records in their own queue: those that came since the last `sort`; those that linger; those that
         # are due as soon as their pacer allows, and among them the ones that do not wait for a request in flight; and
         # all of them by the deadline of their oldest record.
@@ -138,7 +138,11 @@ class ShardGroup:
         head = self.front.head()
         if head.epoch <= flushed or min(self.room_in_front()) <= 0:
             return -math.inf
-        return head.put_at + self._options.linger
+        return self._lingers_until()
+
+    def _lingers_until(self) -> float:
+        """Return when the oldest record of the front has lingered long enough; infinity if there is none."""
+        return self.front.head().put_at + self._options.linger if self.front.count else math.inf
 
     def _enter(self, outbox: Outbox, now: float, flushed: int) -> None:
         """Put `outbox` in its place, if it has records to send."""
@@ -164,22 +168,32 @@ class ShardGroup:
 
     # --- What goes --------------------------------------------------------------------------------
 
-    def fill(self, draft: RequestDraft, now: float, flushed: int, limit: int) -> bool:
-        """Move to `draft` what may go now. Look at no more than about `limit` records of the front.
+    def fill(self, draft: RequestDraft, now: float, flushed: int) -> bool:
+        """Move to `draft` what may go now; first what has been due longest, so that no shard waits for ever.
 
         Return whether `on_sent` has to be called when the draft is sent, and `on_ended` when it has its response.
         """
-        soon = now + ALONG_SECONDS
-        self._fill_from_outboxes(self._unordered, draft, now, flushed, until=soon)
+        is_open = self.opens_at <= now
+        if not is_open or _first_time(self._unordered) < min(_first_time(self._paced), self._lingers_until()):
+            self._fill_from_outboxes(self._unordered, draft, now, flushed)
+        if not is_open:
+            return False
         before = len(draft.parcels)
-        if self.opens_at <= now:
-            self._fill_from_outboxes(self._paced, draft, now, flushed, until=soon)
-            self._fill_from_outboxes(self._lingering, draft, now, flushed, until=math.inf)
-            self._fill_from_front(draft, now, limit)
-            if self._fresh:  # the front has met the end of a shard's credit
-                self.sort(now, flushed, limit)
-                self._fill_from_outboxes(self._paced, draft, now, flushed, until=soon)
-        return self.exclusive and len(draft.parcels) > before
+        self._fill_in_order(draft, now, flushed)
+        takes_turn = self.exclusive and len(draft.parcels) > before
+        self._fill_from_outboxes(self._unordered, draft, now, flushed)
+        return takes_turn
+
+    def _fill_in_order(self, draft: RequestDraft, now: float, flushed: int) -> None:
+        """Move the records whose order is kept."""
+        if self._lingers_until() < _first_time(self._paced):
+            self._fill_from_front(draft, now)
+        self._fill_from_outboxes(self._paced, draft, now, flushed)
+        self._fill_from_front(draft, now)
+        if self._fresh:  # shards whose credit has come to its end
+            self.sort(now, flushed, len(self._fresh))
+            self._fill_from_outboxes(self._paced, draft, now, flushed)
+        self._fill_from_outboxes(self._lingering, draft, now, flushed, until=math.inf)
 
     def on_sent(self, request: object, now: float) -> None:
         """`request` has what `fill` took."""
@@ -192,8 +206,12 @@ class ShardGroup:
             self._request = None
             self.opens_at = -math.inf
 
-    def _fill_from_outboxes(self, heap: Heap, draft: RequestDraft, now: float, flushed: int, *, until: float) -> None:
-        """Move what outboxes in `heap` may send that are due at `until` at the latest."""
+    def _fill_from_outboxes(
+        self, heap: Heap, draft: RequestDraft, now: float, flushed: int, *, until: float | None = None
+    ) -> None:
+        """Move what outboxes in `heap` may send that are due at `until` at the latest, by default soon."""
+        if until is None:
+            until = now + ALONG_SECONDS
         visited: list[Outbox] = []
         while heap and draft.has_room and heap[0][0] <= until:
             at, _, outbox = heapq.heappop(heap)
@@ -206,13 +224,14 @@ class ShardGroup:
         for outbox in visited:
             self._enter(outbox, now, flushed)
 
-    def _fill_from_front(self, draft: RequestDraft, now: float, limit: int) -> None:
-        while limit > 0 and draft.has_room and self.front.count:
+    def _fill_from_front(self, draft: RequestDraft, now: float) -> None:
+        while self.front.count and draft.has_room and draft.may_hold_more:
             records = self.front.take(draft.records_left, draft.bytes_left)
             if not records:
                 return
-            limit -= len(records)
-            draft.add(self._admit(records, now) if self._options.pacing else records)
+            admitted = self._admit(records, now) if self._options.pacing else records
+            draft.add(admitted)
+            draft.held += len(records) - len(admitted)
         if self._newly_held and not self.front.count:
             self._put_past_front()
 
@@ -241,7 +260,7 @@ class ShardGroup:
         if not outbox.is_held:
             outbox.is_held = True
             self.add(outbox)
-            self._newly_held.append(outbox)
+            self._newly_held.add(outbox)
 
     def _put_past_front(self) -> None:
         """Let puts go straight to the outboxes that hold records: the front has none of theirs."""
