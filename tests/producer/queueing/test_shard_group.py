@@ -142,6 +142,19 @@ def test_bytes_are_paced_like_records(pair):
     assert pair.fill(1.08) == records[3:4]
 
 
+def test_a_rate_that_grows_meanwhile_shortens_the_wait(pair):
+    pacer = pair.outboxes[0].pacer
+    assert pacer.rate_at(1.0) == 1_000.0
+    pacer._accepted.share = 0.02
+    first, second = pair.put(1.0, 1.0, size=MIB)
+    assert pair.fill(1.0) == [first]
+    now = 1.0
+    while not (taken := pair.fill(now)):
+        now = pair.due_at(now)
+    assert taken == [second]
+    assert now < 5.0, "and not 50 s later"
+
+
 def test_a_record_larger_than_the_credit_takes_as_much_as_it_needs(pair):
     records = pair.put(1.0, 1.0, size=400_000)
     assert pair.fill(1.0) == records[:1]

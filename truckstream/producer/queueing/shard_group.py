@@ -44,6 +44,10 @@ OVERTAKEN_SECONDS: Final = BURST_SECONDS
 #: A request takes along what is due so soon. So the steps of saturated shards fall together in full requests.
 ALONG_SECONDS: Final = STEP_SECONDS / 2
 
+#: A pacer is asked again after this time at the latest: its rate may have grown. A record of 1 MiB may have to wait for
+#: 50 s at the lowest rate, which grows back to the shard's quota in some seconds.
+LONGEST_PACE_SECONDS: Final = 1.0
+
 #: Outboxes by a time. The second item decides between equal times.
 Heap: TypeAlias = "list[tuple[float, int, Outbox]]"
 
@@ -162,7 +166,7 @@ class ShardGroup:
             self._pace(outbox, now)
 
     def _pace(self, outbox: Outbox, now: float) -> None:
-        outbox.scheduled_at = at = outbox.paced_at(now)
+        outbox.scheduled_at = at = min(outbox.paced_at(now), now + LONGEST_PACE_SECONDS)
         is_ordered = outbox.pacer is None or outbox.pacer.is_calm(now)
         heapq.heappush(self._paced if is_ordered else self._unordered, (at, next(_ties), outbox))
 
