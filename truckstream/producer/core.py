@@ -303,7 +303,7 @@ class ProducerCore:
             if parcel.members is not None:
                 for record in parcel.members:
                     record.attempts += 1
-                if attempts == 1 and parcel.held_bytes:
+                if parcel.held_bytes:
                     self.budget.charge(parcel.held_bytes, parcel.members)
             if attempts > 1:
                 repeated += 1

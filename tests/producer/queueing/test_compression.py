@@ -140,6 +140,30 @@ def test_no_envelope_is_larger_than_the_streams_largest_record(plain):
         assert all(bundle.size <= largest for bundle in bundles)
 
 
+@pytest.mark.parametrize("limit", ["largest", "size"])
+def test_a_limit_is_kept_whatever_the_ratio_was_before(limit):
+    """The data compress by two percent only, so that each envelope is close to its limit."""
+    router, outbox = make_outbox()
+    put(router, *[each + b" " * 20 for each in noise(60)])
+    while outbox.waiting:
+        outbox.ratio = 0.01
+        for bundle in take(outbox, parcels=1, **{limit: 9_000}):
+            assert bundle.size <= 9_000
+            assert is_envelope(bundle.data) or outbox.waiting < 5
+            assert len(bundle.members) > 15 or outbox.waiting < 5
+
+
+def test_a_small_envelope_does_not_spoil_the_ratio(plain):
+    router, outbox = plain
+    put_reports(router, 1_000)
+    take(outbox)
+    ratio = outbox.ratio
+    put_reports(router, 3)
+    [bundle] = take(outbox)
+    assert bundle.size > 0.2 * sum(record.size for record in bundle.members)
+    assert outbox.ratio == ratio
+
+
 def test_a_request_takes_no_more_envelopes_records_or_bytes_than_it_has_room_for():
     router, outbox = make_outbox(aggregate_bytes=200)
     put_reports(router, 60)
