@@ -1,9 +1,9 @@
 """truckstream's Producer, with every record put and acknowledged.
 
 Forms: plain, ordered, aggregated, both of these, client; for by_shards.py also defaults, few, idle. Pacing is off where
-the stream has no quota, except in the last three, which set no option. The form `client` is `KinesisClient.put_records` with finished
-batches: it does the same work as aiobotocore's put_records. `few` puts ten records a second, and `idle` none while an
-observer gets the statistics each second.
+the stream has no quota, except in the last three, which set no option. The form `client` is `KinesisClient.put_records`
+with finished batches: it does the same work as aiobotocore's put_records. `few` puts ten records a second, and `idle`
+none while an observer gets the statistics each second.
 """
 
 import asyncio
