@@ -67,8 +67,9 @@ class Snapshots:
             shards=shards,
             **asdict(counters),
         )
-        # A rate that a shard's throttles lowered grows again without any record.
-        self._last = stats if all(map(_has_full_rate, shards.values())) else None
+        # A rate that a shard's throttles lowered grows again without any record, and records move after a reshard.
+        is_moving = self._relocation.outboxes or self._relocation.fronts
+        self._last = stats if not is_moving and all(map(_has_full_rate, shards.values())) else None
         self._last_mark = mark
         return stats
 

@@ -81,6 +81,10 @@ class ShardPacer:
         """Return whether a record of `size` may be sent. One larger than the bucket may when the bucket is full."""
         return bytes_left + TOLERANCE >= min(size, self._bytes.capacity)
 
+    def exceeds_bucket(self, size: int) -> bool:
+        """Return whether a record of `size` may only be sent when the bucket is full, and leaves a debt."""
+        return size > self._bytes.capacity
+
     def take(self, records: float, size: float, now: float) -> None:
         self._records.take(records, now)
         self._bytes.take(size, now)

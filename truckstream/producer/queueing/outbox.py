@@ -272,8 +272,7 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
     _returned_bytes: int = 0
     _returned_records: int = 0
     _ties: Iterator[int] = field(default_factory=itertools.count)
-    # The credit when the pacer gave it.
-    _credit_records: float = 0
+    # The bytes of the credit when the pacer gave it.
     _credit_bytes: float = 0
     # Set by the group, too. The times are those of the outbox's valid entries in the group's heaps: when it is due, and
     # when it expires.
@@ -337,29 +336,29 @@ class Outbox(msgspec.Struct, eq=False, gc=False, kw_only=True):
 
         While the shard throttles, the pacer has to know of each record at once, and allows none in advance.
         """
+        used = self._credit_bytes - self.bytes_left
         self.return_credit(now)
         if self.pacer is None or not self.pacer.is_calm(now):
             return False
+        if self.pacer.exceeds_bucket(size):
+            # The bucket may have filled up since it gave the credit that was used. Together with that, a record of
+            # 1 MiB, which is all that the service saves up, would exceed the shard's quota.
+            self.pacer.take(0, used, now)
         records = min(CREDIT_RECORDS, self.pacer.records_allowed(now))
         bytes_allowed = self.pacer.bytes_allowed(now)
         if records < 1 or not self.pacer.fits(size, bytes_allowed):
             return False
-        self._credit_records = self.records_left = records
-        self._credit_bytes = self.bytes_left = max(size, min(CREDIT_BYTES, bytes_allowed))
+        self.records_left = records
+        self.bytes_left = self._credit_bytes = max(size, min(CREDIT_BYTES, bytes_allowed))
         self.pacer.take(records, self.bytes_left, now)
         return True
 
     def return_credit(self, now: float) -> None:
-        """Return the credit to the pacer, and charge it now for the part that was used.
-
-        The buckets may have filled up since they gave the credit. Without this charge a record of 1 MiB could follow at
-        once, and exceed the shard's quota together with the part that was used just now.
-        """
-        if self.pacer is not None and self._credit_records:
-            used_records, used_bytes = self._credit_records - self.records_left, self._credit_bytes - self.bytes_left
-            self.pacer.take(-self._credit_records, -self._credit_bytes, now)
-            self.pacer.take(used_records, used_bytes, now)
-            self.records_left = self.bytes_left = self._credit_records = self._credit_bytes = 0
+        """Return to the pacer what is left of the credit."""
+        if self.pacer is not None and (self.records_left or self.bytes_left):
+            self.pacer.take(-self.records_left, -self.bytes_left, now)
+            self.records_left = self.bytes_left = 0
+        self._credit_bytes = 0
 
     def expires_at(self) -> float:
         """Return the deadline of the oldest record."""
