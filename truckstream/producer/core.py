@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProducerCore"]
 
+_attempts: Callable[[Parcel], int] = attrgetter("attempts")
 _error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
@@ -297,16 +298,7 @@ class ProducerCore:
         request = Request(parcels, now, self.options.delivery_timeout, groups)
         for group in groups:
             group.on_sent(request, now)
-        repeated = 0
-        for parcel in parcels:
-            parcel.attempts = attempts = parcel.attempts + 1
-            if parcel.members is not None:
-                for record in parcel.members:
-                    record.attempts += 1
-                if parcel.held_bytes:
-                    self.budget.charge(parcel.held_bytes, parcel.members)
-            if attempts > 1:
-                repeated += 1
+        repeated = self._count_attempt(parcels)
         self._counters.sent += len(parcels)
         request.repeated = repeated
         self._counters.retried += repeated
@@ -316,6 +308,22 @@ class ProducerCore:
         request.fills_limit = self._concurrency.opens_at(len(self._in_flight), now) > now
         self._events.sent(request, repeated, len(self._in_flight))
         return request
+
+    def _count_attempt(self, parcels: Sequence[Parcel]) -> int:
+        """Count an attempt at each of `parcels`, and return how many were sent before."""
+        if not self.options.aggregate and not any(map(_attempts, parcels)):
+            for parcel in parcels:
+                parcel.attempts = 1
+            return 0
+        repeated = sum(parcel.attempts > 0 for parcel in parcels)
+        for parcel in parcels:
+            parcel.attempts += 1
+            if parcel.members is not None:
+                for record in parcel.members:
+                    record.attempts += 1
+                if parcel.held_bytes:
+                    self.budget.charge(parcel.held_bytes, parcel.members)
+        return repeated
 
     def _return_retries(self, now: float, limit: int) -> int:
         """Return parcels whose backoff is over to their outboxes. Return how much of the limit is left."""
