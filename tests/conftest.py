@@ -51,7 +51,9 @@ LONG_FILES = (
 UNTRACED = (
     *("chaos/", "consumer/leases/test_simulation.py", "consumer/test_many_workers.py", "data/audit/output/"),
     *("data/compaction/test_killed_runs.py", "data/replay/test_into_stream.py", "windows/test_kills.py"),
-    "worker/test_histories.py",
+    *("fleet/test_health.py", "producer/pacing/test_fair_sharing.py", "producer/test_cancellation.py"),
+    *("producer/test_core_properties.py", "producer/test_order.py", "producer/test_quota.py"),
+    *("producer/test_slow_service.py", "worker/test_histories.py"),
 )
 
 left_out_count = pytest.StashKey[int]()
