@@ -81,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--envelope-inputs", type=int, default=3_000, help="damaged and forged envelopes")
     group.addoption("--worker-histories", type=int, default=400, help="histories of workers on one shard")
     group.addoption("--worker-seeds", default="", help="seeds of such histories to play alone, joined by commas")
-    group.addoption("--consumer-histories", type=int, default=400, help="histories of consumers on virtual time")
+    group.addoption("--consumer-histories", type=int, default=200, help="histories of consumers on virtual time")
     group.addoption("--consumer-seeds", default="", help="seeds of such histories to play alone, joined by commas")
     group.addoption("--chaos-seeds", default="1", help="seeds, joined by commas")
 

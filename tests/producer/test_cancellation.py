@@ -122,7 +122,7 @@ def test_cancelled_tasks_leak_nothing_and_every_count_adds_up(options, seed):
 
 @pytest.mark.slow
 @modes
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32))
 def test_cancelled_tasks_leak_nothing_in_more_histories(options, seed):
     check_history(options, seed)

@@ -384,7 +384,7 @@ def test_every_record_gets_one_outcome_and_it_is_the_truth(ordered, aggregate, c
 
 @pytest.mark.slow
 @modes
-@settings(max_examples=200)
+@settings(max_examples=100)
 @histories
 def test_every_record_gets_one_outcome_in_more_histories(ordered, aggregate, compression, **history):
     check_history(ordered, aggregate, compression, **history)
