@@ -241,8 +241,10 @@ class Run:
 
     def assert_in_time(self, now):
         """A record past its deadline waits for the end of its own request, or of one with its key: not for long."""
-        if 3 * len(self.records) > core_module.RECORDS_PER_CALL:
-            return  # or for the next call: each may come back, find its place and be given up, three times work
+        if len(self.records) > core_module.RECORDS_PER_CALL:
+            return  # or for the next call
+        if 2 * len(self.records) > core_module.RECORDS_PER_CALL and self.core.next_wakeup(now) == now:
+            return  # a record whose backoff ended in this call is given up in the next one, which is due at once
         ending = [request for request in self.in_flight if request.deadline <= now < request.deadline + GRACE_SECONDS]
         sent = [*(request.parcels for request in ending), *self.core._halves]
         carried = {record for parcels in sent for parcel in parcels for record in records_of(parcel)}
