@@ -123,6 +123,7 @@ SHELLS = {
     "producer": {
         "buffer_waiters.py",
         "fork_hook.py",
+        "intake.py",
         "loop_binding.py",
         "outcomes/delivery.py",
         "outcomes/flush_waiters.py",

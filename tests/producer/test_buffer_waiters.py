@@ -75,7 +75,7 @@ class Callers:
 
     async def try_put(self, size, key):
         anybody_waits = bool(self.producer._buffer_waiters.callers)
-        free = self.producer._budget.free_bytes
+        free = self.producer._core.budget.free_bytes
         try:
             self.deliveries.append(self.producer.try_put(bytes(size), key))
         except BufferFullError:

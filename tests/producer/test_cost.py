@@ -1,5 +1,6 @@
 """The work for a record does not depend on the number of shards. Calls are counted, because times vary."""
 
+import gc
 import sys
 
 import pytest
@@ -17,11 +18,13 @@ def calls_of(function, *arguments):
         nonlocal calls
         calls += event == "call"
 
+    gc.disable()  # or the finalizers of other tests' garbage would count
     sys.setprofile(count)
     try:
         result = function(*arguments)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return result, calls
 
 

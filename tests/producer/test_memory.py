@@ -116,7 +116,7 @@ def test_outboxes_of_closed_shards_are_freed(make_core, options):
 def test_a_known_key_is_one_entry_of_a_dict(make_core):
     """Looking it up calls nothing: `__missing__` runs for new keys only."""
     core = make_core(2)
-    routed = core.route("TRUCK_001", None)
+    routed = core.routing_table["TRUCK_001"]
     assert dict(core.routing_table) == {"TRUCK_001": routed}
     assert core.routing_table["TRUCK_001"] is routed
 

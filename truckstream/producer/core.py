@@ -36,6 +36,7 @@ from truckstream.producer.pacing.refresh_schedule import RefreshSchedule
 from truckstream.producer.pacing.response_time import ResponseTime
 from truckstream.producer.pacing.retry_backoff import RetryBackoff
 from truckstream.producer.pacing.shard_pacer import ShardPacer
+from truckstream.producer.queueing.arrivals import Arrivals
 from truckstream.producer.queueing.buffer_budget import RECORD_OVERHEAD_BYTES, BufferBudget, cost_of, largest_size
 from truckstream.producer.queueing.bundle import is_mixed
 from truckstream.producer.queueing.outbox import (
@@ -49,7 +50,7 @@ from truckstream.producer.queueing.outbox import (
 from truckstream.producer.queueing.request import Request
 from truckstream.producer.queueing.request_draft import RequestDraft
 from truckstream.producer.queueing.retry_queue import RetryQueue
-from truckstream.producer.routing.router import RoutedKey, Router
+from truckstream.producer.routing.router import RoutedKey, RouteFields, Router
 from truckstream.producer.routing.shard_tracker import ShardTracker
 from truckstream.producer.snapshots import Snapshots
 from truckstream.producer.stats import Counters
@@ -120,14 +121,19 @@ class ProducerCore:
         #: The stream's limit on a record's size, in bytes.
         self.max_record_bytes = DEFAULT_MAX_RECORD_BYTES
         self._router = Router(options)
+        #: Records are put into the outboxes' own queues, and not into the fronts of groups.
+        self.has_own_queues = self._router.has_own_queues
+        #: The records that were put by the shell itself, in the way of `put`, and are not accounted for.
+        self.arrivals = Arrivals()
         self.budget = BufferBudget(options.buffer_bytes, self._router.lanes)
         self._counters = Counters()
         self._settlement = Settlement(options, self.budget, self._counters, self._events)
         self._shards = ShardTracker(options, self._router, self._settlement, self._events)
         self._snapshots = Snapshots(
-            self._router, self._shards.relocation, self._settlement, self._counters, self.budget
+            self._router, self._shards.relocation, self._settlement, self._counters, self.budget, self.arrivals
         )
-        self._epochs = self._settlement.epochs
+        #: The epochs of flushes.
+        self.epochs = self._settlement.epochs
         self._deadlines = InFlightDeadlines(options.delivery_timeout, self._settlement)
         #: Why the latest request failed; None since the service has responded to one. Opening the producer sets it too.
         self.last_failure: ServiceError | None = None
@@ -147,8 +153,6 @@ class ProducerCore:
         self._full_bytes = self._bytes_that_end_the_linger()
         self._until_full = self._full_bytes
         self._turn = 0
-        self._has_own_queues = self._router.has_own_queues
-        self._linger = options.linger
         self._settlement.on_lane_opened = self._on_lane_opened
         #: Outboxes whose pacers learn from every response.
         self._learning: set[Outbox] = set()
@@ -158,7 +162,7 @@ class ProducerCore:
     # --- Records come in --------------------------------------------------------------------------
 
     @property
-    def routing_table(self) -> Mapping[str, RoutedKey]:
+    def routing_table(self) -> Mapping[str, RouteFields]:
         """The outbox of each partition key; the same object as long as the core lives. Looking up a key routes it."""
         return self._router.table
 
@@ -186,21 +190,27 @@ class ProducerCore:
 
     def put(self, record: QueuedRecord, now: float) -> None:
         """Accept `record`, for which room is reserved in the budget."""
-        outbox = record.outbox
-        if outbox.is_closed:
-            outbox = self._router.reroute(record)  # the stream was resharded while the record waited for room
-        epochs = self._epochs
-        epochs.unsettled += 1
-        record.epoch = epochs.current
+        if record.outbox.is_closed:
+            self._router.reroute(record)  # the stream was resharded while the record waited for room
+        record.epoch = self.epochs.current
         record.put_at = now
+        outbox = record.outbox
         outbox.entry.append(record)
-        # Two puts can make a request due earlier: the first of a queue, and the one that fills a request.
-        due = now + self._linger
-        if due < self._quiet_until:  # noqa: PLR1730 - min takes twice as long
-            self._quiet_until = due
-        if self._has_own_queues and outbox.queue.count == 1:
+        if self.has_own_queues and outbox.queue.count == 1:
             outbox.group.add(outbox)
-        self._until_full -= record.cost
+        self._account_for(1, record.cost, now)
+
+    def _account_for_arrivals(self) -> None:
+        arrivals = self.arrivals
+        if arrivals.records:
+            self._account_for(arrivals.records, arrivals.cost, arrivals.put_at)
+            arrivals.records = arrivals.cost = 0
+
+    def _account_for(self, records: int, cost: int, put_at: float) -> None:
+        self.epochs.unsettled += records
+        # Two puts can make a request due earlier: the first of a queue, and the one that fills a request.
+        self._quiet_until = min(self._quiet_until, put_at + self.options.linger)
+        self._until_full -= cost
         if self._until_full <= 0:
             self._quiet_until = -math.inf
 
@@ -208,6 +218,8 @@ class ProducerCore:
 
     def requests_due(self, now: float) -> list[Request]:
         """Return the requests to send now. For each one `on_responses` or `on_failure` must follow."""
+        if self.arrivals.records:
+            self._account_for_arrivals()
         if now < self._quiet_until:
             return []
         if not self._catch_up(now):
@@ -216,7 +228,7 @@ class ProducerCore:
         left = self._packed_per_call
         while self._opens_at(now) <= now and left > 0:
             draft = RequestDraft(self.options, self.max_record_bytes, self._packed_per_call, most_held=left)
-            request = self._send(self._halves.popleft(), (), now) if self._halves else self._pack(draft, now)
+            request = self._send(self._halves.popleft(), now) if self._halves else self._pack(draft, now)
             if not request:
                 break
             requests.append(request)
@@ -226,6 +238,7 @@ class ProducerCore:
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to call `requests_due` again, after it was called. None: only a put or a response can matter."""
+        self._account_for_arrivals()
         at = min(self._quiet_until, self._shards.refresh.due_at(), self._summary_refresh.due_at())
         return None if at == math.inf else max(at, now)
 
@@ -241,7 +254,7 @@ class ProducerCore:
         if left > 0:
             left = self._expire(now, left)
         for group in self._router.groups:
-            left = group.sort(now, self._epochs.flushed, left)
+            left = group.sort(now, self.epochs.flushed, left)
         return left > 0
 
     def _opens_at(self, now: float) -> float:
@@ -252,7 +265,7 @@ class ProducerCore:
 
     def _pack(self, draft: RequestDraft, now: float) -> Request | None:
         """Return a request with the records that are due. Others go along, as far as there is room."""
-        flushed, groups = self._epochs.flushed, self._router.groups
+        flushed, groups = self.epochs.flushed, self._router.groups
         self._find_full(groups, now)
         in_turn = groups[self._turn :] + groups[: self._turn]
         due = [group for group in in_turn if group.due_at(flushed) <= now]
@@ -264,13 +277,13 @@ class ProducerCore:
         exclusive = [group for group in due if group.fill(draft, now, flushed)]
         if not draft.parcels:
             return None
-        others = (group for group in in_turn if group not in due)
+        others = (group for group in in_turn if draft.has_room and group not in due)
         exclusive += (group for group in others if group.fill(draft, now, flushed))
-        return self._send(draft.parcels, exclusive, now)
+        return self._send(draft.parcels, now, exclusive, draft.size)
 
     def _find_full(self, groups: Sequence[ShardGroup], now: float) -> None:
         """Find out after how many more bytes of the budget a request may be full, and end the linger if it is."""
-        if not self._has_own_queues:
+        if not self.has_own_queues:
             rooms = [group.room_in_front() for group in groups]
             self._until_full = min(min(records * RECORD_OVERHEAD_BYTES, size) for records, size in rooms)
             return
@@ -278,7 +291,7 @@ class ProducerCore:
             left = RECORDS_PER_CALL
             for group in groups:
                 group.hurry()
-                left = group.sort(now, self._epochs.flushed, left)
+                left = group.sort(now, self.epochs.flushed, left)
         if not any(group.has_lingering for group in groups):
             self._until_full = self._full_bytes
 
@@ -294,8 +307,10 @@ class ProducerCore:
         requests = max(1, len(self._router.shard_ids))
         return min(requests * self._packed_per_call * RECORD_OVERHEAD_BYTES, options.buffer_bytes // 4)
 
-    def _send(self, parcels: list[Parcel], groups: Sequence[ShardGroup], now: float) -> Request:
-        request = Request(parcels, now, self.options.delivery_timeout, groups)
+    def _send(
+        self, parcels: list[Parcel], now: float, groups: Sequence[ShardGroup] = (), size: int | None = None
+    ) -> Request:
+        request = Request(parcels, now, self.options.delivery_timeout, groups, size)
         for group in groups:
             group.on_sent(request, now)
         repeated = self._count_attempt(parcels)
@@ -401,7 +416,7 @@ class ProducerCore:
         for group in self._router.groups:
             at = min(at, group.expires_at() - self._response_time.allowance)
             if opens_at < at:
-                at = min(at, max(opens_at, group.due_at(self._epochs.flushed)))
+                at = min(at, max(opens_at, group.due_at(self.epochs.flushed)))
         return at
 
     def _response_at(self, now: float) -> float:
@@ -663,6 +678,7 @@ class ProducerCore:
 
     def on_shards(self, shards: Iterable[Shard], now: float) -> None:
         """Adopt the stream's shards: new ones get an outbox, and records that wait for closed ones are routed again."""
+        self._account_for_arrivals()
         self._shards.on_shards(shards, now, RECORDS_PER_CALL)
         self._settlement.forget_closed()
         self._full_bytes = self._bytes_that_end_the_linger()
@@ -677,14 +693,15 @@ class ProducerCore:
 
     def flush(self) -> int:
         """Let the records put so far not linger. Return their epoch, to pass to `is_flushed`."""
+        self._account_for_arrivals()
         self._quiet_until = -math.inf
         for group in self._router.groups:
             group.hurry()
-        return self._epochs.end()
+        return self.epochs.end()
 
     def is_flushed(self, epoch: int) -> bool:
         """Return whether every record put up to `epoch` has its outcome."""
-        return self._epochs.is_flushed(epoch)
+        return self.epochs.is_flushed(epoch)
 
     def abort(self, *, forked: bool = False) -> bool:
         """Give records an outcome now: those in flight are unknown, the others are not sent (again).
@@ -694,6 +711,7 @@ class ProducerCore:
 
         `forked`: this is a copy of a producer in another process, so nothing is known of any record.
         """
+        self._account_for_arrivals()
         left = RECORDS_PER_CALL
         while left > 0 and self._in_flight:
             request = next(iter(self._in_flight))

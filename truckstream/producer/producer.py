@@ -5,8 +5,8 @@ the callers that wait for it, and set the one timer to the core's next wake-up. 
 itself: it asks for one pump in this turn of the loop, however many of them the turn brings. (With eager tasks, and a
 client that responds without waiting, pumps would otherwise be nested as deep as there are requests.)
 
-The other asyncio files of the package: `service_calls.py` (calls to the service), `buffer_waiters.py` and
-`outcomes/flush_waiters.py` (callers that wait), `outcomes/delivery.py` and `loop_binding.py`.
+The other asyncio files of the package: `intake.py` (the work of each put), `service_calls.py` (calls to the service),
+`buffer_waiters.py` and `outcomes/flush_waiters.py` (callers that wait), `outcomes/delivery.py` and `loop_binding.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import logging
 import math
 import random
 import warnings
+import weakref
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast, overload
 
 from truckstream.checks import check_number
-from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError, RecordTooLargeError
+from truckstream.errors import BufferFullError, InvalidArgumentError, ProducerClosedError
 from truckstream.kinesis.client import KinesisClient, StreamClient
 from truckstream.kinesis.limits import (
-    DEFAULT_MAX_RECORD_BYTES,
     MAX_BYTES_PER_REQUEST,
     MAX_RECORDS_PER_REQUEST,
     MIB,
@@ -35,14 +35,13 @@ from truckstream.producer.arguments.put_arguments import PutArguments
 from truckstream.producer.arguments.types import Data, T_contra
 from truckstream.producer.buffer_waiters import BufferWaiters
 from truckstream.producer.core import ProducerCore
+from truckstream.producer.intake import Intake
 from truckstream.producer.lifecycle import Lifecycle, State
 from truckstream.producer.loop_binding import LoopBinding
 from truckstream.producer.options import AGGREGATE_BYTES, ProducerOptions
-from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.outcomes.flush_waiters import FlushWaiters
 from truckstream.producer.outcomes.unawaited_failures import MAX_KEPT, UnawaitedFailures
 from truckstream.producer.pacing.opening_retries import OPEN_SECONDS
-from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, largest_size
 from truckstream.producer.service_calls import ServiceCalls
 from truckstream.producer.watching.notifier import SAMPLE_SECONDS, ObserverNotifier
 
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.session.user_session import UserSession
     from truckstream.producer.arguments.keywords import ProducerKeywords
     from truckstream.producer.arguments.types import KeyOf, Serializer, SerializerName
+    from truckstream.producer.outcomes.delivery import Delivery
     from truckstream.producer.queueing.request import Request
     from truckstream.producer.stats import ProducerStats
     from truckstream.producer.watching.observer import ProducerObserver
@@ -74,8 +74,6 @@ DISCONNECT_SECONDS: Final = 5.0
 TIMER_TICKS: Final = 1_000
 
 _OPEN: Final = State.OPEN
-_NO_LOOP: Final = object()
-_running_loop: Final = asyncio._get_running_loop  # noqa: SLF001 - public, but for its name
 _CLOSED_WHILE_OPENING: Final = "the producer was closed while it was opening"
 
 
@@ -195,7 +193,6 @@ class Producer(Generic[T_contra]):
             compression=compression,
         )
         self._arguments = PutArguments(serializer, key)
-        self._sent_as_it_is = self._arguments.sent_as_it_is
         self._client: StreamClient = (
             KinesisClient(
                 stream,
@@ -213,20 +210,10 @@ class Producer(Generic[T_contra]):
         self._lifecycle = Lifecycle()
         self._loop_binding = LoopBinding()
         self._loop: asyncio.AbstractEventLoop  # set by `open`, once
-        #: The loop while the producer takes records: one comparison spares each put a look at the state.
-        self._accepting_loop: object = _NO_LOOP
         self._core = ProducerCore(options, random.Random(), self._notifier.events if self._notifier else None)
         self._calls = ServiceCalls(self._client, self._core, self._loop_binding)
-        # Each put needs these. A record over `_surely_fits` may be too large for the stream, a request or the buffer.
-        self._routing_table = self._core.routing_table
-        self._budget = self._core.budget
-        self._put = self._core.put
-        room = largest_size(buffer_bytes, MAX_OVERHEAD_BYTES)
-        self._fits_otherwise = min(DEFAULT_MAX_RECORD_BYTES, max_batch_bytes, room)
-        self._surely_fits = self._fits_otherwise
         # Callers that wait, and failures for which nobody did.
-        self._buffer_waiters = BufferWaiters(self._budget)
-        self._waiting_for_room = self._buffer_waiters.callers
+        self._buffer_waiters = BufferWaiters(self._core.budget)
         self._flush_waiters = FlushWaiters()
         self._unawaited_failures = UnawaitedFailures()
         self._disconnected = asyncio.Event()
@@ -236,8 +223,15 @@ class Producer(Generic[T_contra]):
         self._timer_at = math.inf
         self._sampler: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._puts_this_turn = 0
-        self._turn_began = 0.0
+        self._arrivals = self._core.arrivals
+        self._intake = Intake(
+            self._core,
+            self._arguments,
+            self._lifecycle,
+            self._loop_binding,
+            self._buffer_waiters.callers,
+            partial(Producer._want_pump, weakref.proxy(self)),  # no cycle, so that `__del__` comes at once
+        )
 
     # --- Opening and closing ----------------------------------------------------------------------
 
@@ -281,9 +275,9 @@ class Producer(Generic[T_contra]):
             raise
         if self._lifecycle.state is not State.OPENING:
             raise ProducerClosedError(_CLOSED_WHILE_OPENING)
-        self._adopt_limit()
+        self._intake.adopt_limit()
         self._lifecycle.to(State.OPEN)
-        self._accepting_loop = self._loop
+        self._intake.open()
         self._want_pump()  # the summary may have to be read again
         _logger.debug("opened: %s", self.stats)
         if self._notifier:
@@ -310,7 +304,7 @@ class Producer(Generic[T_contra]):
             return self.stats
         self._loop_binding.check()
         if self._lifecycle.state in {State.OPENING, State.OPEN}:
-            self._accepting_loop = _NO_LOOP
+            self._intake.close()
             self._lifecycle.to(State.CLOSING)
             await self._drain_and_disconnect(timeout)
         else:
@@ -398,7 +392,7 @@ class Producer(Generic[T_contra]):
 
     def _refuse_records_after_fork(self) -> None:
         """Accept no records in this copy of a producer. Its other parts may have been changing when it was made."""
-        self._accepting_loop = _NO_LOOP
+        self._intake.close()
         if self._lifecycle.state is not State.FORKED:
             self._lifecycle.to(State.FORKED)
 
@@ -434,10 +428,9 @@ class Producer(Generic[T_contra]):
             ProducerClosedError: the producer is not open, or this process was forked from the one that opened it.
             WrongEventLoopError: the producer was opened on another event loop.
         """
-        self._puts_this_turn += 1
-        if self._puts_this_turn > PUTS_PER_TURN:
+        if self._arrivals.records >= PUTS_PER_TURN:
             await asyncio.sleep(0)
-        delivery = self._offer(data, partition_key, explicit_hash_key)
+        delivery = self._intake.offer(data, partition_key, explicit_hash_key)
         if not delivery.epoch:  # it was not accepted
             await self._accept_later(delivery)
         return delivery
@@ -451,9 +444,10 @@ class Producer(Generic[T_contra]):
             BufferFullError: there is no room, or other callers wait for it.
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError: as `put`.
         """
-        delivery = self._offer(data, partition_key, explicit_hash_key)
+        delivery = self._intake.offer(data, partition_key, explicit_hash_key)
         if not delivery.epoch:  # it was not accepted
-            raise BufferFullError(delivery.cost, 0 if self._waiting_for_room else max(0, self._budget.free_bytes))
+            free = 0 if self._buffer_waiters.callers else max(0, self._core.budget.free_bytes)
+            raise BufferFullError(delivery.cost, free)
         return delivery
 
     async def put_many(
@@ -474,7 +468,7 @@ class Producer(Generic[T_contra]):
                 a rule. The records before it will be delivered.
         """
         deliveries: list[Delivery] = []
-        pair_of = self._arguments.pair_of
+        pair_of, offer = self._arguments.pair_of, self._intake.offer
         plain_pair = None if self._arguments.has_key else tuple
         record: Any
         if isinstance(records, Iterable):
@@ -484,10 +478,9 @@ class Producer(Generic[T_contra]):
                 else:
                     data, partition_key = pair_of(record, len(deliveries))
                 # As `put`, but without a coroutine for each record.
-                self._puts_this_turn += 1
-                if self._puts_this_turn > PUTS_PER_TURN:
+                if self._arrivals.records >= PUTS_PER_TURN:
                     await asyncio.sleep(0)
-                delivery = self._offer(data, partition_key, None)
+                delivery = offer(data, partition_key, None)
                 if not delivery.epoch:
                     await self._accept_later(delivery)
                 deliveries.append(delivery)
@@ -530,56 +523,14 @@ class Producer(Generic[T_contra]):
     def __repr__(self) -> str:
         return f"<Producer {self._lifecycle.state.value}: {self.stats}>"
 
-    def _offer(self, data: object, partition_key: str | None, explicit_hash_key: str | None) -> Delivery:
-        """Make a delivery, and accept it if there is room.
-
-        One function, because a second call would take 1.5 % more instructions for a record (Python 3.11).
-        """
-        if _running_loop() is not self._accepting_loop:
-            self._refuse_put()
-        if type(partition_key) is not str:
-            partition_key = self._arguments.key_of(data, partition_key)
-        if not isinstance(data, self._sent_as_it_is):
-            data = self._arguments.data_of(data)
-        if explicit_hash_key is None:
-            outbox, key_size, overhead, tail = self._routing_table[partition_key]
-        else:
-            if isinstance(explicit_hash_key, str):
-                explicit_hash_key = plain_str("explicit_hash_key", explicit_hash_key)
-            outbox, key_size, overhead, tail = self._core.route(partition_key, explicit_hash_key)
-        size = len(data) + key_size
-        if size > self._surely_fits:
-            self._check_size(size, overhead)
-        cost = size + overhead
-        delivery = Delivery(
-            data, tail, partition_key, explicit_hash_key, size, cost, outbox, loop_binding=self._loop_binding
-        )
-        if not self._pump_wanted:
-            self._want_pump()
-        if not self._waiting_for_room and self._budget.reserve(cost):
-            self._put(delivery, self._turn_began)
-        return delivery
-
-    def _refuse_put(self) -> NoReturn:
-        self._lifecycle.require_open()
-        self._loop_binding.check()
-        raise AssertionError("a put was refused without a reason")
-
-    def _check_size(self, size: int, overhead: int) -> None:
-        try:
-            self._core.check_size(size, overhead)
-        except RecordTooLargeError:
-            self._want_pump()  # it reads the stream's limit again
-            raise
-
     async def _accept_later(self, delivery: Delivery) -> None:
         """Accept `delivery` as soon as there is room for it."""
         await self._buffer_waiters.wait(delivery.cost)
         if self._lifecycle.state is not _OPEN:
-            self._budget.release(delivery.cost)
+            self._core.budget.release(delivery.cost)
             self._lifecycle.require_open()
         self._want_pump()
-        self._core.put(delivery, self._turn_began)
+        self._core.put(delivery, self._arrivals.put_at)
 
     # --- Waiting ----------------------------------------------------------------------------------
 
@@ -599,14 +550,13 @@ class Producer(Generic[T_contra]):
     def _want_pump(self) -> None:
         if not self._pump_wanted:
             self._pump_wanted = True
-            self._turn_began = self._loop.time()
+            self._arrivals.put_at = self._loop.time()
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pump_wanted = False
         if self._lifecycle.has_ended:
             return
-        self._puts_this_turn = 0
         now = self._loop.time()
         for request in self._core.requests_due(now):
             self._start(self._send(request), partial(self._calls.on_send_cancelled, request))
@@ -646,12 +596,8 @@ class Producer(Generic[T_contra]):
 
     async def _read_summary(self) -> None:
         await self._calls.read_summary()
-        self._adopt_limit()
+        self._intake.adopt_limit()
         self._want_pump()
-
-    def _adopt_limit(self) -> None:
-        """Adopt the stream's limit on a record's size."""
-        self._surely_fits = min(self._fits_otherwise, self._core.max_record_bytes)
 
     def _set_timer(self, now: float) -> None:
         at = self._core.next_wakeup(now)

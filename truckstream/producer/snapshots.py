@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from truckstream.producer.outcomes.settlement import Settlement
+    from truckstream.producer.queueing.arrivals import Arrivals
     from truckstream.producer.queueing.buffer_budget import BufferBudget
     from truckstream.producer.queueing.outbox import Outbox
     from truckstream.producer.queueing.request import Request
@@ -40,19 +41,21 @@ class Snapshots:
         settlement: Settlement,
         counters: Counters,
         budget: BufferBudget,
+        arrivals: Arrivals,
     ) -> None:
         self._router = router
         self._relocation = relocation
         self._settlement = settlement
         self._counters = counters
         self._budget = budget
+        self._arrivals = arrivals
         self._last: ProducerStats | None = None
         # Differs if anything has happened since.
         self._last_mark: object = None
 
     def take(self, in_flight: Collection[Request], now: float) -> ProducerStats:
         """Return the statistics; the records of `in_flight` are on their way."""
-        counters, pending = self._counters, self._settlement.epochs.pending
+        counters, pending = self._counters, self._settlement.epochs.pending + self._arrivals.records
         mark = (pending, len(in_flight), self._budget.used_bytes, self._router.shard_ids, _counts(counters))
         if self._last and mark == self._last_mark and not in_flight:
             return self._last

@@ -49,7 +49,7 @@ def test_invalid_keys_have_no_route(router, key, hash_key):
 
 
 def test_a_key_is_hashed_once(router):
-    assert router.route("TRUCK_001", None) is router.route("TRUCK_001", None)
+    assert router.table["TRUCK_001"] is router.table["TRUCK_001"]
 
 
 def test_before_the_shards_are_known_all_keys_share_an_outbox():
@@ -100,9 +100,9 @@ def test_a_large_buffer_does_not_remember_more_keys():
 
 
 def test_the_same_shards_change_nothing(router):
-    routed = router.route("TRUCK_001", None)
+    routed = router.table["TRUCK_001"]
     assert router.set_shards([SECOND, FIRST], 1.0) is None
-    assert router.route("TRUCK_001", None) is routed
+    assert router.table["TRUCK_001"] is routed
 
 
 def test_a_split_closes_the_outbox_of_the_parent_and_keeps_the_others(router):

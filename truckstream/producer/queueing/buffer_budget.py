@@ -74,12 +74,15 @@ class BufferBudget:
         #: Bytes that records take. The lanes come on top: see `free_bytes`.
         self.used_bytes = 0
 
+    def has_room(self, cost: int) -> bool:
+        """Return whether a record that takes `cost` bytes fits."""
+        return cost <= self.free_bytes
+
     def reserve(self, cost: int) -> bool:
         """Charge `cost` bytes for a record. Return False, and charge nothing, if it does not fit."""
-        used = self.used_bytes + cost
-        if used > self.limit or (self._lanes and used + len(self._lanes) * LANE_BYTES > self.limit):
+        if not self.has_room(cost):
             return False
-        self.used_bytes = used
+        self.used_bytes += cost
         return True
 
     def charge(self, size: int, records: list[QueuedRecord]) -> None:

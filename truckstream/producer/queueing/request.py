@@ -35,7 +35,12 @@ class Request:
     )
 
     def __init__(
-        self, parcels: list[Parcel], sent_at: float, delivery_timeout: float, groups: Sequence[ShardGroup] = ()
+        self,
+        parcels: list[Parcel],
+        sent_at: float,
+        delivery_timeout: float,
+        groups: Sequence[ShardGroup] = (),
+        size: int | None = None,
     ) -> None:
         #: One for each Kinesis record.
         self.parcels = parcels
@@ -49,7 +54,7 @@ class Request:
         if parcels[0].members is not None:  # then all are bundles
             self.records = sum(map(count_records, parcels))
         #: Bytes of data and keys.
-        self.size = sum(map(_size, parcels))
+        self.size = sum(map(_size, parcels)) if size is None else size
         #: With this request as many were in flight as the concurrency limit allows.
         self.fills_limit = False
         #: The number of parcels that other requests carried before.

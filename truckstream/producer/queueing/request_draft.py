@@ -30,7 +30,7 @@ class RequestDraft:
 
     __slots__ = (
         *("_aggregates", "_bundled_left", "_max_record_bytes", "_most_held"),
-        *("bytes_left", "held", "parcels", "records_left"),
+        *("bytes_left", "held", "parcels", "records_left", "size"),
     )
 
     def __init__(
@@ -43,6 +43,8 @@ class RequestDraft:
         #: Records that moved from the front of a group to their shards' own queues.
         self.held = 0
         self.parcels: list[Parcel] = []
+        #: The bytes of the parcels.
+        self.size = 0
         #: Kinesis records and bytes that may be added.
         self.records_left = options.max_batch_records
         self.bytes_left = options.max_batch_bytes
@@ -57,16 +59,17 @@ class RequestDraft:
         """Whether more records may be looked at, which perhaps have to stay."""
         return self.held < self._most_held
 
-    def add(self, parcels: Sequence[Parcel]) -> None:
-        """Add parcels that fit."""
+    def add(self, parcels: Sequence[Parcel], size: int) -> None:
+        """Add parcels that fit, of `size` bytes in all."""
         self.parcels += parcels
+        self.size += size
         self.records_left -= len(parcels)
-        self.bytes_left -= sum(map(_size, parcels))
+        self.bytes_left -= size
 
     def take_from(self, outbox: Outbox, now: float) -> bool:
         """Add the parcels that `outbox` may send now. Return False if the next one has more bytes than are left."""
         taken = outbox.take(self.records_left, self._bundled_left, self.bytes_left, self._max_record_bytes, now)
-        self.add(taken)
+        self.add(taken, sum(map(_size, taken)))
         if self._aggregates:
             self._bundled_left -= sum(map(_packing_cost, taken))
         return outbox.first_size() <= self.bytes_left

@@ -22,6 +22,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from truckstream.producer.pacing.shard_pacer import BURST_SECONDS, STEP_SECONDS
@@ -29,7 +30,7 @@ from truckstream.producer.queueing.fifo_queue import FifoQueue
 from truckstream.producer.queueing.outbox import count_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from truckstream.producer.options import ProducerOptions
     from truckstream.producer.queueing.outbox import Outbox, Parcel, QueuedRecord
@@ -51,6 +52,7 @@ LONGEST_PACE_SECONDS: Final = 1.0
 #: Outboxes by a time. The second item decides between equal times.
 Heap: TypeAlias = "list[tuple[float, int, Outbox]]"
 
+_size: Callable[[Parcel], int] = attrgetter("size")
 _ties: Final = itertools.count()
 
 
@@ -230,17 +232,21 @@ class ShardGroup:
 
     def _fill_from_front(self, draft: RequestDraft, now: float) -> None:
         while self.front.count and draft.has_room and draft.may_hold_more:
+            before = self.front.bytes
             records = self.front.take(draft.records_left, draft.bytes_left)
             if not records:
                 return
-            admitted = self._admit(records, now) if self._options.pacing else records
-            draft.add(admitted)
-            draft.held += len(records) - len(admitted)
+            size = before - self.front.bytes
+            if self._options.pacing and (held := self._hold_back(records, now)):
+                records = [record for record in records if record not in held]
+                size -= sum(map(_size, held))
+                draft.held += len(held)
+            draft.add(records, size)
         if self._newly_held and not self.front.count:
             self._put_past_front()
 
-    def _admit(self, records: list[QueuedRecord], now: float) -> list[QueuedRecord]:
-        """Return those of `records` that may go. The others wait in their outboxes.
+    def _hold_back(self, records: list[QueuedRecord], now: float) -> set[QueuedRecord]:
+        """Let those of `records` wait in their outboxes that may not go, and return them.
 
         Takes 0.15 µs a record: each may belong to another shard.
         """
@@ -257,7 +263,7 @@ class ShardGroup:
                 records_left, bytes_left = outbox.records_left - 1, outbox.bytes_left - record.size
             outbox.records_left = records_left
             outbox.bytes_left = bytes_left
-        return [record for record in records if record not in held] if held else records
+        return held
 
     def _hold(self, outbox: Outbox, record: QueuedRecord) -> None:
         outbox.queue.append(record)

@@ -36,7 +36,6 @@ OTHER_SHARD_CODE: Final = "StoredInOtherShard"
 
 _outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
 _shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
-_shard_of: Callable[[Parcel], str | None] = attrgetter("outbox.shard_id")
 
 
 class ShardTracker:
@@ -95,7 +94,7 @@ class ShardTracker:
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
     ) -> tuple[Sequence[Parcel], Sequence[RecordResponse]]:
         """Compare the map with the shards that stored `parcels`. Return those to acknowledge now; the rest is held."""
-        if not self._doubts and list(map(_shard_id, responses)) == list(map(_shard_of, parcels)):
+        if not self._doubts and list(map(_shard_id, responses)) == [parcel.outbox.shard_id for parcel in parcels]:
             return parcels, responses
         self._compare(request, parcels, responses)
         return self._unproven.hold(request, parcels, responses, now) if self._aggregates else (parcels, responses)
