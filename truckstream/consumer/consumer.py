@@ -97,8 +97,9 @@ class Consumer:
         max_leases: the most shards that this worker reads; by default no more than its fair share.
         hand_over_timeout: seconds that a worker has to finish its records when another one is to take a shard over.
         checkpoint_interval: seconds within which an automatic checkpoint is written; by default half of the lease.
-        prefetch_bytes: bytes that are read ahead, over all shards.
-        max_batch_records: the most records in a batch; by default those of one response.
+        prefetch_bytes: bytes of records that are read ahead or being processed, over all shards.
+        max_batch_records: the most records in a batch; by default those of one response. One that has aggregates is
+            delivered in pieces of about 1 MiB.
         outside: "deliver" or "drop" user records of an aggregate that do not belong to the shard that stored it. The
             KPL sends such records again to the right shard, so that "drop" is right for a stream that it writes.
         fan_out: read with enhanced fan-out: 2 MiB a second of each shard for this application alone, pushed within some

@@ -36,7 +36,7 @@ from truckstream.kpl import UserRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["REASONS", "is_envelope", "read"]
+__all__ = ["REASONS", "is_envelope", "read", "stated_size"]
 
 _T = TypeVar("_T")
 
@@ -75,6 +75,20 @@ def read(data: bytes) -> list[UserRecord]:
     header = _read_header(data)
     body = _decompress(data, header.raw_size)
     return _split(body, header)
+
+
+def stated_size(data: bytes) -> tuple[int, int]:
+    """Return the number of records and the bytes that an envelope takes when it is open, by its header.
+
+    `read` returns no more than that, and refuses headers that state more than an envelope may have. A header that is
+    broken states one record.
+    """
+    if len(data) < OVERHEAD:
+        return 1, len(data)
+    _, _, _, _, records, _, _, raw_size = HEADER.unpack_from(data)
+    if not 0 < records <= MAX_RECORDS or raw_size > MAX_RAW_SIZE:
+        return 1, len(data)
+    return records, max(raw_size, len(data))
 
 
 class _Header(NamedTuple):

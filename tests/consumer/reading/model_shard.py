@@ -8,10 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.consumer.reading.support import SHARD
-from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Open, Wait
 from truckstream.consumer.reading.prefetch_budget import PrefetchBudget
 from truckstream.consumer.reading.shard_buffer import ShardBuffer
-from truckstream.consumer.reading.shard_reader import ShardReader
+from truckstream.consumer.reading.shard_reader import Action, ShardReader
 from truckstream.consumer.reading.user_records import UserRecords
 from truckstream.kinesis.failures import FailureKind, RequestFailedError, kind_of_error
 from truckstream.kinesis.reading.shard_record import ChildShard, RecordsPage, ShardRecord
@@ -147,7 +147,7 @@ class ModelConsumer:
             start_time=start_time,
         )
 
-    def step(self) -> NeedIterator | Fetch | Wait | Ended | Fatal:
+    def step(self) -> Action:
         """Do the next action, except `Wait`."""
         action = self.reader.next_action(self.shard.now)
         try:
@@ -156,11 +156,13 @@ class ModelConsumer:
             elif isinstance(action, Fetch):
                 page = self.shard.get_records(action.iterator, action.limit)
                 self.buffer.add(self.reader.got_page(page))
+            elif isinstance(action, Open):
+                self.buffer.add(self.reader.open_aggregates())
         except RequestFailedError as error:
             self.reader.failed(error.code, error.kind, self.shard.now)
         return action
 
-    def run(self, until: float) -> NeedIterator | Fetch | Wait | Ended | Fatal:
+    def run(self, until: float) -> Action:
         """Read until a time, until the budget is used up, or to the end; return the last action."""
         while True:
             action = self.step()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from truckstream.kinesis.reading.position import Position
     from truckstream.kinesis.reading.shard_record import ChildShard
 
-__all__ = ["Ended", "Fatal", "Fetch", "NeedIterator", "Receive", "Subscribe", "Wait"]
+__all__ = ["Ended", "Fatal", "Fetch", "NeedIterator", "Open", "Receive", "Subscribe", "Wait"]
 
 
 class NeedIterator(NamedTuple):
@@ -22,6 +22,10 @@ class Fetch(NamedTuple):
 
     iterator: str
     limit: int
+
+
+class Open(NamedTuple):
+    """Open the next aggregates of the last page."""
 
 
 class Wait(NamedTuple):

@@ -1,7 +1,8 @@
 """A budget of bytes for the pages of all shards: those on their way, those that wait, and those being processed.
 
-A call reserves the bytes that its page will probably have; the page's size replaces them when it has come. A page
-counts until all its batches are released. Two rules divide the budget:
+A call reserves the bytes that its page will probably have; the page's size replaces them when it has come. Aggregates
+reserve what their user records will take before they are opened, see page_opener.py. A page counts until all its
+batches are released. Two rules divide the budget:
 
 - A shard that holds nothing may always fetch one page while the budget is not used up. Among those that wait it comes
   before the shards that hold something, whose records keep the application busy. So a slow application cannot stop the
@@ -9,8 +10,9 @@ counts until all its batches are released. Two rules divide the budget:
 - A shard that holds something may read ahead as long as its reservation fits both the budget and the shard's part of
   it. Otherwise one shard whose records are never processed would take all of it.
 
-Each line is first come, first served. The total exceeds the budget by less than `LEAST_RESERVATION`, and by the bytes
-that pages have beyond their reservations: `Limit` counts records, so only their average size bounds a page.
+Each line is first come, first served. The total exceeds the budget by less than `LEAST_RESERVATION`, by what one
+aggregate has beyond the bytes that were left for it, and by the bytes that pages have beyond their reservations:
+`Limit` counts records, so only their average size bounds a page.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ class RecordBatch(NamedTuple):
     millis_behind: int
     #: When it returned them, by the clock of the event loop.
     read_at: float = 0.0
+    #: False while aggregates of the same page are still to be opened.
+    is_last: bool = True
 
 
 class ShardBuffer:

@@ -24,11 +24,12 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from truckstream.consumer.leases.lease import LATEST
-from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Open, Wait
 from truckstream.consumer.reading.pacing.failure_backoff import FailureBackoff
 from truckstream.consumer.reading.pacing.page_estimate import PageEstimate
 from truckstream.consumer.reading.pacing.polling import Polling
 from truckstream.consumer.reading.pacing.read_pacer import ReadPacer
+from truckstream.consumer.reading.page_opener import PageOpener
 from truckstream.consumer.reading.user_records import position_of
 from truckstream.kinesis.failures import TRANSIENT, FailureKind
 from truckstream.kinesis.reading.position import Position
@@ -47,7 +48,7 @@ __all__ = ["Action", "ShardReader"]
 ITERATOR_SECONDS: Final = 270.0
 CLOCK_SECONDS: Final = 1.0
 
-Action = NeedIterator | Fetch | Wait | Ended | Fatal
+Action = NeedIterator | Fetch | Open | Wait | Ended | Fatal
 
 
 class ShardReader:
@@ -77,7 +78,7 @@ class ShardReader:
         start_time: float | None = None,
     ) -> None:
         self.shard_id = shard_id
-        self._user_records = user_records
+        self._opener = PageOpener(shard_id, user_records, budget)
         self._budget = budget
         self._epoch = epoch
         self._polling = Polling(now)
@@ -100,6 +101,10 @@ class ShardReader:
 
     def next_action(self, now: float) -> Action:
         """Return the next action. After `Fetch`, `Wait` for ever and outcomes see `PrefetchBudget.take_granted`."""
+        action = self._opener.next_action()
+        return self._next_call(now) if action is None else action
+
+    def _next_call(self, now: float) -> Action:
         if self._end is not None:
             return self._end
         if now < self._backoff.until:
@@ -128,7 +133,7 @@ class ShardReader:
             self._position = Position("AT_TIMESTAMP", timestamp=self._epoch + self._asked_at - CLOCK_SECONDS)
 
     def got_page(self, page: RecordsPage) -> RecordBatch:
-        """Take the page that was asked for, and return its user records.
+        """Take the page that was asked for. Return its records, or none yet if they have to be opened.
 
         The shard holds their bytes of the budget until they are released.
         """
@@ -144,10 +149,12 @@ class ShardReader:
         self._backoff.succeeded()
         if page.next_iterator is None:
             self._end = Ended(page.children)
-        batch = self._user_records.take_page(page)
-        self._pages.on_page(len(records), data, page.size, batch.size)
-        self._budget.settle(self.shard_id, batch.size)
-        return batch
+        self._pages.on_page(len(records), data, page.size)
+        return self._opener.take_page(page)
+
+    def open_aggregates(self) -> RecordBatch:
+        """Return the next user records of the page, as `Open` asked for."""
+        return self._opener.open()
 
     def failed(self, code: str, kind: FailureKind, now: float) -> None:
         """Take the failure of the call that was asked for."""

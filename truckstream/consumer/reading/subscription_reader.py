@@ -18,8 +18,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from truckstream.consumer.leases.lease import LATEST
-from truckstream.consumer.reading.actions import Ended, Fatal, Receive, Subscribe, Wait
+from truckstream.consumer.reading.actions import Ended, Fatal, Open, Receive, Subscribe, Wait
 from truckstream.consumer.reading.pacing.failure_backoff import FailureBackoff
+from truckstream.consumer.reading.page_opener import PageOpener
 from truckstream.consumer.reading.shard_reader import CLOCK_SECONDS
 from truckstream.consumer.reading.user_records import position_of
 from truckstream.kinesis.failures import TRANSIENT
@@ -40,7 +41,7 @@ __all__ = ["SubscriptionAction", "SubscriptionReader"]
 #: Room for one event, so that it is worth waiting for: half a second of the 2 MiB/s of a subscription.
 EVENT_BYTES: Final = 1024 * 1024
 
-SubscriptionAction = Subscribe | Receive | Wait | Ended | Fatal
+SubscriptionAction = Subscribe | Receive | Open | Wait | Ended | Fatal
 
 
 class SubscriptionReader:
@@ -70,7 +71,7 @@ class SubscriptionReader:
         start_time: float | None = None,
     ) -> None:
         self.shard_id = shard_id
-        self._user_records = user_records
+        self._opener = PageOpener(shard_id, user_records, budget)
         self._budget = budget
         self._epoch = epoch
         self._position = position_of(start, start_time)
@@ -82,6 +83,8 @@ class SubscriptionReader:
 
     def next_action(self, now: float) -> SubscriptionAction:
         """Return the next action."""
+        if (action := self._opener.next_action()) is not None:
+            return action
         if self._end is not None:
             return self._end
         if not self._is_subscribed:
@@ -101,7 +104,7 @@ class SubscriptionReader:
             self._position = Position("AT_TIMESTAMP", timestamp=self._epoch + now - CLOCK_SECONDS)
 
     def got_event(self, page: RecordsPage) -> RecordBatch:
-        """Take the next event, and return its user records."""
+        """Take the next event. Return its records, or none yet if they have to be opened."""
         self._backoff.succeeded()
         self._has_events = True
         self._has_backlog = page.millis_behind > 0
@@ -109,9 +112,11 @@ class SubscriptionReader:
             self._end = Ended(page.children)
         else:
             self._position = Position("AFTER_SEQUENCE_NUMBER", page.continuation)
-        batch = self._user_records.take_page(page)
-        self._budget.settle(self.shard_id, batch.size)
-        return batch
+        return self._opener.take_page(page)
+
+    def open_aggregates(self) -> RecordBatch:
+        """Return the next user records of the event, as `Open` asked for."""
+        return self._opener.open()
 
     def ended(self, now: float) -> None:
         """Note that the service has ended the subscription, as it does after five minutes."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from truckstream.consumer.leases.lease import AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON
-from truckstream.consumer.reading.shard_buffer import RecordBatch
 from truckstream.deaggregation import MAGICS, deaggregate
 from truckstream.errors import BrokenAggregateError, InvalidArgumentError
 from truckstream.kinesis.reading.position import Position
@@ -27,13 +26,9 @@ from truckstream.kinesis.shard_map import hash_key_of, parse_hash_key
 
 if TYPE_CHECKING:
     from truckstream.consumer.leases.lease import Checkpoint
-    from truckstream.kinesis.reading.shard_record import RecordsPage
     from truckstream.kpl import UserRecord
 
-__all__ = ["UserRecords", "position_of"]
-
-#: Memory of a user record besides its data (Python 3.11). Plain records have as much in the response.
-USER_RECORD_BYTES: Final = 150
+__all__ = ["UserRecords", "may_have_aggregate", "position_of"]
 
 _WORDS: Final = frozenset({TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END})
 
@@ -86,18 +81,9 @@ class UserRecords:
         #: The last record that was processed before; None once the pages are beyond it.
         self._covered = None if start.sequence_number in _WORDS else (int(start.sequence_number), start[1])
 
-    def take_page(self, page: RecordsPage) -> RecordBatch:
-        """Return the user records of a page, and the bytes that they take."""
-        taken = self.take(page.records)
-        size = page.size if taken else 0
-        if taken and taken is not page.records:
-            size += USER_RECORD_BYTES * max(0, len(taken) - len(page.records))
-            size += max(0, _data_size(taken) - _data_size(page.records))  # envelopes are compressed
-        return RecordBatch(taken, size, page.millis_behind)
-
     def take(self, records: list[ShardRecord]) -> list[ShardRecord]:
         """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""
-        if _may_have_aggregate(records):
+        if may_have_aggregate(records):
             records = self._take_apart(records)
         return records if self._covered is None or not records else self._after_start(records, self._covered)
 
@@ -146,7 +132,7 @@ class UserRecords:
         return first <= _hash_key(partition_key, explicit_hash_key) <= last
 
 
-def _may_have_aggregate(records: list[ShardRecord]) -> bool:
+def may_have_aggregate(records: list[ShardRecord]) -> bool:
     """Return whether a record begins with a magic number; no text in UTF-8 with letters of any alphabet does.
 
     The greatest record is below these numbers in most pages, which takes 0.024 µs a record to find out; startswith()
@@ -154,10 +140,6 @@ def _may_have_aggregate(records: list[ShardRecord]) -> bool:
     """
     data = [record.data for record in records]
     return max(data, default=b"") >= MAGICS[0] and any(each.startswith(MAGICS) for each in data)
-
-
-def _data_size(records: list[ShardRecord]) -> int:
-    return sum([len(record.data) for record in records])
 
 
 def _hash_key(partition_key: str, explicit_hash_key: str | None) -> int:

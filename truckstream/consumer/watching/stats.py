@@ -75,14 +75,17 @@ class ShardCounters:
         self._record_rate = RateMeter(now)
         self._byte_rate = RateMeter(now)
 
-    def read(self, records: int, size: int, millis_behind: int, now: float) -> None:
+    def read_page(self, size: int, millis_behind: int, now: float) -> None:
         """Count one response."""
-        self.records += records
         self.bytes += size
         self.millis_behind = millis_behind
         self.read_at = now
-        self._record_rate.add(records, now)
         self._byte_rate.add(size, now)
+
+    def read_records(self, records: int, now: float) -> None:
+        """Count user records of a response."""
+        self.records += records
+        self._record_rate.add(records, now)
 
     def snapshot(self, owner: str, millis_behind: int | None, buffered: int, now: float) -> ShardReadStats:
         """Return the present statistics."""

@@ -9,11 +9,11 @@ from truckstream.consumer.reading.pacing.page_estimate import LARGE_PAGE, LEAST_
 from truckstream.consumer.reading.pacing.read_pacer import PAGE_BYTES
 
 
-def after(records, data, response, *, held=None, pages=20):
+def after(records, data, response, *, pages=20):
     """An estimate after pages whose records have so many bytes of data and of response."""
     estimate = PageEstimate()
     for _ in range(pages):
-        estimate.on_page(records, records * data, records * response, held or records * response)
+        estimate.on_page(records, records * data, records * response)
     return estimate
 
 
@@ -47,7 +47,7 @@ def test_quiet_shards_reserve_less_and_large_records_more():
 
 def test_one_empty_page_between_large_ones_changes_little():
     estimate = after(1_000, 498, 900)
-    estimate.on_page(0, 0, 0, 0)
+    estimate.on_page(0, 0, 0)
     assert estimate.wanted() == 900_000
 
 
@@ -55,14 +55,14 @@ def test_after_a_pause_a_burst_of_250_ms_fits_one_page():
     """A shard takes 1,000 records a second."""
     estimate = after(300, 498, 900)
     for _ in range(100):
-        estimate.on_page(0, 0, 0, 0)
+        estimate.on_page(0, 0, 0)
     assert estimate.limit(estimate.wanted()) >= 250
 
 
 def test_the_estimate_follows_the_sizes():
     estimate = after(500, 100, 300)
     for _ in range(10):
-        estimate.on_page(10, 10 * 50_000, 10 * 67_000, 10 * 67_000)
+        estimate.on_page(10, 10 * 50_000, 10 * 67_000)
     assert estimate.limit(64 << 20) == 10
 
 
@@ -103,10 +103,3 @@ def test_the_data_of_a_page_follows_when_the_keys_grow():
     guesses = [estimate.data_of(found) for _ in range(32)]
     assert guesses[0] == pytest.approx((109 + 150) * 100, abs=1)
     assert guesses[-1] == (100 + 209) * 100
-
-
-def test_envelopes_reserve_what_they_take_when_they_are_open_and_pages_keep_their_records():
-    plain_records = after(20, 40_000, 53_000)
-    envelopes = after(20, 40_000, 53_000, held=20 * 400_000)
-    assert envelopes.wanted() == pytest.approx(plain_records.wanted() * 400 / 53, rel=0.01)
-    assert envelopes.limit(envelopes.wanted()) == plain_records.limit(plain_records.wanted())

@@ -2,9 +2,7 @@
 
 GetRecords takes a number of records and returns up to 10,000 of them, or 10 MiB (API reference, read 2026-11-29). Here
 the number follows from two sizes: the data, which the read quota counts (see `read_pacer`), and the
-response, which takes memory: with base64 and the fields of each record a third more and some 200 bytes. Envelopes take
-ten times that when they are open. So a reservation is what a response will take with its records taken apart, and the
-number is that of the response.
+response, which takes memory: with base64 and the fields of each record a third more and some 200 bytes.
 """
 
 from __future__ import annotations
@@ -35,26 +33,23 @@ PAGES_PER_SUM: Final = 16
 class PageEstimate:
     """The recent pages of one shard."""
 
-    __slots__ = ("_data", "_growth", "_large_pages", "_overhead", "_recent", "_response")
+    __slots__ = ("_data", "_large_pages", "_overhead", "_recent", "_response")
 
     def __init__(self) -> None:
         self._data = float(FIRST_RECORD_BYTES)
         self._response = float(FIRST_RECORD_BYTES)
         self._recent = MOST_WANTED
-        #: Bytes that the records hold when they are taken apart, per byte of the response.
-        self._growth = 1.0
         #: Large pages so far, and the bytes of a record in the response besides its base64.
         self._large_pages = 0
         self._overhead = 0.0
 
     def wanted(self) -> int:
         """Return how many bytes to reserve for the next page."""
-        response = max(min(max(2 * self._recent, LEAST_WANTED), MOST_WANTED), round(self._response))
-        return round(response * self._growth)
+        return max(min(max(2 * self._recent, LEAST_WANTED), MOST_WANTED), round(self._response))
 
     def limit(self, reserved: int) -> int:
         """Return the number of records to ask for with a reservation of so many bytes."""
-        return max(1, min(MAX_RECORDS, int(PAGE_BYTES / self._data), int(reserved / self._growth / self._response)))
+        return max(1, min(MAX_RECORDS, int(PAGE_BYTES / self._data), int(reserved / self._response)))
 
     def data_of(self, page: RecordsPage) -> int:
         """Return the bytes of a page's data, keys included.
@@ -72,10 +67,9 @@ class PageEstimate:
             self._overhead = (page.size - data * 4 / 3) / count
         return data
 
-    def on_page(self, records: int, data: int, response: int, held: int) -> None:
-        """Take a page into account: the bytes of its data, of the response, and of its records when taken apart."""
+    def on_page(self, records: int, data: int, response: int) -> None:
+        """Take a page into account: the bytes of its data and of the response."""
         self._recent = max(response, self._recent // 2)
         if records:
             self._data = max(1.0, (self._data + data / records) / 2)
             self._response = max(1.0, (self._response + response / records) / 2)
-            self._growth = max(1.0, (self._growth + held / response) / 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from truckstream.consumer.reading.actions import Fatal
 from truckstream.consumer.reading.shard_buffer import RecordBatch, ShardBuffer
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["Feed"]
 
 _logger = logging.getLogger("truckstream.consumer")
+
+
+class _Response(NamedTuple):
+    """A response whose records are being added."""
+
+    size: int
+    millis_behind: int
+    seconds: float
 
 
 class Feed:
@@ -46,6 +54,12 @@ class Feed:
         self._max_records = max_batch_records
         self._buffer = ShardBuffer()
         self._is_at_tip = False
+        # The last response, when it came, and the number of its user records so far.
+        self._response = _Response(0, 0, 0.0)
+        self._read_at = context.now()
+        self._read_records = 0
+        # Stands for the aggregates of the last page that are not open yet.
+        self._unopened: RecordBatch | None = None
         # The batch that is being processed.
         self._in_hand: RecordBatch | None = None
         self._is_failing = False
@@ -55,14 +69,23 @@ class Feed:
 
     # --- For the task that reads ------------------------------------------------------------------
 
-    def add(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
-        """Add a page, and the user records in it."""
-        now = self._context.now()
+    def add_page(self, page: RecordsPage, seconds: float) -> None:
+        """Count a response, or an event of a subscription. Its records follow."""
+        self._response = _Response(page.size, page.millis_behind, seconds)
+        self._read_records = 0
+        self._read_at = self._context.now()
         self._is_failing = False
-        self.counters.read(len(batch.records), page.size, page.millis_behind, now)
-        self._report(page, batch, seconds)
-        self._buffer.add(batch._replace(read_at=now))
-        self._is_at_tip = not batch.records
+        self.counters.read_page(page.size, page.millis_behind, self._read_at)
+
+    def add(self, batch: RecordBatch) -> None:
+        """Add the next user records of the page."""
+        batch = batch._replace(read_at=self._read_at)
+        self._read_records += len(batch.records)
+        self.counters.read_records(len(batch.records), self._context.now())
+        self._report(batch)
+        self._buffer.add(batch)
+        self._unopened = None if batch.is_last else batch._replace(records=[], size=0)
+        self._is_at_tip = batch.is_last and not batch.records
         self._changed.set()
         self._prefetch.wake_granted()
 
@@ -146,27 +169,29 @@ class Feed:
 
     def _millis_behind(self, now: float) -> int | None:
         """See `ShardReadStats.millis_behind_latest`."""
-        oldest = self._in_hand or self._buffer.oldest
+        oldest = self._in_hand or self._buffer.oldest or self._unopened
         if oldest is not None:
             return oldest.millis_behind + round(1000 * (now - oldest.read_at))
         behind, read_at = self.counters.millis_behind, self.counters.read_at
         return behind + round(1000 * (now - read_at)) if behind is not None and self._is_failing else behind
 
-    def _report(self, page: RecordsPage, batch: RecordBatch, seconds: float) -> None:
+    def _report(self, batch: RecordBatch) -> None:
         if not self._context.is_observed:
             return
         where = {"stream": self._context.stream_name, "shard": self._context.shard_id}
-        self._context.report(
-            RecordsRead(
-                **where,
-                records=len(batch.records),
-                bytes=page.size,
-                millis_behind_latest=page.millis_behind,
-                seconds=seconds,
-            )
-        )
         for record in batch.records:
             if record.aggregate_error:
                 self._context.report(
                     AggregateBroken(**where, sequence_number=record.sequence_number, reason=record.aggregate_error)
                 )
+        if batch.is_last:
+            size, millis_behind, seconds = self._response
+            self._context.report(
+                RecordsRead(
+                    **where,
+                    records=self._read_records,
+                    bytes=size,
+                    millis_behind_latest=millis_behind,
+                    seconds=seconds,
+                )
+            )

@@ -7,7 +7,7 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
-from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Wait
+from truckstream.consumer.reading.actions import Ended, Fatal, Fetch, NeedIterator, Open, Wait
 from truckstream.consumer.running.feeding.missing_shard import check_missing_shard
 from truckstream.kinesis.failures import RequestFailedError
 
@@ -56,7 +56,11 @@ async def _do(
     elif isinstance(action, Fetch):
         asked_at = context.now()
         page = await client.get_records(action.iterator, context.shard_id, action.limit)
-        feed.add(page, reader.got_page(page), context.now() - asked_at)
+        feed.add_page(page, context.now() - asked_at)
+        feed.add(reader.got_page(page))
+    elif isinstance(action, Open):
+        feed.add(reader.open_aggregates())
+        await asyncio.sleep(0)  # the event loop would stand still for all pieces of a page
     elif isinstance(action, Wait):
         if action.until == math.inf:
             await prefetch.wait_for_grant(feed.key)

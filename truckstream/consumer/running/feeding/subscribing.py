@@ -7,7 +7,7 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from truckstream.consumer.reading.actions import Ended, Fatal, Subscribe, Wait
+from truckstream.consumer.reading.actions import Ended, Fatal, Open, Subscribe, Wait
 from truckstream.kinesis.failures import RequestFailedError
 
 if TYPE_CHECKING:
@@ -76,8 +76,13 @@ async def _receive(
         if isinstance(action, Wait):
             await prefetch.wait_for_grant(feed.key)
             continue
+        if isinstance(action, Open):
+            feed.add(reader.open_aggregates())
+            await asyncio.sleep(0)  # the event loop would stand still for all pieces of an event
+            continue
         page = await anext(events, None)
         if page is None:
             return
         feed.is_positioned = True
-        feed.add(page, reader.got_event(page), 0.0)
+        feed.add_page(page, 0.0)
+        feed.add(reader.got_event(page))
