@@ -35,10 +35,11 @@ _LEVEL: Final = 6
 
 #: Files of wheels and installers that no function reads. Licences stay because they must, METADATA for the version, and
 #: SBOMs for vulnerability scanners. backports.zstd has copies of tarfile and zipfile, which take a sixth of its part of
-#: the zip, and a variant for PyPy.
+#: the zip, and a variant for PyPy. obstore has modules that need packages that no function has.
 _NOISE: Final = re.compile(
     r"""
     (.*/)?__pycache__/.* | .*\.py[cdo] | .*\.pyi | (.*/)?py\.typed | (bin|Scripts)/.* | \.lock
+    | obstore/(fsspec | auth/(_http | azure | earthdata | google | planetary_computer))\.py
     | backports/zstd/(tarfile\.py | zipfile/.* | _cffi/.*)
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|WHEEL|direct_url\.json|top_level\.txt|entry_points\.txt|uv_.*)
     """,

@@ -24,6 +24,7 @@ from truckstream.cloud.package.dependencies.requirements import (
     required_packages,
 )
 from truckstream.cloud.package.dependencies.wheels import read_wheels
+from truckstream.cloud.package.shared_libraries import without_symbols
 from truckstream.cloud.package.sources import HANDLER_MODULE, Sources, needed_sources
 from truckstream.cloud.package.user_modules.included import check_includes, missing_imports, read_include
 from truckstream.errors import InvalidArgumentError, PackageError
@@ -112,7 +113,8 @@ async def build_package(options: PackageOptions | None = None) -> Archive:
         _refuse_missing(missing_imports(modules, sources.foreign, needed_sources(roots, module).foreign))
     wheels = await read_wheels(_packages(options, sources, roots), python=options.python, platform=options.platform)
     bill = bill_of_materials(wheels, (each.name for each in modules))
-    files = {**wheels, **sources.files, BILL_OF_MATERIALS: bill}
+    files = {name: without_symbols(content) for name, content in wheels.items()}
+    files |= {**sources.files, BILL_OF_MATERIALS: bill}
     bytecode = await compile_bytecode(files, options.python)
     versions = {"truckstream": __version__, "lambda_entry": __version__, **_versions(wheels)}
     return await asyncio.to_thread(pack, {**files, **bytecode.files}, versions, bytecode.compiled_by)
