@@ -20,6 +20,7 @@ from support.bare_server import bare_server
 from support.prerequisites import find_uv
 
 from truckstream.cloud.package.dependencies.requirements import REQUIREMENTS
+from truckstream.cloud.package.shared_libraries import without_symbols
 from truckstream.cloud.package.sources import needed_sources
 
 HERE = Path(__file__).parent
@@ -62,6 +63,9 @@ def build(handler, folder, *, bytecode):
     uv = [find_uv(), "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
     if subprocess.run([*uv, "--target", str(folder), *packages], check=False, cwd=folder).returncode:
         sys.exit(f"uv could not install the packages of {handler.name}.")
+    if handler.script == "with_truckstream":
+        for path in folder.rglob("*.so"):
+            path.write_bytes(without_symbols(path.read_bytes()))
     for name in (handler.script, "hand_written", "run_handler"):
         shutil.copy(HERE / f"{name}.py", folder)
     if bytecode:
