@@ -47,6 +47,25 @@ async def test_acknowledged_records_are_shown_with_their_shard(tmp_path, monkeyp
     assert feed.counts() == {2: 1}
 
 
+async def test_compressed_records_load_their_shard_as_kinesis_records(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    view = FleetView(demo_source(options(tmp_path)))
+    feed = DashboardFeed(view, lambda: START)
+    network = {"region_name": "us-east-1", "observer": feed, "aggregate": True, "compression": "zstd"}
+    async with LocalKinesis(stream="trucks") as kinesis:
+        async with Producer("trucks", endpoint_url=kinesis.endpoint_url, **network) as producer:
+            await producer.put_many((report(f"T{n}"), f"T{n}") for n in range(500))
+            await producer.flush()
+            stats = producer.stats
+        await asyncio.sleep(0)
+    [slots] = [shard.rates._slots for shard in view.traffic._shards.values()]
+    [(records, size)] = slots.values()
+    assert view.traffic.records == 500
+    assert 1 <= round(records, 6) == round(records) < 10
+    assert size < stats.acked_bytes / 4
+
+
 def test_throttles_latency_and_the_records_that_wait_are_shown(tmp_path):
     view = FleetView(demo_source(options(tmp_path)))
     feed = DashboardFeed(view, lambda: START)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from truckstream.dashboard.view.figures.traffic import KinesisShare
 from truckstream.dashboard.view.source import ViewSource
 from truckstream.demo.accounting.request_sizes import RequestSizes
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from truckstream.dashboard import FleetView
     from truckstream.demo.display import DemoSnapshot
     from truckstream.demo.options import DemoOptions
-    from truckstream.producer import RecordsAcknowledged, RecordsThrottled
+    from truckstream.producer import BatchSent, RecordsAcknowledged, RecordsThrottled
 
 __all__ = ["DashboardFeed", "demo_source"]
 
@@ -42,12 +44,25 @@ class DashboardFeed(RequestSizes):
         super().__init__()
         self._view = view
         self._clock = clock
+        #: The bytes of a Kinesis record, by the last request. Which shard's are larger, the producer does not report.
+        self._kinesis_bytes = 0.0
+
+    def batch_sent(self, event: BatchSent) -> None:
+        super().batch_sent(event)
+        self._kinesis_bytes = event.bytes / event.kinesis_records
 
     def records_acknowledged(self, event: RecordsAcknowledged) -> None:
         now = self._clock()
+        members = Counter(delivery.response for delivery in event.deliveries)
         for delivery in event.deliveries:
-            shard_id = delivery.response.shard_id if delivery.response else None
-            self._view.observe(delivery.data, delivery.partition_key, shard_id, now, now)
+            response = delivery.response
+            shard_id = response.shard_id if response else None
+            share = self._share(members[response]) if response else None
+            self._view.observe(delivery.data, delivery.partition_key, shard_id, now, now, share)
+
+    def _share(self, members: int) -> KinesisShare | None:
+        """Return the share of one of the records that got the same response: they are one Kinesis record."""
+        return None if members == 1 else KinesisShare(1 / members, self._kinesis_bytes / members)
 
     def records_throttled(self, event: RecordsThrottled) -> None:
         for shard_id, records in event.shards.items():

@@ -57,6 +57,25 @@ async def test_records_of_all_shards_are_shown_and_invalid_ones_counted():
     assert view.traffic.lag is not None
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}])
+async def test_the_load_of_a_shard_is_that_of_its_kinesis_records(options):
+    async with LocalKinesis(stream="trucks", quotas=False) as kinesis:
+        where = {"endpoint_url": kinesis.endpoint_url, "region_name": "us-east-1"}
+        async with Producer("trucks", aggregate=True, **options, **where) as producer:
+            await producer.put_many((report(f"T{n}"), f"T{n}") for n in range(500))
+        start = {"ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = (await kinesis.call("GetShardIterator", StreamName="trucks", **start))["ShardIterator"]
+        stored = (await kinesis.call("GetRecords", ShardIterator=iterator))["Records"]
+        async with following(kinesis, start="TRIM_HORIZON") as (view, _):
+            await until(lambda: view.traffic.records == 500)
+            [slots] = [shard.rates._slots for shard in view.traffic._shards.values()]
+    assert len(stored) < 10
+    assert sum(records for records, _ in slots.values()) == pytest.approx(len(stored))
+    size = sum(len(each["Data"]) + len(each["PartitionKey"]) for each in stored)
+    assert sum(size for _, size in slots.values()) == pytest.approx(size)
+    assert view.traffic.bytes > 500 * 400, "the chart counts the reports"
+
+
 async def test_it_begins_at_new_records():
     async with LocalKinesis(stream="trucks", quotas=False) as kinesis:
         await put(kinesis, ("OLD", report("OLD")))

@@ -316,7 +316,7 @@ def test_the_shards_are_a_table_with_meters(serve, visit):
     server = serve(view=view)
     server.now = START + 4
     page = visit(server.address)
-    meter = page.locator("#shard-rows [role=meter][aria-label='records a second']")
+    meter = page.locator("#shard-rows [role=meter][aria-label='Kinesis records a second']")
     meter.wait_for()
     assert meter.get_attribute("aria-valuetext") == "500, 50 percent of the limit"
     assert page.locator("#shard-rows th").get_attribute("title") == SHARD

@@ -115,6 +115,7 @@ class UserRecords:
         owned: dict[tuple[str, str | None], bool],
     ) -> None:
         number, arrival, shard_id = aggregate.sequence_number, aggregate.arrival, self._shard_id
+        counts = len(user_records), len(aggregate.data) + len(aggregate.partition_key.encode())
         for index, each in enumerate(user_records):
             key, hash_key = each.partition_key, each.explicit_hash_key
             # Fleets send the same keys over and over, and an MD5 takes 0.7 µs.
@@ -123,7 +124,7 @@ class UserRecords:
                 in_shard = owned[key, hash_key] = self._owns(key, hash_key)
             if in_shard or not self._drops_outside:
                 place = (number, arrival, shard_id, index)
-                taken.append(ShardRecord(each.data, key, *place, hash_key, in_shard, None, len(user_records)))
+                taken.append(ShardRecord(each.data, key, *place, hash_key, in_shard, None, *counts))
 
     def _owns(self, partition_key: str, explicit_hash_key: str | None) -> bool:
         if self._hash_range is None:

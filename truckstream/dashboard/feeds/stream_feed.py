@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from truckstream.consumer import Consumer, ConsumerObserver
+from truckstream.dashboard.view.figures.traffic import KinesisShare
 from truckstream.dashboard.view.source import ViewSource
 
 if TYPE_CHECKING:
@@ -63,7 +64,13 @@ class StreamFeed:
     def _observe(self, shard_id: str, records: Iterable[ShardRecord]) -> None:
         now, observe = self._clock(), self._view.observe
         for record in records:
-            observe(record.data, record.partition_key, shard_id, record.arrival, now)
+            observe(record.data, record.partition_key, shard_id, record.arrival, now, _share_of(record))
+
+
+def _share_of(record: ShardRecord) -> KinesisShare | None:
+    if record.aggregate_records is None or record.aggregate_size is None:
+        return None
+    return KinesisShare(1 / record.aggregate_records, record.aggregate_size / record.aggregate_records)
 
 
 def _parts(records: Iterable[ShardRecord]) -> Iterator[list[ShardRecord]]:

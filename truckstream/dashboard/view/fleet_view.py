@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from truckstream.alerts import AlertEvent, RuleSet
+    from truckstream.dashboard.view.figures.traffic import KinesisShare
     from truckstream.dashboard.view.source import ViewSource
 
 __all__ = ["FleetView", "Update"]
@@ -81,7 +82,15 @@ class FleetView:
 
     # --- Records and figures ----------------------------------------------------------------------
 
-    def observe(self, data: bytes, key: str, shard_id: str | None, arrival: float, now: float) -> None:
+    def observe(
+        self,
+        data: bytes,
+        key: str,
+        shard_id: str | None,
+        arrival: float,
+        now: float,
+        share: KinesisShare | None = None,
+    ) -> None:
         """Take a record as the stream has it, and check it.
 
         Args:
@@ -90,8 +99,9 @@ class FleetView:
             shard_id: the shard that stored it; None if it is not known.
             arrival: when it arrived in the stream, in seconds since the epoch.
             now: the present, likewise.
+            share: the record's share of a Kinesis record that it is in with others.
         """
-        self.traffic.count(shard_id, 1, len(data) + len(key), arrival, now)
+        self.traffic.count(shard_id, 1, len(data) + len(key), arrival, now, share)
         try:
             record = _read(data)
         except InvalidRecordError as error:

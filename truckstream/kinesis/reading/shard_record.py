@@ -40,6 +40,8 @@ class ShardRecord(msgspec.Struct, gc=False):
     aggregate_error: str | None = None
     #: With an aggregate: how many user records it has.
     aggregate_records: int | None = None
+    #: With an aggregate: the bytes of the Kinesis record, data and key, as the shard's limits count them.
+    aggregate_size: int | None = None
 
 
 class ChildShard(msgspec.Struct, frozen=True, kw_only=True):

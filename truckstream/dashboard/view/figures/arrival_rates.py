@@ -24,12 +24,12 @@ class ArrivalRates:
     __slots__ = ("_first", "_newest", "_seen_at", "_slots")
 
     def __init__(self) -> None:
-        self._slots: dict[int, list[int]] = {}
+        self._slots: dict[int, list[float]] = {}
         self._first: int | None = None
         self._newest = 0.0
         self._seen_at = 0.0
 
-    def add(self, arrival: float, records: int, size: int, now: float) -> None:
+    def add(self, arrival: float, records: float, size: float, now: float) -> None:
         """Count records that arrived at one time and are seen now."""
         slot = int(arrival / SLOT_SECONDS)
         counts = self._slots.get(slot)
@@ -51,7 +51,7 @@ class ArrivalRates:
         seconds = max(1.0, (end - start) * SLOT_SECONDS)
         return sum(counts[0] for counts in found) / seconds, sum(counts[1] for counts in found) / seconds
 
-    def _begin(self, slot: int) -> list[int]:
+    def _begin(self, slot: int) -> list[float]:
         if self._first is None:
             self._first = slot
         counts = self._slots[slot] = [0, 0]

@@ -10,12 +10,22 @@ from truckstream.dashboard.view.figures.arrival_rates import ArrivalRates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SERIES_POINTS", "Point", "Traffic"]
+__all__ = ["SERIES_POINTS", "KinesisShare", "Point", "Traffic"]
 
 #: Points of the charts, one a second.
 SERIES_POINTS: Final = 300
 #: Shards that are shown. The records of others count towards the totals only.
 MOST_SHARDS: Final = 256
+
+
+class KinesisShare(NamedTuple):
+    """What a record takes of its shard's limits, which count Kinesis records as they are stored.
+
+    A record of an aggregate, or of an envelope, has its equal share of one.
+    """
+
+    records: float
+    bytes: float
 
 
 class Point(NamedTuple):
@@ -57,13 +67,22 @@ class Traffic:
         self._rejected_in_second = self._throttled_in_second = 0
         self._second: int | None = None
 
-    def count(self, shard_id: str | None, records: int, size: int, arrival: float, now: float) -> None:
-        """Count records of one shard that arrived at one time."""
+    def count(
+        self,
+        shard_id: str | None,
+        records: int,
+        size: int,
+        arrival: float,
+        now: float,
+        share: KinesisShare | None = None,
+    ) -> None:
+        """Count records of one shard that arrived at one time. Without `share`, each is one Kinesis record."""
         self.records += records
         self.bytes += size
         self._rates.add(arrival, records, size, now)
         if shard_id is not None and (shard := self._shard(shard_id)):
-            shard.rates.add(arrival, records, size, now)
+            stored = share or KinesisShare(records, size)
+            shard.rates.add(arrival, stored.records, stored.bytes, now)
 
     def count_rejected(self) -> None:
         """Count a record that broke a rule; it is counted as a record, too."""
@@ -99,7 +118,7 @@ class Traffic:
         return missed > 0
 
     def shards(self, now: float) -> Iterator[tuple[str, int, int, int, float, float | None]]:
-        """Yield id, records/s, bytes/s, throttles in all, throttles/s and lag of each shard."""
+        """Yield id, Kinesis records/s, their bytes/s, throttles in all, throttles/s and lag of each shard."""
         for shard_id, shard in sorted(self._shards.items()):
             records, size = shard.rates.per_second(now)
             throttles, _ = shard.throttles.per_second(now)

@@ -1,4 +1,4 @@
-// The load of each shard against its limits: 1,000 records and 1 MiB a second.
+// The load of each shard against its limits: 1,000 Kinesis records and 1 MiB of them a second.
 
 import { byId, make, reconcile, setText } from "../dom.js";
 import { bytes, label, number, seconds } from "../text.js";
@@ -17,17 +17,20 @@ export function showShards({ source, shards }) {
   reconcile(byId("shard-rows"), shards, ([id]) => id, makeRow, updateRow);
 }
 
+// The shards' load against the limit that they are closer to: with aggregates and envelopes, that of bytes.
 function total(shards) {
-  const records = shards.reduce((sum, shard) => sum + shard[1], 0);
-  const full = shards.length * RECORDS;
-  return `${number(shards.length)} open, ${number((100 * records) / full)} % of ${number(full)} records/s`;
+  const sum = (field) => shards.reduce((all, shard) => all + shard[field], 0);
+  const full = [shards.length * RECORDS, shards.length * BYTES];
+  const shares = [sum(1) / full[0], sum(2) / full[1]];
+  const limit = shares[1] > shares[0] ? `${bytes(full[1])}/s` : `${number(full[0])} records/s`;
+  return `${number(shards.length)} open, ${number(100 * Math.max(...shares))} % of ${limit}`;
 }
 
 function makeRow() {
   const row = make("tr");
   const name = make("th");
   name.scope = "row";
-  row.append(name, gauge("records a second"), gauge("bytes a second"), make("td", "number"), make("td", "number"));
+  row.append(name, gauge("Kinesis records a second"), gauge("bytes a second"), make("td", "number"), make("td", "number"));
   return row;
 }
 
