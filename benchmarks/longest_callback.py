@@ -1,6 +1,7 @@
 """How long does the producer hold the event loop when something happens to 110,000 records at once?
 
-The default buffer of 64 MiB is full of 110,000 records of 109 bytes. Then they expire, are given up, fail, are routed
+The default buffer of 64 MiB is full of 110,000 records of 109 bytes; the rows that say "compressed" have reports of
+5,000 trucks, 498 bytes each, in a buffer of 256 MiB. Then they expire, are given up, fail, are routed
 again, or make room for waiting puts. The service is a plain object in this process, without a network. Shown are the
 longest callback and the longest turn of the loop, all callbacks between two polls of the sockets, in milliseconds of
 CPU. A turn includes the tasks of this script that the producer wakes, and the responses to several requests.
@@ -21,6 +22,7 @@ import support.prerequisites  # noqa: F401 - reports a missing package
 from support.command_line import make_parser, publish, selected
 from support.loop_watch import run_watched
 
+from truckstream import Fleet
 from truckstream.charts import Axis, bars
 from truckstream.errors import DeliveryErrorGroup, ProducerClosedError, TruckstreamError
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
@@ -82,6 +84,8 @@ class Event:
     keys: int = 100
     awaited: bool = False
     waiting_puts: bool = False
+    #: Whether the records are reports of a fleet, which compress as real ones do.
+    reports: bool = False
 
 
 @dataclass
@@ -131,12 +135,14 @@ async def read_stats(row):
     await asyncio.sleep(0)
 
 
+COMPRESSED = {"aggregate": True, "compression": "zstd", "buffer_bytes": 256 << 20}
 RETRYING = {"delivery_timeout": FOREVER, "linger": 0.0, "max_in_flight": 100, "pacing": False}
 
 EVENTS = [
     Event("close(timeout=0)", close_at_once),
     Event("close(timeout=0), ordered, a key each", close_at_once, {"ordered": True, "buffer_bytes": 256 << 20}, keys=0),
     Event("close(timeout=0), aggregated", close_at_once, {"aggregate": True}),
+    Event("close(timeout=0), compressed", close_at_once, COMPRESSED, reports=True),
     Event("close(timeout=0), all awaited", close_at_once, awaited=True),
     Event("close(timeout=0), with an observer", close_at_once, {"observer": ProducerObserver()}),
     Event("close(timeout=0), and as many puts wait", close_at_once, waiting_puts=True),
@@ -146,13 +152,16 @@ EVENTS = [
     Event("deadline makes room for as many puts", make_room, {"delivery_timeout": 8.0}, FAIL, waiting_puts=True),
     Event("permanent failure", wait_for_the_end, {"pacing": False}, behaviour=REJECT),
     Event("permanent failure, aggregated", wait_for_the_end, {"pacing": False, "aggregate": True}, behaviour=REJECT),
+    Event("permanent failure, compressed", wait_for_the_end, {"pacing": False} | COMPRESSED, REJECT, reports=True),
     Event("acknowledged", wait_for_the_end, {"pacing": False}, behaviour=ACCEPT),
     Event("acknowledged, aggregated", wait_for_the_end, {"pacing": False, "aggregate": True}, behaviour=ACCEPT),
+    Event("acknowledged, compressed", wait_for_the_end, {"pacing": False} | COMPRESSED, ACCEPT, reports=True),
     Event("reshard, 100 keys", reshard),
     Event("reshard, a key each", reshard, keys=0),
     Event("reshard, ordered, a key each", reshard, {"ordered": True, "buffer_bytes": 256 << 20}, keys=0),
     Event("reshard while all back off", reshard, RETRYING, behaviour=FAIL, keys=0),
     Event("reshard while all back off, aggregated", reshard, RETRYING | {"aggregate": True}, behaviour=FAIL, keys=0),
+    Event("reshard while all back off, compressed", reshard, RETRYING | COMPRESSED, behaviour=FAIL, reports=True),
     Event("stats while all back off", read_stats, RETRYING, behaviour=FAIL),
 ]
 
@@ -167,14 +176,20 @@ async def put_one(producer):
         await producer.put(DATA, "TRUCK_001")
 
 
+def contents(event, records):
+    if event.reports:
+        return [(report.data, report.truck_id) for report in Fleet(trucks=5_000, rate=5_000, seed=1).take(records)]
+    return [(DATA, f"TRUCK_{index if event.keys == 0 else index % event.keys:03}"[-9:]) for index in range(records)]
+
+
 async def measure(event, watch, records):
     client = Client(shards=1)
     client.behaviour = event.behaviour
     producer = Producer(client, **{"linger": 1.0, "delivery_timeout": FOREVER} | event.options)
     await producer.open()
     tasks = []
-    for index in range(records):
-        delivery = producer.try_put(DATA, f"TRUCK_{index if event.keys == 0 else index % event.keys:03}"[-9:])
+    for data, key in contents(event, records):
+        delivery = producer.try_put(data, key)
         if event.awaited:
             tasks.append(asyncio.create_task(result_of(delivery)))
     if event.waiting_puts:
