@@ -58,7 +58,7 @@ class PageOpener:
             self._unopened.extend(page.records)
             self._millis_behind = page.millis_behind
             return RecordBatch([], 0, page.millis_behind, is_last=False)
-        records = self._user_records.take(page.records)
+        records = self._user_records.after_start(page.records)
         size = page.size if records else 0
         self._budget.settle(self._shard_id, size)
         return RecordBatch(records, size, page.millis_behind)

@@ -85,9 +85,13 @@ class UserRecords:
         """Return the user records of a page: the list itself if it has no aggregate and nothing has to be removed."""
         if may_have_aggregate(records):
             records = self._take_apart(records)
-        return records if self._covered is None or not records else self._after_start(records, self._covered)
+        return self.after_start(records)
 
-    def _after_start(self, records: list[ShardRecord], covered: tuple[int, int]) -> list[ShardRecord]:
+    def after_start(self, records: list[ShardRecord]) -> list[ShardRecord]:
+        """Return the records of a page without aggregates, or the list itself if all are after the checkpoint."""
+        covered = self._covered
+        if covered is None or not records:
+            return records
         if int(records[-1].sequence_number) > covered[0]:
             self._covered = None
         return [record for record in records if (int(record.sequence_number), record.subsequence_number or 0) > covered]
