@@ -88,7 +88,7 @@ def test_each_chart_shows_figures_of_the_report():
 
 def test_a_compressed_shard_takes_a_multiple_of_its_quota():
     report = msgspec.structs.replace(report_of(1), shards=[ShardReport("shardId-0", 12_345.0, 12.345)])
-    assert "shardId-0: 12,345 records/s, 12.3x of its quota." in report.summary()
+    assert "shardId-0: 12,345 records/s, 12.3 times as many as its quota has Kinesis records." in report.summary()
     assert "998 records/s, 99.9% of its quota." in report_of(1).summary()
     assert any("12.3x" in tile.value for tile in page_of(report).tiles)
 

@@ -30,8 +30,10 @@ class ShardReport(msgspec.Struct, frozen=True):
 
     def describe(self) -> str:
         """Return the rate as text."""
-        share = share_of_quota(self.quota_share)
-        return f"{self.shard_id}: {self.records_per_second:,.0f} records/s, {share} of its quota."
+        rate = f"{self.shard_id}: {self.records_per_second:,.0f} records/s"
+        if self.quota_share < MANY:
+            return f"{rate}, {share_of_quota(self.quota_share)} of its quota."
+        return f"{rate}, {self.quota_share:.1f} times as many as its quota has Kinesis records."
 
 
 def share_of_quota(share: float, precision: int = 1) -> str:
