@@ -443,6 +443,23 @@ def test_a_thread_is_rejected_also_in_a_turn_that_has_put_records(loop_of_thread
     asyncio.run(main())
 
 
+def test_the_loop_may_go_on_in_another_thread():
+    """A program may open the producer first, and then let a thread of its own run the loop."""
+    loop = asyncio.new_event_loop()
+    producer = Producer(client := Client(), linger=0.01)
+    loop.run_until_complete(producer.open())
+
+    async def use():
+        await (await producer.put(b"a", KEY))
+        await producer.put_many([(b"b", KEY)])
+        await producer.close()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        threads.submit(loop.run_until_complete, use()).result(10)
+    loop.close()
+    assert client.service.stored == [b"a", b"b"]
+
+
 def test_waiting_for_room_on_another_loop_raises():
     async def main():
         async with Producer(Client(), linger=50.0, buffer_bytes=cost_of(1 + len(KEY))) as producer:

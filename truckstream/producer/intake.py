@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from truckstream.errors import RecordTooLargeError
 from truckstream.kinesis.limits import DEFAULT_MAX_RECORD_BYTES
@@ -105,7 +105,7 @@ class Intake:
             InvalidArgumentError, RecordTooLargeError, ProducerClosedError, WrongEventLoopError: as `Producer.put`.
         """
         if _here() != self._home:
-            self._refuse()
+            self._come_home()
         if type(partition_key) is not str:
             partition_key = self._arguments.key_of(data, partition_key)
         if not isinstance(data, self._sent_as_it_is):
@@ -149,10 +149,11 @@ class Intake:
             arrivals.cost += cost
         return delivery
 
-    def _refuse(self) -> NoReturn:
+    def _come_home(self) -> None:
+        """Raise the reason why a put is refused here. There is none if the loop runs in another thread than before."""
         self._lifecycle.require_open()
         self._loop_binding.check()
-        raise AssertionError("a put was refused without a reason")
+        self._home = _here()
 
     def _check_size(self, size: int, overhead: int) -> None:
         try:
