@@ -7,6 +7,7 @@ implements both over the network. `signed_calls.py` decides when a request is se
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -25,7 +26,7 @@ from truckstream.kinesis.session.session_endpoint import SessionEndpoint
 from truckstream.kinesis.signed_calls import SignedCalls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.reading.shard_record import RecordsPage
@@ -111,7 +112,7 @@ class KinesisClient:
         await self._endpoint.open()
 
     async def put_records(self, records: Sequence[EncodableRecord]) -> Sequence[RecordResponse]:
-        body = encode_body(self._stream, records)
+        body = partial(encode_body, self._stream, records)
         return parse_put_records(await self._call("PutRecords", body, current_attempt.get()), len(records))
 
     async def list_shards(self) -> list[Shard]:
@@ -172,5 +173,5 @@ class KinesisClient:
     async def close(self) -> None:
         await self._endpoint.close()
 
-    async def _call(self, operation: str, body: bytes, attempt: Attempt | None = None) -> bytes:
+    async def _call(self, operation: str, body: bytes | Callable[[], bytes], attempt: Attempt | None = None) -> bytes:
         return await self._calls.call(operation, self._stream, body, attempt)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from truckstream.kinesis.attempt import Attempt
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
+from truckstream.kinesis.request_body import RequestBody
 from truckstream.kinesis.responses import parse_error
 from truckstream.kinesis.session.service_clock import ServiceClock
 from truckstream.kinesis.session.signing import Keys
@@ -65,32 +66,38 @@ class SignedCalls:
         self._credentials_timeout = max(CREDENTIALS_SECONDS, request_timeout)
 
     async def call(
-        self, operation: str, names: Mapping[str, Any], body: bytes, attempt: Attempt | None = None
+        self,
+        operation: str,
+        names: Mapping[str, Any],
+        body: bytes | Callable[[], bytes],
+        attempt: Attempt | None = None,
     ) -> bytes:
         """Make a call and return the body of its response.
 
         Args:
             operation: its name, such as "PutRecords".
             names: the members of the request that may decide about the address; see `SessionEndpoint.template`.
-            body: the body of the request.
+            body: the body of the request; a large one as a function that encodes it, again if need be, so that it is
+                not kept while the response is awaited.
             attempt: is told of the progress.
 
         Raises:
             RequestFailedError: there was no response, or it is an error.
         """
         attempt = attempt or Attempt()
+        content = RequestBody(body if callable(body) else lambda: body)
 
         async def send(template: RequestTemplate, signature: Mapping[str, str]) -> Any:
-            return await self._endpoint.send(template, signature, body, attempt)
+            return await self._endpoint.send(template, signature, content, attempt)
 
-        response: _Response = await self.exchange(operation, names, body, send, attempt)
+        response: _Response = await self.exchange(operation, names, content, send, attempt)
         return response.body
 
     async def exchange(
         self,
         operation: str,
         names: Mapping[str, Any],
-        body: bytes,
+        body: RequestBody,
         send: Callable[[RequestTemplate, Mapping[str, str]], Awaitable[_R]],
         attempt: Attempt,
     ) -> _R:
@@ -100,7 +107,7 @@ class SignedCalls:
         curable = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset
-            signature = template.signer.sign(body, keys, self._clock.at(time.time())) if template.signer else {}
+            signature = template.signer.sign(body.content, keys, self._clock.at(time.time())) if template.signer else {}
             response = await send(template, signature)
             if response.status == OK:
                 return response
@@ -115,7 +122,7 @@ class SignedCalls:
                 try:
                     raise failure
                 finally:
-                    del failure  # its traceback holds this frame, and so the body: a cycle that only gc would free
+                    del failure  # its traceback holds this frame, and so the records: a cycle that only gc would free
             curable.remove(kind)
             keys = new_keys
 
