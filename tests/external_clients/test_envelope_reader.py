@@ -1,4 +1,4 @@
-"""A reader in JavaScript, written from the page of the format, reads what the writer makes and refuses the rest."""
+"""A reader in JavaScript reads what the writer makes and refuses the rest."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-// A reader of envelopes in JavaScript, written from truckstream/envelope/README.md alone. fzstd decompresses.
+// A reader of envelopes in JavaScript, as truckstream/envelope/README.md tells how. fzstd decompresses.
 //
 // Reads a JSON list of envelopes in base64 from its standard input, and prints for each its records or the reason why
 // it is refused.
