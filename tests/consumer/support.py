@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests import virtual_time
@@ -13,7 +14,7 @@ from truckstream.errors import LeaseLostError
 from truckstream.kinesis.reading.shard_record import ShardRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SHARD = "shardId-000000000000"
 
@@ -67,6 +68,7 @@ class HeldShard:
         self.start = Checkpoint(TRIM_HORIZON)
         self.pending: PendingCheckpoint | None = None
         self.is_held = True
+        self.is_blocked = False
         self.saved: list[Checkpoint] = []
         self.noted: list[Checkpoint] = []
         self.announced: list[PendingCheckpoint] = []
@@ -81,6 +83,14 @@ class HeldShard:
     async def announce(self, pending: PendingCheckpoint) -> None:
         self._check()
         self.announced.append(pending)
+
+    @contextmanager
+    def blocked_by_others(self) -> Iterator[None]:
+        self.is_blocked = True
+        try:
+            yield
+        finally:
+            self.is_blocked = False
 
     def _check(self) -> None:
         if not self.is_held:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
     from truckstream.kinesis.reading.shard_record import ShardRecord
@@ -50,6 +51,12 @@ class AssignedShard(Protocol):
 
         Raises:
             LeaseLostError: another worker has the lease. Nothing was written.
+        """
+
+    def blocked_by_others(self) -> AbstractContextManager[None]:
+        """Mark a wait for other shards' records: `with shard.blocked_by_others(): await event.wait()` in `process`.
+
+        Without it, shards that wait could fill `prefetch_bytes`, so that the records that they wait for are never read.
         """
 
 

@@ -143,6 +143,86 @@ def test_a_granted_shard_that_is_removed_is_not_reported():
     assert budget.take_granted() == []
 
 
+def test_shards_that_wait_for_others_do_not_keep_them_from_reading():
+    budget = shared_by("a", "b", "c", capacity=2 * MIB)
+    fetch(budget, "a", MIB)
+    fetch(budget, "b", MIB)
+    assert budget.reserve("c", MIB) == 0
+    budget.set_blocked("a", is_blocked=True)
+    assert budget.take_granted() == ["c"]
+    assert (budget.reserve("c", 1), budget.used) == (MIB, 3 * MIB)
+
+
+def test_a_blocked_shard_does_not_read_ahead_beyond_the_budget():
+    budget = shared_by("a", "b", capacity=2 * MIB)
+    fetch(budget, "a", MIB)
+    fetch(budget, "b", MIB)
+    budget.set_blocked("a", is_blocked=True)
+    budget.set_blocked("b", is_blocked=True)
+    assert budget.reserve("a", MIB) == budget.reserve("b", MIB) == 0
+
+
+def test_pages_of_blocked_shards_count_again_when_they_are_not_blocked_any_more():
+    budget = shared_by(*"abcd", capacity=2 * MIB)
+    budget.set_blocked("a", is_blocked=True)
+    fetch(budget, "a", MIB)
+    for shard_id in "bc":
+        fetch(budget, shard_id, MIB)
+    assert budget.reserve("d", MIB) == 0
+    budget.set_blocked("b", is_blocked=True)
+    assert budget.take_granted() == ["d"]
+    budget.settle("d", 0)
+    for shard_id in "ab":
+        budget.set_blocked(shard_id, is_blocked=False)
+    assert budget.reserve("d", MIB) == 0
+    budget.release("a", MIB)
+    assert budget.take_granted() == []
+    budget.release("b", 1)
+    assert budget.take_granted() == ["d"]
+
+
+def test_a_blocked_shard_may_be_removed():
+    budget = shared_by("a", "b", capacity=MIB)
+    fetch(budget, "a", MIB)
+    budget.set_blocked("a", is_blocked=True)
+    budget.remove("a")
+    budget.release("a", MIB)
+    budget.set_blocked("a", is_blocked=False)
+    fetch(budget, "b", MIB)
+    budget.add("a")
+    assert budget.reserve("a", MIB) == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_shard_that_is_behind_reads_whatever_the_others_hold(seed):
+    """Each page of 50 shards waits until every shard that has read fewer pages has read as many."""
+    dice = Random(seed)
+    shard_ids = [str(number) for number in range(50)]
+    budget = shared_by(*shard_ids, capacity=4 * MIB)
+    pages, held, running = Counter(dict.fromkeys(shard_ids, 0)), {}, set()
+    most = 0
+    while min(pages.values()) < 5:
+        for shard_id in shard_ids:
+            budget.set_blocked(shard_id, is_blocked=bool(held.get(shard_id)) and pages[shard_id] > min(pages.values()))
+            if shard_id not in running and budget.reserve(shard_id, MIB):
+                running.add(shard_id)
+        running.update(budget.take_granted())
+        free = [each for each in shard_ids if held.get(each) and pages[each] == min(pages.values())]
+        assert running or free, "all shards wait for each other"
+        most = max(most, budget.used)
+        if running and dice.random() < 0.8:
+            shard_id = dice.choice(sorted(running))
+            running.remove(shard_id)
+            size = dice.choice([MIB, 2 * MIB])  # as an aggregate that is larger than its reservation
+            budget.settle(shard_id, size)
+            held.setdefault(shard_id, deque()).append(size)
+            pages[shard_id] += 1
+        elif free:
+            shard_id = dice.choice(free)
+            budget.release(shard_id, held[shard_id].popleft())
+    assert 4 * MIB < most <= 4 * MIB + len(shard_ids) * 2 * MIB
+
+
 OPERATIONS = st.lists(
     st.tuples(st.sampled_from(["reserve", "page", "release", "leave"]), st.integers(0, 3)), max_size=80
 )

@@ -2,17 +2,21 @@
 
 A call reserves the bytes that its page will probably have; the page's size replaces them when it has come. Aggregates
 reserve what their user records will take before they are opened, see page_opener.py. A page counts until all its
-batches are released. Two rules divide the budget:
+batches are released. Three rules divide the budget:
 
 - A shard that holds nothing may always fetch one page while the budget is not used up. Among those that wait it comes
   before the shards that hold something, whose records keep the application busy. So a slow application cannot stop the
   reading of its other shards, and no shard starves.
 - A shard that holds something may read ahead as long as its reservation fits both the budget and the shard's part of
   it. Otherwise one shard whose records are never processed would take all of it.
+- Shards that hold nothing are served as if blocked shards held nothing. The processor of a blocked shard waits for the
+  records of other shards, so that its bytes are released only after theirs were read. If they counted, shards that are
+  ahead could fill the budget, and wait for ever for a shard that cannot read.
 
 Each line is first come, first served. The total exceeds the budget by less than `LEAST_RESERVATION`, by what one
 aggregate has beyond the bytes that were left for it, and by the bytes that pages have beyond their reservations:
-`Limit` counts records, so only their average size bounds a page.
+`Limit` counts records, so only their average size bounds a page. If shards are blocked, each shard may have one page,
+or one piece of one, beyond the budget.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ LEAST_PART: Final = 2 * 1024 * 1024
 class _Account:
     """The bytes of one shard."""
 
-    __slots__ = ("held", "is_open", "reserved", "wanted")
+    __slots__ = ("held", "is_blocked", "is_open", "reserved", "wanted")
 
     def __init__(self) -> None:
         self.held = 0
@@ -43,6 +47,7 @@ class _Account:
         #: The bytes that it waits for; 0 if it does not wait.
         self.wanted = 0
         self.is_open = True
+        self.is_blocked = False
 
 
 class PrefetchBudget:
@@ -52,6 +57,8 @@ class PrefetchBudget:
         self.capacity = capacity
         #: Bytes that are held or reserved.
         self.used = 0
+        # The part of them that blocked shards hold.
+        self._blocked = 0
         self._accounts: dict[str, _Account] = {}
         # Shards that wait, in their order. A shard that waits for its own part of the budget is in neither.
         self._empty: dict[str, None] = {}
@@ -89,20 +96,27 @@ class PrefetchBudget:
     def settle(self, shard_id: str, size: int) -> None:
         """End the reservation. The shard holds a page of `size` bytes; 0 if the call failed, or returned no records."""
         account = self._accounts[shard_id]
-        self.used += size - account.reserved
-        account.held += size
+        self.used -= account.reserved
         account.reserved = 0
+        self._hold(account, size)
         self._serve()
 
     def release(self, shard_id: str, size: int) -> None:
         """Count `size` bytes of the shard as processed, or dropped."""
         account = self._accounts[shard_id]
-        self.used -= size
-        account.held -= size
+        self._hold(account, -size)
         if account.wanted:
             self._enqueue(shard_id, account)
         self._serve()
         self._forget(shard_id, account)
+
+    def set_blocked(self, shard_id: str, *, is_blocked: bool) -> None:
+        """Note that the shard's processor begins, or ends, to wait for other shards. A removed one is ignored."""
+        account = self._accounts.get(shard_id)
+        if account is not None and account.is_blocked != is_blocked:
+            account.is_blocked = is_blocked
+            self._blocked += account.held if is_blocked else -account.held
+            self._serve()
 
     def take_granted(self) -> list[str]:
         """Return the shards whose wait has ended since the last call, each with a reservation."""
@@ -113,6 +127,12 @@ class PrefetchBudget:
         """Return the bytes that the shard holds."""
         account = self._accounts.get(shard_id)
         return account.held if account else 0
+
+    def _hold(self, account: _Account, size: int) -> None:
+        self.used += size
+        account.held += size
+        if account.is_blocked:
+            self._blocked += size
 
     def _forget(self, shard_id: str, account: _Account) -> None:
         if not account.is_open and not account.held:
@@ -126,9 +146,8 @@ class PrefetchBudget:
             self._reading_ahead.setdefault(shard_id)
 
     def _serve(self) -> None:
-        while self._empty and self.used < self.capacity:
-            room = max(self.capacity - self.used, LEAST_RESERVATION)
-            self._grant(self._empty, room)
+        while self._empty and (room := self.capacity - self.used + self._blocked) > 0:
+            self._grant(self._empty, max(room, LEAST_RESERVATION))
         while self._reading_ahead:
             wanted = self._accounts[_first(self._reading_ahead)].wanted
             if self.used + wanted > self.capacity:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from truckstream.errors import LeaseLostError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from truckstream.consumer.leases.lease import Checkpoint, PendingCheckpoint
     from truckstream.consumer.leases.tenure import Tenure
+    from truckstream.consumer.running.feeding.feed import Feed
     from truckstream.consumer.upkeep.lease_manager import LeaseManager
 
 __all__ = ["LeasedShard"]
@@ -17,7 +20,7 @@ __all__ = ["LeasedShard"]
 class LeasedShard:
     """The `AssignedShard` of one tenure."""
 
-    def __init__(self, stream_name: str, tenure: Tenure, leases: LeaseManager) -> None:
+    def __init__(self, stream_name: str, tenure: Tenure, leases: LeaseManager, feed: Feed) -> None:
         self.stream_name = stream_name
         self.shard_id = tenure.shard_id
         self.hash_range = tenure.hash_range
@@ -26,6 +29,7 @@ class LeasedShard:
         self.pending = tenure.pending
         self._tenure = tenure
         self._leases = leases
+        self._feed = feed
 
     @property
     def is_held(self) -> bool:
@@ -46,6 +50,10 @@ class LeasedShard:
         """Write a pending checkpoint."""
         self._check()
         await self._leases.announce(self._tenure, pending)
+
+    def blocked_by_others(self) -> AbstractContextManager[None]:
+        """Let other shards read on although this one's processor waits for their records."""
+        return self._feed.blocked_by_others()
 
     def _check(self) -> None:
         if not self._tenure.is_held:

@@ -142,7 +142,7 @@ class ShardRuns:
         self.prefetch.add(key)
         feed = Feed(key, context, self.prefetch, self._options.max_batch_records)
         read = self._reading(key, tenure, feed, context)
-        shard = LeasedShard(client.stream_name, tenure, self.leases)
+        shard = LeasedShard(client.stream_name, tenure, self.leases, feed)
         follow = self._streams.follows_children
         return ShardRun(tenure, shard, feed, read, self._factory, self.leases, context, follows_children=follow)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from truckstream.consumer.reading.actions import Fatal
@@ -13,6 +14,8 @@ from truckstream.consumer.watching.stats import ShardCounters, ShardReadStats
 from truckstream.kinesis.failures import FailureKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from truckstream.consumer.reading.actions import Ended
     from truckstream.consumer.running.feeding.prefetch import Prefetch
     from truckstream.consumer.running.shard_context import ShardContext
@@ -149,6 +152,15 @@ class Feed:
         """Count a batch as processed."""
         self._in_hand = None
         self._prefetch.release(self.key, batch.size)
+
+    @contextmanager
+    def blocked_by_others(self) -> Iterator[None]:
+        """Let other feeds read on although the batch in hand waits for their records."""
+        self._prefetch.set_blocked(self.key, is_blocked=True)
+        try:
+            yield
+        finally:
+            self._prefetch.set_blocked(self.key, is_blocked=False)
 
     def stop(self) -> None:
         """Return no more batches."""

@@ -52,6 +52,11 @@ class Prefetch:
             self.budget.release(key, size)
             self.wake_granted()
 
+    def set_blocked(self, key: str, *, is_blocked: bool) -> None:
+        """Note that a feed's records begin, or end, to wait for those of other feeds."""
+        self.budget.set_blocked(key, is_blocked=is_blocked)
+        self.wake_granted()
+
     def wake_granted(self) -> None:
         """Wake the feeds that were granted bytes. Call this after each change of the budget."""
         for key in self.budget.take_granted():
