@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from truckstream.stream_sql.windowing.read_shard import position_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from truckstream.consumer.shard_processor import EndReason
+    from truckstream.consumer.shard_processor import AssignedShard, EndReason
     from truckstream.kinesis.reading.shard_record import ShardRecord
     from truckstream.stream_sql.records.decoding import RecordDecoder
     from truckstream.stream_sql.windowing.open_windows import BufferedWindows
@@ -33,7 +34,7 @@ class FeedCounts:
 class ShardFeed:
     """Adds the records of one shard to the windows. A `ShardProcessor`."""
 
-    shard_id: str
+    shard: AssignedShard
     windows: BufferedWindows
     decoder: RecordDecoder
     counts: FeedCounts
@@ -44,20 +45,33 @@ class ShardFeed:
     async def process(self, records: Sequence[ShardRecord], millis_behind: int) -> None:
         """Add the next records, and return when there is memory for more.
 
+        While the memory is full, those of a shard that is ahead already are not added: many shards would exceed it.
+
         Raises:
             UsageError: the windows need more memory than there may be.
         """
-        now = time.time()
+        shard_id = self.shard.shard_id
         if records:
+            while self.windows.is_ahead(shard_id) and self._must_wait():
+                await self._next_step()
             decoded = self.decoder.decode(records)
             self.counts.read += len(records)
             self.counts.rejected += decoded.rejected
             self.counts.without_time += decoded.without_time
-            self.windows.add(self.shard_id, decoded, position_of(records[-1]), now)
+            self.windows.add(shard_id, decoded, position_of(records[-1]), time.time())
         elif millis_behind == 0:
-            self.windows.reach_tip(self.shard_id, now)
-        while not self._ends_soon and self.windows.must_wait(self.shard_id, time.time()):
-            self._may_have_room.clear()
+            self.windows.reach_tip(shard_id, time.time())
+        while self._must_wait():
+            await self._next_step()
+
+    def _must_wait(self) -> bool:
+        return not self._ends_soon and self.windows.must_wait(self.shard.shard_id, time.time())
+
+    async def _next_step(self) -> None:
+        self._may_have_room.clear()
+        # Only the records of the shards that hold the watermark back free memory, so they must be read on.
+        is_ahead = self.windows.is_ahead(self.shard.shard_id)
+        with self.shard.blocked_by_others() if is_ahead else nullcontext():
             await self._may_have_room.wait()
 
     def wake(self) -> None:
@@ -72,7 +86,7 @@ class ShardFeed:
     async def finish(self, reason: EndReason) -> None:
         """Note the end of the shard. Its records stay in their windows."""
         if reason == "shard_end":
-            self.windows.end_shard(self.shard_id)
+            self.windows.end_shard(self.shard.shard_id)
 
     def abandon(self) -> None:
         """Do nothing: nobody else takes the shard, whose lease is in the memory of this process."""

@@ -288,7 +288,7 @@ class SqlStream:
             siblings = shards.children_of(parent)
             if self._windows.has_ended(parent) and siblings <= self._windows.read_positions.keys():
                 self._windows.release_shard(parent)
-        self._feeds[shard_id] = ShardFeed(shard_id, self._windows, self._decoder, self._counts)
+        self._feeds[shard_id] = ShardFeed(shard, self._windows, self._decoder, self._counts)
         return self._feeds[shard_id]
 
 

@@ -224,6 +224,10 @@ class BufferedWindows:
         """The bytes of memory that the records take, roughly."""
         return sum(pane.size for pane in self._panes.values())
 
+    def is_ahead(self, shard_id: str) -> bool:
+        """Return whether other shards hold the watermark back."""
+        return self._shards[shard_id].reached - self._lateness > self.reached
+
     def must_wait(self, shard_id: str, now: float) -> bool:
         """Return whether the memory is full, and the shard should wait, because others hold the watermark back.
 
@@ -235,10 +239,10 @@ class BufferedWindows:
         size = self.size
         if size < self._max_bytes:
             return False
-        shard = self._shards[shard_id]
-        if shard.reached - self._lateness > self.reached:
+        if self.is_ahead(shard_id):
             # It is not stuck: it waits with records in hand.
-            self._watermark.observe(shard_id, shard.reached, shard.reached, now)
+            reached = self._shards[shard_id].reached
+            self._watermark.observe(shard_id, reached, reached, now)
             return True
         if self._undelivered:
             return True  # they are about to free memory
