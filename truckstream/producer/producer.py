@@ -429,7 +429,7 @@ class Producer(Generic[T_contra]):
             WrongEventLoopError: the producer was opened on another event loop.
         """
         if self._arrivals.records >= PUTS_PER_TURN:
-            await asyncio.sleep(0)
+            await self._end_turn()
         delivery = self._intake.offer(data, partition_key, explicit_hash_key)
         if not delivery.epoch:  # it was not accepted
             await self._accept_later(delivery)
@@ -479,7 +479,7 @@ class Producer(Generic[T_contra]):
                     data, partition_key = pair_of(record, len(deliveries))
                 # As `put`, but without a coroutine for each record.
                 if self._arrivals.records >= PUTS_PER_TURN:
-                    await asyncio.sleep(0)
+                    await self._end_turn()
                 delivery = offer(data, partition_key, None)
                 if not delivery.epoch:
                     await self._accept_later(delivery)
@@ -522,6 +522,11 @@ class Producer(Generic[T_contra]):
 
     def __repr__(self) -> str:
         return f"<Producer {self._lifecycle.state.value}: {self.stats}>"
+
+    async def _end_turn(self) -> None:
+        """Let the event loop run. It is the producer's, or else it would never send the records of this turn."""
+        self._loop_binding.check()
+        await asyncio.sleep(0)
 
     async def _accept_later(self, delivery: Delivery) -> None:
         """Accept `delivery` as soon as there is room for it."""
