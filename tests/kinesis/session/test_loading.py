@@ -62,6 +62,7 @@ CLIENTS = {
 def run(program):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COVERAGE_"))}
     environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # Python writes it to open files without a name
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
