@@ -8,14 +8,14 @@ from tests.kinesis.servers import error_response, serving, stored
 from tests.kinesis.support import RECORDS, client_of
 from truckstream.kinesis import client as client_module
 from truckstream.kinesis.encoding import encode_body
-from truckstream.kinesis.request_body import RequestBody
+from truckstream.kinesis.outgoing_body import OutgoingBody
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
 
 
 def test_a_body_is_encoded_again_only_after_it_was_let_go():
     encoded = []
-    body = RequestBody(lambda: encoded.append(b"x") or b"body")
+    body = OutgoingBody(lambda: encoded.append(b"x") or b"body")
     assert (body.content, body.content, len(encoded)) == (b"body", b"body", 1)
     body.let_go()
     assert (body.content, len(encoded)) == (b"body", 2)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RequestBody"]
+__all__ = ["OutgoingBody"]
 
 
-class RequestBody:
+class OutgoingBody:
     """A body that is encoded when it is needed: usually once, and again if the request is sent again.
 
     Args:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from truckstream.kinesis.attempt import Attempt
 from truckstream.kinesis.failures import FailureKind, RequestFailedError
-from truckstream.kinesis.request_body import RequestBody
+from truckstream.kinesis.outgoing_body import OutgoingBody
 from truckstream.kinesis.responses import parse_error
 from truckstream.kinesis.session.service_clock import ServiceClock
 from truckstream.kinesis.session.signing import Keys
@@ -85,7 +85,7 @@ class SignedCalls:
             RequestFailedError: there was no response, or it is an error.
         """
         attempt = attempt or Attempt()
-        content = RequestBody(body if callable(body) else lambda: body)
+        content = OutgoingBody(body if callable(body) else lambda: body)
 
         async def send(template: RequestTemplate, signature: Mapping[str, str]) -> Any:
             return await self._endpoint.send(template, signature, content, attempt)
@@ -97,7 +97,7 @@ class SignedCalls:
         self,
         operation: str,
         names: Mapping[str, Any],
-        body: RequestBody,
+        body: OutgoingBody,
         send: Callable[[RequestTemplate, Mapping[str, str]], Awaitable[_R]],
         attempt: Attempt,
     ) -> _R:

@@ -80,10 +80,10 @@ class Intake:
         self._sent_as_it_is = arguments.sent_as_it_is
         # Where puts are accepted: one comparison spares each of them a look at the state.
         self._home: object = _NOWHERE
-        self.adopt_limit()
 
     def open(self) -> None:
         """Accept records from now on, from this thread and event loop."""
+        self.adopt_limit()
         self._home = _here()
 
     def close(self) -> None:

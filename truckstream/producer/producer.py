@@ -275,7 +275,6 @@ class Producer(Generic[T_contra]):
             raise
         if self._lifecycle.state is not State.OPENING:
             raise ProducerClosedError(_CLOSED_WHILE_OPENING)
-        self._intake.adopt_limit()
         self._lifecycle.to(State.OPEN)
         self._intake.open()
         self._want_pump()  # the summary may have to be read again

@@ -14,9 +14,9 @@ import msgspec
 from truckstream.kinesis.attempt import Attempt
 from truckstream.kinesis.failures import RequestFailedError, kind_of_error
 from truckstream.kinesis.fan_out.event_stream import EventStreamReader
+from truckstream.kinesis.outgoing_body import OutgoingBody
 from truckstream.kinesis.reading.records_page import parse_records_page
 from truckstream.kinesis.reading.requests import starting_position
-from truckstream.kinesis.request_body import RequestBody
 from truckstream.kinesis.responses import malformed_response, parse_error
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def subscribe(
         pool = await endpoint.http2_pool(template)
         return await pool.request(template, signature, body)
 
-    stream = await calls.exchange("SubscribeToShard", names, RequestBody(lambda: body), send, Attempt())
+    stream = await calls.exchange("SubscribeToShard", names, OutgoingBody(lambda: body), send, Attempt())
     try:
         reader = EventStreamReader()
         while data := await stream.read(SILENCE_SECONDS):

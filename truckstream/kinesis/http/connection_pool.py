@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from truckstream.kinesis.attempt import Attempt
     from truckstream.kinesis.http.http1 import HttpResponse
-    from truckstream.kinesis.request_body import RequestBody
+    from truckstream.kinesis.outgoing_body import OutgoingBody
 
 __all__ = ["ConnectionPool"]
 
@@ -89,7 +89,7 @@ class ConnectionPool:
         self._idle: list[_Connection] = []  # the most recently used connection is last, and is used next
 
     async def post(
-        self, head: bytes, body: RequestBody, attempt: Attempt, max_body_bytes: int = MAX_BODY_BYTES
+        self, head: bytes, body: OutgoingBody, attempt: Attempt, max_body_bytes: int = MAX_BODY_BYTES
     ) -> HttpResponse:
         """Send a request and return the response of any status. `head` ends with the empty line.
 
@@ -184,7 +184,7 @@ class _Connection(asyncio.BufferedProtocol):
         return size if self._transport is self._socket else size + self._transport.get_write_buffer_size()
 
     async def exchange(
-        self, head: bytes, body: RequestBody, attempt: Attempt, response_timeout: float, max_body_bytes: int
+        self, head: bytes, body: OutgoingBody, attempt: Attempt, response_timeout: float, max_body_bytes: int
     ) -> HttpResponse:
         """Send one request and return its response."""
         self._reader = ResponseReader(max_body_bytes, self._buffers)

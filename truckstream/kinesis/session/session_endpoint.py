@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from truckstream.kinesis.fan_out.http2_pool import Http2Pool
     from truckstream.kinesis.http.connection_pool import ConnectionPool
     from truckstream.kinesis.http.http1 import HttpResponse
-    from truckstream.kinesis.request_body import RequestBody
+    from truckstream.kinesis.outgoing_body import OutgoingBody
     from truckstream.kinesis.session.user_session import UserSession
 
     _Pool = TypeVar("_Pool", ConnectionPool, Http2Pool)
-    _Transport = Callable[[RequestTemplate, Mapping[str, str], RequestBody, Attempt], Awaitable[HttpResponse]]
+    _Transport = Callable[[RequestTemplate, Mapping[str, str], OutgoingBody, Attempt], Awaitable[HttpResponse]]
 
 __all__ = ["SessionEndpoint"]
 
@@ -159,7 +159,7 @@ class SessionEndpoint:
         return prepared
 
     async def send(
-        self, template: RequestTemplate, signature: Mapping[str, str], body: RequestBody, attempt: Attempt
+        self, template: RequestTemplate, signature: Mapping[str, str], body: OutgoingBody, attempt: Attempt
     ) -> HttpResponse:
         """Send one request with the template's headers and those of `signature`; return the response of any status.
 
@@ -214,7 +214,7 @@ class SessionEndpoint:
         pool = await self._make_pool(partial(ConnectionPool, buffers=self.body_buffers), url)
 
         async def send(
-            template: RequestTemplate, signature: Mapping[str, str], body: RequestBody, attempt: Attempt
+            template: RequestTemplate, signature: Mapping[str, str], body: OutgoingBody, attempt: Attempt
         ) -> HttpResponse:
             added = header_lines({**signature, "Content-Length": str(len(body.content))})
             head = template.head + added + b"\r\n"
@@ -241,7 +241,7 @@ class SessionEndpoint:
         timeouts = (self._connect_timeout, self._request_timeout)
 
         async def send(
-            template: RequestTemplate, signature: Mapping[str, str], body: RequestBody, attempt: Attempt
+            template: RequestTemplate, signature: Mapping[str, str], body: OutgoingBody, attempt: Attempt
         ) -> HttpResponse:
             headers = {**template.headers, **signature}
             limit = template.max_response_bytes

@@ -29,8 +29,8 @@ class RequestDraft:
     """
 
     __slots__ = (
-        *("_aggregates", "_bundled_left", "_max_record_bytes", "_most_held"),
-        *("bytes_left", "held", "parcels", "records_left", "size"),
+        *("_aggregates", "_bundled_left", "_max_batch_bytes", "_max_record_bytes", "_most_held"),
+        *("bytes_left", "held", "parcels", "records_left"),
     )
 
     def __init__(
@@ -43,11 +43,14 @@ class RequestDraft:
         #: Records that moved from the front of a group to their shards' own queues.
         self.held = 0
         self.parcels: list[Parcel] = []
-        #: The bytes of the parcels.
-        self.size = 0
         #: Kinesis records and bytes that may be added.
         self.records_left = options.max_batch_records
-        self.bytes_left = options.max_batch_bytes
+        self.bytes_left = self._max_batch_bytes = options.max_batch_bytes
+
+    @property
+    def size(self) -> int:
+        """The bytes of the parcels."""
+        return self._max_batch_bytes - self.bytes_left
 
     @property
     def has_room(self) -> bool:
@@ -62,7 +65,6 @@ class RequestDraft:
     def add(self, parcels: Sequence[Parcel], size: int) -> None:
         """Add parcels that fit, of `size` bytes in all."""
         self.parcels += parcels
-        self.size += size
         self.records_left -= len(parcels)
         self.bytes_left -= size
 
