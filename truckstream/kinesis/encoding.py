@@ -13,14 +13,13 @@ took 0.44; a dict and `json.dumps` took 3.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 import pybase64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["EncodableRecord", "encode_body", "encode_tail"]
 
@@ -41,10 +40,6 @@ class EncodableRecord(Protocol):
         """The keys, encoded by `encode_tail`."""
 
 
-_data: Callable[[EncodableRecord], bytes] = attrgetter("data")
-_tail: Callable[[EncodableRecord], bytes] = attrgetter("tail")
-
-
 def encode_tail(partition_key: str, explicit_hash_key: str | None = None) -> bytes:
     """Encode the text that follows a record's base64, up to the next record's."""
     # A str keeps its own UTF-8, up to 1 KiB, for as long as it lives once msgspec has encoded it: so encode a copy.
@@ -58,7 +53,7 @@ def encode_body(stream: dict[str, str], records: Sequence[EncodableRecord]) -> b
     """Encode the body of a request for one or more records. `stream` holds the StreamName or the StreamARN."""
     parts = [b""] * (1 + 2 * len(records))
     parts[0] = b'%b,"Records":[{"Data":"' % _encode_json(stream)[:-1]
-    parts[1::2] = map(_encode_base64, map(_data, records))
-    parts[2::2] = map(_tail, records)
+    parts[1::2] = [_encode_base64(record.data) for record in records]
+    parts[2::2] = [record.tail for record in records]
     parts[-1] = b"%b]}" % parts[-1].removesuffix(_BETWEEN)
     return b"".join(parts)

@@ -5,7 +5,6 @@ A response that cannot be parsed is ambiguous: the service had the request, so i
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -112,7 +111,6 @@ _decode_put_records = msgspec.json.Decoder(_PutRecordsResponse).decode
 _decode_shards = msgspec.json.Decoder(_ListShardsResponse).decode
 _decode_summary = msgspec.json.Decoder(_SummaryResponse).decode
 _decode_error = msgspec.json.Decoder(_ErrorResponse).decode
-_sequence_number = attrgetter("sequence_number")
 
 
 def parse_put_records(body: bytes, count: int) -> Sequence[RecordResponse]:
@@ -124,7 +122,8 @@ def parse_put_records(body: bytes, count: int) -> Sequence[RecordResponse]:
     responses = decode_response(_decode_put_records, body).records
     if len(responses) != count:
         raise malformed_response(f"{len(responses)} responses for {count} records")
-    if not all(map(_sequence_number, responses)):  # some are not stored, and need an error code
+    sequence_numbers = [response.sequence_number for response in responses]
+    if not all(sequence_numbers):  # some are not stored, and need an error code
         for index, response in enumerate(responses):
             if not response.sequence_number and not response.error_code:
                 raise malformed_response(f"record {index} has neither a sequence number nor an error code")

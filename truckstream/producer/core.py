@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from truckstream.envelope.zstd_module import load_zstd
@@ -70,8 +69,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProducerCore"]
 
-_attempts: Callable[[Parcel], int] = attrgetter("attempts")
-_error_code: Callable[[RecordResponse], str | None] = attrgetter("error_code")
 THROTTLED_CODE: Final = "ProvisionedThroughputExceededException"
 
 #: A request's body is a copy of its records, which the budget does not count. So no request is sent while those in
@@ -326,11 +323,12 @@ class ProducerCore:
 
     def _count_attempt(self, parcels: Sequence[Parcel]) -> int:
         """Count an attempt at each of `parcels`, and return how many were sent before."""
-        if not self.options.aggregate and not any(map(_attempts, parcels)):
+        before = [parcel.attempts for parcel in parcels]
+        if not self.options.aggregate and not any(before):
             for parcel in parcels:
                 parcel.attempts = 1
             return 0
-        repeated = sum(parcel.attempts > 0 for parcel in parcels)
+        repeated = len(before) - before.count(0)
         for parcel in parcels:
             parcel.attempts += 1
             if parcel.members is not None:
@@ -435,7 +433,7 @@ class ProducerCore:
             text = f"{len(responses)} responses for {len(request.parcels)} records"
             self.on_failure(request, RequestFailedError(FailureKind.AMBIGUOUS, "MalformedResponse", text), now)
             return
-        any_failed = any(map(_error_code, responses))
+        error_codes = [response.error_code for response in responses]
         if not self._finish(request):
             return
         self.last_failure = None
@@ -444,7 +442,7 @@ class ProducerCore:
         if request.has_expired_records:
             waited_for = [pair for pair in zip(parcels, responses, strict=True) if unsettled_of(pair[0])]
             parcels, responses = [pair[0] for pair in waited_for], [pair[1] for pair in waited_for]
-        if any_failed:
+        if any(error_codes):
             self._on_mixed_responses(request, parcels, responses, now)
         else:
             self._concurrency.on_response(request.sent_at, now, fills_limit=request.fills_limit)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FifoQueue"]
 
-_outbox: Callable[[QueuedRecord], Outbox] = attrgetter("outbox")
 _put_at: Callable[[QueuedRecord], float] = attrgetter("put_at")
 _size: Callable[[QueuedRecord], int] = attrgetter("size")
 
@@ -45,7 +44,7 @@ class FifoQueue(RecordQueue):
     def bytes(self) -> int:
         new = len(self._records) - self._counted
         if new:
-            self._bytes += sum(map(_size, islice(reversed(self._records), new)))
+            self._bytes += sum([record.size for record in islice(reversed(self._records), new)])
             self._counted += new
         return self._bytes
 
@@ -106,7 +105,7 @@ class FifoQueue(RecordQueue):
 
     def count_by_outbox(self) -> Counter[Outbox]:
         """Return the number of records of each outbox."""
-        return Counter(map(_outbox, self._records))
+        return Counter([record.outbox for record in self._records])
 
     def youngest(self) -> QueuedRecord:
         """Return the youngest record. The queue must have one."""

@@ -21,7 +21,6 @@ __all__ = ["GRACE_SECONDS", "Request"]
 #: Seconds that an attempt may take after its deadline, while its end is on the way to the core.
 GRACE_SECONDS: Final = 1.0
 
-_outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
 _put_at: Callable[[Parcel | QueuedRecord], float] = attrgetter("put_at")
 _size: Callable[[Parcel], int] = attrgetter("size")
 
@@ -61,7 +60,7 @@ class Request:
         self.repeated = 0
         self._delivery_timeout = delivery_timeout
         # They come nearly sorted, and sorting them is then faster than min and max.
-        put_ats = sorted(map(_put_at, parcels))
+        put_ats = sorted([parcel.put_at for parcel in parcels])
         youngest = put_ats[-1]
         if parcels[0].members is not None:
             youngest = max(max(map(_put_at, records_of(parcel))) for parcel in parcels)
@@ -77,7 +76,7 @@ class Request:
 
     def parcels_by_outbox(self) -> Counter[Outbox]:
         """Return the number of Kinesis records for each outbox."""
-        return Counter(map(_outbox, self.parcels))
+        return Counter([parcel.outbox for parcel in self.parcels])
 
     def records_by_outbox(self) -> Counter[Outbox]:
         """Return the number of the caller's records without an outcome for each outbox."""

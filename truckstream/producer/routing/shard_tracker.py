@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from truckstream.kinesis.responses import RecordResponse
@@ -18,7 +17,7 @@ from truckstream.producer.routing.shard_doubts import ShardDoubts
 from truckstream.producer.routing.unproven_bundles import UnprovenBundles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from truckstream.kinesis.shard_map import Shard
     from truckstream.producer.options import ProducerOptions
@@ -33,9 +32,6 @@ __all__ = ["ShardTracker"]
 
 #: The code by which observers see that a bundle is sent again because another shard stored it. Not the service's own.
 OTHER_SHARD_CODE: Final = "StoredInOtherShard"
-
-_outbox: Callable[[Parcel], Outbox] = attrgetter("outbox")
-_shard_id: Callable[[RecordResponse], str | None] = attrgetter("shard_id")
 
 
 class ShardTracker:
@@ -94,7 +90,8 @@ class ShardTracker:
         self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse], now: float
     ) -> tuple[Sequence[Parcel], Sequence[RecordResponse]]:
         """Compare the map with the shards that stored `parcels`. Return those to acknowledge now; the rest is held."""
-        if not self._doubts and list(map(_shard_id, responses)) == [parcel.outbox.shard_id for parcel in parcels]:
+        expected = [parcel.outbox.shard_id for parcel in parcels]
+        if not self._doubts and expected == [response.shard_id for response in responses]:
             return parcels, responses
         self._compare(request, parcels, responses)
         return self._unproven.hold(request, parcels, responses, now) if self._aggregates else (parcels, responses)
@@ -106,7 +103,8 @@ class ShardTracker:
     def _compare(self, request: Request, parcels: Sequence[Parcel], responses: Sequence[RecordResponse]) -> None:
         """Find out which shards are in doubt, and whether to list the shards again."""
         contradicted: list[Outbox] = []
-        for outbox, shard_id in dict.fromkeys(zip(map(_outbox, parcels), map(_shard_id, responses), strict=True)):
+        pairs = zip(parcels, responses, strict=True)
+        for outbox, shard_id in dict.fromkeys((parcel.outbox, response.shard_id) for parcel, response in pairs):
             if shard_id == outbox.shard_id:
                 self._doubts.on_stored(outbox, request.sent_at)
             elif not outbox.is_closed:
