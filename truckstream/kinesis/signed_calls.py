@@ -8,7 +8,6 @@ in here could store a record twice, and nobody would know.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -20,7 +19,7 @@ from truckstream.kinesis.session.service_clock import ServiceClock
 from truckstream.kinesis.session.signing import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from truckstream.kinesis.session.request_template import RequestTemplate
     from truckstream.kinesis.session.session_endpoint import SessionEndpoint
@@ -50,6 +49,7 @@ class _Response(Protocol):
 
 
 _R = TypeVar("_R", bound=_Response)
+_T = TypeVar("_T")
 
 
 class SignedCalls:
@@ -103,7 +103,7 @@ class SignedCalls:
     ) -> _R:
         """Make a call by `send`, which gets the template and the signature, and return its response of status 200."""
         attempt.prepare()
-        template, keys = await self._template_and_keys(operation, names)
+        template, keys = await self._within_patience(self._template_and_keys(operation, names))
         curable = {FailureKind.CLOCK_SKEW, FailureKind.CREDENTIALS}
         while True:
             offset = self._clock.offset
@@ -127,9 +127,8 @@ class SignedCalls:
             keys = new_keys
 
     async def _template_and_keys(self, operation: str, names: Mapping[str, Any]) -> tuple[RequestTemplate, Keys]:
-        async with self._patience_for_credentials():
-            template = await self._endpoint.template(operation, names)
-            return template, await self._endpoint.credentials.current() if template.signer else NO_KEYS
+        template = await self._endpoint.template(operation, names)
+        return template, await self._endpoint.credentials.current() if template.signer else NO_KEYS
 
     async def _keys_after(self, kind: FailureKind, response: _Response, keys: Keys, offset: float) -> Keys | None:
         """Correct the clock or renew the credentials; return the keys to sign with again, None if nothing changed.
@@ -138,17 +137,15 @@ class SignedCalls:
         """
         if kind is FailureKind.CLOCK_SKEW:
             return keys if self._clock.correct(response.headers.get("date"), time.time(), offset) else None
-        async with self._patience_for_credentials():
-            renewed = await self._endpoint.credentials.renew(keys)
+        renewed = await self._within_patience(self._endpoint.credentials.renew(keys))
         return None if renewed == keys else renewed
 
-    @contextlib.asynccontextmanager
-    async def _patience_for_credentials(self) -> AsyncIterator[None]:
+    async def _within_patience(self, call: Coroutine[Any, Any, _T]) -> _T:
         """Bound the wait for credentials: their provider may be a metadata service or a program that never ends."""
         limit = asyncio.timeout(self._credentials_timeout)
         try:
             async with limit:
-                yield
+                return await call
         except TimeoutError as error:
             if not limit.expired():
                 raise
