@@ -1,7 +1,8 @@
 """The way in: from the arguments of a put to a `Delivery`, which is accepted if there is room.
 
 Every put passes through `Intake.offer`. So that is one function, on an object with slots: with a call for each step,
-and on `Producer` with its many attributes, a put took 1.15 µs instead of 0.65 (Python 3.11).
+and on `Producer` with its many attributes, a put took 1.15 µs instead of 0.65 (Python 3.11). `Intake.offer_plain` does
+the same for the usual records of a list, at 0.35 µs each: all that they share is looked up once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from truckstream.producer.outcomes.delivery import Delivery
 from truckstream.producer.queueing.buffer_budget import MAX_OVERHEAD_BYTES, largest_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable, Iterable, Sized
 
     from truckstream.producer.arguments.put_arguments import PutArguments
     from truckstream.producer.core import ProducerCore
@@ -53,7 +54,7 @@ class Intake:
     __slots__ = (
         *("_arguments", "_arrivals", "_budget", "_core", "_epochs", "_has_lanes", "_has_own_queues", "_home"),
         *("_lifecycle", "_loop_binding", "_routing_table", "_sent_as_it_is", "_surely_fits", "_waiting_for_room"),
-        "_want_pump",
+        *("_want_pump", "has_plain_records"),
     )
 
     def __init__(
@@ -78,6 +79,8 @@ class Intake:
         self._has_own_queues = core.has_own_queues
         self._routing_table = core.routing_table
         self._sent_as_it_is = arguments.sent_as_it_is
+        #: Whether `offer_plain` accepts any: it calls neither a serializer nor a key, and knows nothing of lanes.
+        self.has_plain_records = arguments.sent_as_it_is is bytes and not arguments.has_key and not self._has_lanes
         # Where puts are accepted: one comparison spares each of them a look at the state.
         self._home: object = _NOWHERE
 
@@ -148,6 +151,51 @@ class Intake:
             arrivals.records += 1
             arrivals.cost += cost
         return delivery
+
+    def offer_plain(self, pairs: Iterable[object], deliveries: list[Delivery]) -> list[object]:
+        """Accept `pairs` of bytes and a key, and append their deliveries, up to the first that is another object.
+
+        Return that one, in a list, or the first for which there is no room: `offer` knows what to do. Reading `pairs`
+        must run no code of a caller's, because the records are accounted for at the end.
+
+        Raises:
+            ProducerClosedError, WrongEventLoopError: as `Producer.put`.
+            InvalidArgumentError: a partition key breaks the service's rules. The records before are accepted.
+        """
+        if _here() != self._home:
+            self._come_home()
+        arrivals, budget, loop_binding = self._arrivals, self._budget, self._loop_binding
+        if not arrivals.records:
+            loop_binding.check()
+            self._want_pump()
+        put_at, epoch, has_own_queues = arrivals.put_at, self._epochs.current, self._has_own_queues
+        routing_table, surely_fits = self._routing_table, self._surely_fits
+        left = 0 if self._waiting_for_room else budget.limit - budget.used_bytes
+        room, before = left, len(deliveries)
+        accept = deliveries.append
+        try:
+            for pair in pairs:
+                if type(pair) is not tuple or len(pair) != 2:  # noqa: PLR2004 - data and key
+                    return [pair]
+                data, key = pair
+                if type(data) is not bytes or type(key) is not str:
+                    return [pair]
+                outbox, key_size, overhead, tail = routing_table[key]
+                size = len(data) + key_size
+                cost = size + overhead
+                if size > surely_fits or cost > left:
+                    return [pair]
+                left -= cost
+                delivery = Delivery(data, tail, key, None, size, cost, outbox, put_at, epoch, loop_binding=loop_binding)
+                accept(delivery)
+                outbox.entry.append(delivery)
+                if has_own_queues and outbox.queue.count == 1:
+                    outbox.group.add(outbox)
+        finally:
+            budget.used_bytes += room - left
+            arrivals.records += len(deliveries) - before
+            arrivals.cost += room - left
+        return []
 
     def _come_home(self) -> None:
         """Raise the reason why a put is refused here. There is none if the loop runs in another thread than before."""

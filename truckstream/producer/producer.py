@@ -19,6 +19,8 @@ import warnings
 import weakref
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
+from itertools import islice
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast, overload
 
 from truckstream.checks import check_number
@@ -46,7 +48,7 @@ from truckstream.producer.service_calls import ServiceCalls
 from truckstream.producer.watching.notifier import SAMPLE_SECONDS, ObserverNotifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from types import TracebackType
     from typing import Unpack
 
@@ -467,29 +469,42 @@ class Producer(Generic[T_contra]):
                 a rule. The records before it will be delivered.
         """
         deliveries: list[Delivery] = []
-        pair_of, offer = self._arguments.pair_of, self._intake.offer
-        plain_pair = None if self._arguments.has_key else tuple
-        record: Any
-        if isinstance(records, Iterable):
-            for record in records:
-                if type(record) is plain_pair and len(record) == 2:  # noqa: PLR2004 - `pair_of` in the usual case
-                    data, partition_key = record
-                else:
-                    data, partition_key = pair_of(record, len(deliveries))
-                # As `put`, but without a coroutine for each record.
-                if self._arrivals.records >= PUTS_PER_TURN:
-                    await self._end_turn()
-                delivery = offer(data, partition_key, None)
-                if not delivery.epoch:
-                    await self._accept_later(delivery)
-                deliveries.append(delivery)
+        if type(records) in {list, tuple} and self._intake.has_plain_records:
+            await self._put_in_bulk(iter(cast("Sequence[object]", records)), deliveries)
+        elif isinstance(records, Iterable):
+            await self._put_from(records, deliveries)
         elif isinstance(records, AsyncIterable):
             async for record in records:
-                data, partition_key = pair_of(record, len(deliveries))
+                data, partition_key = self._arguments.pair_of(record, len(deliveries))
                 deliveries.append(await self.put(data, partition_key))
         else:
             raise InvalidArgumentError("records", records, "must be an iterable, or an asynchronous one")
         return deliveries
+
+    async def _put_in_bulk(self, records: Iterator[object], deliveries: list[Delivery]) -> None:
+        """Put the records of a list or tuple: many of them in one call, and those that are not plain one by one."""
+        while length_hint(records):
+            if self._arrivals.records >= PUTS_PER_TURN:
+                await self._end_turn()
+            some = islice(records, PUTS_PER_TURN - self._arrivals.records)
+            others = self._intake.offer_plain(some, deliveries)
+            await self._put_from(others, deliveries)
+
+    async def _put_from(self, records: Iterable[Any], deliveries: list[Delivery]) -> None:
+        """Put records one by one, as `put` does, but without a coroutine for each."""
+        pair_of, offer = self._arguments.pair_of, self._intake.offer
+        plain_pair = None if self._arguments.has_key else tuple
+        for record in records:
+            if type(record) is plain_pair and len(record) == 2:  # noqa: PLR2004 - `pair_of` in the usual case
+                data, partition_key = record
+            else:
+                data, partition_key = pair_of(record, len(deliveries))
+            if self._arrivals.records >= PUTS_PER_TURN:
+                await self._end_turn()
+            delivery = offer(data, partition_key, None)
+            if not delivery.epoch:
+                await self._accept_later(delivery)
+            deliveries.append(delivery)
 
     async def flush(self) -> None:
         """Send the records put so far without lingering, and wait until each has its outcome.
