@@ -35,7 +35,7 @@ class Contestant:
 CONTESTANTS = [
     *(
         Contestant("with_truckstream", form)
-        for form in ("client", "plain", "ordered", "aggregated", "ordered aggregated")
+        for form in ("client", "plain", "put_many", "ordered", "aggregated", "ordered aggregated")
     ),
     *(Contestant(script) for script in ("with_boto3", "with_aiobotocore", "with_aioboto3")),
     *(Contestant("with_async_kinesis", form) for form in ("", "unthrottled")),

@@ -1,8 +1,9 @@
 """truckstream's Producer, with every record put and acknowledged.
 
-Forms: plain, ordered, aggregated, both of these, client; for by_shards.py also defaults, few, idle. Pacing is off where
-the stream has no quota, except in the last three, which set no option. The form `client` is `KinesisClient.put_records`
-with finished batches: it does the same work as aiobotocore's put_records. `few` puts ten records a second, and `idle`
+Forms: plain, put_many, ordered, aggregated, both of these, client; for by_shards.py also defaults, few, idle. Pacing is
+off where the stream has no quota, except in the last three, which set no option. The form `client` is
+`KinesisClient.put_records` with finished batches: it does the same work as aiobotocore's put_records. `put_many` passes
+the same batches to the producer, and the others put one record at a time. `few` puts ten records a second, and `idle`
 none while an observer gets the statistics each second.
 """
 
@@ -10,7 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from harness import KEYS, compete, in_parallel
+from harness import KEYS, batches, compete, in_parallel
 
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.encoding import encode_tail
@@ -18,6 +19,7 @@ from truckstream.producer import Producer, ProducerObserver
 
 OPTIONS = {
     "plain": {"pacing": False},
+    "put_many": {"pacing": False},
     "ordered": {"pacing": False, "ordered": True},
     "aggregated": {"pacing": False, "aggregate": True},
     "ordered aggregated": {"pacing": False, "ordered": True, "aggregate": True},
@@ -60,10 +62,18 @@ async def open_producer(job):
         **options,
     ) as producer:
 
-        async def send(batch):
-            put, before = producer.put, producer.stats.acked
+        async def put_each(batch):
+            put = producer.put
             for data, key in batch:
                 await put(data, key)
+
+        async def put_batches(batch):
+            for some in batches(batch, job.batch):
+                await producer.put_many(some)
+
+        async def send(batch):
+            before = producer.stats.acked
+            await (put_batches if job.form == "put_many" else put_each)(batch)
             await producer.flush()
             assert producer.stats.acked - before == len(batch)
 
