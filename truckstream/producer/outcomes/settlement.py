@@ -29,7 +29,6 @@ __all__ = ["Settlement"]
 
 _epoch: Callable[[QueuedRecord], int] = attrgetter("epoch")
 _maybe_duplicate: Callable[[QueuedRecord], bool] = attrgetter("maybe_duplicate")
-_size: Callable[[QueuedRecord], int] = attrgetter("size")
 
 
 class Settlement:
@@ -78,7 +77,7 @@ class Settlement:
         it has counted need not be counted again.
         """
         stored = self._assign(parcels, responses, some_expired=whole is None)
-        size = whole.size if whole and not self._aggregates else sum(map(_size, stored))
+        size = whole.size if whole and not self._aggregates else sum([record.size for record in stored])
         self._count_acked(stored)
         self._counters.acked += len(stored)
         self._counters.acked_bytes += size

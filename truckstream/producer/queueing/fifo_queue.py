@@ -67,7 +67,7 @@ class FifoQueue(RecordQueue):
             return self._take_all()
         pop = self._records.popleft
         taken = [pop() for _ in range(min(max_records, len(self._records)))]
-        taken_size = sum(map(_size, taken))
+        taken_size = sum([record.size for record in taken])
         left: list[QueuedRecord] = []
         while taken_size > max_bytes:
             left.append(taken.pop())

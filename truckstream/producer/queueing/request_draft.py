@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["RequestDraft"]
 
 _packing_cost: Callable[[Parcel], int] = attrgetter("packing_cost")
-_size: Callable[[Parcel], int] = attrgetter("size")
 
 
 class RequestDraft:
@@ -71,7 +70,7 @@ class RequestDraft:
     def take_from(self, outbox: Outbox, now: float) -> bool:
         """Add the parcels that `outbox` may send now. Return False if the next one has more bytes than are left."""
         taken = outbox.take(self.records_left, self._bundled_left, self.bytes_left, self._max_record_bytes, now)
-        self.add(taken, sum(map(_size, taken)))
+        self.add(taken, sum([parcel.size for parcel in taken]))
         if self._aggregates:
             self._bundled_left -= sum(map(_packing_cost, taken))
         return outbox.first_size() <= self.bytes_left
