@@ -31,14 +31,25 @@ class Text(str):
 
 
 keys = st.sampled_from([KEY, "TRUCK_002", "ü" * 200, Text("TRUCK_003")])
-plain = st.tuples(st.sampled_from([b"a", b"bc", b"d" * 400]), keys)
+plain = st.tuples(st.sampled_from([b"a", b"bc", b"d" * 400, "text"]), keys)
 others = st.one_of(
     st.builds(Pair, st.just(b"e"), keys),
-    st.tuples(st.sampled_from(["text", bytearray(b"array"), memoryview(b"view")]), keys),
+    st.tuples(st.sampled_from([Text("text"), bytearray(b"array"), memoryview(b"view")]), keys),
     plain.map(list),
 )
 bad = st.sampled_from(
-    [None, 5, b"no pair", "ab", (b"f", KEY, "more"), (b"f", ""), (b"f", 7), ({}, KEY), (b"f" * LIMIT, KEY)]
+    [
+        None,
+        5,
+        b"no pair",
+        "ab",
+        (b"f", KEY, "more"),
+        (b"f", ""),
+        (b"f", 7),
+        ("\ud800", KEY),
+        ({}, KEY),
+        (b"f" * LIMIT, KEY),
+    ]
 )
 lists_of_records = st.builds(
     lambda parts, end: [*(record for part in parts for record in part), *end],

@@ -153,14 +153,15 @@ class Intake:
         return delivery
 
     def offer_plain(self, pairs: Iterable[object], deliveries: list[Delivery]) -> list[object]:
-        """Accept `pairs` of bytes and a key, and append their deliveries, up to the first that is another object.
+        """Accept pairs of bytes or text and a key, and append their deliveries, up to the first other object.
 
         Return that one, in a list, or the first for which there is no room: `offer` knows what to do. Reading `pairs`
         must run no code of a caller's, because the records are accounted for at the end.
 
         Raises:
             ProducerClosedError, WrongEventLoopError: as `Producer.put`.
-            InvalidArgumentError: a partition key breaks the service's rules. The records before are accepted.
+            InvalidArgumentError: a key breaks the service's rules, or a text is not Unicode. The records before are
+                accepted.
         """
         if _here() != self._home:
             self._come_home()
@@ -169,7 +170,7 @@ class Intake:
             loop_binding.check()
             self._want_pump()
         put_at, epoch, has_own_queues = arrivals.put_at, self._epochs.current, self._has_own_queues
-        routing_table, surely_fits = self._routing_table, self._surely_fits
+        routing_table, surely_fits, data_of = self._routing_table, self._surely_fits, self._arguments.data_of
         left = 0 if self._waiting_for_room else budget.limit - budget.used_bytes
         room, before = left, len(deliveries)
         accept = deliveries.append
@@ -178,7 +179,11 @@ class Intake:
                 if type(pair) is not tuple or len(pair) != 2:  # noqa: PLR2004 - data and key
                     return [pair]
                 data, key = pair
-                if type(data) is not bytes or type(key) is not str:
+                if type(data) is not bytes:
+                    if type(data) is not str:
+                        return [pair]
+                    data = data_of(data)
+                if type(key) is not str:
                     return [pair]
                 outbox, key_size, overhead, tail = routing_table[key]
                 size = len(data) + key_size
