@@ -57,6 +57,15 @@ def test_an_idle_shard_holds_nothing_back():
     assert watermark.advance(130.0) == 124.0
 
 
+def test_a_shard_whose_reader_waits_is_not_idle():
+    watermark = watermark_of("a", "b")
+    watermark.observe("a", 100.0, arrival=100.0, now=100.0)
+    watermark.observe("b", 145.0, arrival=145.0, now=145.0)
+    watermark.wait("a", now=130.0)
+    assert watermark.advance(159.9) == 95.0
+    assert watermark.advance(160.0) == 140.0
+
+
 def test_it_stands_still_while_all_shards_are_idle():
     watermark = watermark_of("a")
     watermark.observe("a", 100.0, arrival=100.0, now=100.0)
@@ -136,7 +145,7 @@ def test_an_event_time_that_is_no_time_is_refused(event_time):
         watermark_of("a").observe("a", event_time, arrival=0.0, now=0.0)
 
 
-@pytest.mark.parametrize("method", ["observe", "reach_tip"])
+@pytest.mark.parametrize("method", ["observe", "reach_tip", "wait"])
 def test_a_shard_has_to_be_added_first(method):
     arguments = (1.0, 1.0, 1.0) if method == "observe" else (1.0,)
     with pytest.raises(InvalidArgumentError, match="call add first"):

@@ -11,7 +11,8 @@ least of theirs. Four rules keep it honest:
 3. A shard that is read to its tip goes on with the time, as far behind it as its newest record was. So the last window
    of a fleet that falls silent ends, and a shard with few trucks holds nothing back.
 4. A shard of which nothing was read for `idle_after`, neither a record nor its tip, does not count: its reader may be
-   stuck. When it goes on, its records may be late. If that is so of all shards, they all count.
+   stuck. When it goes on, its records may be late. If that is so of all shards, they all count. A reader that waits for
+   its caller, with records in hand, is not stuck.
 
 All times are seconds since the epoch.
 """
@@ -32,7 +33,7 @@ _NEVER: Final = -math.inf
 class _Shard:
     """The facts known of one shard."""
 
-    __slots__ = ("arrival", "event_time", "read_at", "tip_at")
+    __slots__ = ("arrival", "event_time", "read_at", "tip_at", "waiting_at")
 
     def __init__(self, now: float) -> None:
         #: The greatest event time, and the arrival of its record.
@@ -41,6 +42,8 @@ class _Shard:
         #: When the last record was read, and when the shard was last seen without more records.
         self.read_at = now
         self.tip_at = _NEVER
+        #: When its reader last waited.
+        self.waiting_at = _NEVER
 
     @property
     def is_empty(self) -> bool:
@@ -52,7 +55,7 @@ class _Shard:
         return self.tip_at >= self.read_at
 
     def is_stuck(self, now: float, idle_after: float) -> bool:
-        return now - max(self.read_at, self.tip_at) >= idle_after
+        return now - max(self.read_at, self.tip_at, self.waiting_at) >= idle_after
 
     @property
     def reached(self) -> float:
@@ -115,6 +118,14 @@ class Watermark:
             InvalidArgumentError: the shard was not added.
         """
         self._shard(shard_id).tip_at = now
+
+    def wait(self, shard_id: str, now: float) -> None:
+        """Note that the shard's reader waits at `now`, and will go on where it is.
+
+        Raises:
+            InvalidArgumentError: the shard was not added.
+        """
+        self._shard(shard_id).waiting_at = now
 
     def advance(self, now: float) -> float:
         """Return the watermark at `now`; minus infinity before it is known."""

@@ -90,6 +90,8 @@ class BufferedWindows:
         #: The watermark in seconds since the epoch, as of the last step.
         self.reached = -math.inf
         self._shards: dict[str, ReadShard] = {}
+        # Those that `must_wait`, since its last call.
+        self._waiting: set[str] = set()
         self.late = 0
         self.ahead = 0
 
@@ -112,6 +114,7 @@ class BufferedWindows:
     def release_shard(self, shard_id: str) -> None:
         """Let the watermark go on without a shard that has ended: the shards that follow it are being read."""
         self._watermark.remove(shard_id)
+        self._waiting.discard(shard_id)
 
     def has_ended(self, shard_id: str) -> bool:
         """Whether the shard was read to its end."""
@@ -175,6 +178,8 @@ class BufferedWindows:
 
     def step(self, now: float, *, with_changed: bool) -> list[WindowRecords]:
         """Return the windows that became final, and with `with_changed` those that are open and changed, in order."""
+        for shard_id in self._waiting:  # delivering the answers may have taken longer than `idle_after`
+            self._watermark.wait(shard_id, now)
         self.reached = self._watermark.advance(now)
         if math.isfinite(self.reached):
             self.closed_before = max(self.closed_before, round(self.reached * SECOND))
@@ -228,24 +233,24 @@ class BufferedWindows:
         """Return whether other shards hold the watermark back."""
         return self._shards[shard_id].reached - self._lateness > self.reached
 
-    def must_wait(self, shard_id: str, now: float) -> bool:
+    def must_wait(self, shard_id: str) -> bool:
         """Return whether the memory is full, and the shard should wait, because others hold the watermark back.
 
-        A shard that holds it back must go on: the windows end only with its records.
+        A shard that holds it back must go on: the windows end only with its records. One that waits is not stuck.
 
         Raises:
             UsageError: it holds the watermark back, and its windows do not fit into the memory.
         """
+        waits = self._must_wait(shard_id)
+        (self._waiting.add if waits else self._waiting.discard)(shard_id)
+        return waits
+
+    def _must_wait(self, shard_id: str) -> bool:
         size = self.size
         if size < self._max_bytes:
             return False
-        if self.is_ahead(shard_id):
-            # It is not stuck: it waits with records in hand.
-            reached = self._shards[shard_id].reached
-            self._watermark.observe(shard_id, reached, reached, now)
+        if self.is_ahead(shard_id) or self._undelivered:  # the latter are about to free memory
             return True
-        if self._undelivered:
-            return True  # they are about to free memory
         if size < self._max_bytes * MEMORY_SLACK:
             return False
         raise UsageError(
