@@ -14,8 +14,8 @@ of ten records a second, and of none. With one shard a request has 100 records, 
 of the ratios is one shard without pacing, whose requests are full.
 
 Bias: boto3, aiobotocore and aioboto3 receive finished batches and do nothing about failures, where a Producer takes
-records one by one (`put_many`: the same batches), buffers and routes them, and acknowledges each. The endpoint runs on the same machine, which affects
-the wall-clock figures.
+records one by one (`put_many`: the same batches), buffers and routes them, and acknowledges each. The endpoint runs on
+the same machine, which affects the wall-clock figures.
 
     uv run python benchmarks/producers.py [--quick] [--seconds 2] [--rounds 7] [--only truckstream,…] [--by-shards]
         [--json FILE] [--html FILE]
