@@ -114,6 +114,24 @@ async def test_a_long_list_lets_the_loop_run():
 
 
 @on_virtual_time
+async def test_a_list_goes_on_beside_many_other_puts():
+    """Each turn already has more records than one may put."""
+    client = Client()
+    async with Producer(client, pacing=False) as producer:
+
+        async def put_others():
+            for _ in range(10):
+                for _ in range(700):
+                    producer.try_put(b"o", KEY)
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(put_others())
+        await producer.put_many([(b"x", KEY)] * 3_000)
+        await others
+        assert producer.stats.put == 10_000
+
+
+@on_virtual_time
 async def test_a_list_may_change_while_it_is_put():
     """Records that are appended meanwhile are put, too, as with an iterator."""
     client = Client()

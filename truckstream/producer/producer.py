@@ -486,7 +486,7 @@ class Producer(Generic[T_contra]):
         while length_hint(records):
             if self._arrivals.records >= PUTS_PER_TURN:
                 await self._end_turn()
-            some = islice(records, PUTS_PER_TURN - self._arrivals.records)
+            some = islice(records, max(1, PUTS_PER_TURN - self._arrivals.records))  # others may have put more
             others = self._intake.offer_plain(some, deliveries)
             await self._put_from(others, deliveries)
 
