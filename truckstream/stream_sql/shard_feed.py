@@ -65,7 +65,7 @@ class ShardFeed:
             await self._next_step()
 
     def _must_wait(self) -> bool:
-        return not self._ends_soon and self.windows.must_wait(self.shard.shard_id)
+        return not self._ends_soon and self.windows.must_wait(self.shard.shard_id, time.time())
 
     async def _next_step(self) -> None:
         self._may_have_room.clear()

@@ -11,8 +11,8 @@ least of theirs. Four rules keep it honest:
 3. A shard that is read to its tip goes on with the time, as far behind it as its newest record was. So the last window
    of a fleet that falls silent ends, and a shard with few trucks holds nothing back.
 4. A shard of which nothing was read for `idle_after`, neither a record nor its tip, does not count: its reader may be
-   stuck. When it goes on, its records may be late. If that is so of all shards, they all count. A reader that waits for
-   its caller, with records in hand, is not stuck.
+   stuck. When it goes on, its records may be late. If that is so of all shards, they all count. A shard whose reader
+   waits until its records can be taken is not stuck.
 
 All times are seconds since the epoch.
 """

@@ -226,11 +226,11 @@ def test_a_shard_that_is_ahead_waits_for_the_one_that_holds_the_windows_back():
     windows.read(1, 2, shard="shard-2")
     windows.step()
     windows.read(31, 32)
-    assert windows.open.must_wait("shard-1")
-    assert not windows.open.must_wait("shard-2")  # the windows end only with its records
+    assert windows.open.must_wait("shard-1", BASE + 20)
+    assert not windows.open.must_wait("shard-2", BASE + 20)  # the windows end only with its records
     windows.read(33, shard="shard-2")
     windows.step()
-    assert not windows.open.must_wait("shard-1")
+    assert not windows.open.must_wait("shard-1", BASE + 20)
 
 
 def test_windows_that_do_not_fit_into_the_memory_end_the_query_with_advice():
@@ -238,7 +238,7 @@ def test_windows_that_do_not_fit_into_the_memory_end_the_query_with_advice():
     windows.read(*[n / 1000 for n in range(1100)])
     windows.step()
     with pytest.raises(UsageError) as raised:
-        windows.open.must_wait("shard-1")
+        windows.open.must_wait("shard-1", BASE + 20)
     assert str(raised.value).startswith(
         "the 1 open windows have 1,100 records of 1 MiB, and the memory for them is 1 MiB: take a shorter window"
     )
@@ -248,9 +248,9 @@ def test_final_windows_that_are_about_to_be_delivered_do_not_end_the_query():
     windows = Windows(max_bytes=1500)
     windows.read(*[n / 100 for n in range(400)], 12)
     windows.step(deliver=False)
-    assert windows.open.must_wait("shard-1")
+    assert windows.open.must_wait("shard-1", BASE + 20)
     windows.step()
-    assert not windows.open.must_wait("shard-1")
+    assert not windows.open.must_wait("shard-1", BASE + 20)
 
 
 def test_a_shard_that_waits_for_a_long_delivery_is_not_stuck():
@@ -259,16 +259,42 @@ def test_a_shard_that_waits_for_a_long_delivery_is_not_stuck():
     windows.read(*[n / 100 for n in range(400)], 12)
     windows.read(11, shard="shard-2")
     windows.step(deliver=False)
-    assert windows.open.must_wait("shard-2")
+    assert windows.open.must_wait("shard-2", BASE + 21)
     windows.read(45, now=45)
+    windows.open.delivered(BASE * SECOND)
+    assert not windows.open.must_wait("shard-2", BASE + 51)
     windows.step(now=51)
-    assert not windows.open.must_wait("shard-2")
     windows.read(12, shard="shard-2", now=52)
     assert windows.open.late == 0
     windows.read(46, now=60)
     windows.step(now=83)  # now it reads nothing, although it does not wait
     windows.read(13, shard="shard-2", now=84)
     assert windows.open.late == 1
+
+
+def test_a_shard_that_still_waits_at_a_step_is_not_stuck():
+    windows = Windows(max_bytes=1_500, shards=("shard-1", "shard-2"))
+    windows.read(*[n / 100 for n in range(400)], 12)
+    windows.read(11, shard="shard-2")
+    windows.step(deliver=False)
+    assert windows.open.must_wait("shard-2", BASE + 21)
+    windows.read(45, now=45)
+    windows.step(now=51)
+    windows.read(12, shard="shard-2", now=52)
+    assert windows.open.late == 0
+
+
+def test_a_shard_that_is_added_again_no_longer_waits():
+    """Its reader was cancelled while it waited. If it is not read again, it holds nothing back."""
+    windows = Windows(max_bytes=5_000, shards=("shard-1", "shard-2"))
+    windows.read(*[n / 100 for n in range(400)], 12)
+    windows.read(11, shard="shard-2")
+    windows.step(deliver=False)
+    assert windows.open.must_wait("shard-2", BASE + 21)
+    windows.open.add_shard("shard-2", BEGINNING, BASE + 22)
+    windows.read(45, now=60)
+    windows.step(now=60)
+    assert windows.open.reached == BASE + 45
 
 
 def test_the_memory_of_final_windows_is_free_again():

@@ -90,7 +90,7 @@ class BufferedWindows:
         #: The watermark in seconds since the epoch, as of the last step.
         self.reached = -math.inf
         self._shards: dict[str, ReadShard] = {}
-        # Those that `must_wait`, since its last call.
+        # The shards for which the last `must_wait` returned True.
         self._waiting: set[str] = set()
         self.late = 0
         self.ahead = 0
@@ -105,6 +105,7 @@ class BufferedWindows:
         Records up to `replayed_up_to` were read by an earlier run, which has counted those that are late.
         """
         self._watermark.add(shard_id, now)
+        self._waiting.discard(shard_id)
         self._shards[shard_id] = ReadShard(start, replayed_up_to)
 
     def end_shard(self, shard_id: str) -> None:
@@ -233,23 +234,30 @@ class BufferedWindows:
         """Return whether other shards hold the watermark back."""
         return self._shards[shard_id].reached - self._lateness > self.reached
 
-    def must_wait(self, shard_id: str) -> bool:
+    def must_wait(self, shard_id: str, now: float) -> bool:
         """Return whether the memory is full, and the shard should wait, because others hold the watermark back.
 
-        A shard that holds it back must go on: the windows end only with its records. One that waits is not stuck.
+        A shard that holds it back must go on: the windows end only with its records. One that waits is not stuck, until
+        this returns False and nothing of it is read for the watermark's `idle_after`.
 
         Raises:
             UsageError: it holds the watermark back, and its windows do not fit into the memory.
         """
-        waits = self._must_wait(shard_id)
-        (self._waiting.add if waits else self._waiting.discard)(shard_id)
-        return waits
+        if self._must_wait(shard_id):
+            self._waiting.add(shard_id)
+            return True
+        if shard_id in self._waiting:
+            self._waiting.remove(shard_id)
+            self._watermark.wait(shard_id, now)
+        return False
 
     def _must_wait(self, shard_id: str) -> bool:
         size = self.size
         if size < self._max_bytes:
             return False
-        if self.is_ahead(shard_id) or self._undelivered:  # the latter are about to free memory
+        if self.is_ahead(shard_id):
+            return True
+        if self._undelivered:  # windows that are about to free memory
             return True
         if size < self._max_bytes * MEMORY_SLACK:
             return False
