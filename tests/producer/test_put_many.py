@@ -132,6 +132,16 @@ async def test_a_list_goes_on_beside_many_other_puts():
 
 
 @on_virtual_time
+async def test_a_list_goes_on_behind_more_puts_than_a_turn_has():
+    """Each put looks at the turn once, so many tasks pass its end together."""
+    client = Client()
+    async with Producer(client, pacing=False) as producer:
+        puts = [producer.put(b"o", KEY) for _ in range(1_200)]
+        await asyncio.gather(*puts, producer.put_many([(b"x", KEY)] * 5))
+        assert producer.stats.put == 1_205
+
+
+@on_virtual_time
 async def test_a_list_may_change_while_it_is_put():
     """Records that are appended meanwhile are put, too, as with an iterator."""
     client = Client()

@@ -2,7 +2,7 @@
 
 Every put passes through `Intake.offer`. So that is one function, on an object with slots: with a call for each step,
 and on `Producer` with its many attributes, a put took 1.15 µs instead of 0.65 (Python 3.11). `Intake.offer_plain` does
-the same for the usual records of a list, at 0.35 µs each: all that they share is looked up once.
+the same for the usual records of a list, at 0.3 µs each: all that they share is looked up once.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Intake:
         self._has_own_queues = core.has_own_queues
         self._routing_table = core.routing_table
         self._sent_as_it_is = arguments.sent_as_it_is
-        #: Whether `offer_plain` accepts any: it calls neither a serializer nor a key, and knows nothing of lanes.
+        #: Whether `offer_plain` accepts any: it calls neither a serializer nor a key, and does not handle lanes.
         self.has_plain_records = arguments.sent_as_it_is is bytes and not arguments.has_key and not self._has_lanes
         # Where puts are accepted: one comparison spares each of them a look at the state.
         self._home: object = _NOWHERE
@@ -155,8 +155,9 @@ class Intake:
     def offer_plain(self, pairs: Iterable[object], deliveries: list[Delivery]) -> list[object]:
         """Accept pairs of bytes or text and a key, and append their deliveries, up to the first other object.
 
-        Return that one, in a list, or the first for which there is no room: `offer` knows what to do. Reading `pairs`
-        must run no code of a caller's, because the records are accounted for at the end.
+        Return the first record that was not accepted, in a list: it is not plain, or there is no room. The caller
+        passes it to `offer`. Reading `pairs` must run no code of a user's, because the records are accounted for at the
+        end.
 
         Raises:
             ProducerClosedError, WrongEventLoopError: as `Producer.put`.
@@ -179,21 +180,21 @@ class Intake:
                 if type(pair) is not tuple or len(pair) != 2:  # noqa: PLR2004 - data and key
                     return [pair]
                 data, key = pair
+                if type(key) is not str:
+                    return [pair]
                 if type(data) is not bytes:
                     if type(data) is not str:
                         return [pair]
                     data = data_of(data)
-                if type(key) is not str:
-                    return [pair]
                 outbox, key_size, overhead, tail = routing_table[key]
                 size = len(data) + key_size
                 cost = size + overhead
                 if size > surely_fits or cost > left:
                     return [pair]
-                left -= cost
                 delivery = Delivery(data, tail, key, None, size, cost, outbox, put_at, epoch, loop_binding=loop_binding)
                 accept(delivery)
                 outbox.entry.append(delivery)
+                left -= cost
                 if has_own_queues and outbox.queue.count == 1:
                     outbox.group.add(outbox)
         finally:

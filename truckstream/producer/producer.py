@@ -19,7 +19,7 @@ import warnings
 import weakref
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast, overload
 
@@ -67,6 +67,9 @@ _logger = logging.getLogger("truckstream.producer")
 
 #: A loop of puts that never waits lets the event loop run after this many: one request's worth.
 PUTS_PER_TURN: Final = 500
+
+#: After a record of a list that is not plain, so many are put one by one: it is seldom the only one.
+OTHERS_AT_A_TIME: Final = 50
 
 #: Seconds that a closed producer waits for cancelled calls to end, and for its connections to close.
 DISCONNECT_SECONDS: Final = 5.0
@@ -487,8 +490,8 @@ class Producer(Generic[T_contra]):
             if self._arrivals.records >= PUTS_PER_TURN:
                 await self._end_turn()
             some = islice(records, max(1, PUTS_PER_TURN - self._arrivals.records))  # others may have put more
-            others = self._intake.offer_plain(some, deliveries)
-            await self._put_from(others, deliveries)
+            if others := self._intake.offer_plain(some, deliveries):
+                await self._put_from(chain(others, islice(records, OTHERS_AT_A_TIME)), deliveries)
 
     async def _put_from(self, records: Iterable[Any], deliveries: list[Delivery]) -> None:
         """Put records one by one, as `put` does, but without a coroutine for each."""
