@@ -1,9 +1,9 @@
 """AWS Signature Version 4 for requests to one address.
 
 The rules are those of "Create a signed AWS API request" in the IAM user guide. A signature is valid for five minutes
-around the service's time, so a request is signed when it is sent and not when it is queued. All that changes only with
-the day or the keys is kept. Signing takes 8 µs a request, where botocore's generic signer takes 150; the hash of the
-body adds 0.4 µs for each record of 498 bytes.
+around the service's time, so a request is signed when it is sent and not when it is queued. The parts that
+depend only on the day and the keys are kept. Signing takes 8 µs a request, where botocore's generic signer takes 150;
+the hash of the body adds 0.4 µs for each record of 498 bytes.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Signer:
 
     def _begin_day(self, date: str, keys: Keys) -> _Day:
         token = {"x-amz-security-token": keys.token} if keys.token else {}
-        names = sorted(["x-amz-date", *self._headers, *token])
-        headers = {**self._headers, "x-amz-date": "\0", **token}
-        lines = "".join(f"{name}:{headers[name]}\n" for name in names)
-        before_time, after_time = f"POST\n{self._path}\n\n{lines}\n{';'.join(names)}\n".split("\0")
+        headers = {**self._headers, **token}
+        names = sorted({"x-amz-date", *headers})
+        lines = [f"{name}:{headers.get(name)}\n" for name in names]
+        date_line = names.index("x-amz-date")
         scope = f"{date}/{self._region}/{self._service}/aws4_request"
         secret = b"AWS4" + keys.secret_key.encode()
         for part in scope.split("/"):
@@ -80,8 +80,8 @@ class Signer:
             keys=keys,
             scope=scope,
             mac=hmac.new(secret, digestmod="sha256"),
-            before_time=before_time,
-            after_time=after_time,
+            before_time=f"POST\n{self._path}\n\n{''.join(lines[:date_line])}x-amz-date:",
+            after_time=f"\n{''.join(lines[date_line + 1 :])}\n{';'.join(names)}\n",
             authorization=f"{credential}, SignedHeaders={';'.join(names)}, Signature=",
         )
 
@@ -94,7 +94,7 @@ class _Day:
     keys: Keys
     #: The date, region and service that the signing key is valid for.
     scope: str
-    #: Has got the signing key.
+    #: With the signing key; copied for each signature.
     mac: hmac.HMAC
     #: The canonical request, up to the time, and from there to the hash of the body.
     before_time: str
