@@ -60,10 +60,13 @@ def test_an_idle_shard_holds_nothing_back():
 def test_a_shard_whose_reader_waits_is_not_idle():
     watermark = watermark_of("a", "b")
     watermark.observe("a", 100.0, arrival=100.0, now=100.0)
+    watermark.wait("a")
     watermark.observe("b", 145.0, arrival=145.0, now=145.0)
-    watermark.wait("a", now=130.0)
-    assert watermark.advance(159.9) == 95.0
-    assert watermark.advance(160.0) == 140.0
+    assert watermark.advance(150.0) == 95.0
+    watermark.end_wait("a", now=150.0)
+    watermark.observe("b", 170.0, arrival=170.0, now=170.0)
+    assert watermark.advance(179.9) == 95.0
+    assert watermark.advance(180.0) == 165.0
 
 
 def test_it_stands_still_while_all_shards_are_idle():
@@ -145,9 +148,9 @@ def test_an_event_time_that_is_no_time_is_refused(event_time):
         watermark_of("a").observe("a", event_time, arrival=0.0, now=0.0)
 
 
-@pytest.mark.parametrize("method", ["observe", "reach_tip", "wait"])
+@pytest.mark.parametrize("method", ["observe", "reach_tip", "wait", "end_wait"])
 def test_a_shard_has_to_be_added_first(method):
-    arguments = (1.0, 1.0, 1.0) if method == "observe" else (1.0,)
+    arguments = {"observe": (1.0, 1.0, 1.0), "wait": ()}.get(method, (1.0,))
     with pytest.raises(InvalidArgumentError, match="call add first"):
         getattr(watermark_of(), method)("a", *arguments)
 

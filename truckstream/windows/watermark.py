@@ -33,7 +33,7 @@ _NEVER: Final = -math.inf
 class _Shard:
     """The facts known of one shard."""
 
-    __slots__ = ("arrival", "event_time", "read_at", "tip_at", "waiting_at")
+    __slots__ = ("arrival", "event_time", "read_at", "tip_at", "waited_until", "waits")
 
     def __init__(self, now: float) -> None:
         #: The greatest event time, and the arrival of its record.
@@ -42,8 +42,9 @@ class _Shard:
         #: When the last record was read, and when the shard was last seen without more records.
         self.read_at = now
         self.tip_at = _NEVER
-        #: When its reader last waited.
-        self.waiting_at = _NEVER
+        #: Whether its reader waits until its records can be taken, and when the last such wait ended.
+        self.waits = False
+        self.waited_until = _NEVER
 
     @property
     def is_empty(self) -> bool:
@@ -55,7 +56,7 @@ class _Shard:
         return self.tip_at >= self.read_at
 
     def is_stuck(self, now: float, idle_after: float) -> bool:
-        return now - max(self.read_at, self.tip_at, self.waiting_at) >= idle_after
+        return not self.waits and now - max(self.read_at, self.tip_at, self.waited_until) >= idle_after
 
     @property
     def reached(self) -> float:
@@ -119,13 +120,23 @@ class Watermark:
         """
         self._shard(shard_id).tip_at = now
 
-    def wait(self, shard_id: str, now: float) -> None:
-        """Note that the shard's reader waits at `now`, and will go on where it is.
+    def wait(self, shard_id: str) -> None:
+        """Note that the shard's reader waits from now on, until its records can be taken.
 
         Raises:
             InvalidArgumentError: the shard was not added.
         """
-        self._shard(shard_id).waiting_at = now
+        self._shard(shard_id).waits = True
+
+    def end_wait(self, shard_id: str, now: float) -> None:
+        """Note that the shard's reader goes on at `now`, if it waited.
+
+        Raises:
+            InvalidArgumentError: the shard was not added.
+        """
+        shard = self._shard(shard_id)
+        if shard.waits:
+            shard.waits, shard.waited_until = False, now
 
     def advance(self, now: float) -> float:
         """Return the watermark at `now`; minus infinity before it is known."""

@@ -253,13 +253,19 @@ def test_final_windows_that_are_about_to_be_delivered_do_not_end_the_query():
     assert not windows.open.must_wait("shard-1", BASE + 20)
 
 
-def test_a_shard_that_waits_for_a_long_delivery_is_not_stuck():
-    """It would no longer hold the watermark back, and its next records would be late."""
-    windows = Windows(max_bytes=5_000, shards=("shard-1", "shard-2"))
+def where_one_waits_for_a_delivery(max_bytes):
+    """Return windows of two shards, of which shard-2 is behind and waits since 08:00:21."""
+    windows = Windows(max_bytes=max_bytes, shards=("shard-1", "shard-2"))
     windows.read(*[n / 100 for n in range(400)], 12)
     windows.read(11, shard="shard-2")
     windows.step(deliver=False)
     assert windows.open.must_wait("shard-2", BASE + 21)
+    return windows
+
+
+def test_a_shard_that_waits_for_a_long_delivery_is_not_stuck():
+    """It would no longer hold the watermark back, and its next records would be late."""
+    windows = where_one_waits_for_a_delivery(5_000)
     windows.read(45, now=45)
     windows.open.delivered(BASE * SECOND)
     assert not windows.open.must_wait("shard-2", BASE + 51)
@@ -273,11 +279,7 @@ def test_a_shard_that_waits_for_a_long_delivery_is_not_stuck():
 
 
 def test_a_shard_that_still_waits_at_a_step_is_not_stuck():
-    windows = Windows(max_bytes=1_500, shards=("shard-1", "shard-2"))
-    windows.read(*[n / 100 for n in range(400)], 12)
-    windows.read(11, shard="shard-2")
-    windows.step(deliver=False)
-    assert windows.open.must_wait("shard-2", BASE + 21)
+    windows = where_one_waits_for_a_delivery(1_500)
     windows.read(45, now=45)
     windows.step(now=51)
     windows.read(12, shard="shard-2", now=52)
@@ -286,11 +288,7 @@ def test_a_shard_that_still_waits_at_a_step_is_not_stuck():
 
 def test_a_shard_that_is_added_again_no_longer_waits():
     """Its reader was cancelled while it waited. If it is not read again, it holds nothing back."""
-    windows = Windows(max_bytes=5_000, shards=("shard-1", "shard-2"))
-    windows.read(*[n / 100 for n in range(400)], 12)
-    windows.read(11, shard="shard-2")
-    windows.step(deliver=False)
-    assert windows.open.must_wait("shard-2", BASE + 21)
+    windows = where_one_waits_for_a_delivery(5_000)
     windows.open.add_shard("shard-2", BEGINNING, BASE + 22)
     windows.read(45, now=60)
     windows.step(now=60)

@@ -90,8 +90,6 @@ class BufferedWindows:
         #: The watermark in seconds since the epoch, as of the last step.
         self.reached = -math.inf
         self._shards: dict[str, ReadShard] = {}
-        # The shards for which the last `must_wait` returned True.
-        self._waiting: set[str] = set()
         self.late = 0
         self.ahead = 0
 
@@ -105,7 +103,6 @@ class BufferedWindows:
         Records up to `replayed_up_to` were read by an earlier run, which has counted those that are late.
         """
         self._watermark.add(shard_id, now)
-        self._waiting.discard(shard_id)
         self._shards[shard_id] = ReadShard(start, replayed_up_to)
 
     def end_shard(self, shard_id: str) -> None:
@@ -115,7 +112,6 @@ class BufferedWindows:
     def release_shard(self, shard_id: str) -> None:
         """Let the watermark go on without a shard that has ended: the shards that follow it are being read."""
         self._watermark.remove(shard_id)
-        self._waiting.discard(shard_id)
 
     def has_ended(self, shard_id: str) -> bool:
         """Whether the shard was read to its end."""
@@ -179,8 +175,6 @@ class BufferedWindows:
 
     def step(self, now: float, *, with_changed: bool) -> list[WindowRecords]:
         """Return the windows that became final, and with `with_changed` those that are open and changed, in order."""
-        for shard_id in self._waiting:  # delivering the answers may have taken longer than `idle_after`
-            self._watermark.wait(shard_id, now)
         self.reached = self._watermark.advance(now)
         if math.isfinite(self.reached):
             self.closed_before = max(self.closed_before, round(self.reached * SECOND))
@@ -243,13 +237,12 @@ class BufferedWindows:
         Raises:
             UsageError: it holds the watermark back, and its windows do not fit into the memory.
         """
-        if self._must_wait(shard_id):
-            self._waiting.add(shard_id)
-            return True
-        if shard_id in self._waiting:
-            self._waiting.remove(shard_id)
-            self._watermark.wait(shard_id, now)
-        return False
+        waits = self._must_wait(shard_id)
+        if waits:
+            self._watermark.wait(shard_id)
+        else:
+            self._watermark.end_wait(shard_id, now)
+        return waits
 
     def _must_wait(self, shard_id: str) -> bool:
         size = self.size
