@@ -1,9 +1,9 @@
 """AWS Signature Version 4 for requests to one address.
 
 The rules are those of "Create a signed AWS API request" in the IAM user guide. A signature is valid for five minutes
-around the service's time, so a request is signed when it is sent and not when it is queued. The parts that
-depend only on the day and the keys are kept. Signing takes 8 µs a request, where botocore's generic signer takes 150;
-the hash of the body adds 0.4 µs for each record of 498 bytes.
+around the service's time, so a request is signed when it is sent and not when it is queued. The parts that depend only
+on the day and the keys are kept. Signing takes 8 µs a request, where botocore's generic signer takes 150; the hash of
+the body adds 0.4 µs for each record of 498 bytes.
 """
 
 from __future__ import annotations
