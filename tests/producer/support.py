@@ -11,7 +11,7 @@ from truckstream.kinesis.client import RecordResponse
 from truckstream.kinesis.encoding import encode_body
 from truckstream.kinesis.limits import MAX_HASH_KEY
 from truckstream.kinesis.shard_map import Shard, ShardMap, hash_key_of
-from truckstream.producer.queueing.outbox import QueuedRecord
+from truckstream.producer.queueing.outbox import QueuedRecord, count_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,14 +39,17 @@ def as_sent(parcel: Any) -> dict[str, Any]:
 
 
 def user_records(parcel: Any) -> list[tuple[str, str | None, bytes]]:
-    """The records that a reader finds in a parcel, each as (partition key, explicit hash key, data)."""
+    """The records of a parcel as it is sent, each as (partition key, explicit hash key, data).
+
+    A single record may begin like an aggregate or an envelope, and is none.
+    """
     document = as_sent(parcel)
     data = base64.b64decode(document["Data"])
+    if count_records(parcel) == 1:
+        return [(document["PartitionKey"], document.get("ExplicitHashKey"), data)]
     if envelope.is_envelope(data):
         return [(record.partition_key, record.explicit_hash_key, record.data) for record in envelope.read(data)]
-    if kpl.is_aggregate(data):
-        return [(record.partition_key, record.explicit_hash_key, record.data) for record in kpl.decode(data)]
-    return [(document["PartitionKey"], document.get("ExplicitHashKey"), data)]
+    return [(record.partition_key, record.explicit_hash_key, record.data) for record in kpl.decode(data)]
 
 
 def hash_of(partition_key: str, explicit_hash_key: str | None = None) -> int:

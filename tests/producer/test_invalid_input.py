@@ -4,15 +4,17 @@ import asyncio
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import virtual_time
 from tests.producer.shell import KEY, Client, on_virtual_time
 from tests.producer.support import even_shards
+from truckstream.envelope.wire_format import MAGIC as ENVELOPE_MAGIC
 from truckstream.errors import ConfigurationError, InvalidArgumentError, RecordTooLargeError, UsageError
 from truckstream.kinesis.client import KinesisClient
 from truckstream.kinesis.limits import MAX_BYTES_PER_REQUEST
+from truckstream.kpl import MAGIC as AGGREGATE_MAGIC
 from truckstream.producer import Producer
 from truckstream.producer.producer import PUTS_PER_TURN
 from truckstream.producer.queueing.buffer_budget import cost_of, largest_size
@@ -133,6 +135,8 @@ def test_the_largest_record_for_a_room_fits_and_the_next_does_not(room):
     hash_key=st.none() | st.integers(0, 2**128 - 1).map(str),
     aggregate=st.booleans(),
 )
+@example(data=ENVELOPE_MAGIC, key="0", hash_key=None, aggregate=False)
+@example(data=AGGREGATE_MAGIC, key="0", hash_key=None, aggregate=False)
 def test_whatever_keeps_the_rules_arrives_as_it_was(data, key, hash_key, aggregate):
     async def main():
         async with Producer(client, aggregate=aggregate) as producer:
