@@ -29,7 +29,7 @@ class BareBucket(BareProtocol):
         super().__init__(0)
         self._keys, self._heads, self._content = keys, heads, content
 
-    def handle_request(self, head, _body):
+    def handle_request(self, head):
         method, target, _ = head.split(b"\r\n", 1)[0].split(b" ", 2)
         url = urlsplit(target.decode())
         if "list-type=2" in url.query:

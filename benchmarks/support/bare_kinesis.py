@@ -91,14 +91,14 @@ class BareKinesis(BareProtocol):
         self._control = control
         self._stored = stored
 
-    def handle_request(self, head, body):
+    def handle_request(self, head):
         operation = head.split(b"Kinesis_20131202.", 1)[1].split(b"\r\n", 1)[0]
         if operation in self._control:
             self.respond(self._control[operation])
         elif self._stored is None:
-            self.respond_late(put_records_response(body.count(RECORD_MARK)))
+            self.respond_late(put_records_response(self.received.count(RECORD_MARK, 0, self.size)))
         else:
-            stored = b",".join([self._stored[key] for key in PARTITION_KEY.findall(body)])
+            stored = b",".join([self._stored[key] for key in PARTITION_KEY.findall(self.received, 0, self.size)])
             self.respond_late(http_message(b'{"FailedRecordCount":0,"Records":[%b],"EncryptionType":"KMS"}' % stored))
 
 

@@ -47,12 +47,13 @@ class BareReading(BareProtocol):
         self._stream = None
         self._position = 0
 
-    def data_received(self, data):
+    def buffer_updated(self, nbytes):
+        data = bytes(self.received[self.size : self.size + nbytes])
         if self._http2 is None and data.startswith(PREFACE[: len(data)]):
             self._http2 = H2Connection(H2Configuration(client_side=False))
             self._http2.initiate_connection()
         if self._http2 is None:
-            super().data_received(data)
+            super().buffer_updated(nbytes)
             return
         for received in self._http2.receive_data(data):
             if isinstance(received, RequestReceived):
@@ -70,7 +71,7 @@ class BareReading(BareProtocol):
             self._http2.send_data(self._stream, part)
             self._position = (self._position + len(part)) % len(self._events)
 
-    def handle_request(self, head, body):  # noqa: ARG002 - every request has the same response
+    def handle_request(self, head):  # noqa: ARG002 - every request has the same response
         self.respond(self._response)
 
 

@@ -19,7 +19,7 @@ PROBE = b"/_truckstream_conditional_writes "
 
 
 class BareS3(BareProtocol):
-    def handle_request(self, head, _body):
+    def handle_request(self, head):
         assert head.startswith(b"PUT "), head
         self.respond_late(EXISTS if PROBE in head else CREATED)
 

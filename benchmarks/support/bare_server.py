@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+#: Room for a request of 500 records of 498 bytes; it grows for larger ones.
+BUFFER_BYTES = 512 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -22,38 +24,52 @@ def bare_server(module, *arguments):
         server.stdout.close()
 
 
-class BareProtocol(asyncio.Protocol):
-    """Reads requests one after the other: no client sends the next one before it has the response."""
+class BareProtocol(asyncio.BufferedProtocol):
+    """Reads requests one after the other: no client sends the next one before it has the response.
+
+    They are received in one buffer. With an object for each piece that came, the endpoint took three times as long and
+    more of the memory's bandwidth, and slowed down the client on the other core: by a tenth.
+    """
 
     def __init__(self, latency):
         self._latency = latency
         self._loop = asyncio.get_running_loop()
-        self._head = b""
-        self._body = []
-        self._missing = None
+        #: The request, as far as it has come: so many bytes.
+        self.received = bytearray(BUFFER_BYTES)
+        self.size = 0
+        # Where the request's body begins, once its head is complete, and where it ends.
+        self._body_at = None
+        self._end = None
 
     def connection_made(self, transport):
         self._transport = transport
 
-    def data_received(self, data):
-        if self._missing is None:
-            self._head += data
-            end = self._head.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            self._head, data = self._head[:end], self._head[end + 4 :]
-            headers = self._head.lower() + b"\r\n"
-            self._missing = int(headers.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
-            if b"\r\nexpect: 100-continue\r\n" in headers:
-                self._transport.write(CONTINUE)
-        self._body.append(data)
-        self._missing -= len(data)
-        if not self._missing:
-            head, body = self._head, b"".join(self._body)
-            self._head, self._body, self._missing = b"", [], None
-            self.handle_request(head, body)
+    def get_buffer(self, sizehint):  # noqa: ARG002 - all of the room may be used
+        return memoryview(self.received)[self.size :]
 
-    def handle_request(self, head, body):
+    def buffer_updated(self, nbytes):
+        self.size += nbytes
+        if self._body_at is None and not self._has_head():
+            return
+        if self.size == self._end:
+            self.handle_request(bytes(self.received[: self._body_at]))
+            self._body_at, self.size = None, 0
+        elif self.size == len(self.received):
+            self.received = self.received + bytes(self._end - self.size)
+
+    def _has_head(self):
+        end = self.received.find(b"\r\n\r\n", 0, self.size)
+        if end < 0:
+            return False
+        headers = bytes(self.received[:end]).lower() + b"\r\n"
+        self._body_at = end + 4
+        self._end = self._body_at + int(headers.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
+        if b"\r\nexpect: 100-continue\r\n" in headers:
+            self._transport.write(CONTINUE)
+        return True
+
+    def handle_request(self, head):
+        """Respond to the request that is `received`."""
         raise NotImplementedError
 
     def respond(self, response):
