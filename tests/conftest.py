@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # With bytecode the suite's two hundred child processes start twice as fast. Containers often disable it.
 sys.dont_write_bytecode = False
@@ -47,7 +47,7 @@ LONG_FILES = (
 )
 
 #: Files and folders with long histories of code that other tests run, too, or of code that coverage leaves out. They
-#: run without tracing, which takes them three times as long.
+#: run without tracing, which takes them three times as long. So do properties, with their hundred examples each.
 UNTRACED = (
     *("chaos/", "commands/", "consumer/leases/test_simulation.py", "consumer/test_known_failures.py"),
     *("consumer/test_many_workers.py", "data/audit/output/", "data/compaction/test_killed_runs.py"),
@@ -63,17 +63,23 @@ UNTRACED = (
 left_out_count = pytest.StashKey[int]()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _tracing(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Stop coverage while one of the `UNTRACED` files runs."""
-    name = request.path.relative_to(Path(__file__).parent).as_posix()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Stop coverage while a test runs that is not traced."""
     coverage = sys.modules.get("coverage")
-    current = coverage.Coverage.current() if coverage and name.startswith(UNTRACED) else None
+    current = coverage.Coverage.current() if coverage and _is_untraced(item) else None
     if current:
         current.stop()
-    yield
-    if current:
-        current.start()
+    try:
+        yield
+    finally:
+        if current:
+            current.start()
+
+
+def _is_untraced(item: pytest.Item) -> bool:
+    name = item.path.relative_to(Path(__file__).parent).as_posix()
+    return name.startswith(UNTRACED) or is_hypothesis_test(getattr(item, "obj", None))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -99,13 +99,13 @@ def full_event(kind):
         records.append(encoded)
 
 
-#: The kinds with hundreds of thousands of records.
-MANY = {"empty", "tiny", "one aggregate", "envelopes", "zeros in envelopes", "empty in envelopes"}
+#: The kinds with hundreds of thousands of records or values. They are tried in the two formats that encode most
+#: differently.
+MANY = {"empty", "tiny", "one aggregate", "envelopes", "zeros in envelopes", "empty in envelopes", "nested"}
 
 #: The kinds that a plain run takes as lines of JSON, besides those of trucks, which it takes in every format.
 QUICK = {"rejected", "zeros", "aggregates", "envelopes"}
 
-#: The kinds with many records, 20 s each, are tried in the two formats that encode most differently.
 CASES = [
     pytest.param(kind, form, marks=() if kind == "trucks" or (form == "ndjson" and kind in QUICK) else pytest.mark.slow)
     for form in FORMATS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.external_clients.installation import or_skipped, tool
+from tests.external_clients.installation import JAVA_OPTIONS, or_skipped, tool
 from tests.external_clients.lease_interchange.maven import Artifact, jars_with
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with or_skipped("OpenSearch"):
         java, jars = tool("java"), jars_with(*ARTIFACTS)
     home = tmp_path_factory.mktemp("opensearch")
-    command = [java, "-Xmx512m", "-cp", str(jars / "*"), str(Path(__file__).with_name("Node.java")), str(home)]
+    program = str(Path(__file__).with_name("Node.java"))
+    command = [java, *JAVA_OPTIONS, "-Xmx512m", "-cp", str(jars / "*"), program, str(home)]
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
