@@ -27,8 +27,8 @@ def bare_server(module, *arguments):
 class BareProtocol(asyncio.BufferedProtocol):
     """Reads requests one after the other: no client sends the next one before it has the response.
 
-    They are received in one buffer. With an object for each piece that came, the endpoint took three times as long and
-    more of the memory's bandwidth, and slowed down the client on the other core: by a tenth.
+    They are received in one buffer. With an object for each piece that came, the endpoint took 1.2 µs a record in place
+    of 0.5, and took so much of the caches and the memory's bandwidth that a fast client became up to 7 % slower.
     """
 
     def __init__(self, latency):
