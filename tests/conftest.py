@@ -52,10 +52,9 @@ UNTRACED = (
     *("chaos/", "commands/", "consumer/leases/test_simulation.py", "consumer/test_known_failures.py"),
     *("consumer/test_many_workers.py", "data/audit/output/", "data/compaction/test_killed_runs.py"),
     *("data/replay/test_into_stream.py", "fleet/test_health.py", "fleet/test_truck.py"),
-    *("local/service/test_service_properties.py", "producer/pacing/test_accepted_rate.py"),
-    *("producer/pacing/test_fair_sharing.py", "producer/queueing/test_compression.py", "producer/test_cancellation.py"),
-    *("producer/test_core_properties.py", "producer/test_mass_events.py", "producer/test_memory.py"),
-    *("producer/test_order.py", "producer/test_quota.py", "producer/test_resharding.py"),
+    *("producer/pacing/test_accepted_rate.py", "producer/pacing/test_fair_sharing.py"),
+    *("producer/queueing/test_compression.py", "producer/test_core_properties.py", "producer/test_mass_events.py"),
+    *("producer/test_memory.py", "producer/test_order.py", "producer/test_resharding.py"),
     *("producer/test_retry_storms.py", "producer/test_slow_service.py", "test_architecture.py"),
     *("windows/test_kills.py", "windows/test_kills_simulated.py", "worker/test_histories.py"),
 )

@@ -27,8 +27,8 @@ def bare_server(module, *arguments):
 class BareProtocol(asyncio.BufferedProtocol):
     """Reads requests one after the other: no client sends the next one before it has the response.
 
-    They are received in one buffer. With an object for each piece that came, the endpoint took 1.2 µs a record in place
-    of 0.5, and took so much of the caches and the memory's bandwidth that a fast client became up to 7 % slower.
+    They are received in one buffer. With an object for each piece that came, the endpoint took 1.4 µs a record in place
+    of 0.6, and took so much of the caches and the memory's bandwidth that a fast client became up to a tenth slower.
     """
 
     def __init__(self, latency):
@@ -49,7 +49,7 @@ class BareProtocol(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes):
         self.size += nbytes
-        if self._body_at is None and not self._has_head():
+        if self._body_at is None and not self._read_head():
             return
         if self.size == self._end:
             self.handle_request(bytes(self.received[: self._body_at]))
@@ -57,11 +57,12 @@ class BareProtocol(asyncio.BufferedProtocol):
         elif self.size == len(self.received):
             self.received = self.received + bytes(self._end - self.size)
 
-    def _has_head(self):
+    def _read_head(self):
+        """Read the head, and return whether it is complete."""
         end = self.received.find(b"\r\n\r\n", 0, self.size)
         if end < 0:
             return False
-        headers = bytes(self.received[:end]).lower() + b"\r\n"
+        headers = self.received[:end].lower() + b"\r\n"
         self._body_at = end + 4
         self._end = self._body_at + int(headers.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
         if b"\r\nexpect: 100-continue\r\n" in headers:
